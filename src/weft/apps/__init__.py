@@ -1,0 +1,1 @@
+"""Programs: the command line, later the web page and the cocotb bridge."""

@@ -1,0 +1,1 @@
+"""The cycle engine: the cone graph compiled to native code by LLVM."""

@@ -1,0 +1,98 @@
+"""The boundary between an engine that runs a cone graph and the simulation that drives it.
+
+An engine turns a 2-state `ConeGraph` into a `Program`. The program owns no state: each call gets the state array. Time
+passes in `run`: the scheduled clocks toggle, and after each toggle steps run until the design has settled. A clock
+starts at 0, rises at `rise_fs` and every `period_fs` after, and falls at `fall_fs` and every `period_fs` after. With
+the defaults (rise at half a period, fall at a whole one) cycle k ends with the falling edge at time (k + 1) * period.
+
+Hooks are small compiled functions that the run loop calls each time the design has settled: a condition (stop when it
+holds), a change detector for traces. They are compiled alone and called through a pointer, so adding one does not
+recompile the design.
+
+Effects and hook output go to a ring of bytes that the run loop returns with: a full buffer makes `run` return
+`Status.BUFFER`, the caller drains and calls again. An effect record is `u32 effect index, u32 record bytes,
+u64 time_fs` and then, for each argument node in order, its value in `container_bytes(width)` bytes, and its unknown
+plane likewise; records are padded to 8 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.ir.cone_graph import ConeGraph
+from weft.ir.layout import StateLayout
+
+StateArray = NDArray[np.uint8]
+
+
+class Status(IntEnum):
+    """Say why a run returned."""
+
+    DONE = 0  # the time or cycle limit was reached
+    HOOK = 1  # a hook asked to stop; `RunResult.hook` says which
+    EFFECT = 2  # a $finish, $stop or $fatal ran; the buffer holds it
+    BUFFER = 3  # the effect buffer is nearly full: drain it and call again
+    OSCILLATION = 4  # more than STEP_LIMIT steps without settling
+    INTERRUPTED = 5  # `interrupt` was called (Ctrl-C)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Toggle input state `state` for ever."""
+
+    state: int
+    period_fs: int
+    rise_fs: int
+    fall_fs: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Say how a run ended, when (`time_fs`), and what the effect buffer now holds."""
+
+    status: Status
+    time_fs: int
+    effects: bytes = b""
+    hook: int = -1
+
+
+class Hook(Protocol):
+    """Be a compiled function that a run calls when the design has settled."""
+
+    @property
+    def address(self) -> int:
+        """Return the C address: `int32 (state, memories, context)`; non-zero stops the run."""
+        ...
+
+
+class Program(Protocol):
+    """Run a design. Every engine for cone graphs implements this."""
+
+    graph: ConeGraph
+    layout: StateLayout
+
+    def settle(self, state: StateArray) -> RunResult:
+        """Run steps at the present time until the design has settled (after pokes)."""
+        ...
+
+    def run(self, state: StateArray, clocks: Sequence[Clock], until_fs: int, hooks: Sequence[Hook] = ()) -> RunResult:
+        """Advance time to `until_fs`, toggling clocks on the way; edges at `until_fs` itself are included."""
+        ...
+
+    def condition_hook(self, graph: ConeGraph, node: int) -> Hook:
+        """Compile a hook that stops when `node` of `graph` is 1; `graph` has this program's state table."""
+        ...
+
+    def evaluate(self, state: StateArray, graph: ConeGraph, nodes: Sequence[int]) -> list[int]:
+        """Compute combinational values at the present state; `graph` has this program's state table."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make a run in another thread return soon with INTERRUPTED."""
+        ...

@@ -1,0 +1,1 @@
+"""Front ends: text in, a `Design` out."""

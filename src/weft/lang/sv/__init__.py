@@ -1,0 +1,1 @@
+"""Verilog and SystemVerilog, on slang."""

@@ -1,0 +1,1 @@
+"""Simulations: time, handles, values, checkpoints, effects."""

@@ -1,0 +1,1 @@
+"""What one does with a simulation: waves, later coverage, formal, debugging, devices."""
