@@ -74,7 +74,7 @@ def _insert(v: Sequence[int], w: Sequence[int], n: int, p: int) -> int:
 
 def _extract(v: Sequence[int], w: Sequence[int], n: int, p: int) -> int:
     offset = signed(v[1], w[1])
-    if offset >= w[0]:
+    if offset >= w[0] or offset <= -n:
         return 0
     return (v[0] >> offset if offset >= 0 else v[0] << -offset) & mask(n)
 

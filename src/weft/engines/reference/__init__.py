@@ -1,1 +1,1 @@
-"""The executable meaning: the cone graph run in plain Python from the op table."""
+"""The reference engine: the cone graph's executable meaning in plain Python, which every other engine must equal."""
