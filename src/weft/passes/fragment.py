@@ -20,7 +20,12 @@ from weft.ir.graph_builder import GraphBuilder
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Be a signal that the fragment reads or writes: its own (`path` empty) or one reached by a hierarchical path."""
+    """Be a signal that the fragment reads or writes: its own (`path` empty) or one reached by a hierarchical path.
+
+    A signal whose name begins with `$` belongs to no module but to the simulation, and is shared by name: `$time` (64
+    bits, femtoseconds) is the time state, one that clocked processes write (`$random`) a register, and any other a
+    `constant` state that the simulation sets before time 0 (`$test$plusargs(trace)`).
+    """
 
     signal: Signal
     path: tuple[str, ...] = ()
@@ -44,6 +49,7 @@ class Drive:
     process: int
     enable: int = -1
     span: Span = NOWHERE
+    weak: bool = False  # strength pull or weak: counts only where no other driver does (pullup, pulldown)
 
 
 @dataclass(frozen=True, slots=True)
