@@ -1,0 +1,1 @@
+"""Waveforms: VCD and FST, written from the log of changes that compiled code keeps."""

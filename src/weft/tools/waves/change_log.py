@@ -1,0 +1,57 @@
+"""The change log: what compiled change detection writes and the wave writers read.
+
+The log is a run of 32-bit little-endian words. A record is either
+
+* `TIME, low, high`: simulation time moves to this many femtoseconds, or
+* `index, value...[, unknown...]`: signal number `index` has a new value, in one word if it has at most 32 bits, else in
+  as many 64-bit words as it needs; a 4-state signal's unknown plane follows in the same size.
+
+Nothing is ever formatted per change in Python: the writers turn whole logs into file text with the kernels of
+`encode_changes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TIME = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedSignal:
+    """Describe one signal of a log: its width in bits and whether an unknown plane follows its value."""
+
+    width: int
+    four_state: bool = False
+
+    @property
+    def plane_words(self) -> int:
+        """Return the size of one plane in 32-bit words."""
+        return 1 if self.width <= 32 else (self.width + 63) // 64 * 2
+
+    @property
+    def record_words(self) -> int:
+        """Return the size of a change record in 32-bit words, its index included."""
+        return 1 + self.plane_words * (2 if self.four_state else 1)
+
+
+def signal_table(signals: Sequence[LoggedSignal]) -> NDArray[np.uint32]:
+    """Return the kernels' table: a row of (width, plane words, record words, four state) for each signal."""
+    rows = [(s.width, s.plane_words, s.record_words, int(s.four_state)) for s in signals]
+    return np.array(rows, np.uint32).reshape(-1, 4)
+
+
+def pack_change(index: int, signal: LoggedSignal, value: int, unknown: int = 0) -> bytes:
+    """Return one change record (for tests and for initial values)."""
+    size = 4 * signal.plane_words
+    record = index.to_bytes(4, "little") + value.to_bytes(size, "little")
+    return record + unknown.to_bytes(size, "little") if signal.four_state else record
+
+
+def pack_time(time_fs: int) -> bytes:
+    """Return one time record."""
+    return TIME.to_bytes(4, "little") + time_fs.to_bytes(8, "little")

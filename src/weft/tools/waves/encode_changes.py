@@ -1,0 +1,308 @@
+"""Kernels that turn a change log into the value-change data of a file.
+
+* `count_chains(log, words, table, bytes_of)` adds to `bytes_of[i]` an upper bound of what signal i's changes take in an
+  FST chain, and returns the number of time records.
+* `encode_chains(log, words, table, cursors, last, times, arena)` writes each signal's chain at its cursor (FST format:
+  a variable-length time index delta joined with the value, see `fst_writer`) and collects the times. A row of `last`
+  holds a signal's last time index and the offset in the log of its last value, which only grow within a log.
+* `update_frame(log, count, table, last, positions, frame)` writes those last values as characters into a frame.
+* `encode_text(log, words, table, codes, digits, out, time_divisor)` writes VCD value changes (IEEE 1364-2005 18.2.1).
+
+Both formats want bits most significant first; eight at a time come from a byte swap (FST) or a table of eight
+characters for each byte (VCD).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from llvmlite import ir
+from numpy.typing import NDArray
+
+from weft.tools.waves.change_log import TIME
+from weft.tools.waves.kernel_builder import I8, I64, Kernel, Value, compile_kernels
+
+ROW = 16  # bytes of a row of the signal table
+
+
+@functools.cache
+def kernels() -> dict[str, Callable[..., int]]:
+    """Return the compiled kernels (built on first use, some tens of milliseconds)."""
+    module = ir.Module("waves")
+    _count_chains(module)
+    _encode_chains(module)
+    _update_frame(module)
+    _encode_text(module)
+    return compile_kernels(module)
+
+
+@functools.cache
+def digit_table() -> NDArray[np.uint8]:
+    """Return, for each byte, its eight binary digits as text, most significant first."""
+    bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+    return np.ascontiguousarray(bits + ord("0"), np.uint8)
+
+
+def _count_chains(module: ir.Module) -> None:
+    k = Kernel(module, "count_chains", 4)
+    log, words, table, bytes_of = k.arguments
+    at, times = k.variable(log), k.variable(k.const(0))
+    end = k.index(log, words, 4)
+    with k.loop(lambda: k.test("<", k.get(at), end)):
+        index = k.load(k.get(at), 32)
+        with k.build.if_else(k.test("==", index, TIME)) as (is_time, is_change):
+            with is_time:
+                k.set(times, k.add(k.get(times), 1))
+                k.set(at, k.add(k.get(at), 12))
+            with is_change:
+                row = k.index(table, index, ROW)
+                width = k.load(row, 32)
+                four_state = k.load(k.add(row, 12), 32)
+                packed = k.build.lshr(k.add(width, 7), k.const(3))
+                size = k.build.select(k.test("!=", four_state, 0), width, packed)
+                slot = k.index(bytes_of, index, 8)
+                k.store(slot, k.add(k.load(slot, 64), size, 5), 64)
+                k.set(at, k.index(k.get(at), k.load(k.add(row, 8), 32), 4))
+    k.finish(k.get(times))
+
+
+def _put_varint(k: Kernel, out: Value, value: Value) -> None:
+    """Write a variable-length integer: seven bits a byte, least significant first, top bit set on all but the last."""
+    rest = k.variable(value)
+    with k.loop(lambda: k.test(">=", k.get(rest), 128)):
+        k.store(k.get(out), k.build.or_(k.get(rest), k.const(128)), 8)
+        k.set(out, k.add(k.get(out), 1))
+        k.set(rest, k.build.lshr(k.get(rest), k.const(7)))
+    k.store(k.get(out), k.get(rest), 8)
+    k.set(out, k.add(k.get(out), 1))
+
+
+def _plane_window(k: Kernel, plane: Value, narrow: Value, position: Value) -> Value:
+    """Return the 64 bits of a plane whose lowest is bit `position`; a negative position shifts zeros in from below."""
+    result = k.variable(k.const(0))
+    with k.build.if_else(k.build.icmp_signed("<", position, k.const(0))) as (below, inside):
+        with below:
+            with k.build.if_else(narrow) as (one, two):
+                with one:
+                    k.set(result, k.load(plane, 32))
+                with two:
+                    k.set(result, k.load(plane, 64))
+            k.set(result, k.build.shl(k.get(result), k.build.sub(k.const(0), position)))
+        with inside:
+            word = k.index(plane, k.build.lshr(position, k.const(6)), 8)
+            shift = k.build.and_(position, k.const(63))
+            low = k.build.lshr(k.load(word, 64), shift)
+            k.set(result, low)
+            with k.build.if_then(k.test("!=", shift, 0)):
+                high = k.build.shl(k.load(k.add(word, 8), 64), k.build.sub(k.const(64), shift))
+                k.set(result, k.build.or_(low, high))
+    return k.get(result)
+
+
+def _any_unknown(k: Kernel, plane: Value, plane_words: Value) -> Value:
+    found, i = k.variable(k.const(0)), k.variable(k.const(0))
+    with k.loop(lambda: k.test("<", k.get(i), plane_words)):
+        k.set(found, k.build.or_(k.get(found), k.load(k.index(plane, k.get(i), 4), 32)))
+        k.set(i, k.add(k.get(i), 1))
+    return k.test("!=", k.get(found), 0)
+
+
+def _put_characters(k: Kernel, out: Value, value: Value, unknown: Value, width: Value) -> None:
+    """Write `01xz` characters, most significant first."""
+    i = k.variable(width)
+    with k.loop(lambda: k.test(">", k.get(i), 0)):
+        k.set(i, k.build.sub(k.get(i), k.const(1)))
+        byte, bit = k.build.lshr(k.get(i), k.const(3)), k.build.and_(k.get(i), k.const(7))
+        v = k.build.and_(k.build.lshr(k.load(k.add(value, byte), 8), bit), k.const(1))
+        plane = k.build.select(k.test("==", unknown, 0), k.const(0), k.add(unknown, byte))
+        u = k.variable(k.const(0))
+        with k.build.if_then(k.test("!=", plane, 0)):
+            k.set(u, k.build.and_(k.build.lshr(k.load(plane, 8), bit), k.const(1)))
+        known = k.add(v, ord("0"))
+        other = k.build.add(k.const(ord("x")), k.build.shl(v, k.const(1)))
+        k.store(k.get(out), k.build.select(k.test("!=", k.get(u), 0), other, known), 8)
+        k.set(out, k.add(k.get(out), 1))
+
+
+def _swap(k: Kernel, value: Value) -> Value:
+    return k.build.bswap(value)
+
+
+def _put_packed(k: Kernel, out: Value, plane: Value, narrow: Value, width: Value) -> None:
+    """Write a value as bytes, most significant bit first, padded at the end; may write up to 7 bytes past it."""
+    start = k.get(out)
+    position = k.variable(k.build.sub(width, k.const(64)))
+    done = k.variable(k.const(0))
+    with k.loop(lambda: k.test("<", k.get(done), width)):
+        window = _plane_window(k, plane, narrow, k.get(position))
+        k.store(k.get(out), _swap(k, window), 64)
+        k.set(out, k.add(k.get(out), 8))
+        k.set(done, k.add(k.get(done), 64))
+        k.set(position, k.build.sub(k.get(position), k.const(64)))
+    k.set(out, k.add(start, k.build.lshr(k.add(width, 7), k.const(3))))
+
+
+def _encode_chains(module: ir.Module) -> None:
+    k = Kernel(module, "encode_chains", 7)
+    log, words, table, cursors, last, times, arena = k.arguments
+    at, count = k.variable(log), k.variable(k.const(0))
+    out = k.variable(k.const(0))
+    end = k.index(log, words, 4)
+    with k.loop(lambda: k.test("<", k.get(at), end)):
+        index = k.load(k.get(at), 32)
+        with k.build.if_else(k.test("==", index, TIME)) as (is_time, is_change):
+            with is_time:
+                k.store(k.index(times, k.get(count), 8), k.load(k.add(k.get(at), 4), 64), 64)
+                k.set(count, k.add(k.get(count), 1))
+                k.set(at, k.add(k.get(at), 12))
+            with is_change:
+                _encode_chain(
+                    k, (log, table, cursors, last, arena), at, out, index, k.build.sub(k.get(count), k.const(1))
+                )
+    k.finish(k.get(count))
+
+
+def _encode_chain(k: Kernel, tables: tuple[Value, ...], at: Value, out: Value, index: Value, now: Value) -> None:
+    log, table, cursors, last, arena = tables
+    row = k.index(table, index, ROW)
+    width, plane_words = k.load(row, 32), k.load(k.add(row, 4), 32)
+    four_state = k.test("!=", k.load(k.add(row, 12), 32), 0)
+    cursor, previous = k.index(cursors, index, 8), k.index(last, index, 16)
+    delta = k.build.sub(now, k.load(previous, 64))
+    k.store(previous, now, 64)
+    k.store(k.add(previous, 8), k.build.sub(k.add(k.get(at), 4), log), 64)
+    k.set(out, k.build.add(arena, k.load(cursor, 64)))
+    value = k.add(k.get(at), 4)
+    unknown = k.index(value, plane_words, 4)
+    has_unknown = k.variable(k.const(0))
+    with k.build.if_then(four_state):
+        k.set(has_unknown, k.build.zext(_any_unknown(k, unknown, plane_words), I64))
+    bad = k.test("!=", k.get(has_unknown), 0)
+    with k.build.if_else(k.test("==", width, 1)) as (bit, vector):
+        with bit:
+            v = k.build.and_(k.load(value, 8), k.const(1))
+            known = k.build.or_(k.build.shl(delta, k.const(2)), k.build.shl(v, k.const(1)))
+            strange = k.build.or_(k.build.shl(delta, k.const(4)), k.build.or_(k.build.shl(v, k.const(1)), k.const(1)))
+            _put_varint(k, out, k.build.select(bad, strange, known))
+        with vector:
+            flag = k.build.or_(k.build.shl(delta, k.const(1)), k.get(has_unknown))
+            _put_varint(k, out, flag)
+            with k.build.if_else(bad) as (characters, packed):
+                with characters:
+                    _put_characters(k, out, value, unknown, width)
+                with packed:
+                    _put_packed(k, out, value, k.test("==", plane_words, 1), width)
+    k.store(cursor, k.build.sub(k.get(out), arena), 64)
+    k.set(at, k.index(k.get(at), k.load(k.add(row, 8), 32), 4))
+
+
+def _update_frame(module: ir.Module) -> None:
+    k = Kernel(module, "update_frame", 6)
+    log, count, table, last, positions, frame = k.arguments
+    i, changed, out = k.variable(k.const(0)), k.variable(k.const(0)), k.variable(k.const(0))
+    with k.loop(lambda: k.test("<", k.get(i), count)):
+        offset = k.load(k.add(k.index(last, k.get(i), 16), 8), 64)
+        with k.build.if_then(k.test("!=", offset, 0)):
+            row = k.index(table, k.get(i), ROW)
+            plane = k.build.add(log, offset)
+            unknown = k.variable(k.const(0))
+            with k.build.if_then(k.test("!=", k.load(k.add(row, 12), 32), 0)):
+                k.set(unknown, k.index(plane, k.load(k.add(row, 4), 32), 4))
+            k.set(out, k.build.add(frame, k.load(k.index(positions, k.get(i), 8), 64)))
+            _put_characters(k, out, plane, k.get(unknown), k.load(row, 32))
+            k.set(changed, k.add(k.get(changed), 1))
+        k.set(i, k.add(k.get(i), 1))
+    k.finish(k.get(changed))
+
+
+def _put_decimal(k: Kernel, out: Value, value: Value, scratch: Value) -> None:
+    """Write a number in decimal, by way of a scratch area that is filled backwards."""
+    rest, n = k.variable(value), k.variable(k.const(0))
+    more = k.variable(k.const(1))
+    with k.loop(lambda: k.test("!=", k.get(more), 0)):
+        digit = k.build.urem(k.get(rest), k.const(10))
+        k.store(k.build.add(scratch, k.get(n)), k.add(digit, ord("0")), 8)
+        k.set(n, k.add(k.get(n), 1))
+        k.set(rest, k.build.udiv(k.get(rest), k.const(10)))
+        k.set(more, k.get(rest))
+    with k.loop(lambda: k.test(">", k.get(n), 0)):
+        k.set(n, k.build.sub(k.get(n), k.const(1)))
+        k.store(k.get(out), k.load(k.build.add(scratch, k.get(n)), 8), 8)
+        k.set(out, k.add(k.get(out), 1))
+
+
+def _put_binary(k: Kernel, out: Value, plane: Value, narrow: Value, width: Value, digits: Value) -> None:
+    """Write a known value's digits without leading zeros (readers extend with 0, 18.2.1); may write 7 bytes past it."""
+    top = k.variable(width)
+    searching = k.variable(k.const(1))
+    with k.loop(lambda: k.test("!=", k.get(searching), 0)):
+        window = _plane_window(k, plane, narrow, k.build.sub(k.get(top), k.const(64)))
+        zeros = k.build.ctlz(window, ir.Constant(ir.IntType(1), 0))
+        k.set(searching, k.const(0))
+        with k.build.if_else(k.test(">=", zeros, k.get(top))) as (nothing, something):
+            with nothing:
+                k.set(top, k.const(1))
+            with something:
+                k.set(top, k.build.sub(k.get(top), zeros))
+                k.set(searching, k.build.zext(k.test("==", zeros, 64), I64))
+    start = k.get(out)
+    rest = k.variable(k.get(top))
+    with k.loop(lambda: k.build.icmp_signed(">", k.get(rest), k.const(0))):
+        window = _plane_window(k, plane, narrow, k.build.sub(k.get(rest), k.const(64)))
+        byte = k.build.lshr(window, k.const(56))
+        k.store(k.get(out), k.load(k.index(digits, byte, 8), 64), 64)
+        k.set(out, k.add(k.get(out), 8))
+        k.set(rest, k.build.sub(k.get(rest), k.const(8)))
+    k.set(out, k.add(start, k.get(top)))
+
+
+def _encode_text(module: ir.Module) -> None:
+    k = Kernel(module, "encode_text", 7)
+    log, words, table, codes, digits, target, divisor = k.arguments
+    at, out = k.variable(log), k.variable(target)
+    with k.build.goto_entry_block():
+        room = k.build.ptrtoint(k.build.alloca(ir.ArrayType(I8, 24)), I64)
+    end = k.index(log, words, 4)
+    with k.loop(lambda: k.test("<", k.get(at), end)):
+        index = k.load(k.get(at), 32)
+        with k.build.if_else(k.test("==", index, TIME)) as (is_time, is_change):
+            with is_time:
+                k.store(k.get(out), k.const(ord("#")), 8)
+                k.set(out, k.add(k.get(out), 1))
+                _put_decimal(k, out, k.build.udiv(k.load(k.add(k.get(at), 4), 64), divisor), room)
+                k.store(k.get(out), k.const(ord("\n")), 8)
+                k.set(out, k.add(k.get(out), 1))
+                k.set(at, k.add(k.get(at), 12))
+            with is_change:
+                _encode_change(k, (table, codes, digits), at, out, index)
+    k.finish(k.build.sub(k.get(out), target))
+
+
+def _encode_change(k: Kernel, tables: tuple[Value, ...], at: Value, out: Value, index: Value) -> None:
+    table, codes, digits = tables
+    row = k.index(table, index, ROW)
+    width, plane_words = k.load(row, 32), k.load(k.add(row, 4), 32)
+    value = k.add(k.get(at), 4)
+    unknown = k.index(value, plane_words, 4)
+    bad = k.variable(k.const(0))
+    with k.build.if_then(k.test("!=", k.load(k.add(row, 12), 32), 0)):
+        k.set(bad, k.build.zext(_any_unknown(k, unknown, plane_words), I64))
+    vector = k.test(">", width, 1)
+    with k.build.if_then(vector):
+        k.store(k.get(out), k.const(ord("b")), 8)
+        k.set(out, k.add(k.get(out), 1))
+    with k.build.if_else(k.test("!=", k.get(bad), 0)) as (characters, binary):
+        with characters:
+            _put_characters(k, out, value, unknown, width)
+        with binary:
+            _put_binary(k, out, value, k.test("==", plane_words, 1), width, digits)
+    with k.build.if_then(vector):
+        k.store(k.get(out), k.const(ord(" ")), 8)
+        k.set(out, k.add(k.get(out), 1))
+    # A code is up to seven characters with its newline, and in the top byte how many they are.
+    code = k.load(k.index(codes, index, 8), 64)
+    k.store(k.get(out), code, 64)
+    k.set(out, k.build.add(k.get(out), k.build.lshr(code, k.const(56))))
+    k.set(at, k.index(k.get(at), k.load(k.add(row, 8), 32), 4))

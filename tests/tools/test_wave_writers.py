@@ -1,0 +1,138 @@
+"""FST and VCD files from random change logs, read back by independent readers."""
+
+import random
+import re
+
+import numpy as np
+import pylibfst
+import pytest
+import pywellen
+
+from weft.base.errors import UserError
+from weft.base.logic import digits
+from weft.tools.waves.change_log import LoggedSignal, pack_change, pack_time
+from weft.tools.waves.fst_writer import FstWriter, signed_varint, varint, varints
+from weft.tools.waves.vcd_writer import VcdWriter, identifier_code, time_unit
+from weft.tools.waves.wave_tree import WaveScope, WaveVariable
+
+WIDTHS = [1, 1, 2, 7, 8, 9, 31, 32, 33, 57, 63, 64, 65, 100, 127, 128, 129, 200, 1000]
+
+
+def random_run(seed, sections=3, steps=40):
+    """Return signals, scopes, logs, and each signal's changes as (time, text)."""
+    rng = random.Random(seed)
+    signals = [LoggedSignal(width, bool(rng.randrange(2))) for width in WIDTHS]
+    inner = WaveScope("core", "module", "core_type")
+    top = WaveScope("top", scopes=[inner])
+    for i, signal in enumerate(signals):
+        bounds = (signal.width - 1, 0) if signal.width > 1 else None
+        (top if i < 5 else inner).variables.append(WaveVariable(f"s{i}", i, signal.width, "reg", "", bounds))
+    inner.variables.append(WaveVariable("alias", 4, signals[4].width, "wire", "", (signals[4].width - 1, 0)))
+    expected = [[] for _ in signals]
+    logs, time_fs = [], 0
+    for section in range(sections):
+        log = bytearray()
+        for step in range(steps):
+            time_fs += rng.choice([1, 10, 1000, 10**9]) * 1000
+            log += pack_time(time_fs)
+            for i, signal in enumerate(signals):
+                if section + step == 0 or rng.random() < 0.3:
+                    value = rng.getrandbits(rng.randint(1, signal.width))
+                    unknown = rng.getrandbits(signal.width) if signal.four_state and rng.random() < 0.4 else 0
+                    text = digits(value, unknown, signal.width)
+                    if not expected[i] or expected[i][-1][1] != text:
+                        expected[i].append((time_fs // 1000, text))
+                        log += pack_change(i, signal, value, unknown)
+        logs.append(np.frombuffer(bytes(log) + bytes(16), np.uint32)[:-4])
+    return signals, [top], logs, expected, time_fs
+
+
+def read_with_wellen(path, signals):
+    """Return each signal's changes as (time, value), and those of the alias."""
+    wave = pywellen.Waveform(str(path))
+    found, aliases = [None] * len(signals), []
+    for var in wave.all_vars():
+        changes = list(var.tv)
+        name = var.full_name.split(" ")[0]
+        if name.endswith("alias"):
+            aliases = changes
+        else:
+            found[int(name.rsplit(".s", 1)[1])] = changes
+    return found, aliases
+
+
+def as_text(value, width):
+    return format(value, f"0{width}b") if isinstance(value, int) else str(value)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", [FstWriter, VcdWriter])
+def test_wellen_reads_what_was_logged(tmp_path, kind, seed):
+    signals, scopes, logs, expected, end = random_run(seed)
+    path = tmp_path / ("out.fst" if kind is FstWriter else "out.vcd")
+    writer = kind(path, scopes, signals)
+    for log in logs:
+        writer.write_log(log)
+    writer.close(end)
+    found, aliases = read_with_wellen(path, signals)
+    for i, signal in enumerate(signals):
+        changes = [(time, as_text(value, signal.width)) for time, value in found[i]]
+        assert changes == expected[i], f"signal {i} of {signal.width} bits"
+    assert aliases == found[4]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_libfst_reads_what_was_logged(tmp_path, seed):
+    signals, scopes, logs, expected, end = random_run(seed)
+    path = tmp_path / "out.fst"
+    writer = FstWriter(path, scopes, signals)
+    for log in logs:
+        writer.write_log(log)
+    writer.close(end)
+    lib, ffi = pylibfst.lib, pylibfst.ffi
+    context = lib.fstReaderOpen(str(path).encode())
+    assert context != ffi.NULL
+    lib.fstReaderSetFacProcessMaskAll(context)
+    found = [[] for _ in signals]
+
+    def change(_, time, handle, value):
+        text = ffi.string(value).decode()
+        series = found[handle - 1]
+        if not series or series[-1][1] != text:
+            series.append((time, text))
+
+    pylibfst.fstReaderIterBlocks(context, change)
+    assert lib.fstReaderGetEndTime(context) == end // 1000
+    lib.fstReaderClose(context)
+    # The reader also replays the frame (all x) at the first time, which the first change then replaces.
+    for i, series in enumerate(found):
+        assert [c for c in series if "x" * signals[i].width != c[1] or c in expected[i]] == expected[i]
+
+
+def test_a_file_is_readable_before_it_is_closed(tmp_path):
+    signals, scopes, logs, expected, _ = random_run(7)
+    writer = FstWriter(tmp_path / "out.fst", scopes, signals)
+    writer.write_log(logs[0])
+    found, _ = read_with_wellen(tmp_path / "out.fst", signals)
+    last = max(time for series in found for time, _ in series)
+    assert [as_text(v, 1) for _, v in found[0]] == [text for time, text in expected[0] if time <= last]
+    writer.close()
+
+
+def test_an_unwritable_path_is_one_clear_error(tmp_path):
+    for kind in (FstWriter, VcdWriter):
+        with pytest.raises(UserError, match=r"cannot write waveform .*No such file or directory"):
+            kind(tmp_path / "missing" / "out", [], [])
+
+
+def test_varints():
+    values = [0, 1, 127, 128, 300, 2**32, 2**63]
+    assert varints(np.array(values, np.uint64)) == b"".join(varint(v) for v in values)
+    assert [signed_varint(v) for v in (0, -1, 63, 64, -65)] == [b"\0", b"\x7f", b"\x3f", b"\xc0\0", b"\xbf\x7f"]
+
+
+def test_codes_and_units():
+    codes = [identifier_code(i) for i in range(20000)]
+    assert len(set(codes)) == 20000
+    assert all(re.fullmatch(r"[!-~]{1,3}", code) for code in codes)
+    assert [time_unit(e) for e in (-15, -12, -11, -10, -9, 0)] == ["1 fs", "1 ps", "10 ps", "100 ps", "1 ns", "1 s"]
