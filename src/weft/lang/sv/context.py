@@ -1,0 +1,284 @@
+"""What the conversion of one module body knows: its signals, functions and references.
+
+slang resolves every name to a symbol; a `ModuleContext` says which `Signal` stands for that symbol and how the module
+that is being converted reaches it:
+
+* a symbol of the module itself: its own signal, empty path;
+* a symbol of an interface that is connected to an interface port: the signal of the expanded port (`bus.valid`);
+* a symbol of an instance further down, or of a local interface: the path of instance names that leads to it;
+* anything else (upwards, another branch, a package, the compilation unit): a `$root` path.
+
+slang shares one body among the instances that have equal parameters and interface connections, so a symbol met in a
+body that is not the canonical one is looked up in the canonical one by its name below the instance.
+
+`types`, `expressions` and `statements` use exactly: `module`, `signal`, `reference`, `leaves`, `function`, `span` and
+`unsupported`.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NoReturn
+
+from pyslang import ast
+
+from weft.base.errors import Unsupported
+from weft.base.source import Span
+from weft.ir.design import Function, Module, Port, Signal
+from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
+from weft.lang.sv.source_index import Located
+
+if TYPE_CHECKING:
+    from weft.lang.sv.elaboration import Elaboration
+
+Path = tuple[str, ...]
+Leaves = dict[LeafPath, Signal]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InterfaceSignal:
+    """Be one expanded port: signal `name` (and `leaf` of it) of the interface connected as `interface`."""
+
+    interface: str
+    name: str
+    leaf: LeafPath
+    port: Port
+
+
+@dataclass(slots=True, eq=False)
+class ModuleContext:
+    """Convert the names of one module body, package or compilation unit.
+
+    `body` is None for a package or compilation unit, whose own signals are always reached by `home`, a `$root` path,
+    because its functions are called from everywhere. `prefix` is slang's hierarchical path of the scope, with its
+    separator. `interfaces` maps the body of each interface connected to an interface port to its name here (`bus`,
+    `bus[2]`) and modport; `expanded` lists the ports made for the signals used of them. `rooted` says that something
+    in or below the module is reached by a `$root` path through instances, so that it cannot be shared.
+    """
+
+    module: Module
+    owner: Elaboration
+    prefix: str
+    body: ast.InstanceBodySymbol | None = None
+    home: Path = ()
+    interfaces: dict[ast.Symbol, tuple[str, ast.ModportSymbol | None]] = field(
+        default_factory=dict[ast.Symbol, "tuple[str, ast.ModportSymbol | None]"]
+    )
+    expanded: list[InterfaceSignal] = field(default_factory=list[InterfaceSignal])
+    rooted: bool = False
+    _signals: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
+    _leaves: dict[ast.Symbol, Leaves] = field(default_factory=dict[ast.Symbol, Leaves])
+    _named: dict[str, Signal | Leaves] = field(default_factory=dict[str, "Signal | Leaves"])
+    _found: dict[ast.Symbol, tuple[Signal | Leaves, Path]] = field(
+        default_factory=dict[ast.Symbol, "tuple[Signal | Leaves, Path]"]
+    )
+    _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
+    _converting: list[Function] = field(default_factory=list[Function])
+    _local_names: dict[str, int] = field(default_factory=dict[str, int])
+
+    def signal(self, symbol: ast.Symbol) -> Signal:
+        """Return the signal of a value symbol of this module; a procedure's or function's own is created here."""
+        found = self._signals.get(symbol)
+        if found is None:
+            self._create_local(symbol)
+            found = self._signals[symbol]
+        return found
+
+    def reference(self, target: ast.Expression | ast.Symbol) -> tuple[Signal, Path]:
+        """Return the signal that a name stands for, and the path from this module to it.
+
+        `target` is a NamedValue or HierarchicalValue expression, or its symbol. It is neither a parameter nor of
+        unpacked struct type.
+        """
+        symbol = target.symbol if isinstance(target, ast.ValueExpressionBase) else target
+        assert isinstance(symbol, ast.Symbol)
+        found = self._signals.get(symbol)
+        if found is not None:
+            return found, (() if found.local else self.home)
+        signal, path = self._reach(symbol)
+        assert isinstance(signal, Signal), symbol.name
+        return signal, path
+
+    def leaves(self, target: ast.Expression | ast.Symbol) -> tuple[Leaves, Path]:
+        """Return the signals of the leaf members of a variable of unpacked struct type, and the path to them."""
+        symbol = target.symbol if isinstance(target, ast.ValueExpressionBase) else target
+        assert isinstance(symbol, ast.Symbol)
+        leaves, path = self._reach(symbol)
+        assert isinstance(leaves, dict), symbol.name
+        return leaves, path
+
+    def function(self, subroutine: ast.SubroutineSymbol) -> Function:
+        """Return the function or task, converted when first asked for.
+
+        One of a package or compilation unit is converted there, once; one of an interface or of another module is
+        converted here, as it is seen from here. While it is being converted, a recursive call gets the unfinished one.
+        """
+        found = self._functions.get(subroutine)
+        if found is not None:
+            return found
+        if self.body is not None and subroutine.parentScope.containingInstance is None:
+            return self.owner.package_context(subroutine).function(subroutine)
+        return self._convert_function(subroutine)
+
+    def span(self, node: Located | ast.Symbol) -> Span:
+        """Return where a statement, expression or timing control stands, or where a symbol is declared."""
+        return self.owner.index.span(node)
+
+    def unsupported(self, what: str, node: Located | ast.Symbol) -> NoReturn:
+        """Raise `Unsupported` with the node's place; `what` reads like 'a property expression'."""
+        raise Unsupported(what, self.span(node), sources=self.owner.index.sources)
+
+    def declare(self, symbol: ast.ValueSymbol, name: str) -> Signal | Leaves:
+        """Create the module-level signal or signals of a symbol."""
+        made = self._create(symbol, name)
+        self._named[name] = made
+        self.module.signals += made.values() if isinstance(made, dict) else (made,)
+        return made
+
+    def reach_named(self, body: ast.InstanceBodySymbol, name: str) -> tuple[Signal | Leaves, Path]:
+        """Return what is called `name` in an instance body, and the path from here to it."""
+        if body is self.body:
+            return self._named[name], ()
+        if (connected := self._interface_name(body)) is not None:
+            return self._port_signal(*connected, body, name), ()
+        home = self.owner.context_of(body)
+        return home._named[name], self._path_to(body)
+
+    def _create(self, symbol: ast.ValueSymbol, name: str) -> Signal | Leaves:
+        if is_struct(symbol.type):
+            leaves = self._leaves[symbol] = create_leaves(self, symbol, name)
+            return leaves
+        signal = self._signals[symbol] = create_signal(self, symbol, name)
+        return signal
+
+    def _create_local(self, symbol: ast.Symbol) -> Signal | Leaves:
+        """Create a variable that a procedure or function declares; equal names of unnamed blocks get a number."""
+        assert isinstance(symbol, ast.ValueSymbol), symbol.kind
+        name = symbol.hierarchicalPath
+        if name.startswith(self.prefix):
+            name = name[len(self.prefix) :]
+        seen = self._local_names[name] = self._local_names.get(name, 0) + 1
+        made = self._create(symbol, name if seen == 1 else f"{name}${seen}")
+        signals = list(made.values()) if isinstance(made, dict) else [made]
+        for signal in signals:
+            signal.local = True
+        if not self._converting:
+            self.module.signals += signals
+        elif not _is_argument_or_result(symbol):
+            self._converting[-1].locals += signals
+        return made
+
+    def _reach(self, symbol: ast.Symbol) -> tuple[Signal | Leaves, Path]:
+        found = self._found.get(symbol)
+        if found is None:
+            found = self._found[symbol] = self._search(symbol)
+        return found
+
+    def _search(self, symbol: ast.Symbol) -> tuple[Signal | Leaves, Path]:
+        if isinstance(symbol, ast.ModportPortSymbol):
+            if symbol.internalSymbol is None:
+                self.unsupported("a modport expression", symbol)
+            return self._reach(symbol.internalSymbol)
+        known = self._signals.get(symbol) or self._leaves.get(symbol)
+        if known is not None:
+            local = next(iter(known.values())).local if isinstance(known, dict) else known.local
+            return known, (() if local else self.home)
+        scope = symbol.parentScope
+        body = scope.containingInstance
+        procedural = scope.isProceduralContext
+        if body is self.body or (procedural and self._converting):
+            if procedural:
+                return self._create_local(symbol), ()
+            return self.owner.package_context(symbol)._search(symbol)
+        if body is None:
+            return self.owner.package_context(symbol)._search(symbol)
+        if procedural:
+            home = self.owner.context_of(body)
+            if home.body is not body:
+                self.unsupported("a hierarchical reference to a procedure's variable in a shared module", symbol)
+            return home._search(symbol)[0], self._path_to(body)
+        return self.reach_named(body, symbol.hierarchicalPath[len(body.hierarchicalPath) + 1 :])
+
+    def _path_to(self, body: ast.InstanceBodySymbol) -> Path:
+        target = self.owner.path_of(body)
+        if self.body is not None:
+            own = self.owner.path_of(self.body)
+            if target[: len(own)] == own:
+                return target[len(own) :]
+        self.rooted = True
+        return ("$root", *target)
+
+    def _interface_name(self, body: ast.InstanceBodySymbol) -> tuple[str, ast.ModportSymbol | None] | None:
+        """Return the name here of an interface that is connected to a port, or nested in one that is."""
+        known = self.interfaces.get(body)
+        if known is not None or not self.interfaces:
+            return known
+        instance = body.parentInstance
+        outer = instance.parentScope.containingInstance if instance.parentScope is not None else None
+        if outer is None:
+            return None
+        name = self._interface_name(outer)
+        if name is None:
+            return None
+        return f"{name[0]}.{self.owner.path_of(body)[-1]}", None
+
+    def _port_signal(
+        self, interface: str, modport: ast.ModportSymbol | None, body: ast.InstanceBodySymbol, name: str
+    ) -> Signal | Leaves:
+        """Return the signal of the port for interface signal `name`, made when the module first uses it."""
+        full = f"{interface}.{name}"
+        made = self._named.get(full)
+        if made is not None:
+            return made
+        inside = self.owner.context_of(body)._named[name]
+        direction = _modport_direction(modport, name)
+        if isinstance(inside, dict):
+            made = {leaf: self._expand(interface, name, leaf, one, direction) for leaf, one in inside.items()}
+        else:
+            made = self._expand(interface, name, (), inside, direction)
+        self._named[full] = made
+        return made
+
+    def _expand(self, interface: str, name: str, leaf: LeafPath, inside: Signal, direction: str) -> Signal:
+        full = ".".join((interface, name, *leaf))
+        signal = replace(inside, name=full, initial=None)
+        port = Port(full, direction, signal)
+        self.module.signals.append(signal)
+        self.module.ports.append(port)
+        self.expanded.append(InterfaceSignal(interface, name, leaf, port))
+        return signal
+
+    def _convert_function(self, subroutine: ast.SubroutineSymbol) -> Function:
+        if subroutine.flags & ast.MethodFlags.DPIImport:
+            self.unsupported("a call of an imported DPI function", subroutine)
+        shell = self._functions[subroutine] = Function(subroutine.name)
+        self._converting.append(shell)
+        made = self.owner.convert_function(self, subroutine)
+        self._converting.pop()
+        shell.name, shell.args, shell.result, shell.body = made.name, made.args, made.result, made.body
+        shell.automatic, shell.task, shell.span = made.automatic, made.task, made.span
+        self.module.functions.append(shell)
+        return shell
+
+
+def _is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
+    if isinstance(symbol, ast.FormalArgumentSymbol):
+        return True
+    return isinstance(symbol, ast.VariableSymbol) and bool(symbol.flags & ast.VariableFlags.CompilerGenerated)
+
+
+_DIRECTIONS = {
+    ast.ArgumentDirection.In: "input",
+    ast.ArgumentDirection.Out: "output",
+    ast.ArgumentDirection.InOut: "inout",
+    ast.ArgumentDirection.Ref: "ref",
+}
+
+
+def _modport_direction(modport: ast.ModportSymbol | None, name: str) -> str:
+    """Return the direction that a modport gives a signal; `ref` (the same variable) where none says."""
+    found = modport.find(name) if modport is not None else None
+    return _DIRECTIONS[found.direction] if isinstance(found, ast.ModportPortSymbol) else "ref"

@@ -1,0 +1,110 @@
+"""What the conversions of all modules of one design share: the contexts, and where each instance is.
+
+slang shares an instance's body with an earlier one of equal parameters and interface connections (`canonicalBody`), and
+Weft converts one module for both, unless something in or below it is reached by a `$root` path: such a path names one
+place, so every instance gets a module of its own.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pyslang import ast
+
+from weft.base.errors import Unsupported
+from weft.ir.design import Design, Function, Module
+from weft.lang.sv.context import ModuleContext, Path
+from weft.lang.sv.source_index import SourceIndex
+
+ConvertFunction = Callable[[ModuleContext, ast.SubroutineSymbol], Function]
+
+
+@dataclass(slots=True, eq=False)
+class Elaboration:
+    """Hold the design being built, and find the context of any instance body or package."""
+
+    compilation: ast.Compilation
+    index: SourceIndex
+    design: Design
+    convert_function: ConvertFunction
+    build: Callable[[ModuleContext], None]
+    declare: Callable[[ModuleContext, ast.Symbol], None]
+    _contexts: dict[ast.Symbol, ModuleContext] = field(default_factory=dict[ast.Symbol, ModuleContext])
+    _packages: dict[str, ModuleContext] = field(default_factory=dict[str, ModuleContext])
+    _finished: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
+    _places: dict[ast.Symbol, Path] = field(default_factory=dict[ast.Symbol, Path])
+    _keys: dict[str, int] = field(default_factory=dict[str, int])
+
+    def context_of(self, body: ast.InstanceBodySymbol) -> ModuleContext:
+        """Return the context for an instance body: that of the canonical body where it can be shared."""
+        known = self._contexts.get(body)
+        if known is not None:
+            return known
+        instance = body.parentInstance
+        canonical = instance.canonicalBody
+        if canonical is not None and canonical is not body:
+            shared = self.module_of(canonical) if canonical not in self._contexts else self._contexts[canonical]
+            if canonical in self._finished and not shared.rooted:
+                self._contexts[body] = shared
+                return shared
+        context = self._contexts[body] = ModuleContext(
+            Module(body.definition.name, self._key(body.definition.name), span=self.index.span(body)),
+            self,
+            body.hierarchicalPath + ".",
+            body,
+        )
+        self.declare(context, body)
+        return context
+
+    def module_of(self, body: ast.InstanceBodySymbol) -> ModuleContext:
+        """Return the context for an instance body with its module completely built, unless that is in progress."""
+        context = self.context_of(body)
+        if context.body is body and body not in self._finished:
+            self.build(context)
+            self._finished.add(body)
+            self.design.modules.append(context.module)
+        return context
+
+    def package_context(self, symbol: ast.Symbol) -> ModuleContext:
+        """Return the context of the package or compilation unit that a symbol belongs to."""
+        name, separator, _ = symbol.hierarchicalPath.partition("::")
+        if separator:
+            scope = self.compilation.getPackage(name)
+            if scope is None:
+                raise Unsupported("a class", self.index.span(symbol), sources=self.index.sources)
+        else:
+            scope = symbol.parentScope.compilationUnit
+            units = list(self.compilation.getCompilationUnits())
+            number = units.index(scope)
+            name = f"$unit_{number}" if number else "$unit"
+        context = self._packages.get(name)
+        if context is None:
+            context = self._packages[name] = ModuleContext(
+                Module(name, self._key(name), span=self.index.span(scope)),
+                self,
+                f"{name}::" if separator else "",
+                home=("$root", name),
+            )
+            self.design.packages.append((name, context.module))
+            self.declare(context, scope)
+        return context
+
+    def path_of(self, body: ast.InstanceBodySymbol) -> Path:
+        """Return the names of the instances that lead from the top to a body."""
+        known = self._places.get(body)
+        if known is None:
+            scope = body.parentInstance.parentScope
+            outer = scope.containingInstance if scope is not None else None
+            name = body.hierarchicalPath
+            known = (name,) if outer is None else (*self.path_of(outer), name[len(outer.hierarchicalPath) + 1 :])
+            self._places[body] = known
+        return known
+
+    def _key(self, name: str) -> str:
+        """Return a name that no other module of the design has: the second parameterisation of `fifo` is `fifo$2`."""
+        number = self._keys[name] = self._keys.get(name, 0) + 1
+        return name if number == 1 else f"{name}${number}"
