@@ -17,9 +17,9 @@ SETTLE (IEEE 1800-2023 4.4: the active region and the NBA region, again until bo
 another register's output samples values after that register changed, while a clock gated by plain logic fires
 together with the clock it comes from, as the standard has it. More than `STEP_LIMIT` steps mean an oscillation.
 
-Scalar writes of one step commit in table order, the last one wins, and so do memory writes. Effects happen in table order after the step's
-values are known, before its commits: they show pre-commit values, as `$display` in the active region does; `postponed`
-effects (`$strobe`, `$monitor`) show the settled values at the end of the last step.
+Scalar writes of one step commit in table order, the last one wins, and so do memory writes. Effects happen in table
+order after the step's values are known, before its commits: they show pre-commit values, as `$display` in the active
+region does; `postponed` effects (`$strobe`, `$monitor`) show the settled values at the end of the last step.
 """
 
 from __future__ import annotations
