@@ -48,7 +48,9 @@ class State:
     `kind` is `input` (written by the user), `register`, `latch`, `memory` (`depth` elements), `sample` (a clock's
     previous value), `time` (64 bits, femtoseconds, kept by the run loop) or `constant` (set once before time 0, e.g. by
     `$test$plusargs`). `initial` is its value before the initial procedures run; None leaves it to the `--x-initial`
-    policy (x in 4-state). In a graph whose planes are split, `plane` is `value` or `unknown` and `twin` the other one.
+    policy (x in 4-state); of a memory it is the value of every element. A `known` state is a variable of a 2-state
+    type: it never has unknown bits (IEEE 1800-2023 6.11.2). In a graph whose planes are split, `plane` is `value` or
+    `unknown` and `twin` the other one; a state that is always known has no twin.
     """
 
     name: str
@@ -59,6 +61,7 @@ class State:
     span: Span = NOWHERE
     plane: str = ""
     twin: int = -1
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from weft.ir.cone_graph import ConeGraph, Domain, Effect, MemoryWrite, Scope, State, Write
+from weft.ir.four_state import EVALUATE4
 from weft.ir.ops import CODE, OPS
 
 Simplify = Callable[["GraphBuilder", int, int, tuple[int, ...], int], int | None]
@@ -104,11 +105,12 @@ class GraphBuilder:
             if ops[source] != _CONST:
                 return None
         pairs = [self.constants[self.param[source]] for source in sources]
-        if any(unknown for _, unknown in pairs):
-            return None
-        if self.four_state and OPS[op].name in ("udiv", "umod", "sdiv", "smod", "extract"):
-            return None  # may make x out of known values; only the plane split knows
-        return self.const(width, evaluate([v for v, _ in pairs], [self.width[s] for s in sources], width, param))
+        widths = [self.width[source] for source in sources]
+        if self.four_state:
+            evaluate4 = EVALUATE4[op]
+            assert evaluate4 is not None
+            return self.const(width, *evaluate4(pairs, widths, width, param))
+        return self.const(width, evaluate([value for value, _ in pairs], widths, width, param))
 
     def freeze(self) -> ConeGraph:
         """Return the finished graph."""

@@ -68,7 +68,7 @@ def _insert(v: Sequence[int], w: Sequence[int], n: int, p: int) -> int:
     if offset >= n or offset <= -w[2]:
         return v[0]
     if offset < 0:
-        return (v[0] & ~(field >> -offset)) | (v[2] >> -offset)
+        return (v[0] & ~(field >> -offset)) | (v[2] >> -offset & mask(n))
     return ((v[0] & ~(field << offset)) | (v[2] << offset)) & mask(n)
 
 

@@ -178,7 +178,7 @@ class _Reader:
             plane = line.word()
             line.expect("of")
             state = replace(state, plane=plane, twin=line.state())
-        self.states.append(replace(state, span=line.span()))
+        self.states.append(replace(state, known=line.take("known"), span=line.span()))
 
     def _node(self, line: _Line) -> None:
         if line.node() != len(self.nodes):

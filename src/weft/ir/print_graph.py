@@ -61,6 +61,7 @@ def _state_line(index: int, state: State) -> str:
         line += f" initial {_number(state.initial)}"
     if state.plane:
         line += f" {state.plane} of @{state.twin}"
+    line += " known" if state.known else ""
     return line + _span(state.span)
 
 
