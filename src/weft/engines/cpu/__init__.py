@@ -1,1 +1,5 @@
-"""The cycle engine: the cone graph compiled to native code by LLVM."""
+"""The CPU engine: cone graphs to native code through LLVM."""
+
+from weft.engines.cpu.program import CpuProgram
+
+__all__ = ["CpuProgram"]

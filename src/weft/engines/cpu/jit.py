@@ -1,0 +1,153 @@
+"""Turn LLVM IR text into callable machine code: optimise, emit an object, keep it in the cache, link it.
+
+Every module is compiled to an object file by itself, in its own LLVM context, so pieces of a design compile in parallel
+and come from the cache one by one. llvmlite guards each LLVM call with one global lock; calls on different contexts
+need no guard (LLVM Programmer's Manual, "Threading"), so the two expensive ones bypass it. Objects are linked into one
+LLJIT, whose libraries live as long as the tracker that `link` returns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import itertools
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from weft.engines.cpu.object_cache import ObjectCache
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Choose how hard to optimise: `passes` is the pass pipeline's speed level, `codegen` the code generator's."""
+
+    name: str
+    passes: int
+    codegen: int
+
+
+QUICK = Tier("quick", 1, 1)
+FULL = Tier("full", 2, 2)
+
+_numbers = itertools.count()
+
+
+@functools.cache
+def _target() -> llvm.Target:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple()
+
+
+@functools.cache
+def host() -> tuple[str, str]:
+    """Return the host's CPU name and feature string."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+@functools.cache
+def _lljit() -> llvm.LLJIT:
+    return llvm.create_lljit_compiler(_machine(2))
+
+
+def _machine(codegen: int) -> Any:
+    cpu, features = host()
+    return _target().create_target_machine(
+        cpu=cpu, features=features, opt=codegen, reloc="pic", codemodel="small", jit=True
+    )
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="weft-compile")
+
+
+def _unguarded(name: str) -> Any:
+    """Return an LLVM entry point without llvmlite's global lock; its argument types are those already declared."""
+    function = getattr(llvm.ffi.lib, name)
+    return getattr(function, "_cfn", function)
+
+
+_link_lock = threading.Lock()
+_state = threading.local()
+
+
+def _thread_machine(codegen: int) -> Any:
+    """Return this thread's own target machine: they must not be shared."""
+    machines: dict[int, Any] | None = getattr(_state, "machines", None)
+    if machines is None:
+        machines = _state.machines = {}
+    if codegen not in machines:
+        machines[codegen] = _machine(codegen)
+    return machines[codegen]
+
+
+def compile_object(text: str, tier: Tier) -> bytes:
+    """Compile IR text to an object file."""
+    machine = _thread_machine(tier.codegen)
+    context = llvm.create_context()
+    module = llvm.parse_assembly(text, context)
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    options = llvm.create_pipeline_tuning_options(speed_level=tier.passes)
+    options.loop_unrolling = False
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    manager = builder.getModulePassManager()
+    _unguarded("LLVMPY_RunNewModulePassManager")(manager, module, builder)
+    with llvm.ffi.OutputString() as error:
+        buffer = _unguarded("LLVMPY_TargetMachineEmitToMemory")(machine, module, 1, error)
+        if not buffer:
+            raise RuntimeError(str(error))
+    library = llvm.ffi.lib
+    try:
+        return ctypes.string_at(library.LLVMPY_GetBufferStart(buffer), library.LLVMPY_GetBufferSize(buffer))
+    finally:
+        library.LLVMPY_DisposeMemoryBuffer(buffer)
+
+
+class Compiler:
+    """Compile and link modules, through a cache."""
+
+    def __init__(self, cache: ObjectCache | None = None) -> None:
+        self.cache = ObjectCache() if cache is None else cache
+        cpu, features = host()
+        self._salt = f"{llvm.llvm_version_info}|{cpu}|{features}|1"
+
+    def object(self, text: str, tier: Tier) -> bytes:
+        """Return the object of a module's text, from the cache if it is there."""
+        key = hashlib.sha256(f"{self._salt}|{tier}|{text}".encode()).hexdigest()
+        code = self.cache.load(key)
+        if code is None:
+            code = compile_object(text, tier)
+            self.cache.store(key, code)
+        return code
+
+    def submit(self, text: str, tier: Tier) -> Future[bytes]:
+        """Compile in a worker thread."""
+        return _pool().submit(self.object, text, tier)
+
+
+class Library:
+    """Be linked machine code: addresses by symbol name, valid as long as this object lives."""
+
+    def __init__(self, objects: list[bytes], exports: list[str], imports: Mapping[str, int] | None = None) -> None:
+        builder = llvm.JITLibraryBuilder()
+        for code in objects:
+            builder.add_object_img(code)
+        for name in exports:
+            builder.export_symbol(name)
+        for name, address in (imports or {}).items():
+            builder.import_symbol(name, address)
+        builder.add_current_process()
+        with _link_lock:
+            self._tracker = builder.link(_lljit(), f"weft{next(_numbers)}")
+        self.addresses: dict[str, int] = {name: self._tracker[name] for name in exports}

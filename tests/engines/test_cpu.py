@@ -1,0 +1,57 @@
+"""The CPU engine's steps, run loop, cache and effects, against the reference engine on random whole graphs."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from random_graphs import FIRST_CLOCK, random_graph, random_state
+from weft.engines.cpu import CpuProgram
+from weft.engines.cpu.jit import Compiler
+from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.reference.program import ReferenceProgram
+from weft.ir.cone_graph import ConeGraph
+from weft.ir.program import Clock
+
+
+def compare(graph: ConeGraph, seed: int, program: CpuProgram, clocks: list[Clock], times: range) -> None:
+    """Run both engines from the same random states, poking between runs, and compare everything."""
+    random = Random(seed)
+    reference = ReferenceProgram(graph)
+    mine, theirs = program.layout.allocate(), program.layout.allocate()
+    for until in times:
+        for index, elements in random_state(graph, random).items():
+            if until == times[0] or graph.states[index].kind == "input":
+                for element, value in enumerate(elements):
+                    program.layout.write(mine, index, value, element)
+                    program.layout.write(theirs, index, value, element)
+        assert program.settle(mine) == reference.settle(theirs)
+        assert bytes(mine) == bytes(theirs)
+        assert program.run(mine, clocks, until) == reference.run(theirs, clocks, until)
+        assert bytes(mine) == bytes(theirs), f"at {until}: {differences(graph, program, mine, theirs)}"
+
+
+def differences(graph: ConeGraph, program: CpuProgram, mine, theirs) -> list[tuple[str, int, int, int]]:
+    """Return (state, element, got, expected) of each difference."""
+    return [
+        (state.name, element, got, expected)
+        for index, state in enumerate(graph.states)
+        for element in range(state.depth or 1)
+        if (got := program.layout.read(mine, index, element))
+        != (expected := program.layout.read(theirs, index, element))
+    ]
+
+
+@pytest.fixture(scope="module")
+def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
+    return Compiler(ObjectCache(tmp_path_factory.mktemp("cache")))
+
+
+@given(seed=st.integers(0, 10**6), size=st.integers(0, 60))
+@hypothesis_settings(max_examples=40)
+def test_random_graphs_run_as_the_reference_says(compiler: Compiler, seed: int, size: int):
+    graph = random_graph(seed, size)
+    clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
+    compare(graph, seed, CpuProgram(graph, compiler, tier="quick"), clocks, range(40, 200, 40))
