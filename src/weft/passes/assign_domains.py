@@ -1,0 +1,126 @@
+"""Give every clocked process a domain: one for each distinct set of edges, shared by all instances.
+
+An edge needs to know what the clock was: a `sample` state for each clock node keeps its previous value, written in
+SETTLE each step. The trigger is the or of the edges, each with its `iff` condition. Triggers are ordinary nodes, so
+equal ones are one node and one domain. A trigger that folds to 0 (a clock that is constant) has no domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from weft.ir.cone_graph import SETTLE, Domain, Effect, State, Write
+from weft.ir.graph_builder import GraphBuilder
+from weft.passes.elaborate_instances import InstancePlace
+from weft.passes.fragment import FragmentEffect, Trigger
+
+NEVER = -1
+"""Stands for a domain whose trigger is constant 0."""
+
+
+class DomainTable:
+    """Make domains and samples on demand. `names` gives a clock node's name; `build` an item's node."""
+
+    def __init__(self, builder: GraphBuilder, build: Callable[[int], int], names: dict[int, str]) -> None:
+        self.builder, self.build, self.names = builder, build, names
+        self._samples: dict[int, int] = {}
+        self._domains: dict[int, int] = {}
+        self._known: dict[tuple[int, int], int] = {}
+        self._started = -1
+
+    def domain(self, place: InstancePlace, number: int) -> int:
+        """Return the domain of a trigger of an instance, or NEVER."""
+        key = (place.first_item, number)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._trigger_domain(place, place.plan.fragment.triggers[number])
+        return found
+
+    def add_change(self, name: str, state: int, value: int) -> int:
+        """Return a domain that fires when `value` differs from `state`."""
+        return self._add(name, self.builder.add("changed", 1, self.builder.read(state), value))
+
+    def add_effect(self, place: InstancePlace, effect: FragmentEffect) -> None:
+        """Add an instance's effect; one without a trigger fires when its enable or an argument changes."""
+        build, first, builder = self.build, place.first_item, self.builder
+        enable = build(first + effect.enable) if effect.enable >= 0 else builder.const(1, 1)
+        if builder.value(enable) == 0:
+            return
+        args = tuple([build(first + arg) if arg >= 0 else -1 for arg in effect.args])
+        if effect.trigger >= 0:
+            domain = self.domain(place, effect.trigger)
+        else:
+            watched = dict.fromkeys([enable, *(arg for arg in args if arg >= 0)])
+            changes = [builder.add("changed", 1, self.sample(node), node) for node in watched]
+            domain = self._add(f"{effect.task.name} in {place.path}", self._either([self._not_started(), *changes]))
+        if domain == NEVER:
+            return
+        scope = f"{place.path}.{effect.task.scope}" if effect.task.scope else place.path
+        unit = place.plan.module.time_unit_fs
+        builder.effects.append(
+            Effect(effect.task, args, enable, domain, scope, postponed=effect.postponed, time_unit_fs=unit)
+        )
+
+    def sample(self, node: int) -> int:
+        """Return the node that reads what a node was before the present step."""
+        builder = self.builder
+        state = self._samples.get(node)
+        if state is None:
+            state = self._samples[node] = len(builder.states)
+            builder.states.append(State(f"{self._name(node)}$before", builder.width[node], kind="sample"))
+            builder.writes.append(Write(state, node, builder.const(1, 1), SETTLE))
+        return builder.read(state)
+
+    def _trigger_domain(self, place: InstancePlace, trigger: Trigger) -> int:
+        first, builder = place.first_item, self.builder
+        terms: list[int] = []
+        labels: list[str] = []
+        for edge, node, condition in trigger.edges:
+            clock = self.build(first + node)
+            if edge != "any":
+                clock = builder.slice(clock, 0, 1)  # an edge is one of the lowest bit (IEEE 1800-2023 9.4.2)
+            guard = self.build(first + condition) if condition >= 0 else -1
+            labels.append(f"{'' if edge == 'any' else edge + ' '}{self._name(clock)}{' iff ...' if guard >= 0 else ''}")
+            term = self._edge(edge, clock)
+            terms.append(term if guard < 0 else builder.add("and", 1, term, guard))
+        return self._add(" or ".join(dict.fromkeys(labels)), self._either(terms))
+
+    def _edge(self, edge: str, clock: int) -> int:
+        builder = self.builder
+        if builder.value(clock) is not None and not builder.four_state:
+            return builder.const(1, 0)
+        before = self.sample(clock)
+        if edge == "any" or (edge == "edge" and not builder.four_state):
+            return builder.add("changed", 1, before, clock)
+        if edge == "edge":
+            either = (builder.add("posedge", 1, before, clock), builder.add("negedge", 1, before, clock))
+            return builder.add("or", 1, *either)
+        return builder.add(edge, 1, before, clock)
+
+    def _not_started(self) -> int:
+        """Return a node that is 1 in the first step only: combinational effects happen at time 0 as well."""
+        builder = self.builder
+        if self._started < 0:
+            self._started = len(builder.states)
+            builder.states.append(State("$started", 1, kind="sample", initial=0))
+            one = builder.const(1, 1)
+            builder.writes.append(Write(self._started, one, one, SETTLE))
+        return builder.add("not", 1, builder.read(self._started))
+
+    def _either(self, terms: list[int]) -> int:
+        result = self.builder.const(1, 0)
+        for term in dict.fromkeys(terms):
+            result = term if self.builder.value(result) == 0 else self.builder.add("or", 1, result, term)
+        return result
+
+    def _add(self, name: str, trigger: int) -> int:
+        if self.builder.value(trigger) == 0:
+            return NEVER
+        found = self._domains.get(trigger)
+        if found is None:
+            found = self._domains[trigger] = len(self.builder.domains)
+            self.builder.domains.append(Domain(name, trigger))
+        return found
+
+    def _name(self, node: int) -> str:
+        return self.names.get(node, f"node{node}")

@@ -1,0 +1,185 @@
+"""Flatten a design: instantiate every module's fragment, connect the pieces, and yield the whole cone graph.
+
+1. `elaborate_instances` numbers the wires (one for each signal of each instance) and resolves names to them.
+2. `collect_drivers` finds what drives each wire; `place_memories` and `resolve_drivers` decide what each is: an input,
+   a register, a latch, a memory, or logic. That yields the linked design, a word-level graph that may have cycles.
+3. `order_items` builds its nodes in dependency order, and `split_loops` unties word-level loops bit by bit.
+4. `assign_domains` turns triggers into domains; the sinks follow here.
+
+Every signal that has a name stays, so that it can be looked at; dropping what nothing reads is a later pass's choice.
+Nothing here recurses over the design, and each node is visited once: about 8 microseconds and 500 bytes for each.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+
+import numpy as np
+
+from weft.ir.cone_graph import SETTLE, ConeGraph, MemoryWrite, Scope, State, Write
+from weft.ir.design import Design, Module
+from weft.ir.graph_builder import GraphBuilder, Simplify
+from weft.passes.assign_domains import NEVER, DomainTable
+from weft.passes.collect_drivers import collect_drivers
+from weft.passes.elaborate_instances import Hierarchy, elaborate_instances
+from weft.passes.fragment import Fragment
+from weft.passes.link_items import ALIAS, LinkedItems
+from weft.passes.name_signals import SignalNames
+from weft.passes.order_items import ItemOrder
+from weft.passes.place_memories import connect_element_reads, memory_entries, place_memories
+from weft.passes.resolve_drivers import WireResolver
+from weft.passes.split_loops import LoopSplitter
+
+
+def flatten_design(
+    design: Design,
+    fragments: Mapping[Module, Fragment],
+    *,
+    four_state: bool = False,
+    loops: str = "error",
+    simplify: Simplify | None = None,
+) -> ConeGraph:
+    """Return the cone graph of a whole design.
+
+    `loops` says what a true combinational loop is: `error`, or a value that is kept from step to step, `iterate` until
+    it no longer changes or `break` as it comes.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # a million tuples and no garbage: the collector would only walk them again and again
+    try:
+        return _Flattener(design, fragments, four_state, loops, simplify).run()
+    finally:
+        if collecting:
+            gc.enable()
+
+
+class _Flattener:
+    def __init__(
+        self,
+        design: Design,
+        fragments: Mapping[Module, Fragment],
+        four_state: bool,
+        loops: str,
+        simplify: Simplify | None,
+    ) -> None:
+        self.builder = GraphBuilder(simplify, four_state)
+        self.builder.states.append(State("$time", 64, kind="time", initial=0))
+        self.loops, self.four_state = loops, four_state
+        self.hierarchy = elaborate_instances(design, fragments, self.builder)
+        self.items = _link(self.hierarchy, self.builder)
+        self.drivers = collect_drivers(self.hierarchy, self.items)
+        self.memories = place_memories(self.hierarchy, self.items, self.drivers)
+
+    def run(self) -> ConeGraph:
+        hierarchy, items = self.hierarchy, self.items
+        resolver = WireResolver(hierarchy, items, self.drivers, self.four_state)
+        resolver.resolve(self.memories)
+        _connect_reads(hierarchy, items, resolver)
+        connect_element_reads(hierarchy, items, self.memories)
+        latches = {write.value: write.state for write in resolver.latch_writes}
+        names = SignalNames(hierarchy, items, self.drivers)
+        splitter = LoopSplitter(items, self.loops, latches, names.describe, hierarchy.design.sources)
+        order = ItemOrder(items, splitter.untie, hierarchy.design.sources)
+        self._build_scopes(order)
+        domains = DomainTable(self.builder, order.build, self._node_names())
+        self._write_registers(resolver, order, domains)
+        self._write_memories(order, domains)
+        self._write_latches(resolver, order, domains, splitter)
+        for place in hierarchy.places:
+            for effect in place.plan.fragment.effects:
+                domains.add_effect(place, effect)
+        return self.builder.freeze()
+
+    def _build_scopes(self, order: ItemOrder) -> None:
+        """Build every signal of every instance, and the table that finds them."""
+        for place in self.hierarchy.places:
+            nodes = np.full(len(place.plan.module.signals), -1, np.int32)
+            for i, signal in enumerate(place.plan.module.signals):
+                wire = self.hierarchy.find(place.first_wire + i)
+                memory = self.memories.get(wire)
+                if memory is not None:
+                    nodes[i] = -2 - memory
+                elif not (signal.local or signal.automatic) or wire in self.drivers.driven:
+                    nodes[i] = order.build(wire)
+            self.builder.scopes.append(Scope(place.path, place.parent, place.plan.module, nodes))
+
+    def _node_names(self) -> dict[int, str]:
+        """Return the outermost name of every node that has one."""
+        names: dict[int, str] = {}
+        for place, scope in zip(self.hierarchy.places, self.builder.scopes, strict=True):
+            for i, node in enumerate(scope.nodes.tolist()):
+                if node >= 0 and node not in names:
+                    names[node] = f"{place.path}.{place.plan.module.signals[i].name}"
+        return names
+
+    def _write_registers(self, resolver: WireResolver, order: ItemOrder, domains: DomainTable) -> None:
+        """Add the clocked writes; those of one domain to one register become one, the last process first."""
+        builder, places = self.builder, self.hierarchy.places
+        last: dict[int, int] = {}
+        for write in resolver.register_writes:
+            driver = write.driver
+            domain = domains.domain(places[driver.instance], driver.trigger)
+            enable = order.build(write.enable) if write.enable >= 0 else builder.const(1, 1)
+            if domain == NEVER or builder.value(enable) == 0:
+                continue
+            value = order.build(write.value)
+            earlier = last.get(write.state)
+            if earlier is not None and builder.writes[earlier].domain == domain:
+                before = builder.writes[earlier]
+                value = builder.add("mux", builder.width[value], enable, value, before.value)
+                enable = builder.add("or", 1, enable, before.enable)
+                builder.writes[earlier] = Write(write.state, value, enable, domain)
+                continue
+            last[write.state] = len(builder.writes)
+            builder.writes.append(Write(write.state, value, enable, domain))
+
+    def _write_memories(self, order: ItemOrder, domains: DomainTable) -> None:
+        builder, places = self.builder, self.hierarchy.places
+        for entry in memory_entries(self.hierarchy, self.items, self.drivers, self.memories):
+            domain = domains.domain(places[entry.instance], entry.trigger)
+            enable = order.build(entry.enable) if entry.enable >= 0 else builder.const(1, 1)
+            if domain == NEVER or builder.value(enable) == 0:
+                continue
+            address, value = order.build(entry.address), order.build(entry.value)
+            mask = order.build(entry.mask) if entry.mask >= 0 else -1
+            builder.memory_writes.append(MemoryWrite(entry.state, address, value, enable, domain, mask, entry.count))
+
+    def _write_latches(
+        self, resolver: WireResolver, order: ItemOrder, domains: DomainTable, splitter: LoopSplitter
+    ) -> None:
+        """Keep each latch's value; one where a loop was cut makes steps repeat until it no longer changes."""
+        builder = self.builder
+        one = builder.const(1, 1)
+        for write in resolver.latch_writes:
+            value, domain = order.build(write.value), SETTLE
+            if write.state in splitter.looping:
+                domain = domains.add_change(f"{builder.states[write.state].name} changes", write.state, value)
+            builder.writes.append(Write(write.state, value, one, domain))
+        for loop in splitter.writes:
+            domain = SETTLE
+            if self.loops == "iterate":
+                domain = domains.add_change(f"{builder.states[loop.state].name} changes", loop.state, loop.value)
+            builder.writes.append(Write(loop.state, loop.value, one, domain))
+
+
+def _link(hierarchy: Hierarchy, builder: GraphBuilder) -> LinkedItems:
+    """Lay the wires and every instance's fragment out as items; constants are built at once."""
+    items = LinkedItems(builder)
+    for signal in hierarchy.signal:
+        items.add(ALIAS, signal.bits, ())
+    for place in hierarchy.places:
+        place.first_item = first = items.add_fragment(place.plan.fragment.builder)
+        built = items.built
+        for node, constant in place.plan.constants:
+            built[first + node] = constant
+    return items
+
+
+def _connect_reads(hierarchy: Hierarchy, items: LinkedItems, resolver: WireResolver) -> None:
+    """Point every node that reads a signal at its wire."""
+    for place in hierarchy.places:
+        uses = place.plan.fragment.uses
+        for node, use in place.plan.reads:
+            wire = place.uses[use]
+            items.alias(place.first_item + node, resolver.held.get(wire, wire) if uses[use].hold else wire)
