@@ -1,0 +1,90 @@
+"""Lower one module of the design to a fragment of graph, once per parameterisation.
+
+Continuous assignments and combinational procedures become drives, clocked procedures registers and memory writes,
+system tasks effects, instance ports connections. Initial and final procedures are not lowered: the simulation
+interprets them. `symbolic_state` describes the method: symbolic execution with an enable for each piece of a variable
+(compare Yosys' `proc`, and Cheng et al., "Synthesizing Sequential Register-Based Computation", for the idea).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from weft.base.errors import Unsupported
+from weft.ir.design import Module
+from weft.ir.expressions import Signal
+from weft.ir.graph_builder import Simplify
+from weft.passes.emit_process import ProcessLowering
+from weft.passes.execute_statements import Executor
+from weft.passes.fragment import Fragment
+from weft.passes.infer_memories import infer_memories
+from weft.passes.lower_drives import lower_assign, lower_instance
+from weft.passes.module_context import ModuleContext
+from weft.passes.symbolic_state import Environment
+
+RECURSION_LIMIT = 50_000
+"""Python frames that expressions and statements nested as deep as the source nests them may take."""
+
+
+def lower_module(module: Module, *, four_state: bool, simplify: Simplify | None = None) -> Fragment:
+    """Return the fragment of a module; `simplify` rewrites nodes as they are built."""
+    context = ModuleContext(module, infer_memories(module), four_state, simplify)
+    with _deep_recursion():
+        _lower_wiring(context)
+        processes = ProcessLowering(context)
+        for number, process in enumerate(module.processes, len(module.assigns)):
+            processes.lower(process, number)
+    _drop_scratch(context)
+    _check_static(context)
+    return context.fragment
+
+
+@contextmanager
+def _deep_recursion() -> Generator[None, None, None]:
+    """Let pure Python calls nest deeply: they take no C stack (since CPython 3.11)."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, RECURSION_LIMIT))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _lower_wiring(context: ModuleContext) -> None:
+    """Lower continuous assignments and instances, which all see the signals as they are."""
+    executor = Executor(context, Environment(context.builder))
+    environment = executor.environment
+    for number, assign in enumerate(context.module.assigns):
+        lower_assign(context, executor, assign, number)
+        if environment.current:
+            executor.check_wiring()
+    for number, instance in enumerate(context.module.instances):
+        lower_instance(context, executor, instance, number)
+        if environment.current:
+            executor.check_wiring()
+    context.note_reads(executor.variables.values())
+
+
+def _drop_scratch(context: ModuleContext) -> None:
+    """Drop what several processes assign and nobody reads: loop variables that they share (`integer i`)."""
+    ports = {port.signal for port in context.module.ports}
+    scratch: set[Signal] = {
+        signal
+        for signal, writers in context.writers.items()
+        if len(writers) > 1 and signal not in context.read and signal not in ports and not signal.net
+    }
+    if scratch:
+        fragment = context.fragment
+        kept = [use.signal not in scratch for use in fragment.uses]
+        fragment.drives = [drive for drive in fragment.drives if kept[drive.target]]
+        fragment.clocked = [clocked for clocked in fragment.clocked if kept[clocked.target]]
+
+
+def _check_static(context: ModuleContext) -> None:
+    """Refuse static function variables that keep a value from one process's call to another's."""
+    for signal in context.static & context.read:
+        if len(context.writers.get(signal, ())) > 1:
+            what = f"the static variable '{signal.name}', which keeps its value between calls from several processes,"
+            raise Unsupported(what, signal.span)

@@ -1,0 +1,148 @@
+"""Case statements: one condition an item, then one join over all items (IEEE 1800-2023 12.5).
+
+`case` compares with `===`; `casez` ignores the bits that are z on either side, `casex` those that are x or z; `inside`
+compares with `==?` and knows ranges. When the labels are constants of which no two can match together, the items'
+order does not matter, and the join needs no priority chain; when they cover every value of the subject, nothing is
+left for a default. In a 2-state graph a `case` label with unknown bits never matches, and a `casez` or `casex` label's
+unknown bits are wildcards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from weft.ir.design import Case, CaseItem, Statement
+from weft.ir.expressions import Const, Expr
+from weft.ir.ops import mask
+
+if TYPE_CHECKING:
+    from weft.passes.execute_statements import Executor
+
+Pattern = tuple[int, int]
+"""The value and the care bits that a constant label matches."""
+
+PAIRS_LIMIT = 400
+"""How many masked labels are compared with one another to find whether they exclude each other."""
+
+
+def run_case(executor: Executor, statement: Case) -> None:
+    """Run the first item with a label that matches."""
+    executor.span = statement.span
+    subject = executor.evaluate(statement.subject)
+    conditions: list[int] = []
+    bodies: list[Callable[[], None]] = []
+    patterns: list[tuple[int, int, int]] | None = []
+    default: Statement | None = statement.default
+    for item in statement.items:
+        cond, found = _item_condition(executor, statement, subject, item)
+        known = executor.builder.value(cond)
+        if known:
+            default = item.body
+            break
+        if known == 0:
+            continue
+        conditions.append(cond)
+        bodies.append(partial(executor.execute, item.body))
+        if patterns is not None:
+            if found is None:
+                patterns = None
+            else:
+                patterns += [(len(conditions), *pattern) for pattern in found]
+    if not conditions:
+        if default is not None:
+            executor.execute(default)
+        return
+    plain = not executor.four_state or statement.kind in ("case", "inside")  # no z in the subject matches all
+    exclusive = plain and patterns is not None and _disjoint(patterns)
+    width = executor.builder.width[subject]
+    complete = exclusive and patterns is not None and not executor.four_state and _covers(patterns, width)
+    other = None if default is None else partial(executor.execute, default)
+    executor.environment.select(conditions, bodies, other, exclusive, complete)
+
+
+def _item_condition(
+    executor: Executor, statement: Case, subject: int, item: CaseItem
+) -> tuple[int, list[Pattern] | None]:
+    """Return when an item matches, and its labels' patterns if all are constants."""
+    matches: list[int] = []
+    patterns: list[Pattern] | None = []
+    for label in item.labels:
+        if isinstance(label, tuple):
+            matches.append(_in_range(executor, subject, label, statement.signed))
+            patterns = None
+            continue
+        constant = executor.constant(label)
+        pattern = None if constant is None else _pattern(statement.kind, constant, executor.four_state)
+        if pattern is None and constant is not None and not executor.four_state:
+            continue
+        if pattern is None or patterns is None:
+            patterns = None
+        else:
+            patterns.append(pattern)
+        matches.append(_match(executor, statement.kind, subject, label, pattern))
+    return executor.environment.any_of(matches), patterns
+
+
+def _pattern(kind: str, label: Const, four_state: bool) -> Pattern | None:
+    """Return what a constant label matches; None if that is no plain pattern (or, in 2-state, nothing)."""
+    full = mask(label.width)
+    wild = {"case": 0, "casez": label.unknown & label.value}.get(kind, label.unknown)
+    left = label.unknown & ~wild
+    if left:
+        return None
+    return label.value & ~wild & full, full & ~wild
+
+
+def _match(executor: Executor, kind: str, subject: int, label: Expr, pattern: Pattern | None) -> int:
+    builder = executor.builder
+    if not executor.four_state:
+        if pattern is not None:
+            return executor.match_bits(subject, *pattern)
+        return builder.add("eq", 1, subject, executor.evaluate(label))
+    node, width = executor.evaluate(label), builder.width[subject]
+    if kind == "inside":
+        return executor.truth(builder.add("weq", 1, subject, node))
+    if kind == "case":
+        return builder.add("ceq", 1, subject, node)
+    care = builder.add("and", width, _care(executor, kind, subject), _care(executor, kind, node))
+    return builder.add("ceq", 1, builder.add("and", width, subject, care), builder.add("and", width, node, care))
+
+
+def _care(executor: Executor, kind: str, node: int) -> int:
+    """Return a 1 for each bit that `casez` (not z) or `casex` (not x or z) compares."""
+    builder, width = executor.builder, executor.builder.width[node]
+    if kind == "casez":
+        return builder.add("not", width, builder.add("isz", width, node))
+    unequal = builder.add("xor", width, node, node)  # x where the bit is unknown, else 0
+    return executor.known(builder.add("not", width, unequal))
+
+
+def _in_range(executor: Executor, subject: int, bounds: tuple[Expr, Expr], is_signed: bool) -> int:
+    builder, less = executor.builder, "slt" if is_signed else "ult"
+    low, high = executor.evaluate(bounds[0]), executor.evaluate(bounds[1])
+    above = executor.negate(builder.add(less, 1, subject, low))
+    below = executor.negate(builder.add(less, 1, high, subject))
+    return executor.truth(builder.add("and", 1, above, below))
+
+
+def _disjoint(patterns: list[tuple[int, int, int]]) -> bool:
+    """Return whether no two items' patterns match the same value; each is (item, value, care bits)."""
+    cares = {care for _, _, care in patterns}
+    if len(cares) == 1:
+        owners: dict[int, int] = {}
+        return all(owners.setdefault(value, item) == item for item, value, _ in patterns)
+    if len(patterns) > PAIRS_LIMIT:
+        return False
+    return not any(
+        item != other and not (value ^ value_2) & care & care_2
+        for position, (item, value, care) in enumerate(patterns)
+        for other, value_2, care_2 in patterns[:position]
+    )
+
+
+def _covers(patterns: list[tuple[int, int, int]], width: int) -> bool:
+    """Return whether disjoint items cover all values of the subject."""
+    distinct = {(value, care) for _, value, care in patterns}
+    return sum(1 << width - care.bit_count() for _, care in distinct) == 1 << width

@@ -1,0 +1,77 @@
+"""What the processes of one module share while they are lowered: the fragment, its uses, which arrays are memories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from weft.ir.cone_graph import State
+from weft.ir.design import Module
+from weft.ir.expressions import Signal, Type
+from weft.ir.graph_builder import GraphBuilder, Simplify
+from weft.ir.ops import mask
+from weft.passes.fragment import Fragment, Use
+from weft.passes.symbolic_state import Variable
+
+
+class ModuleContext:
+    """Hold the fragment under construction."""
+
+    def __init__(self, module: Module, memories: set[Signal], four_state: bool, simplify: Simplify | None) -> None:
+        self.module, self.memories = module, memories
+        self.builder = GraphBuilder(simplify, four_state)
+        self.fragment = Fragment(module, self.builder)
+        self.static: set[Signal] = set()
+        """Static variables of functions and tasks that were called."""
+        self.read: set[Signal] = set()
+        """Signals whose settled or stored value somebody reads."""
+        self.writers: dict[Signal, set[int]] = {}
+        """The processes that assign a variable with blocking assignments only."""
+        self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool], int] = {}
+        self._special: dict[str, Signal] = {}
+
+    def use(self, signal: Signal, path: tuple[str, ...] = (), hold: bool = False) -> int:
+        """Return the number of a use, made when it is new."""
+        memory = signal in self.memories
+        key = (signal, path, hold, memory)
+        number = self._uses.get(key)
+        if number is None:
+            number = self._uses[key] = len(self.fragment.uses)
+            self.fragment.uses.append(Use(signal, path, hold, memory))
+            if memory:
+                self.builder.states.append(State(signal.name, signal.width, signal.depth, "memory"))
+            else:
+                self.builder.states.append(State(signal.name, signal.bits))
+        return number
+
+    def special(self, name: str, width: int) -> int:
+        """Return the node that reads a signal which the run loop keeps (`$time`, `$test$plusargs(x)`)."""
+        signal = self._special.get(name)
+        if signal is None:
+            signal = self._special[name] = Signal(name, width, Type("logic", width, four_state=False))
+        return self.builder.read(self.use(signal))
+
+    def attach(self, variable: Variable, held: int) -> None:
+        """Let a variable begin with the signal's value; the bits of `held` with what the process left there."""
+        signal, path, builder = variable.signal, variable.path, self.builder
+        variable.memory = signal in self.memories
+
+        def plain(low: int, width: int) -> int:
+            return builder.slice(builder.read(self.use(signal, path)), low, width)
+
+        def mixed(low: int, width: int) -> int:
+            parts: list[int] = []
+            position, end = low, low + width
+            while position < end:
+                hold = held >> position & 1
+                others = (held if not hold else ~held) >> position & mask(end - position)
+                stop = position + ((others & -others).bit_length() - 1 if others else end - position)
+                node = builder.read(self.use(signal, path, hold=bool(hold)))
+                parts.append(builder.slice(node, position, stop - position))
+                position = stop
+            return builder.concat(parts)
+
+        variable.origin = mixed if held else plain
+
+    def note_reads(self, variables: Iterable[Variable]) -> None:
+        """Remember which signals a finished process has read."""
+        self.read.update(variable.signal for variable in variables if variable.read_first)
