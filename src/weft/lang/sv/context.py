@@ -27,9 +27,10 @@ from pyslang import ast
 
 from weft.base.errors import Unsupported
 from weft.base.source import Span
-from weft.ir.design import Function, Module, Port, Signal
+from weft.ir.design import Function, Module, Port, Signal, Type
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
+from weft.lang.sv.state import State
 
 if TYPE_CHECKING:
     from weft.lang.sv.elaboration import Elaboration
@@ -69,6 +70,7 @@ class ModuleContext:
     )
     expanded: list[InterfaceSignal] = field(default_factory=list[InterfaceSignal])
     rooted: bool = False
+    state: State = field(init=False)
     _signals: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
     _leaves: dict[ast.Symbol, Leaves] = field(default_factory=dict[ast.Symbol, Leaves])
     _named: dict[str, Signal | Leaves] = field(default_factory=dict[str, "Signal | Leaves"])
@@ -78,6 +80,9 @@ class ModuleContext:
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
     _converting: list[Function] = field(default_factory=list[Function])
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
+
+    def __post_init__(self) -> None:
+        self.state = State(self)
 
     def signal(self, symbol: ast.Symbol) -> Signal:
         """Return the signal of a value symbol of this module; a procedure's or function's own is created here."""
@@ -122,6 +127,13 @@ class ModuleContext:
         if self.body is not None and subroutine.parentScope.containingInstance is None:
             return self.owner.package_context(subroutine).function(subroutine)
         return self._convert_function(subroutine)
+
+    def temporary(self, name: str, width: int) -> Signal:
+        """Create an automatic variable of the procedure or function that is being converted."""
+        seen = self._local_names[name] = self._local_names.get(name, 0) + 1
+        signal = Signal(f"{name}${seen}", width, Type("logic", width), automatic=True, local=True)
+        (self._converting[-1].locals if self._converting else self.module.signals).append(signal)
+        return signal
 
     def span(self, node: Located | ast.Symbol) -> Span:
         """Return where a statement, expression or timing control stands, or where a symbol is declared."""

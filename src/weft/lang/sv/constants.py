@@ -1,0 +1,67 @@
+"""slang's constant values as bits: integers of any width with their x and z bits, and arrays and structs of them."""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyslang
+
+from weft.ir.design import Const
+from weft.lang.sv.build import constant, ones
+from weft.lang.sv.types import ARRAY, PACKED, STRUCT, Layout
+
+if TYPE_CHECKING:
+    from pyslang import ast
+
+_VALUES = str.maketrans("xzXZ", "0101")
+_UNKNOWNS = str.maketrans("01xzXZ", "001111")
+
+
+def integer(value: pyslang.SVInt, width: int) -> Const:
+    """Return an integer of slang's, which is `width` bits wide, as a constant."""
+    if value.hasUnknown:
+        text = value.toString(pyslang.LiteralBase.Binary, False)
+        return constant(width, int(text.translate(_VALUES), 2), int(text.translate(_UNKNOWNS), 2))
+    return constant(width, int(value) & ones(width))
+
+
+def flatten(value: Any, layout: Layout) -> Const | None:
+    """Return what a `ConstantValue` holds in the flat form of a type, or None where it has none (a string, a real)."""
+    kind = layout.kind
+    if kind == PACKED:
+        return integer(value, layout.width) if type(value) is pyslang.SVInt else None
+    if kind == ARRAY and isinstance(value, list) and layout.element is not None:
+        elements = [layout.element] * layout.count
+        # Elements come from the left-most index to the right-most one.
+        return _join(value, elements if layout.descending else elements[::-1], layout, not layout.descending)
+    if kind == STRUCT and isinstance(value, list):
+        return _join(value, [member for _, member in layout.fields.values()], layout, False)
+    return None
+
+
+def _join(values: list[Any], layouts: list[Layout], layout: Layout, reverse: bool) -> Const | None:
+    bits = unknowns = 0
+    if len(values) != len(layouts):
+        return None
+    for value, part in zip(reversed(values) if reverse else values, layouts, strict=True):
+        flat = flatten(getattr(value, "value", value), part)
+        if flat is None:
+            return None
+        bits, unknowns = bits << part.width | flat.value, unknowns << part.width | flat.unknown
+    return constant(layout.width, bits, unknowns)
+
+
+def decode_text(value: Const) -> str:
+    """Return the string that a vector holds, 8 bits a character, without leading zero bytes (IEEE 1800-2023 5.9)."""
+    data = value.value.to_bytes((value.width + 7) // 8, "big").lstrip(b"\0")
+    return data.decode("latin-1")
+
+
+def index_value(node: ast.Expression) -> int | None:
+    """Return the integer that slang has computed for a bound of a select or pattern, if it has."""
+    folded = node.constant
+    value = folded.value if folded is not None else getattr(node, "value", None)
+    return int(value) if type(value) is pyslang.SVInt and not value.hasUnknown else None

@@ -1,0 +1,239 @@
+"""Expressions: slang's tree to the design's, one node of slang's touched once.
+
+slang has resolved names, computed constants, and inserted a conversion wherever widths, signs or states change, so the
+translation is local. It is one function for each class of node, found in a table (`dispatch`). Values are flat vectors
+(`types`); an expression whose type has no such form (strings, reals, class objects) is `Unsupported` with its place.
+
+Literals, conversions and the tables are here; names and selects are in `selects`, operators in `operators`, assignment
+patterns and streams in `patterns`, calls in `calls` and `system_calls`.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pyslang import ast
+
+from weft.ir.design import AssignExpr, Expr, SystemCall, Text
+from weft.lang.sv import operators, patterns, selects
+from weft.lang.sv.build import known, resize
+from weft.lang.sv.calls import convert_call
+from weft.lang.sv.constants import integer
+from weft.lang.sv.dispatch import LVALUES, VALUES, layout_of, lvalue_of, refuse_type, value_of
+from weft.lang.sv.operators import folded
+from weft.lang.sv.shapes import align
+from weft.lang.sv.types import ARRAY, PACKED, REAL, STRING, STRUCT
+
+if TYPE_CHECKING:
+    from weft.lang.sv.state import Context, State
+
+
+def convert(context: Context, node: ast.Expression) -> Expr:
+    """Convert an expression to its value."""
+    return value_of(context.state, node)
+
+
+def convert_lvalue(context: Context, node: ast.Expression) -> Expr:
+    """Convert the target of an assignment."""
+    return lvalue_of(context.state, node)
+
+
+def convert_assignment(context: Context, node: ast.AssignmentExpression) -> tuple[Expr, Expr]:
+    """Convert an assignment, continuous or procedural, to its target and the value that it gets."""
+    return assignment_of(context.state, node)
+
+
+def assignment_of(state: State, node: ast.AssignmentExpression) -> tuple[Expr, Expr]:
+    """Return target and value of an assignment; a compound one (`+=`) reads its target first."""
+    left = node.left
+    if isinstance(left, ast.StreamingConcatenationExpression):
+        return _assign_stream(state, left, node.right)
+    right = node.right
+    target = lvalue_of(state, left)
+    if not node.isCompound:
+        return target, value_as(state, right, left)
+    if not _is_pure(left):
+        state.context.unsupported("a compound assignment whose target has side effects", left)
+    outer, state.target = state.target, value_of(state, left)
+    value = value_of(state, right)
+    state.target = outer
+    return target, value
+
+
+def value_as(state: State, node: ast.Expression, target: ast.Expression | ast.ValueSymbol) -> Expr:
+    """Convert what is assigned to `target`, whose type is equivalent but may have arrays of opposite direction."""
+    value = value_of(state, node)
+    if isinstance(value, Text):
+        return value
+    wanted = state.layout(target.type)
+    return align(value, layout_of(state, node), wanted) if wanted.kind in (ARRAY, STRUCT) else value
+
+
+def _assign_stream(
+    state: State, left: ast.StreamingConcatenationExpression, right: ast.Expression
+) -> tuple[Expr, Expr]:
+    while isinstance(right, ast.ConversionExpression) and right.conversionKind == ast.ConversionKind.StreamingConcat:
+        right = right.operand
+    if isinstance(right, ast.StreamingConcatenationExpression):
+        source = patterns.stream_bits(state, right)
+    else:
+        source = patterns.to_stream(value_of(state, right), layout_of(state, right))
+    if source.width < left.bitstreamWidth:
+        state.context.unsupported("a streaming target wider than its source", left)
+    return patterns.stream_target(state, left, source)
+
+
+def _is_pure(node: ast.Expression) -> bool:
+    """Say whether evaluating an expression twice does no more than evaluating it once."""
+    effects: list[ast.Expression] = []
+
+    def look(inner: object) -> None:
+        steps = isinstance(inner, ast.UnaryExpression) and inner.op in operators.INCREMENTS
+        if steps or isinstance(inner, ast.CallExpression | ast.AssignmentExpression):
+            effects.append(cast("ast.Expression", inner))
+
+    node.visit(look)
+    return not effects
+
+
+# ------------------------------------------------------------------------------------------------- literals
+
+
+def _convert_integer(state: State, node: ast.Expression) -> Expr:
+    value = cast("ast.IntegerLiteral", node).value
+    return integer(value, value.bitWidth)
+
+
+def _convert_string(state: State, node: ast.Expression) -> Expr:
+    literal = cast("ast.StringLiteral", node)
+    layout = state.layout(node.type)
+    if layout.kind == PACKED:
+        return integer(literal.intValue.value, layout.width)  # pyright: ignore[reportArgumentType]
+    return Text(literal.value)
+
+
+# ------------------------------------------------------------------------------------------------- conversions
+
+
+def _convert_conversion(state: State, node: ast.Expression) -> Expr:
+    constant_value = folded(state, node)
+    if constant_value is not None:
+        return constant_value
+    conversion = cast("ast.ConversionExpression", node)
+    operand = conversion.operand
+    layout = state.layout(node.type)
+    source = state.layout(operand.type)
+    if layout.kind != PACKED or source.kind != PACKED:
+        return _convert_other(state, conversion)
+    value = value_of(state, operand)
+    if value.width != layout.width:
+        # A propagated type extends by its own sign (IEEE 1800-2023 11.8.2), an assignment or cast by its operand's.
+        propagated = conversion.conversionKind is ast.ConversionKind.Propagated
+        value = resize(value, layout.width, layout.signed if propagated else source.signed)
+    return value if layout.four_state or not source.four_state else known(value)
+
+
+def _convert_other(state: State, node: ast.ConversionExpression) -> Expr:
+    """Convert to or from a type that is not packed."""
+    operand = node.operand
+    layout = state.layout(node.type)
+    source = state.layout(operand.type)
+    if node.conversionKind == ast.ConversionKind.StreamingConcat and layout.kind <= STRUCT:
+        return patterns.convert_stream_cast(state, operand, layout)
+    if source.kind == REAL and layout.kind == PACKED:
+        time = _time_call(operand)
+        if time is not None:
+            # An integer made from `$realtime` is the time rounded as `$time` rounds it (IEEE 1800-2023 20.3).
+            return resize(SystemCall("$time", (), 64, span=state.context.span(time)), layout.width, False)
+    if layout.kind == STRING or (layout.kind == REAL and _time_call(operand) is not None):
+        value = node.constant.value if node.constant is not None else None
+        return Text(value) if isinstance(value, str) else value_of(state, operand)
+    if layout.kind > STRUCT:
+        refuse_type(state, node, layout)
+    if source.kind > STRUCT:
+        refuse_type(state, operand, source)
+    if source.kind == layout.kind and layout.width == source.width:
+        return align(value_of(state, operand), source, layout)
+    return patterns.convert_bitstream_cast(state, operand, layout)
+
+
+def _time_call(node: ast.Expression) -> ast.CallExpression | None:
+    while isinstance(node, ast.ConversionExpression):
+        node = node.operand
+    if isinstance(node, ast.CallExpression) and node.isSystemCall and node.subroutineName == "$realtime":
+        return node
+    return None
+
+
+# ------------------------------------------------------------------------------------------------- the rest
+
+
+def _convert_assignment(state: State, node: ast.Expression) -> Expr:
+    assignment = cast("ast.AssignmentExpression", node)
+    if assignment.isLValueArg:
+        return lvalue_of(state, assignment.left)
+    if assignment.timingControl is not None:
+        state.context.unsupported("an intra-assignment delay inside an expression", node)
+    target, value = assignment_of(state, assignment)
+    return AssignExpr(target, value, target.width)
+
+
+def _convert_target(state: State, node: ast.Expression) -> Expr:
+    assert state.target is not None, "a reference to the target outside a compound assignment"
+    return state.target
+
+
+def _convert_argument(state: State, node: ast.Expression) -> Expr:
+    if state.argument is None:
+        state.context.unsupported("an empty argument", node)
+    return state.argument
+
+
+def _convert_min_typ_max(state: State, node: ast.Expression) -> Expr:
+    return value_of(state, cast("ast.MinTypMaxExpression", node).selected)
+
+
+VALUES.update(
+    {
+        ast.IntegerLiteral: _convert_integer,
+        ast.UnbasedUnsizedIntegerLiteral: _convert_integer,
+        ast.StringLiteral: _convert_string,
+        ast.NamedValueExpression: selects.convert_name,
+        ast.HierarchicalValueExpression: selects.convert_name,
+        ast.UnaryExpression: operators.convert_unary,
+        ast.BinaryExpression: operators.convert_binary,
+        ast.ConditionalExpression: operators.convert_conditional,
+        ast.InsideExpression: operators.convert_inside,
+        ast.ConcatenationExpression: operators.convert_concatenation,
+        ast.ReplicationExpression: operators.convert_replication,
+        ast.ElementSelectExpression: selects.convert_element,
+        ast.RangeSelectExpression: selects.convert_range,
+        ast.MemberAccessExpression: selects.convert_member,
+        ast.ConversionExpression: _convert_conversion,
+        ast.AssignmentExpression: _convert_assignment,
+        ast.LValueReferenceExpression: _convert_target,
+        ast.EmptyArgumentExpression: _convert_argument,
+        ast.SimpleAssignmentPatternExpression: patterns.convert_pattern,
+        ast.StructuredAssignmentPatternExpression: patterns.convert_pattern,
+        ast.ReplicatedAssignmentPatternExpression: patterns.convert_pattern,
+        ast.MinTypMaxExpression: _convert_min_typ_max,
+        ast.CallExpression: convert_call,
+    }
+)
+
+LVALUES.update(
+    {
+        ast.NamedValueExpression: selects.convert_name,
+        ast.HierarchicalValueExpression: selects.convert_name,
+        ast.ElementSelectExpression: selects.convert_element_lvalue,
+        ast.RangeSelectExpression: selects.convert_range_lvalue,
+        ast.MemberAccessExpression: selects.convert_member_lvalue,
+        ast.ConcatenationExpression: operators.convert_concatenation_lvalue,
+        ast.SimpleAssignmentPatternExpression: patterns.convert_pattern_lvalue,
+        ast.StructuredAssignmentPatternExpression: patterns.convert_pattern_lvalue,
+        ast.ReplicatedAssignmentPatternExpression: patterns.convert_pattern_lvalue,
+    }
+)

@@ -1,0 +1,98 @@
+"""Loops (IEEE 1800-2023 12.7). All but `repeat` become a `Loop`, `foreach` one for each dimension."""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pyslang import ast
+
+from weft.ir.design import Assign, Binary, Block, Expr, Loop, Ref, RepeatTimes, Statement
+from weft.lang.sv.build import constant, truth
+from weft.lang.sv.dispatch import value_of
+from weft.lang.sv.flow import statement_of
+
+if TYPE_CHECKING:
+    from weft.lang.sv.state import State
+
+
+def loop_body(state: State, node: ast.Statement, leave: str = "") -> Statement:
+    """Convert the body of a loop, out of which `break` goes to the end of block `leave`, or of the loop itself."""
+    state.breaks.append(leave)
+    body = statement_of(state, node)
+    state.breaks.pop()
+    return body
+
+
+def convert_for(state: State, node: ast.Statement) -> Statement:
+    """Convert `for`; the variables that it declares are declarations before it."""
+    loop = cast("ast.ForLoopStatement", node)
+    before = tuple(_step(state, initializer) for initializer in loop.initializers)
+    stop = loop.stopExpr
+    cond = truth(value_of(state, stop)) if stop is not None else None
+    steps = tuple(_step(state, step) for step in loop.steps)
+    result = Loop(cond, loop_body(state, loop.body), steps, span=state.context.span(node))
+    return Block((*before, result)) if before else result
+
+
+def _step(state: State, node: ast.Expression) -> Statement:
+    from weft.lang.sv.statements import expression_statement
+
+    return expression_statement(state, node)
+
+
+def convert_while(state: State, node: ast.Statement) -> Statement:
+    """Convert `while`."""
+    loop = cast("ast.WhileLoopStatement", node)
+    cond = truth(value_of(state, loop.cond))
+    return Loop(cond, loop_body(state, loop.body), span=state.context.span(node))
+
+
+def convert_do_while(state: State, node: ast.Statement) -> Statement:
+    """Convert `do ... while`."""
+    loop = cast("ast.DoWhileLoopStatement", node)
+    cond = truth(value_of(state, loop.cond))
+    return Loop(cond, loop_body(state, loop.body), test_last=True, span=state.context.span(node))
+
+
+def convert_forever(state: State, node: ast.Statement) -> Statement:
+    """Convert `forever`."""
+    return Loop(None, loop_body(state, cast("ast.ForeverLoopStatement", node).body), span=state.context.span(node))
+
+
+def convert_repeat(state: State, node: ast.Statement) -> Statement:
+    """Convert `repeat`."""
+    loop = cast("ast.RepeatLoopStatement", node)
+    count = value_of(state, loop.count)
+    return RepeatTimes(count, loop_body(state, loop.body), state.context.span(node))
+
+
+def convert_foreach(state: State, node: ast.Statement) -> Statement:
+    """Convert `foreach`: a loop for each dimension that has a variable, from its left bound to its right one."""
+    loop = cast("ast.ForeachLoopStatement", node)
+    dimensions = [dimension for dimension in loop.loopDims if dimension.loopVar is not None]
+    label = state.fresh_label("foreach") if len(dimensions) > 1 else ""
+    result = loop_body(state, loop.body, label)
+    for dimension in reversed(dimensions):
+        bounds = dimension.range
+        if bounds is None:
+            state.context.unsupported("'foreach' over an array of dynamic size", node)
+        result = _count(state, dimension.loopVar, bounds.left, bounds.right, result, node)
+    return Block((result,), label) if label else result
+
+
+def _count(
+    state: State, symbol: ast.IteratorSymbol, left: int, right: int, body: Statement, node: ast.Statement
+) -> Statement:
+    context = state.context
+    span = context.span(node)
+    variable: Expr = Ref(context.signal(symbol))
+    width = variable.width
+    mask = (1 << width) - 1
+    order, step = ("sle", "add") if left <= right else ("sge", "sub")
+    cond = Binary(order, variable, constant(width, right & mask), 1)
+    next_value = Binary(step, variable, constant(width, 1), width)
+    start = Assign(variable, constant(width, left & mask), True, span)
+    return Block((start, Loop(cond, body, (Assign(variable, next_value, True, span),), span=span)))

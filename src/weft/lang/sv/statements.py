@@ -1,0 +1,371 @@
+"""Statements: slang's tree to the design's (IEEE 1800-2023 clause 12).
+
+One function for each class of statement, found in a table as for expressions. Declarations with an initialiser become
+assignments where control passes them, if the variable is automatic; a static variable's initialiser belongs to its
+signal. A `foreach` becomes nested loops. `break` out of several of them, and `disable`, leave a labelled block.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from pyslang import ast
+
+from weft.ir.design import (
+    Assertion,
+    Assign,
+    Block,
+    Case,
+    CaseItem,
+    Const,
+    Evaluate,
+    Event,
+    Expr,
+    If,
+    Jump,
+    Ref,
+    Statement,
+    SystemTask,
+)
+from weft.lang.sv import loops, timing
+from weft.lang.sv.build import constant, resize, truth, unknown
+from weft.lang.sv.calls import convert_user_call
+from weft.lang.sv.dispatch import layout_of, refuse_type, value_of
+from weft.lang.sv.expressions import assignment_of, value_as
+from weft.lang.sv.flow import STATEMENTS, statement_of
+from weft.lang.sv.operators import convert_condition, convert_increment, range_bounds
+from weft.lang.sv.selects import Place
+from weft.lang.sv.system_calls import convert_argument
+from weft.lang.sv.types import ARRAY, REAL, STRUCT, VOID, Layout
+
+if TYPE_CHECKING:
+    from weft.lang.sv.state import Context, State
+
+
+def convert_statement(context: Context, node: ast.Statement, scope: str = "") -> Statement:
+    """Convert the body of a procedure; `scope` is the path of the generate blocks around it, below the instance."""
+    state = context.state
+    outer, state.scope = state.scope, scope
+    result = statement_of(state, node)
+    state.scope = outer
+    return result
+
+
+def convert_timing(context: Context, control: ast.TimingControl) -> tuple[Event, ...]:
+    """Convert the event control of an `always` procedure; an implicit one (`@*`) gives no events."""
+    return timing.events_of(context.state, control)
+
+
+# ------------------------------------------------------------------------------------------------- blocks
+
+_FORKS = {
+    ast.StatementBlockKind.Sequential: "",
+    ast.StatementBlockKind.JoinAll: "join",
+    ast.StatementBlockKind.JoinAny: "join_any",
+    ast.StatementBlockKind.JoinNone: "join_none",
+}
+
+
+def _convert_list(state: State, node: ast.Statement) -> Statement:
+    return Block(tuple(_statements(state, cast("ast.StatementList", node).list)))
+
+
+def _statements(state: State, nodes: list[ast.Statement]) -> list[Statement]:
+    result: list[Statement] = []
+    for node in nodes:
+        if type(node) is ast.EmptyStatement:
+            continue
+        statement = statement_of(state, node)
+        if type(statement) is Block and not statement.label and not statement.fork:
+            result += statement.body
+        else:
+            result.append(statement)
+    return result
+
+
+def _convert_block(state: State, node: ast.Statement) -> Statement:
+    block = cast("ast.BlockStatement", node)
+    symbol = block.blockSymbol
+    name = symbol.name if symbol is not None else ""
+    outer_scope, label = state.scope, ""
+    if symbol is not None and name:
+        state.scope = f"{outer_scope}.{name}" if outer_scope else name
+        label = state.labels[symbol] = name if name not in state.labels.values() else state.fresh_label(name)
+    body = block.body
+    parts = _statements(state, body.list if isinstance(body, ast.StatementList) else [body])
+    if symbol is not None and name:
+        state.scope = outer_scope
+        del state.labels[symbol]
+    fork = _FORKS[block.blockKind]
+    if not label and not fork and len(parts) == 1:
+        return parts[0]
+    return Block(tuple(parts), label, fork)
+
+
+def _convert_declaration(state: State, node: ast.Statement) -> Statement:
+    symbol = cast("ast.VariableDeclStatement", node).symbol
+    layout = state.layout(symbol.type)
+    if layout.kind > STRUCT:
+        state.context.unsupported(f"a variable of type '{symbol.type}'", symbol)
+    if symbol.lifetime == ast.VariableLifetime.Automatic:
+        return _declare_automatic(state, symbol, layout, node)
+    if symbol.initializer is not None:
+        if layout.has_struct:
+            state.context.unsupported("an initialiser of a static variable of unpacked struct type", symbol)
+        state.context.signal(symbol).initial = value_as(state, symbol.initializer, symbol)
+    return Block(())
+
+
+def _declare_automatic(state: State, symbol: ast.VariableSymbol, layout: Layout, node: ast.Statement) -> Statement:
+    """Give an automatic variable its initial value, or the default of its type, each time it comes into being."""
+    if layout.has_struct:
+        signals, path = state.context.leaves(symbol)
+        target = Place(signals, path, (), (), layout).expression()
+    else:
+        target = Ref(state.context.signal(symbol))
+    if symbol.initializer is not None:
+        value = value_as(state, symbol.initializer, symbol)
+    else:
+        value = unknown(layout.width) if layout.four_state else constant(layout.width, 0)
+    return Assign(target, value, True, state.context.span(node))
+
+
+def _convert_empty(state: State, node: ast.Statement) -> Statement:
+    return Block(())
+
+
+# ------------------------------------------------------------------------------------------------- assignments
+
+
+def _convert_expression(state: State, node: ast.Statement) -> Statement:
+    return expression_statement(state, cast("ast.ExpressionStatement", node).expr)
+
+
+def expression_statement(state: State, expression: ast.Expression) -> Statement:
+    """Convert an assignment, an increment, or a call of a task or function as a statement."""
+    outer = state.before, state.after
+    state.before, state.after = [], []
+    statement = _EXPRESSIONS.get(type(expression), _evaluate)(state, expression)
+    before, after = state.before, state.after
+    state.before, state.after = outer
+    if before or after:
+        return Block((*before, statement, *after))
+    return statement
+
+
+def _convert_assignment(state: State, node: ast.Expression) -> Statement:
+    assignment = cast("ast.AssignmentExpression", node)
+    control = assignment.timingControl
+    pause = None if control is None else timing.timing_of(state, control)
+    target, value = assignment_of(state, assignment)
+    return Assign(target, value, not assignment.isNonBlocking, state.context.span(node), pause)
+
+
+def _convert_unary(state: State, node: ast.Expression) -> Statement:
+    unary = cast("ast.UnaryExpression", node)
+    if unary.op.value < ast.UnaryOperator.Preincrement.value:
+        return _evaluate(state, node)
+    target, value, _ = convert_increment(state, unary)
+    return Assign(target, value, True, state.context.span(node))
+
+
+def _convert_call(state: State, node: ast.Expression) -> Statement:
+    call = cast("ast.CallExpression", node)
+    subroutine = call.subroutine
+    if isinstance(subroutine, ast.SubroutineSymbol):
+        return Evaluate(convert_user_call(state, call, subroutine), state.context.span(node))
+    if state.layout(node.type).kind == VOID:
+        return _convert_system_task(state, call)
+    return _evaluate(state, node)
+
+
+def _evaluate(state: State, node: ast.Expression) -> Statement:
+    return Evaluate(value_of(state, node), state.context.span(node))
+
+
+_EXPRESSIONS: dict[type[ast.Expression], Callable[[State, ast.Expression], Statement]] = {
+    ast.AssignmentExpression: _convert_assignment,
+    ast.UnaryExpression: _convert_unary,
+    ast.CallExpression: _convert_call,
+}
+
+_MEMORY_TASKS = frozenset({"$readmemh", "$readmemb", "$writememh", "$writememb"})
+_TEXT_ARGUMENTS = {**dict.fromkeys(_MEMORY_TASKS, 0), "$dumpfile": 0}
+
+
+def _convert_system_task(state: State, node: ast.CallExpression) -> Statement:
+    name = node.subroutineName
+    if not name.startswith("$"):
+        state.context.unsupported(f"the method '{name}'", node)
+    args: list[Expr | None] = []
+    signed: list[bool] = []
+    for i, argument in enumerate(node.arguments):
+        layout = state.layout(argument.type)
+        if layout.kind in (ARRAY, STRUCT) and name not in _MEMORY_TASKS:
+            state.context.unsupported(f"an unpacked value as an argument of '{name}'", argument)
+        if layout.kind == REAL and not isinstance(argument, ast.CallExpression):
+            refuse_type(state, argument, layout)
+        args.append(convert_argument(state, argument, _TEXT_ARGUMENTS.get(name) == i))
+        signed.append(layout.signed)
+    return SystemTask(name, tuple(args), tuple(signed), state.context.span(node), state.scope)
+
+
+# ------------------------------------------------------------------------------------------------- choice
+
+
+_CHECKS = {
+    ast.UniquePriorityCheck.Unique: "unique",
+    ast.UniquePriorityCheck.Unique0: "unique0",
+    ast.UniquePriorityCheck.Priority: "priority",
+}
+
+
+def _convert_if(state: State, node: ast.Statement) -> Statement:
+    conditional = cast("ast.ConditionalStatement", node)
+    cond = convert_condition(state, conditional.conditions, node)
+    otherwise = conditional.ifFalse
+    check = _CHECKS.get(conditional.check, "")
+    if isinstance(cond, Const) and not check:
+        if cond.value & ~cond.unknown:
+            return statement_of(state, conditional.ifTrue)
+        return statement_of(state, otherwise) if otherwise is not None else Block(())
+    then = statement_of(state, conditional.ifTrue)
+    other = statement_of(state, otherwise) if otherwise is not None else None
+    return If(cond, then, other, check, state.context.span(node))
+
+
+_CASES = {
+    ast.CaseStatementCondition.Normal: "case",
+    ast.CaseStatementCondition.WildcardJustZ: "casez",
+    ast.CaseStatementCondition.WildcardXOrZ: "casex",
+    ast.CaseStatementCondition.Inside: "inside",
+}
+
+
+def _convert_case(state: State, node: ast.Statement) -> Statement:
+    case = cast("ast.CaseStatement", node)
+    kind = _CASES[case.condition]
+    layout = layout_of(state, case.expr)
+    subject = value_of(state, case.expr)
+    items = tuple(
+        CaseItem(
+            tuple(_label(state, label, layout) for label in item.expressions),
+            statement_of(state, item.stmt),
+        )
+        for item in case.items
+    )
+    default = case.defaultCase
+    return Case(
+        kind,
+        subject,
+        items,
+        statement_of(state, default) if default is not None else None,
+        _CHECKS.get(case.check, ""),
+        state.context.span(node),
+        layout.signed,
+    )
+
+
+def _label(state: State, node: ast.Expression, layout: Layout) -> Expr | tuple[Expr, Expr]:
+    if isinstance(node, ast.ValueRangeExpression):
+        low, high = range_bounds(state, node, layout)
+        smallest, largest = _extremes(layout)
+        return low if low is not None else smallest, high if high is not None else largest
+    own = layout_of(state, node)
+    if own.width > layout.width:
+        state.context.unsupported("a case label wider than the expression", node)
+    return resize(value_of(state, node), layout.width, own.signed and layout.signed)
+
+
+def _extremes(layout: Layout) -> tuple[Expr, Expr]:
+    width = layout.width
+    sign = 1 << (width - 1)
+    return (
+        (constant(width, sign), constant(width, sign - 1))
+        if layout.signed
+        else (
+            constant(width, 0),
+            constant(width, 2 * sign - 1),
+        )
+    )
+
+
+# ------------------------------------------------------------------------------------------------- jumps
+
+
+def _convert_return(state: State, node: ast.Statement) -> Statement:
+    value = cast("ast.ReturnStatement", node).expr
+    converted = value_of(state, value) if value is not None else None
+    return Jump("return", value=converted, span=state.context.span(node))
+
+
+def _convert_break(state: State, node: ast.Statement) -> Statement:
+    label = state.breaks[-1] if state.breaks else ""
+    return Jump("disable" if label else "break", label, span=state.context.span(node))
+
+
+def _convert_continue(state: State, node: ast.Statement) -> Statement:
+    return Jump("continue", span=state.context.span(node))
+
+
+def _convert_disable(state: State, node: ast.Statement) -> Statement:
+    target = cast("ast.DisableStatement", node).target
+    symbol = target.symbol if isinstance(target, ast.ArbitrarySymbolExpression) else None
+    if symbol is not None and symbol is state.subroutine:
+        return Jump("return", span=state.context.span(node))
+    label = state.labels.get(symbol) if symbol is not None else None
+    if label is None:
+        state.context.unsupported("'disable' of a block or task that is not around the statement", node)
+    return Jump("disable", label, span=state.context.span(node))
+
+
+# ------------------------------------------------------------------------------------------------- assertions
+
+_ASSERTIONS = {ast.AssertionKind.Assert: "assert", ast.AssertionKind.Assume: "assume"}
+
+
+def _convert_assertion(state: State, node: ast.Statement) -> Statement:
+    assertion = cast("ast.ImmediateAssertionStatement", node)
+    return Assertion(
+        _ASSERTIONS.get(assertion.assertionKind, "cover"),
+        truth(value_of(state, assertion.cond)),
+        _action(state, assertion.ifTrue),
+        _action(state, assertion.ifFalse),
+        ("final" if assertion.isFinal else "observed") if assertion.isDeferred else "",
+        state.scope,
+        state.context.span(node),
+    )
+
+
+def _action(state: State, node: ast.Statement | None) -> Statement | None:
+    return statement_of(state, node) if node is not None and type(node) is not ast.EmptyStatement else None
+
+
+STATEMENTS.update(
+    {
+        ast.EmptyStatement: _convert_empty,
+        ast.StatementList: _convert_list,
+        ast.BlockStatement: _convert_block,
+        ast.VariableDeclStatement: _convert_declaration,
+        ast.ExpressionStatement: _convert_expression,
+        ast.ConditionalStatement: _convert_if,
+        ast.CaseStatement: _convert_case,
+        ast.ForLoopStatement: loops.convert_for,
+        ast.WhileLoopStatement: loops.convert_while,
+        ast.DoWhileLoopStatement: loops.convert_do_while,
+        ast.ForeverLoopStatement: loops.convert_forever,
+        ast.RepeatLoopStatement: loops.convert_repeat,
+        ast.ForeachLoopStatement: loops.convert_foreach,
+        ast.ReturnStatement: _convert_return,
+        ast.BreakStatement: _convert_break,
+        ast.ContinueStatement: _convert_continue,
+        ast.DisableStatement: _convert_disable,
+        ast.ImmediateAssertionStatement: _convert_assertion,
+        ast.TimedStatement: timing.convert_timed,
+        ast.WaitStatement: timing.convert_wait,
+    }
+)

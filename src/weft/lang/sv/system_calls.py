@@ -1,0 +1,269 @@
+"""System functions, and the methods of enums and arrays.
+
+What slang can evaluate is a constant. `$clog2`, `$countones` and their like are operations of the design; functions of
+the simulation's state (`$random`, `$time`, `$value$plusargs`, file input) are left to it as `SystemCall`. A string
+literal among the arguments stays a `Text`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pyslang import ast
+
+from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Unary
+from weft.lang.sv.build import bits_of, choose, concat, constant
+from weft.lang.sv.constants import decode_text, flatten
+from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
+from weft.lang.sv.shapes import elements_of, to_stream
+from weft.lang.sv.types import ARRAY, REAL, STRING, STRUCT, Layout
+
+if TYPE_CHECKING:
+    from weft.lang.sv.state import State
+
+Arguments = list[ast.Expression]
+SystemFunction = Callable[["State", ast.CallExpression, Arguments], Expr]
+
+
+def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallExpression.SystemCallInfo) -> Expr:
+    """Convert a call of a system function or built-in method whose value slang has not kept."""
+    name = node.subroutineName
+    arguments = list(node.arguments)
+    handler = _FUNCTIONS.get(name)
+    if handler is not None:
+        return handler(state, node, arguments)
+    if name in _OF_THE_SIMULATION:
+        return _convert_simulation_call(state, node, arguments)
+    method = _METHODS.get(name)
+    if method is not None and arguments and state.layout(arguments[0].type).kind <= STRUCT:
+        return method(state, node, arguments)
+    value = node.eval(ast.EvalContext(info.scope.compilationUnit)).value
+    result = Text(value) if isinstance(value, str) else flatten(value, state.layout(node.type))
+    if result is None:
+        what = f"the system function '{name}'" if name.startswith("$") else f"the method '{name}'"
+        state.context.unsupported(what, node)
+    return result
+
+
+# --------------------------------------------------------------------------------------- functions of the simulation
+
+_OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
+    "$random": (),
+    "$urandom": (),
+    "$urandom_range": (),
+    "$time": (),
+    "$stime": (),
+    "$realtime": (),
+    "$test$plusargs": (0,),
+    "$value$plusargs": (0,),
+    "$sformatf": (0,),
+    "$fopen": (0, 1),
+    "$fgetc": (),
+    "$fgets": (),
+    "$feof": (),
+    "$ferror": (),
+    "$fread": (),
+    "$fscanf": (1,),
+    "$sscanf": (1,),
+    "$ftell": (),
+    "$fseek": (),
+    "$rewind": (),
+    "$ungetc": (),
+}
+"""The functions that depend on the simulation, and which of their arguments are strings."""
+
+
+def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    name = node.subroutineName
+    layout = state.layout(node.type)
+    width = {STRING: 0, REAL: 64}.get(layout.kind, layout.width)
+    texts = _OF_THE_SIMULATION[name]
+    args = tuple(convert_argument(state, argument, i in texts) or Text("") for i, argument in enumerate(arguments))
+    return SystemCall(name, args, width, layout.signed, state.context.span(node))
+
+
+def convert_argument(state: State, node: ast.Expression, text: bool = False) -> Expr | None:
+    """Convert an argument of a system task or function; None if it is left out.
+
+    A string literal is a `Text`; where a string is wanted (`text`), so is a parameter that holds one.
+    """
+    if isinstance(node, ast.EmptyArgumentExpression):
+        return None
+    if isinstance(node, ast.StringLiteral):
+        return Text(node.value)
+    if isinstance(node, ast.AssignmentExpression) and node.isLValueArg:
+        return lvalue_of(state, node.left)
+    if isinstance(node, ast.AssignmentExpression):
+        state.context.unsupported("an output argument of another type than the system's", node)
+    if isinstance(node, ast.ArbitrarySymbolExpression):
+        return Text(node.symbol.hierarchicalPath)
+    while text and isinstance(node, ast.ConversionExpression) and node.isImplicit:
+        if isinstance(node.operand, ast.StringLiteral):
+            return Text(node.operand.value)
+        node = node.operand
+    value = value_of(state, node)
+    return Text(decode_text(value)) if text and isinstance(value, Const) and not value.unknown else value
+
+
+# ------------------------------------------------------------------------------------------------- bit vectors
+
+
+def _bits(state: State, node: ast.Expression) -> Expr:
+    """Return any fixed-size value as a vector."""
+    return to_stream(value_of(state, node), layout_of(state, node))
+
+
+def _same(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    return value_of(state, arguments[0])
+
+
+def _vector_function(op: str) -> SystemFunction:
+    def convert(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+        return Unary(op, _bits(state, arguments[0]), layout_of(state, node).width)
+
+    return convert
+
+
+def _count_bits(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    """Convert `$countbits`: the bits of a value that are `===` to any of the control bits (IEEE 1800-2023 20.9)."""
+    value = _bits(state, arguments[0])
+    width = layout_of(state, node).width
+    controls = {c if isinstance(c, Const) else id(c): c for c in (_control(state, a) for a in arguments[1:])}
+    matches: list[Expr] = []
+    for i in range(value.width):
+        bit = bits_of(value, i, 1)
+        tests = [Binary("ceq", bit, control, 1) for control in controls.values()]
+        match: Expr = tests[0]
+        for test in tests[1:]:
+            match = Binary("or", match, test, 1)
+        matches.append(match)
+    return Unary("countones", concat(matches), width)
+
+
+def _control(state: State, node: ast.Expression) -> Expr:
+    return bits_of(value_of(state, node), 0, 1)
+
+
+def _bit_width(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    layout = layout_of(state, arguments[0])
+    return constant(layout_of(state, node).width, layout.width)
+
+
+# ------------------------------------------------------------------------------------------------- enums
+
+
+def _enum_values(node: ast.Expression) -> list[ast.EnumValueSymbol]:
+    enum = node.type.canonicalType
+    if not isinstance(enum, ast.EnumType):
+        return []
+    return [member for member in enum if isinstance(member, ast.EnumValueSymbol)]
+
+
+def _enum_step(direction: int) -> SystemFunction:
+    """Convert `next` or `prev`: a choice by the present value (IEEE 1800-2023 6.19.5)."""
+
+    def convert(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+        receiver = arguments[0]
+        layout = layout_of(state, receiver)
+        values = [flatten(member.value.value, layout) for member in _enum_values(receiver)]
+        present = [value for value in values if value is not None]
+        count = 1
+        if len(arguments) > 1:
+            steps = value_of(state, arguments[1])
+            if not isinstance(steps, Const):
+                state.context.unsupported("an enum method with a step that is not constant", arguments[1])
+            count = steps.value
+        subject = value_of(state, receiver)
+        # A value that is no member has the default of the base type after it.
+        result: Expr = constant(layout.width, 0, (1 << layout.width) - 1 if layout.four_state else 0)
+        for i, value in reversed(list(enumerate(present))):
+            follower = present[(i + direction * count) % len(present)]
+            result = choose(Binary("ceq", subject, value, 1), follower, result)
+        return result
+
+    return convert
+
+
+def _enum_name(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    """Leave `name` to the simulation: its arguments are the value, then each member's name and value."""
+    receiver = arguments[0]
+    layout = layout_of(state, receiver)
+    args: list[Expr] = [value_of(state, receiver)]
+    for member in _enum_values(receiver):
+        value = flatten(member.value.value, layout)
+        assert value is not None
+        args += Text(member.name), value
+    return SystemCall("name", tuple(args), 0, span=state.context.span(node))
+
+
+# ------------------------------------------------------------------------------------------------- arrays
+
+
+def _reduction(op: str) -> SystemFunction:
+    """Convert an array reduction method, with or without a `with` clause (IEEE 1800-2023 7.12.3)."""
+
+    def convert(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+        layout = layout_of(state, node)
+        array = layout_of(state, arguments[0])
+        result: Expr | None = None
+        for value in _reduced(state, node, arguments[0], array):
+            result = value if result is None else Binary(op, result, value, layout.width)
+        assert result is not None
+        return result
+
+    return convert
+
+
+def _reduced(state: State, node: ast.CallExpression, receiver: ast.Expression, array: Layout) -> list[Expr]:
+    flat = value_of(state, receiver)
+    single = array if array.kind == ARRAY else Layout(ARRAY, array.width, count=array.count, element=array.element)
+    info = node.subroutine
+    extra = info.extraInfo if not isinstance(info, ast.SubroutineSymbol) else None
+    elements = elements_of(flat, single) if extra is None else _outer_elements(flat, single)
+    if not isinstance(extra, ast.CallExpression.IteratorCallInfo):
+        return [value for value, _ in elements]
+    results: list[Expr] = []
+    for i, (value, _) in enumerate(elements):
+        state.iterators[extra.iterVar] = (value, array.low + i)
+        results.append(value_of(state, extra.iterExpr))
+    del state.iterators[extra.iterVar]
+    return results
+
+
+def _outer_elements(flat: Expr, layout: Layout) -> list[tuple[Expr, Layout]]:
+    element = layout.element
+    assert element is not None
+    return [(bits_of(flat, i * element.width, element.width), element) for i in range(layout.count)]
+
+
+def _iterator_index(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    receiver = arguments[0]
+    if not isinstance(receiver, ast.NamedValueExpression) or receiver.symbol not in state.iterators:
+        state.context.unsupported("the method 'index' here", node)
+    return constant(32, state.iterators[receiver.symbol][1] & 0xFFFFFFFF)
+
+
+_FUNCTIONS: dict[str, SystemFunction] = {
+    "$signed": _same,
+    "$unsigned": _same,
+    "$bits": _bit_width,
+    "$clog2": _vector_function("clog2"),
+    "$countones": _vector_function("countones"),
+    "$onehot": _vector_function("onehot"),
+    "$onehot0": _vector_function("onehot0"),
+    "$isunknown": _vector_function("isunknown"),
+    "$countbits": _count_bits,
+}
+
+_METHODS: dict[str, SystemFunction] = {
+    "next": _enum_step(1),
+    "prev": _enum_step(-1),
+    "name": _enum_name,
+    "sum": _reduction("add"),
+    "product": _reduction("mul"),
+    "and": _reduction("and"),
+    "or": _reduction("or"),
+    "xor": _reduction("xor"),
+    "index": _iterator_index,
+}

@@ -1,0 +1,89 @@
+"""Delays and event controls (IEEE 1800-2023 9.4)."""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pyslang import ast
+
+from weft.ir.design import Delay, Event, Expr, Statement, Timing, Wait, WaitUntil
+from weft.lang.sv.build import bits_of, constant, truth
+from weft.lang.sv.dispatch import layout_of, value_of
+from weft.lang.sv.flow import statement_of
+from weft.lang.sv.types import OTHER, REAL
+
+if TYPE_CHECKING:
+    from weft.lang.sv.state import State
+
+_EDGES = {ast.EdgeKind.PosEdge: "posedge", ast.EdgeKind.NegEdge: "negedge", ast.EdgeKind.BothEdges: "edge"}
+
+
+def events_of(state: State, control: ast.TimingControl) -> tuple[Event, ...]:
+    """Return the events of an event control; none for an implicit one."""
+    if isinstance(control, ast.SignalEventControl):
+        return (_event(state, control),)
+    if isinstance(control, ast.EventListControl):
+        return tuple(event for inner in control.events for event in events_of(state, inner))
+    if not isinstance(control, ast.ImplicitEventControl):
+        state.context.unsupported(_NAMES.get(type(control), "this timing control"), control)
+    return ()
+
+
+_NAMES: dict[type[ast.TimingControl], str] = {
+    ast.DelayControl: "a delay here",
+    ast.Delay3Control: "a delay here",
+    ast.RepeatedEventControl: "a repeated event control",
+    ast.CycleDelayControl: "a cycle delay",
+    ast.OneStepDelayControl: "a '1step' delay",
+    ast.BlockEventListControl: "a block event",
+}
+
+
+def _event(state: State, control: ast.SignalEventControl) -> Event:
+    expression = control.expr
+    if state.layout(expression.type).kind == OTHER:
+        state.context.unsupported("a named event", control)
+    layout_of(state, expression)
+    value = value_of(state, expression)
+    edge = _EDGES.get(control.edge, "any")
+    if edge != "any" and value.width > 1:
+        # An edge is detected on the least significant bit alone (IEEE 1800-2023 9.4.2).
+        value = bits_of(value, 0, 1)
+    condition = control.iffCondition
+    guard = truth(value_of(state, condition)) if condition is not None else None
+    return Event(edge, value, guard, state.context.span(control))
+
+
+def timing_of(state: State, control: ast.TimingControl) -> Timing:
+    """Return a delay or the events of a timing control inside a procedure."""
+    if isinstance(control, ast.DelayControl):
+        return Delay(_delay(state, control.expr))
+    if isinstance(control, ast.ImplicitEventControl):
+        state.context.unsupported("'@*' inside a procedure", control)
+    return events_of(state, control)
+
+
+def _delay(state: State, node: ast.Expression) -> Expr:
+    if state.layout(node.type).kind != REAL:
+        return value_of(state, node)
+    value = node.constant.value if node.constant is not None else getattr(node, "value", None)
+    if not isinstance(value, float) or not value.is_integer():
+        state.context.unsupported("a delay that is not a whole number of time units", node)
+    return constant(64, int(value))
+
+
+def convert_timed(state: State, node: ast.Statement) -> Statement:
+    """Convert a statement behind a timing control."""
+    timed = cast("ast.TimedStatement", node)
+    pause = timing_of(state, timed.timing)
+    return Wait(pause, statement_of(state, timed.stmt), state.context.span(timed.timing))
+
+
+def convert_wait(state: State, node: ast.Statement) -> Statement:
+    """Convert `wait (condition) statement`."""
+    wait = cast("ast.WaitStatement", node)
+    cond = truth(value_of(state, wait.cond))
+    return WaitUntil(cond, statement_of(state, wait.stmt), state.context.span(node))
