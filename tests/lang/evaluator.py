@@ -422,9 +422,10 @@ class Frame:
             for label in item.labels:
                 if isinstance(label, tuple):
                     low, high = (self.value(bound) for bound in label)
-                    order = "s" if s.signed else "u"
-                    tests = self.compare(order + "ge", subject, low, width), self.compare(order + "le", subject, high, width)
-                    if all(boolean(test) for test in tests):
+                    sign = "s" if s.signed else "u"
+                    above = self.compare(sign + "ge", subject, low, width)
+                    below = self.compare(sign + "le", subject, high, width)
+                    if boolean(above) and boolean(below):
                         return item.body
                 elif self.matches(s.kind, subject, self.value(label), width):
                     assert label.width == width
