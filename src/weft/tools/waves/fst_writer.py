@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.errors import UserError
+from weft.engines.cpu.trace_hook import ChainSection
 from weft.tools.waves.change_log import LoggedSignal, signal_table
 from weft.tools.waves.encode_changes import kernels
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
@@ -120,11 +121,16 @@ class FstWriter:
             log.ctypes.data, len(log), self._table.ctypes.data, cursors.ctypes.data, last.ctypes.data,
             times.ctypes.data, arena.ctypes.data,
         )  # fmt: skip
-        self._section(arena, starts, cursors, times // np.uint64(self._unit_fs))
-        kernel["update_frame"](
-            log.ctypes.data, count, self._table.ctypes.data, last.ctypes.data, self._positions.ctypes.data,
-            self._frame.ctypes.data,
-        )  # fmt: skip
+        self._section(arena, starts[:-1], cursors, times // np.uint64(self._unit_fs))
+        self._update_frame(log, last)
+
+    def write_chains(self, section: ChainSection) -> None:
+        """Append one section whose chains the traced code has made itself."""
+        times = section.times // np.uint64(self._unit_fs)
+        self._section(section.arena, section.starts, section.ends, times)
+        last = np.zeros((len(self._signals), 2), np.int64)
+        last[:, 1] = np.where(section.ends > section.starts, section.offsets, 0)
+        self._update_frame(section.planes, last)
 
     def close(self, end_fs: int | None = None) -> None:
         """Complete the header and close the file; `end_fs` extends the shown time beyond the last change."""
@@ -139,6 +145,12 @@ class FstWriter:
             raise UserError("cannot-write", f"cannot write waveform {self._path}: {error.strerror}") from error
 
     # ------------------------------------------------------------------------------------------ sections
+
+    def _update_frame(self, planes: NDArray[np.generic], last: NDArray[np.int64]) -> None:
+        kernels()["update_frame"](
+            planes.ctypes.data, len(self._signals), self._table.ctypes.data, last.ctypes.data,
+            self._positions.ctypes.data, self._frame.ctypes.data,
+        )  # fmt: skip
 
     def _section(
         self, arena: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64], times: NDArray[np.uint64]
