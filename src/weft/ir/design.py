@@ -349,6 +349,7 @@ class Design:
 
     `packages` holds the package-level and compilation-unit variables, as modules without ports that are instantiated
     once, referred to by `$root` paths. `digest` identifies sources and options: it is the cache key's first part.
+    `warnings` are the front end's, rendered; nobody has printed them yet.
     """
 
     sources: SourceMap
@@ -356,3 +357,4 @@ class Design:
     modules: list[Module]
     packages: list[tuple[str, Module]] = field(default_factory=list[tuple[str, Module]])
     digest: str = ""
+    warnings: list[str] = field(default_factory=list[str])

@@ -49,6 +49,22 @@ class InterfaceSignal:
     port: Port
 
 
+@dataclass(frozen=True, slots=True)
+class PortSlot:
+    """Be a port of the source: the ports it became, which an instance connects together."""
+
+    name: str
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Be something of a module that is converted after all its signals are declared; `scope` is `gen[3].` or empty."""
+
+    symbol: ast.Symbol
+    scope: str
+
+
 @dataclass(slots=True, eq=False)
 class ModuleContext:
     """Convert the names of one module body, package or compilation unit.
@@ -71,6 +87,8 @@ class ModuleContext:
     expanded: list[InterfaceSignal] = field(default_factory=list[InterfaceSignal])
     rooted: bool = False
     state: State = field(init=False)
+    members: list[Member] = field(default_factory=list[Member])
+    slots: list[PortSlot] = field(default_factory=list[PortSlot])
     _signals: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
     _leaves: dict[ast.Symbol, Leaves] = field(default_factory=dict[ast.Symbol, Leaves])
     _named: dict[str, Signal | Leaves] = field(default_factory=dict[str, "Signal | Leaves"])
@@ -149,6 +167,14 @@ class ModuleContext:
         self._named[name] = made
         self.module.signals += made.values() if isinstance(made, dict) else (made,)
         return made
+
+    def own(self, symbol: ast.Symbol) -> Signal | Leaves:
+        """Return the declared signal or signals of a symbol of this module."""
+        return self._signals.get(symbol) or self._leaves[symbol]
+
+    def has(self, name: str) -> bool:
+        """Say whether the module declares a signal of that name."""
+        return name in self._named
 
     def reach_named(self, body: ast.InstanceBodySymbol, name: str) -> tuple[Signal | Leaves, Path]:
         """Return what is called `name` in an instance body, and the path from here to it."""
@@ -282,7 +308,7 @@ def _is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
     return isinstance(symbol, ast.VariableSymbol) and bool(symbol.flags & ast.VariableFlags.CompilerGenerated)
 
 
-_DIRECTIONS = {
+DIRECTIONS = {
     ast.ArgumentDirection.In: "input",
     ast.ArgumentDirection.Out: "output",
     ast.ArgumentDirection.InOut: "inout",
@@ -293,4 +319,4 @@ _DIRECTIONS = {
 def _modport_direction(modport: ast.ModportSymbol | None, name: str) -> str:
     """Return the direction that a modport gives a signal; `ref` (the same variable) where none says."""
     found = modport.find(name) if modport is not None else None
-    return _DIRECTIONS[found.direction] if isinstance(found, ast.ModportPortSymbol) else "ref"
+    return DIRECTIONS[found.direction] if isinstance(found, ast.ModportPortSymbol) else "ref"

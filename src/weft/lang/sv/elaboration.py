@@ -33,6 +33,7 @@ class Elaboration:
     convert_function: ConvertFunction
     build: Callable[[ModuleContext], None]
     declare: Callable[[ModuleContext, ast.Symbol], None]
+    ignore_assertions: bool = False
     _contexts: dict[ast.Symbol, ModuleContext] = field(default_factory=dict[ast.Symbol, ModuleContext])
     _packages: dict[str, ModuleContext] = field(default_factory=dict[str, ModuleContext])
     _finished: set[ast.Symbol] = field(default_factory=set[ast.Symbol])

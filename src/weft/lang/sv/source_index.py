@@ -60,6 +60,19 @@ class SourceIndex:
         stop = last.offset if last.buffer == buffer else first.offset + 1
         return self._in_characters(file, first.offset, max(stop, first.offset + 1))
 
+    def text_of(self, buffer: pyslang.BufferID) -> str:
+        """Return a buffer's text; one that is not UTF-8 is read as Latin-1, where a byte is a character."""
+        if self._is_utf8(buffer):
+            return self.manager.getSourceText(buffer).rstrip("\0")
+        return self.manager.getFullPath(buffer).read_bytes().decode("latin-1")
+
+    def _is_utf8(self, buffer: pyslang.BufferID) -> bool:
+        try:
+            self.manager.getSourceText(buffer)
+        except UnicodeDecodeError:
+            return False
+        return True
+
     def _expanded(self, location: pyslang.SourceLocation) -> pyslang.SourceLocation:
         return self.manager.getFullyExpandedLoc(location) if self.manager.isMacroLoc(location) else location
 
@@ -73,9 +86,9 @@ class SourceIndex:
         path = self.manager.getRawFileName(buffer)
         if not path:
             return -1
-        text = self.manager.getSourceText(buffer).rstrip("\0")
+        text = self.text_of(buffer)
         file = self.sources.add(path, text)
-        if not text.isascii():
+        if not text.isascii() and self._is_utf8(buffer):
             data = np.frombuffer(text.encode(), np.uint8)
             self._characters[file] = np.concatenate(([0], np.cumsum((data & 0xC0) != 0x80)))
         return file

@@ -1,0 +1,177 @@
+"""Convert what a module consists of: ports, assignments, procedures and instances.
+
+Instances come first, so that every module below is complete (with the ports that its interface signals became) before
+it is connected; then assignments and procedures in source order, then the connections.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from pyslang import ast
+from pyslang.ast import SymbolKind
+
+from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
+from weft.lang.sv.connect_ports import connect_instance, declare_ports
+from weft.lang.sv.context import ModuleContext
+from weft.lang.sv.convert_gates import convert_gate
+from weft.lang.sv.declare_scope import declare_scope
+from weft.lang.sv.expressions import convert, convert_lvalue
+from weft.lang.sv.statements import convert_statement, convert_timing
+from weft.lang.sv.driver_details import convert_delay, drive_strength
+
+_KEYWORDS = {
+    ast.ProceduralBlockKind.Initial: "initial",
+    ast.ProceduralBlockKind.Final: "final",
+    ast.ProceduralBlockKind.Always: "always",
+    ast.ProceduralBlockKind.AlwaysComb: "always_comb",
+    ast.ProceduralBlockKind.AlwaysLatch: "always_latch",
+    ast.ProceduralBlockKind.AlwaysFF: "always_ff",
+}
+
+_FS_PER_UNIT = {"Seconds": 15, "Milliseconds": 12, "Microseconds": 9, "Nanoseconds": 6, "Picoseconds": 3}
+
+
+def declare_module(context: ModuleContext, scope: ast.Symbol) -> None:
+    """Declare the signals and ports of a module body, package or compilation unit, and describe it."""
+    assert isinstance(scope, ast.Scope)
+    module = context.module
+    declare_scope(context, scope)
+    time_scale = scope.timeScale
+    if time_scale is not None:
+        module.time_unit_fs = _femtoseconds(time_scale.base)
+        module.time_precision_fs = _femtoseconds(time_scale.precision)
+    if context.body is not None:
+        _describe_parameters(module, context.body)
+        declare_ports(context, context.body)
+    else:
+        for member in context.members:
+            _convert_initializer(context, member.symbol)
+
+
+def build_module(context: ModuleContext) -> None:
+    """Convert everything in a declared module, and the modules below it."""
+    instances = [found for member in context.members for found in _instances(member.symbol)]
+    inner = [context.owner.module_of(instance.body) for instance in instances]
+    for member in context.members:
+        symbol = member.symbol
+        match symbol:
+            case ast.ContinuousAssignSymbol():
+                _convert_assign(context, symbol)
+            case ast.ProceduralBlockSymbol():
+                _convert_process(context, symbol, member.scope)
+            case ast.PrimitiveInstanceSymbol():
+                convert_gate(context, symbol)
+            case ast.ValueSymbol():
+                _convert_initializer(context, symbol)
+            case ast.InstanceArraySymbol():
+                for gate in _gates(symbol):
+                    convert_gate(context, gate)
+            case _:
+                pass
+    for instance, child in zip(instances, inner, strict=True):
+        connect_instance(context, instance, child)
+        context.rooted |= child.rooted
+
+
+def _instances(symbol: ast.Symbol) -> list[ast.InstanceSymbol]:
+    """Return the instances of an instance, or of an array of any number of dimensions."""
+    if isinstance(symbol, ast.InstanceSymbol):
+        return [symbol]
+    if isinstance(symbol, ast.InstanceArraySymbol):
+        return [found for element in symbol.elements for found in _instances(element)]
+    return []
+
+
+def _gates(symbol: ast.Symbol) -> list[ast.PrimitiveInstanceSymbol]:
+    if isinstance(symbol, ast.PrimitiveInstanceSymbol):
+        return [symbol]
+    if isinstance(symbol, ast.InstanceArraySymbol):
+        return [found for element in symbol.elements for found in _gates(element)]
+    return []
+
+
+def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) -> None:
+    assignment = symbol.assignment
+    assert isinstance(assignment, ast.AssignmentExpression)
+    context.module.assigns.append(
+        ContinuousAssign(
+            convert_lvalue(context, assignment.left),
+            convert(context, assignment.right),
+            context.span(assignment),
+            drive_strength(symbol),
+            convert_delay(context, symbol.delay),
+        )
+    )
+
+
+def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
+    """Drive a net by its declaration's assignment, or give a variable its value at the start."""
+    assert isinstance(symbol, ast.ValueSymbol)
+    value = convert(context, symbol.initializer)
+    if isinstance(symbol, ast.NetSymbol):
+        signal, path = context.reference(symbol)
+        context.module.assigns.append(
+            ContinuousAssign(
+                Ref(signal, path),
+                value,
+                context.span(symbol),
+                drive_strength(symbol),
+                convert_delay(context, symbol.delay),
+            )
+        )
+        return
+    signal = context.signal(symbol)
+    signal.initial = value
+
+
+def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, scope: str) -> None:
+    body = symbol.body
+    keyword = _KEYWORDS[symbol.procedureKind]
+    kind, events = Kind.FREE, ()
+    match symbol.procedureKind:
+        case ast.ProceduralBlockKind.Initial:
+            kind = Kind.INITIAL
+        case ast.ProceduralBlockKind.Final:
+            kind = Kind.FINAL
+        case ast.ProceduralBlockKind.AlwaysComb | ast.ProceduralBlockKind.AlwaysLatch:
+            kind = Kind.COMB
+        case _:
+            if body.kind == ast.StatementKind.ConcurrentAssertion:
+                if context.owner.ignore_assertions:
+                    return
+                context.unsupported("a concurrent assertion", body)
+            if body.kind == ast.StatementKind.ImmediateAssertion:
+                kind = Kind.COMB
+            elif isinstance(body, ast.TimedStatement):
+                kind, events = _convert_head(context, body.timing)
+                if kind != Kind.FREE:
+                    body = body.stmt
+    context.module.processes.append(
+        Process(
+            kind,
+            convert_statement(context, body),
+            events,
+            keyword,
+            context.span(symbol.body),
+            scope.removesuffix("."),
+        )
+    )
+
+
+def _convert_head(context: ModuleContext, timing: ast.TimingControl) -> tuple[Kind, tuple[Event, ...]]:
+    """Say what the timing control at the head of an always procedure makes of it (IEEE 1800-2023 9.2.2)."""
+    if timing.kind == ast.TimingControlKind.ImplicitEvent:
+        return Kind.COMB, ()
+    if timing.kind in (ast.TimingControlKind.SignalEvent, ast.TimingControlKind.EventList):
+        return Kind.EVENTS, convert_timing(context, timing)
+    return Kind.FREE, ()
+
+
+def _describe_parameters(module: Module, body: ast.InstanceBodySymbol) -> None:
+    for parameter in body.parameters:
+        if isinstance(parameter, ast.ParameterSymbol):
+            module.parameters[parameter.name] = str(parameter.value)
+        elif isinstance(parameter, ast.TypeParameterSymbol):
+            module.parameters[parameter.name] = str(parameter.targetType.type)

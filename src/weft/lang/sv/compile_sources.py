@@ -1,0 +1,179 @@
+"""From source files to a `Design`: slang's driver parses and elaborates, its diagnostics become ours.
+
+slang prints what is wrong with options and files to the standard error by itself; that text is caught and becomes the
+error's. What is wrong with the source comes as diagnostics, which its own client renders with source line and caret.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import pyslang
+from pyslang import ast, syntax
+from pyslang.driver import Driver
+
+from weft.base.errors import UserError, WeftError
+from weft.ir.design import Design
+from weft.lang.sv.build_module import build_module, declare_module
+from weft.lang.sv.elaboration import Elaboration
+from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.lang.sv.source_index import SourceIndex
+from weft.lang.sv.statements import convert_function
+
+_LISTED = 20
+"""How many modules an error lists."""
+
+
+def load_design(
+    files: Sequence[str | Path] = (),
+    options: FrontEndOptions | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> Design:
+    """Parse and elaborate source files, and sources given as text under a name, into a design.
+
+    Raises UserError `source-errors`, `no-such-file`, `no-top` or `bad-option`, or Unsupported.
+    """
+    options = options or FrontEndOptions()
+    for file in files:
+        if not Path(file).is_file():
+            raise UserError("no-such-file", f"cannot read source file '{file}'")
+    driver, warnings = _create_driver([str(file) for file in files], options, bool(texts))
+    compilation = _compile(driver, texts or {})
+    report = _report(driver, compilation)
+    tops = list(compilation.getRoot().topInstances)
+    _check_tops(compilation, report, options, tops)
+    if report.errors:
+        raise UserError("source-errors", "the source has errors\n" + "".join(report.errors).rstrip())
+    index = SourceIndex(driver.sourceManager)
+    design = Design(index.sources, [], [], warnings=warnings + report.warnings)
+    elaboration = Elaboration(
+        compilation, index, design, convert_function, build_module, declare_module, options.assertions == "off"
+    )
+    try:
+        design.tops += [(top.name, elaboration.module_of(top.body).module) for top in tops]
+    except WeftError as error:
+        error.sources = error.sources or index.sources
+        raise
+    design.digest = _digest(driver.sourceManager, options, index)
+    return design
+
+
+@dataclass(slots=True)
+class _Report:
+    errors: list[str] = field(default_factory=list[str])
+    warnings: list[str] = field(default_factory=list[str])
+    codes: set[str] = field(default_factory=set[str])
+
+
+def _create_driver(files: list[str], options: FrontEndOptions, has_texts: bool) -> tuple[Driver, list[str]]:
+    driver = Driver()
+    driver.addStandardArgs()
+    driver.setTerminalColorsEnabled(False)
+    words = ["weft", *options.words(), *files]
+    with _standard_error() as caught:
+        passed = driver.parseCommandLine(" ".join(map(_quote, words)))
+        passed = passed and driver.processOptions(not has_texts)
+        passed = passed and driver.parseAllSources()
+    text = caught[0].strip()
+    if not passed:
+        code = "no-such-file" if "No such file" in text or "no input files" in text else "bad-option"
+        raise UserError(code, text.removeprefix("error: ") or "slang rejects the options")
+    return driver, [text] if text else []
+
+
+def _compile(driver: Driver, texts: Mapping[str, str]) -> ast.Compilation:
+    bag = driver.createOptionBag()
+    trees: list[syntax.SyntaxTree] = []
+    for name, text in texts.items():
+        buffer = driver.sourceManager.assignText(name, text)
+        trees.append(syntax.SyntaxTree.fromBuffer(buffer, driver.sourceManager, bag))
+    compilation = driver.createCompilation()
+    for tree in trees:
+        compilation.addSyntaxTree(tree)
+    return compilation
+
+
+def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
+    """Elaborate everything and render slang's diagnostics, as errors and as warnings."""
+    report = _Report()
+    engine = driver.diagEngine
+    client = pyslang.TextDiagnosticClient()
+    client.showColors(False)
+    engine.clearClients()
+    engine.addClient(client)
+    for diagnostic in compilation.getAllDiagnostics():
+        errors = engine.numErrors
+        engine.issue(diagnostic)
+        text = client.getString()
+        client.clear()
+        if text:
+            (report.errors if engine.numErrors > errors else report.warnings).append(text)
+            report.codes.add(str(diagnostic.code))
+    return report
+
+
+def _check_tops(
+    compilation: ast.Compilation, report: _Report, options: FrontEndOptions, tops: list[ast.InstanceSymbol]
+) -> None:
+    """Say which modules there are when the named top is none of them, or when there is no top."""
+    modules = sorted(
+        {
+            found.name
+            for found in compilation.getDefinitions()
+            if isinstance(found, ast.DefinitionSymbol) and found.definitionKind == ast.DefinitionKind.Module
+        }
+    )
+    listed = f"the sources have {', '.join(modules[:_LISTED]) or 'no modules'}" + (
+        f" and {len(modules) - _LISTED} more" if len(modules) > _LISTED else ""
+    )
+    for name in options.top:
+        if name not in modules and "DiagCode(InvalidTopModule)" in report.codes:
+            near = difflib.get_close_matches(name, modules, 3)
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise UserError("no-top", f"no module is called '{name}'; {hint}{listed}")
+    if not tops and not (report.errors and modules):
+        raise UserError("no-top", f"there is no top module; {listed}")
+
+
+def _digest(manager: pyslang.SourceManager, options: FrontEndOptions, index: SourceIndex) -> str:
+    """Hash every text that was read, the options, and the versions of slang and Weft."""
+    state = hashlib.blake2b(digest_size=16)
+    for word in (version("weft"), version("pyslang"), options.assertions, *options.words()):
+        state.update(word.encode() + b"\0")
+    for buffer in manager.getAllBuffers():
+        if manager.getRawFileName(buffer):
+            state.update(index.text_of(buffer).encode() + b"\0")
+    return state.hexdigest()
+
+
+def _quote(word: str) -> str:
+    """Quote a word for slang's splitting of a command line."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@contextmanager
+def _standard_error() -> Iterator[list[str]]:
+    """Catch what C++ code prints to the standard error; the list gets the text at the end."""
+    caught: list[str] = []
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield caught
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            file.seek(0)
+            caught.append(file.read().decode(errors="replace"))

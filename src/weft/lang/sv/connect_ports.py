@@ -1,0 +1,191 @@
+"""Ports of a module, and how an instance connects them.
+
+Every port of the source becomes one `Port`, or several where it is of unpacked struct type (one for each leaf), a
+`{a, b}` port (one for each part, as slang connects them) or an interface port (one for each interface signal that the
+module uses, made by `ModuleContext` at its first use). A port expression other than a name (`.p(q[2:1])`) gets a signal
+of its own that is assigned from or to the expression.
+
+For an output slang gives an assignment of the port (an empty argument, perhaps converted) to the connected expression.
+Where a conversion is needed the port drives a signal of its own width, from which the expression is assigned.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from pyslang import ast
+
+from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Resize, Signal, Unary
+from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
+from weft.lang.sv.expressions import convert, convert_lvalue
+from weft.lang.sv.signals import create_signal
+
+
+def declare_ports(context: ModuleContext, body: ast.InstanceBodySymbol) -> None:
+    """Create the ports of a module whose signals are declared."""
+    for name, (interface, modport) in connected_interfaces(context, body).items():
+        known = context.interfaces.get(interface)
+        context.interfaces[interface] = (name, modport) if known is None else (known[0], None)
+    for port in _flat_ports(body):
+        context.slots.append(PortSlot(port.name, _declare_port(context, port)))
+        context.module.ports += context.slots[-1].ports
+
+
+def connect_instance(context: ModuleContext, instance: ast.InstanceSymbol, child: ModuleContext) -> None:
+    """Add an instance of a module that is completely built."""
+    path = context.owner.path_of(instance.body)
+    by_name = {connection.port.name: connection.expression for connection in instance.portConnections}
+    connections: list[Expr | None] = []
+    for slot in child.slots:
+        connections += _connect_slot(context, instance, path[-1], slot, by_name.get(slot.name))
+    if child.expanded:
+        connected = connected_interfaces(context, instance.body)
+        connections += [_connect_expanded(context, instance, connected, signal) for signal in child.expanded]
+    context.module.instances.append(Instance(path[-1], child.module, tuple(connections), context.span(instance)))
+
+
+Interfaces = dict[str, tuple[ast.InstanceBodySymbol, ast.ModportSymbol | None]]
+
+
+def connected_interfaces(context: ModuleContext, body: ast.InstanceBodySymbol) -> Interfaces:
+    """Return the interface behind each interface port, each element of an array of interfaces by itself."""
+    found: Interfaces = {}
+    for port in body.portList:
+        if isinstance(port, ast.InterfacePortSymbol):
+            symbol, modport = port.connection
+            if symbol is None:
+                context.unsupported("an interface port that nothing is connected to", port)
+            _add_interfaces(found, port.name, symbol, modport, list(port.declaredRange or ()))
+    return found
+
+
+def _add_interfaces(
+    found: Interfaces,
+    name: str,
+    symbol: ast.Symbol,
+    modport: ast.ModportSymbol | None,
+    ranges: list[object],
+) -> None:
+    if isinstance(symbol, ast.InstanceSymbol):
+        found[name] = (symbol.body, modport)
+    elif isinstance(symbol, ast.InstanceArraySymbol):
+        bounds = ranges[0] if ranges else symbol.range
+        left, right = bounds.left, bounds.right  # pyright: ignore[reportAttributeAccessIssue]
+        step = 1 if right >= left else -1
+        for offset, element in enumerate(symbol.elements):
+            _add_interfaces(found, f"{name}[{left + step * offset}]", element, modport, ranges[1:])
+
+
+def _flat_ports(body: ast.InstanceBodySymbol) -> list[ast.PortSymbol]:
+    found: list[ast.PortSymbol] = []
+    for port in body.portList:
+        if isinstance(port, ast.MultiPortSymbol):
+            found += port.ports
+        elif isinstance(port, ast.PortSymbol) and not port.isNullPort:
+            found.append(port)
+    return found
+
+
+def _declare_port(context: ModuleContext, port: ast.PortSymbol) -> tuple[Port, ...]:
+    direction = DIRECTIONS[port.direction]
+    inside = port.internalSymbol
+    if inside is None:
+        return (_declare_port_expression(context, port, direction),)
+    signal = context.own(inside)
+    if isinstance(signal, dict):
+        return tuple(Port(".".join((port.name, *leaf)), direction, one) for leaf, one in signal.items())
+    return (Port(port.name, direction, signal),)
+
+
+def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direction: str) -> Port:
+    if direction not in ("input", "output"):
+        context.unsupported(f"a port expression of an {direction} port", port)
+    signal = create_signal(context, port, port.name if not context.has(port.name) else f"{port.name}$port")
+    signal.net = "wire"
+    context.module.signals.append(signal)
+    span = context.span(port)
+    if direction == "input":
+        assign = ContinuousAssign(convert_lvalue(context, port.internalExpr), Ref(signal), span)
+    else:
+        assign = ContinuousAssign(Ref(signal), convert(context, port.internalExpr), span)
+    context.module.assigns.append(assign)
+    return Port(port.name, direction, signal)
+
+
+def _connect_slot(
+    context: ModuleContext, instance: ast.InstanceSymbol, name: str, slot: PortSlot, expression: ast.Expression | None
+) -> list[Expr | None]:
+    direction = slot.ports[0].direction
+    if expression is None:
+        if direction == "input":
+            return [_undriven(instance, port) for port in slot.ports]
+        return [None] * len(slot.ports)
+    if len(slot.ports) > 1 or "." in slot.ports[0].name:
+        context.unsupported("a connection of a port of unpacked struct type", expression)
+    if direction == "input":
+        return [convert(context, expression)]
+    if not isinstance(expression, ast.AssignmentExpression):
+        return [convert_lvalue(context, expression)]
+    if expression.right.kind == ast.ExpressionKind.EmptyArgument:
+        return [convert_lvalue(context, expression.left)]
+    if direction != "output":
+        context.unsupported(f"an {direction} connection of another width or type", expression)
+    return [_connect_converted(context, f"{name}${slot.name}", slot.ports[0].signal, expression)]
+
+
+def _undriven(instance: ast.InstanceSymbol, port: Port) -> Expr | None:
+    """Return what drives an unconnected input: nothing, or what `unconnected_drive` says."""
+    match instance.body.definition.unconnectedDrive:
+        case ast.UnconnectedDrive.Pull0:
+            return Const(port.signal.bits, 0)
+        case ast.UnconnectedDrive.Pull1:
+            return Const(port.signal.bits, (1 << port.signal.bits) - 1)
+        case _:
+            return None
+
+
+def _connect_converted(context: ModuleContext, name: str, inside: Signal, expression: ast.AssignmentExpression) -> Expr:
+    """Connect an output through a signal of the port's width, from which the actual is assigned."""
+    signal = Signal(name, inside.width, inside.type, inside.depth, inside.signed, "wire", span=context.span(expression))
+    context.module.signals.append(signal)
+    conversions: list[ast.ConversionExpression] = []
+    value = expression.right
+    while isinstance(value, ast.ConversionExpression):
+        conversions.append(value)
+        value = value.operand
+    if value.kind != ast.ExpressionKind.EmptyArgument:
+        context.unsupported("this connection of an output", expression)
+    driven: Expr = Ref(signal)
+    for conversion in reversed(conversions):
+        source, target = conversion.operand.type, conversion.type
+        if not (source.isIntegral and target.isIntegral):
+            context.unsupported("a connection of an output that converts an unpacked type", expression)
+        if source.bitWidth != target.bitWidth:
+            driven = Resize(driven, target.bitWidth, source.isSigned)
+        if source.isFourState and not target.isFourState:
+            driven = Unary("known", driven, target.bitWidth)
+    lhs = convert_lvalue(context, expression.left)
+    context.module.assigns.append(ContinuousAssign(lhs, driven, context.span(expression)))
+    return Ref(signal)
+
+
+def _connect_expanded(
+    context: ModuleContext, instance: ast.InstanceSymbol, connected: Interfaces, used: InterfaceSignal
+) -> Expr:
+    """Connect the port for one signal of an interface to that signal of the interface that this instance is given."""
+    name, body = used.interface, None
+    inner: list[str] = []
+    while name not in connected:
+        name, _, last = name.rpartition(".")
+        inner.insert(0, last)
+    body = connected[name][0]
+    for step in inner:
+        found = body.find(step)
+        if not isinstance(found, ast.InstanceSymbol):
+            context.unsupported("an array of interfaces inside an interface that is connected to a port", instance)
+        body = found.body
+    signal, path = context.reach_named(body, used.name)
+    if isinstance(signal, dict):
+        signal = signal[used.leaf]
+    return Ref(signal, path)

@@ -1,0 +1,78 @@
+"""Gate primitives as continuous assignments (IEEE 1800-2023 28).
+
+A gate treats a z input as x, which the logical operators do by themselves. A three-state gate that is off gives z; where
+its control is unknown `Cond` gives x, which stands for the standard's L and H (28.6).
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyslang import ast
+
+from weft.ir.design import Binary, Cond, Const, ContinuousAssign, Expr, Unary
+from weft.lang.sv.context import ModuleContext
+from weft.lang.sv.driver_details import convert_delay, drive_strength
+from weft.lang.sv.expressions import convert, convert_lvalue
+
+_Z = Const(1, 1, 1)
+
+_INPUT_GATES = {"and": "and", "nand": "and", "or": "or", "nor": "or", "xor": "xor", "xnor": "xor"}
+_INVERTING = frozenset({"nand", "nor", "xnor", "not", "notif0", "notif1"})
+_PULLS = {"pullup": 1, "pulldown": 0}
+
+
+def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> None:
+    """Add the assignments that a gate stands for."""
+    name = gate.primitiveType.name
+    terminals = list(gate.portConnections)
+    inverting = name in _INVERTING
+    if gate.primitiveType.primitiveKind == ast.PrimitiveSymbol.PrimitiveKind.UserDefined:
+        context.unsupported("a user-defined primitive", gate)
+    if name in _INPUT_GATES:
+        inputs = [convert(context, terminal) for terminal in terminals[1:]]
+        op = _INPUT_GATES[name]
+        value = reduce(lambda lhs, rhs: Binary(op, lhs, rhs, 1), inputs) if len(inputs) > 1 else _driven(inputs[0])
+        _drive(context, gate, terminals[:1], _inverted(value, inverting))
+    elif name in ("buf", "not"):
+        value = convert(context, terminals[-1])
+        _drive(context, gate, terminals[:-1], _inverted(value, True) if inverting else _driven(value))
+    elif name in ("bufif0", "bufif1", "notif0", "notif1"):
+        value = convert(context, terminals[1])
+        value = _inverted(value, True) if inverting else _driven(value)
+        control = convert(context, terminals[2])
+        on_one = name.endswith("1")
+        value = Cond(control, value if on_one else _Z, _Z if on_one else value, 1)
+        _drive(context, gate, terminals[:1], value)
+    elif name in _PULLS:
+        _drive(context, gate, terminals[:1], Const(1, _PULLS[name]), pull=True)
+    else:
+        context.unsupported(f"the switch primitive '{name}'", gate)
+
+
+def _driven(value: Expr) -> Expr:
+    """Turn z into x, as a gate's input does."""
+    return Binary("and", value, value, 1)
+
+
+def _inverted(value: Expr, inverting: bool) -> Expr:
+    return Unary("not", value, 1) if inverting else value
+
+
+def _drive(
+    context: ModuleContext,
+    gate: ast.PrimitiveInstanceSymbol,
+    outputs: list[ast.Expression],
+    value: Expr,
+    pull: bool = False,
+) -> None:
+    strength = drive_strength(gate)
+    if pull and strength == ("strong", "strong"):
+        strength = ("pull", "pull")
+    for output in outputs:
+        if isinstance(output, ast.AssignmentExpression):
+            lhs = convert_lvalue(context, output.left)
+            span = context.span(gate)
+            context.module.assigns.append(
+                ContinuousAssign(lhs, value, span, strength, convert_delay(context, gate.delay))
+            )

@@ -1,0 +1,73 @@
+"""What the user can tell the front end, and the words of slang's command line that say it.
+
+slang's own command line does the work (`pyslang.driver`), so that file lists, include and library folders, macros,
+language versions and warning options mean exactly what they mean to slang; `arguments` takes any of its words as they
+are (`-f`, `--single-unit`, `--std=1800-2017`, `--libmap`, ...).
+
+Some rules of the standard that most tools do not enforce would keep real cores out, so these are relaxed, as slang's
+`--compat` modes do; each can be made an error again with slang's own flag (`-Werror=...`):
+
+* `--relax-enum-conversions`: an integer may be assigned to an enum (IEEE 1800-2023 6.19.3 wants a cast);
+* `--relax-string-conversions`: a string may be assigned to an integer without a cast (6.16);
+* `--allow-use-before-declare`: a name may be used above its declaration (6.21, 13.3);
+* `--allow-dup-initial-drivers`: an `initial` block may set a variable that an `always_comb` or `always_ff` procedure
+  drives (9.2.2.2);
+* `--allow-merging-ansi-ports` and `--allow-bare-value-param-assigment` (slang spells it so): notations of older tools;
+* `--allow-toplevel-iface-ports` stays off: a top module's ports must be signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+RELAXATIONS = (
+    "--relax-enum-conversions",
+    "--relax-string-conversions",
+    "--allow-use-before-declare",
+    "--allow-merging-ansi-ports",
+    "--allow-bare-value-param-assigment",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEndOptions:
+    """Choose how sources are read and elaborated.
+
+    `defines` maps a macro to its text (None or empty: defined as 1). `parameters` overrides parameters of the top
+    modules. `warnings` are slang's words (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (a concurrent
+    assertion is Unsupported) or `off` (they are left out, as Verilator does without `--assert`). `arguments` are words
+    of slang's command line.
+    """
+
+    top: tuple[str, ...] = ()
+    include_dirs: tuple[str, ...] = ()
+    defines: Mapping[str, str | int | None] = field(default_factory=dict[str, "str | int | None"])
+    parameters: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
+    library_dirs: tuple[str, ...] = ()
+    library_extensions: tuple[str, ...] = ()
+    library_files: tuple[str, ...] = ()
+    timescale: str = ""
+    warnings: tuple[str, ...] = ()
+    assertions: str = "error"
+    arguments: tuple[str, ...] = ()
+
+    def words(self) -> list[str]:
+        """Return the words of slang's command line, without the files."""
+        words = list(RELAXATIONS)
+        for flag, values in (
+            ("--top", self.top),
+            ("-I", self.include_dirs),
+            ("-y", self.library_dirs),
+            ("-Y", self.library_extensions),
+            ("-v", self.library_files),
+        ):
+            for value in values:
+                words += [flag, value]
+        for name, text in self.defines.items():
+            words += ["-D", name if text is None or text == "" else f"{name}={text}"]
+        for name, value in self.parameters.items():
+            words += ["-G", f"{name}={value}"]
+        if self.timescale:
+            words += ["--timescale", self.timescale]
+        return [*words, *self.warnings, *self.arguments]
