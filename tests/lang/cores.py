@@ -51,7 +51,14 @@ def ibex() -> Core:
     folder = _folder("pythondata_cpu_ibex", "system_verilog")
     vendor = folder / "vendor" / "lowrisc_ip"
     prim = vendor / "ip" / "prim" / "rtl"
-    packages = ("prim_util_pkg", "prim_secded_pkg", "prim_mubi_pkg", "prim_ram_1p_pkg", "prim_cipher_pkg", "prim_count_pkg")
+    packages = (
+        "prim_util_pkg",
+        "prim_secded_pkg",
+        "prim_mubi_pkg",
+        "prim_ram_1p_pkg",
+        "prim_cipher_pkg",
+        "prim_count_pkg",
+    )
     return Core(
         (
             *(prim / f"{name}.sv" for name in packages if (prim / f"{name}.sv").exists()),
@@ -77,13 +84,14 @@ def ibex() -> Core:
 def cva6() -> Core:
     folder = _folder("pythondata_cpu_cva6", "system_verilog")
     flist = folder / "core" / "Flist.cv32a6_imac_sv32"
+    # The list names the floating-point unit too, which this configuration and the package leave out.
     files = [
         Path(line.replace("${CVA6_REPO_DIR}", str(folder)))
         for line in flist.read_text().splitlines()
         if line.strip() and not line.startswith(("//", "+"))
     ]
     return Core(
-        tuple(files),
+        tuple(file for file in files if file.exists()),
         FrontEndOptions(
             top=("cva6",),
             include_dirs=tuple(

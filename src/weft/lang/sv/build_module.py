@@ -9,17 +9,17 @@ it is connected; then assignments and procedures in source order, then the conne
 
 from __future__ import annotations
 
+import pyslang
 from pyslang import ast
-from pyslang.ast import SymbolKind
 
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
-from weft.lang.sv.context import ModuleContext
+from weft.lang.sv.context import DesignScope, ModuleContext
 from weft.lang.sv.convert_gates import convert_gate
 from weft.lang.sv.declare_scope import declare_scope
+from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.statements import convert_statement, convert_timing
-from weft.lang.sv.driver_details import convert_delay, drive_strength
 
 _KEYWORDS = {
     ast.ProceduralBlockKind.Initial: "initial",
@@ -30,12 +30,18 @@ _KEYWORDS = {
     ast.ProceduralBlockKind.AlwaysFF: "always_ff",
 }
 
-_FS_PER_UNIT = {"Seconds": 15, "Milliseconds": 12, "Microseconds": 9, "Nanoseconds": 6, "Picoseconds": 3}
+_FS_EXPONENTS = {
+    pyslang.TimeUnit.Seconds: 15,
+    pyslang.TimeUnit.Milliseconds: 12,
+    pyslang.TimeUnit.Microseconds: 9,
+    pyslang.TimeUnit.Nanoseconds: 6,
+    pyslang.TimeUnit.Picoseconds: 3,
+    pyslang.TimeUnit.Femtoseconds: 0,
+}
 
 
-def declare_module(context: ModuleContext, scope: ast.Symbol) -> None:
+def declare_module(context: ModuleContext, scope: DesignScope) -> None:
     """Declare the signals and ports of a module body, package or compilation unit, and describe it."""
-    assert isinstance(scope, ast.Scope)
     module = context.module
     declare_scope(context, scope)
     time_scale = scope.timeScale
@@ -175,3 +181,7 @@ def _describe_parameters(module: Module, body: ast.InstanceBodySymbol) -> None:
             module.parameters[parameter.name] = str(parameter.value)
         elif isinstance(parameter, ast.TypeParameterSymbol):
             module.parameters[parameter.name] = str(parameter.targetType.type)
+
+
+def _femtoseconds(value: pyslang.TimeScaleValue) -> int:
+    return value.magnitude.value * 10 ** _FS_EXPONENTS[value.unit]

@@ -13,7 +13,7 @@ import difflib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -28,8 +28,8 @@ from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module
 from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.lang.sv.functions import convert_function
 from weft.lang.sv.source_index import SourceIndex
-from weft.lang.sv.statements import convert_function
 
 _LISTED = 20
 """How many modules an error lists."""
@@ -164,7 +164,7 @@ def _quote(word: str) -> str:
 
 
 @contextmanager
-def _standard_error() -> Iterator[list[str]]:
+def _standard_error() -> Generator[list[str]]:
     """Catch what C++ code prints to the standard error; the list gets the text at the end."""
     caught: list[str] = []
     saved = os.dup(2)

@@ -19,7 +19,7 @@ from pyslang import ast
 from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Resize, Signal, Unary
 from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
 from weft.lang.sv.expressions import convert, convert_lvalue
-from weft.lang.sv.signals import create_signal
+from weft.lang.sv.types import describe_type
 
 
 def declare_ports(context: ModuleContext, body: ast.InstanceBodySymbol) -> None:
@@ -101,8 +101,11 @@ def _declare_port(context: ModuleContext, port: ast.PortSymbol) -> tuple[Port, .
 def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direction: str) -> Port:
     if direction not in ("input", "output"):
         context.unsupported(f"a port expression of an {direction} port", port)
-    signal = create_signal(context, port, port.name if not context.has(port.name) else f"{port.name}$port")
-    signal.net = "wire"
+    if not port.type.isIntegral:
+        context.unsupported("a port expression of an unpacked type", port)
+    name = f"{port.name}$port" if context.has(port.name) else port.name
+    width, signed = port.type.bitWidth, port.type.isSigned
+    signal = Signal(name, width, describe_type(port.type), 0, signed, "wire", span=context.span(port))
     context.module.signals.append(signal)
     span = context.span(port)
     if direction == "input":
@@ -116,13 +119,12 @@ def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direc
 def _connect_slot(
     context: ModuleContext, instance: ast.InstanceSymbol, name: str, slot: PortSlot, expression: ast.Expression | None
 ) -> list[Expr | None]:
-    direction = slot.ports[0].direction
     if expression is None:
-        if direction == "input":
-            return [_undriven(instance, port) for port in slot.ports]
-        return [None] * len(slot.ports)
-    if len(slot.ports) > 1 or "." in slot.ports[0].name:
+        return [_undriven(instance, port) if port.direction == "input" else None for port in slot.ports]
+    if len(slot.ports) != 1 or slot.ports[0].name != slot.name:
         context.unsupported("a connection of a port of unpacked struct type", expression)
+    (port,) = slot.ports
+    direction = port.direction
     if direction == "input":
         return [convert(context, expression)]
     if not isinstance(expression, ast.AssignmentExpression):
@@ -131,7 +133,7 @@ def _connect_slot(
         return [convert_lvalue(context, expression.left)]
     if direction != "output":
         context.unsupported(f"an {direction} connection of another width or type", expression)
-    return [_connect_converted(context, f"{name}${slot.name}", slot.ports[0].signal, expression)]
+    return [_connect_converted(context, f"{name}${slot.name}", port.signal, expression)]
 
 
 def _undriven(instance: ast.InstanceSymbol, port: Port) -> Expr | None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 Leaves = dict[LeafPath, Signal]
+DesignScope = ast.InstanceBodySymbol | ast.PackageSymbol | ast.CompilationUnitSymbol
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +90,7 @@ class ModuleContext:
     state: State = field(init=False)
     members: list[Member] = field(default_factory=list[Member])
     slots: list[PortSlot] = field(default_factory=list[PortSlot])
+    state: State = field(init=False)
     _signals: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
     _leaves: dict[ast.Symbol, Leaves] = field(default_factory=dict[ast.Symbol, Leaves])
     _named: dict[str, Signal | Leaves] = field(default_factory=dict[str, "Signal | Leaves"])

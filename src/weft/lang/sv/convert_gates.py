@@ -1,7 +1,7 @@
 """Gate primitives as continuous assignments (IEEE 1800-2023 28).
 
-A gate treats a z input as x, which the logical operators do by themselves. A three-state gate that is off gives z; where
-its control is unknown `Cond` gives x, which stands for the standard's L and H (28.6).
+A gate treats a z input as x, which the logical operators do by themselves. A three-state gate that is off gives z;
+where its control is unknown `Cond` gives x, which stands for the standard's L and H (28.6).
 """
 
 from __future__ import annotations

@@ -34,12 +34,13 @@ def drive_strength(symbol: ast.Symbol) -> tuple[str, str]:
 
 def convert_delay(context: ModuleContext, control: ast.TimingControl | None) -> Delay | None:
     """Convert the delay of an assignment or gate; different delays to 0, 1 and z are not supported."""
+    if control is None:
+        return None
     match control:
-        case None:
-            return None
         case ast.DelayControl():
-            return Delay(convert(context, control.expr))
+            value = control.expr
         case ast.Delay3Control() if control.expr2 is None:
-            return Delay(convert(context, control.expr1))
+            value = control.expr1
         case _:
             context.unsupported("a delay with several values", control)
+    return Delay(convert(context, value))

@@ -17,7 +17,7 @@ from pyslang import ast
 
 from weft.base.errors import Unsupported
 from weft.ir.design import Design, Function, Module
-from weft.lang.sv.context import ModuleContext, Path
+from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.source_index import SourceIndex
 
 ConvertFunction = Callable[[ModuleContext, ast.SubroutineSymbol], Function]
@@ -32,7 +32,7 @@ class Elaboration:
     design: Design
     convert_function: ConvertFunction
     build: Callable[[ModuleContext], None]
-    declare: Callable[[ModuleContext, ast.Symbol], None]
+    declare: Callable[[ModuleContext, DesignScope], None]
     ignore_assertions: bool = False
     _contexts: dict[ast.Symbol, ModuleContext] = field(default_factory=dict[ast.Symbol, ModuleContext])
     _packages: dict[str, ModuleContext] = field(default_factory=dict[str, ModuleContext])

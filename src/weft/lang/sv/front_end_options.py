@@ -5,15 +5,14 @@ language versions and warning options mean exactly what they mean to slang; `arg
 are (`-f`, `--single-unit`, `--std=1800-2017`, `--libmap`, ...).
 
 Some rules of the standard that most tools do not enforce would keep real cores out, so these are relaxed, as slang's
-`--compat` modes do; each can be made an error again with slang's own flag (`-Werror=...`):
+`--compat` modes do; the warning options can be made errors again (`-Werror=index-oob`):
 
 * `--relax-enum-conversions`: an integer may be assigned to an enum (IEEE 1800-2023 6.19.3 wants a cast);
 * `--relax-string-conversions`: a string may be assigned to an integer without a cast (6.16);
 * `--allow-use-before-declare`: a name may be used above its declaration (6.21, 13.3);
-* `--allow-dup-initial-drivers`: an `initial` block may set a variable that an `always_comb` or `always_ff` procedure
-  drives (9.2.2.2);
 * `--allow-merging-ansi-ports` and `--allow-bare-value-param-assigment` (slang spells it so): notations of older tools;
-* `--allow-toplevel-iface-ports` stays off: a top module's ports must be signals.
+* `-Wno-error=index-oob`, `range-oob` and `range-width-oob`: a constant select outside a vector only warns, because
+  parameterised code has such selects where they are never used. It reads x and ignores writes (11.5.1).
 """
 
 from __future__ import annotations
@@ -27,6 +26,9 @@ RELAXATIONS = (
     "--allow-use-before-declare",
     "--allow-merging-ansi-ports",
     "--allow-bare-value-param-assigment",
+    "-Wno-error=index-oob",
+    "-Wno-error=range-oob",
+    "-Wno-error=range-width-oob",
 )
 
 
