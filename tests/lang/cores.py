@@ -84,14 +84,15 @@ def ibex() -> Core:
 def cva6() -> Core:
     folder = _folder("pythondata_cpu_cva6", "system_verilog")
     flist = folder / "core" / "Flist.cv32a6_imac_sv32"
-    # The list names the floating-point unit too, which this configuration and the package leave out.
+    # The list names the floating-point unit too, which this configuration and the package leave out,
+    # and a tracer made of classes.
     files = [
         Path(line.replace("${CVA6_REPO_DIR}", str(folder)))
         for line in flist.read_text().splitlines()
         if line.strip() and not line.startswith(("//", "+"))
     ]
     return Core(
-        tuple(file for file in files if file.exists()),
+        tuple(file for file in files if file.exists() and not file.name.startswith("instr_tracer")),
         FrontEndOptions(
             top=("cva6",),
             include_dirs=tuple(
@@ -99,6 +100,7 @@ def cva6() -> Core:
                 for name in ("submodules/common_cells/include", "submodules/common_cells/src", "local/util")
             ),
             defines={"WT_DCACHE": None, "SYNTHESIS": None},
+            arguments=("--translate-off-format=pragma,translate_off,translate_on",),
         ),
     )
 

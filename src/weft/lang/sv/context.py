@@ -87,7 +87,6 @@ class ModuleContext:
     )
     expanded: list[InterfaceSignal] = field(default_factory=list[InterfaceSignal])
     rooted: bool = False
-    state: State = field(init=False)
     members: list[Member] = field(default_factory=list[Member])
     slots: list[PortSlot] = field(default_factory=list[PortSlot])
     state: State = field(init=False)

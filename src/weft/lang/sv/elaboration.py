@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pyslang import ast
 
 from weft.base.errors import Unsupported
-from weft.ir.design import Design, Function, Module
+from weft.ir.design import Design, Function, Module, Type
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.source_index import SourceIndex
+from weft.lang.sv.types import describe_type
 
 ConvertFunction = Callable[[ModuleContext, ast.SubroutineSymbol], Function]
 
@@ -38,6 +39,7 @@ class Elaboration:
     _packages: dict[str, ModuleContext] = field(default_factory=dict[str, ModuleContext])
     _finished: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
     _places: dict[ast.Symbol, Path] = field(default_factory=dict[ast.Symbol, Path])
+    _types: dict[ast.Type, Type] = field(default_factory=dict[ast.Type, Type])
     _keys: dict[str, int] = field(default_factory=dict[str, int])
 
     def context_of(self, body: ast.InstanceBodySymbol) -> ModuleContext:
@@ -93,6 +95,13 @@ class Elaboration:
             self.design.packages.append((name, context.module))
             self.declare(context, scope)
         return context
+
+    def describe(self, slang_type: ast.Type) -> Type:
+        """Return the description of a type, made once for each."""
+        known = self._types.get(slang_type)
+        if known is None:
+            known = self._types[slang_type] = describe_type(slang_type)
+        return known
 
     def path_of(self, body: ast.InstanceBodySymbol) -> Path:
         """Return the names of the instances that lead from the top to a body."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyslang import ast
 
-from weft.ir.design import Signal, Type
+from weft.ir.design import Signal
 
 if TYPE_CHECKING:
     from weft.lang.sv.context import ModuleContext
@@ -68,14 +68,12 @@ def _create(context: ModuleContext, symbol: ast.ValueSymbol, slang_type: ast.Typ
         element = element.arrayElementType.canonicalType
     if not element.isIntegral:
         context.unsupported(f"a variable of type '{slang_type}'", symbol)
-    signed = element.isSigned
-    described = Type("logic", element.bitWidth, signed, element.isFourState)
     return Signal(
         name,
         element.bitWidth,
-        described,
+        context.owner.describe(slang_type),
         depth,
-        signed,
+        element.isSigned,
         _net_type(context, symbol) if isinstance(symbol, ast.NetSymbol) else "",
         automatic=isinstance(symbol, ast.VariableSymbol) and symbol.lifetime == ast.VariableLifetime.Automatic,
         span=context.span(symbol),
