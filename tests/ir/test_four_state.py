@@ -123,8 +123,8 @@ def test_known_operands_mean_what_they_mean_in_two_states(data: st.DataObject, o
     found = EVALUATE4[op.code]([(value, 0) for value in values], widths, result, param)
     if found[1]:
         outside = op.name == "extract"
-        assert outside or op.name in ("udiv", "umod", "sdiv", "smod", "spow")
-        assert outside or values[1] == 0 or (op.name == "spow" and values[0] == 0)
+        assert outside or op.name in ("udiv", "umod", "sdiv", "smod", "spow", "resolve")
+        assert outside or op.name == "resolve" or values[1] == 0 or (op.name == "spow" and values[0] == 0)
     else:
         assert found[0] == op.evaluate(values, widths, result, param)
     unknowns = [data.draw(st.integers(0, mask(w))) for w in widths]
