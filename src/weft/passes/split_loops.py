@@ -216,6 +216,6 @@ class _Component:
         path = path or [("a value without a name", NOWHERE)]
         names = [name for name, _ in path]
         steps = zip(path, [*names[1:], names[0]], strict=True)
-        notes = tuple(Note(f"{name!r} depends on {needed!r}", span) for (name, span), needed in steps)
+        notes = tuple(Note(f"{name!r} depends on {needed!r}", span) for (name, span), needed in steps if name != needed)
         message = f"{names[0]!r} depends on itself without a register or latch between"
         raise UserError("combinational-loop", message, path[0][1], notes, self.splitter.sources)
