@@ -110,6 +110,9 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
     engine = driver.diagEngine
     client = pyslang.TextDiagnosticClient()
     client.showColors(False)
+    # Mixing files with and without a timescale is an error to IEEE 1800-2023 3.14.2.3 and everyday practice to everyone
+    # else; modules without one count in nanoseconds, and only delays and $time would show it.
+    engine.setSeverity(pyslang.Diags.MissingTimeScale, pyslang.DiagnosticSeverity.Warning)
     engine.clearClients()
     engine.addClient(client)
     for diagnostic in compilation.getAllDiagnostics():
