@@ -15,7 +15,7 @@ from pyslang import ast
 
 from weft.ir.design import Assign, Block, Function, Ref, Signal, Statement, Type
 from weft.lang.sv.build import constant, unknown
-from weft.lang.sv.flow import statement_of
+from weft.lang.sv.statements import statement_of
 from weft.lang.sv.types import STRUCT, VOID
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from pyslang import ast
 
 from weft.ir.design import Assign, Binary, Block, Expr, Loop, Ref, RepeatTimes, Statement
+from weft.lang.sv.actions import expression_statement
 from weft.lang.sv.build import constant, truth
 from weft.lang.sv.dispatch import value_of
 from weft.lang.sv.flow import statement_of
@@ -29,18 +30,12 @@ def loop_body(state: State, node: ast.Statement, leave: str = "") -> Statement:
 def convert_for(state: State, node: ast.Statement) -> Statement:
     """Convert `for`; the variables that it declares are declarations before it."""
     loop = cast("ast.ForLoopStatement", node)
-    before = tuple(_step(state, initializer) for initializer in loop.initializers)
+    before = tuple(expression_statement(state, initializer) for initializer in loop.initializers)
     stop = loop.stopExpr
     cond = truth(value_of(state, stop)) if stop is not None else None
-    steps = tuple(_step(state, step) for step in loop.steps)
+    steps = tuple(expression_statement(state, step) for step in loop.steps)
     result = Loop(cond, loop_body(state, loop.body), steps, span=state.context.span(node))
     return Block((*before, result)) if before else result
-
-
-def _step(state: State, node: ast.Expression) -> Statement:
-    from weft.lang.sv.statements import expression_statement
-
-    return expression_statement(state, node)
 
 
 def convert_while(state: State, node: ast.Statement) -> Statement:
