@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from pyslang import Diags, ast, syntax
 from tests.lang.evaluator import Value, call_function, ones
-from pyslang import ast, syntax
 
 from weft.ir.design import Const, Design, Function, Module
 from weft.lang.sv.constants import flatten
@@ -15,6 +15,9 @@ from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.functions import convert_function
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import LayoutTable
+
+_REFUSED_BY_SLANG = {Diags.IndexValueInvalid, Diags.SysFuncNotConst}
+"""What slang does not evaluate, where the standard has a meaning: an unknown index in an indexed part select."""
 
 
 @dataclass
@@ -30,12 +33,12 @@ class Snippet:
         assert isinstance(symbol, ast.SubroutineSymbol)
         return self.context.function(symbol)
 
-    def parameter(self, name: str) -> Const:
+    def parameter(self, name: str) -> Const | None:
+        """Return the value of a parameter; None where slang refuses to compute it."""
         symbol = self.body.find(name)
         assert isinstance(symbol, ast.ParameterSymbol)
-        value = flatten(symbol.value.value, LayoutTable()(symbol.type))
-        assert value is not None, (name, symbol.value)
-        return value
+        value = symbol.value.value
+        return None if value is None else flatten(value, LayoutTable()(symbol.type))
 
 
 def elaborate(source: str) -> Snippet:
@@ -44,8 +47,8 @@ def elaborate(source: str) -> Snippet:
     compilation = ast.Compilation()
     compilation.addSyntaxTree(tree)
     body = compilation.getRoot().topInstances[0].body
-    errors = [d for d in compilation.getAllDiagnostics() if d.isError()]
-    assert not errors, [(str(d.code), d.args, source[max(0, d.location.offset - 10 - len("module m;\n")) :][:60]) for d in errors]
+    diagnostics = [d for d in compilation.getAllDiagnostics() if d.isError() and d.code not in _REFUSED_BY_SLANG]
+    assert not diagnostics, [(str(d.code), d.args, d.location.offset) for d in diagnostics]
     index = SourceIndex(compilation.sourceManager)
     owner = Elaboration(
         compilation,
@@ -91,11 +94,21 @@ def check_against_slang(source: str, runs: int = 24, seed: int = 1) -> None:
         lines.append(f"localparam type(f({args})) R{number} = f({args});")
     second = elaborate("\n".join([source, *lines]))
     function = second.function()
+    compared = 0
     for number, values in enumerate(calls):
         wanted = second.parameter(f"R{number}")
+        if wanted is None:
+            continue
+        compared += 1
         got = call_function(function, values)
         shown = [literal(value, width) for value, (_, width, _) in zip(values, formals, strict=True)]
-        assert literal(got, wanted.width) == literal((wanted.value, wanted.unknown), wanted.width), (source, shown)
+        # slang leaves x bits in a 2-state result where a part select was out of range.
+        bits = (wanted.value, wanted.unknown) if symbol.returnType.isFourState else (wanted.value & ~wanted.unknown, 0)
+        expected = literal(bits, wanted.width)
+        assert literal(got, wanted.width) == expected, (
+            f"{source}: {shown} gave {literal(got, wanted.width)}, slang {expected}"
+        )
+    assert compared > runs // 3, "slang has computed too few of the calls"
 
 
 __all__ = ["Module", "Snippet", "check_against_slang", "elaborate"]

@@ -181,6 +181,14 @@ def _convert_assignment(state: State, node: ast.Expression) -> Expr:
     return AssignExpr(target, value, target.width)
 
 
+def _convert_element_target(state: State, node: ast.Expression) -> Expr:
+    """Convert an element of a pattern that is assigned; slang writes it as an assignment to the element."""
+    assignment = cast("ast.AssignmentExpression", node)
+    if not isinstance(assignment.right, ast.EmptyArgumentExpression):
+        state.context.unsupported("a pattern as a target with elements of other types", node)
+    return lvalue_of(state, assignment.left)
+
+
 def _convert_target(state: State, node: ast.Expression) -> Expr:
     assert state.target is not None, "a reference to the target outside a compound assignment"
     return state.target
@@ -232,6 +240,7 @@ LVALUES.update(
         ast.RangeSelectExpression: selects.convert_range_lvalue,
         ast.MemberAccessExpression: selects.convert_member_lvalue,
         ast.ConcatenationExpression: operators.convert_concatenation_lvalue,
+        ast.AssignmentExpression: _convert_element_target,
         ast.SimpleAssignmentPatternExpression: patterns.convert_pattern_lvalue,
         ast.StructuredAssignmentPatternExpression: patterns.convert_pattern_lvalue,
         ast.ReplicatedAssignmentPatternExpression: patterns.convert_pattern_lvalue,

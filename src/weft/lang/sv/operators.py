@@ -17,11 +17,11 @@ from pyslang.ast import BinaryOperator as B
 from pyslang.ast import UnaryOperator as U
 
 from weft.ir.design import AssignExpr, Binary, Const, Expr, Unary
-from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, resize, truth
+from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, resize, truth, unknown
 from weft.lang.sv.constants import flatten
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
-from weft.lang.sv.shapes import align, elements_of
-from weft.lang.sv.types import ARRAY, Layout
+from weft.lang.sv.shapes import align, elements_of, leaves_of
+from weft.lang.sv.types import ARRAY, PACKED, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +197,18 @@ def convert_conditional(state: State, node: ast.Expression) -> Expr:
     layout = layout_of(state, node)
     then = _arm(state, conditional.left, layout)
     other = _arm(state, conditional.right, layout)
-    return choose(cond, then, other)
+    if layout.kind == PACKED or isinstance(cond, Const):
+        return choose(cond, then, other)
+    return _choose_elements(cond, then, other, layout)
+
+
+def _choose_elements(cond: Expr, then: Expr, other: Expr, layout: Layout) -> Expr:
+    """Choose between aggregates: an unknown condition keeps equal elements whole and makes the others default ones."""
+    merged: list[Expr] = []
+    for (a, element), (b, _) in reversed(list(zip(leaves_of(then, layout), leaves_of(other, layout), strict=True))):
+        default = unknown(a.width) if element.four_state else constant(a.width, 0)
+        merged.append(choose(Binary("ceq", a, b, 1), a, default))
+    return choose(Unary("isunknown", cond, 1), concat(merged), choose(cond, then, other))
 
 
 def _arm(state: State, node: ast.Expression, layout: Layout) -> Expr:
@@ -251,6 +262,8 @@ def range_bounds(state: State, item: ast.ValueRangeExpression, layout: Layout) -
         state.context.unsupported("a tolerance range", item)
     bounds: list[Expr | None] = []
     for bound in (item.left, item.right):
+        while isinstance(bound, ast.ConversionExpression) and bound.operand.type.isUnbounded:
+            bound = bound.operand
         if isinstance(bound, ast.UnboundedLiteral):
             bounds.append(None)
             continue

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, cast
 from pyslang import ast
 
 from weft.ir.design import Expr
-from weft.lang.sv.build import bits_of, concat, constant, known, resize
+from weft.lang.sv.build import bits_of, concat, constant, resize
 from weft.lang.sv.constants import index_value
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.operators import folded
-from weft.lang.sv.shapes import align, reverse_blocks, to_stream
-from weft.lang.sv.types import ARRAY, PACKED, STRUCT, Layout
+from weft.lang.sv.shapes import align, known_parts, reverse_blocks, to_stream
+from weft.lang.sv.types import ARRAY, PACKED, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ def stream_target(state: State, node: ast.StreamingConcatenationExpression, sour
             layout = layout_of(state, operand)
             end -= layout.width
             target = lvalue_of(state, operand)
-            part = to_stream(bits_of(needed, end, layout.width), layout)
+            part = known_parts(to_stream(bits_of(needed, end, layout.width), layout), layout)
         targets.append(target)
         parts.append(part)
     return concat(targets), concat(parts)
@@ -144,5 +144,4 @@ def convert_bitstream_cast(state: State, source: ast.Expression, target: Layout)
 
 
 def _finish(stream: Expr, target: Layout) -> Expr:
-    value = to_stream(stream, target) if target.kind in (ARRAY, STRUCT) else stream
-    return value if target.four_state else known(value)
+    return known_parts(to_stream(stream, target), target)

@@ -23,6 +23,7 @@ from weft.ir.design import Binary, Cond, Const, Element, Expr, Ref, Signal, Text
 from weft.lang.sv.build import affine, bits_of, concat, constant, known, ones, resize, signed_value
 from weft.lang.sv.constants import flatten, index_value
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
+from weft.lang.sv.shapes import known_parts
 from weft.lang.sv.types import ARRAY, PACKED, STRUCT, Layout
 
 if TYPE_CHECKING:
@@ -53,20 +54,32 @@ class Place:
         """Return the place of a member of an unpacked struct."""
         return replace(self, leaf=(*self.leaf, name), layout=self.layout.fields[name][1])
 
+    def value(self) -> Expr:
+        """Return the place's bits as a value: an index out of range reads 0 of a 2-state type."""
+        if self.layout.has_struct:
+            return concat([part.value() for part in self._parts()])
+        selected = self.target()
+        return selected if self.layout.four_state or not self.indices else readable(selected)
+
+    def _parts(self) -> list[Place]:
+        """Return the parts of a place with structs inside, from the high bits of its flat form down."""
+        layout = self.layout
+        if layout.kind == STRUCT:
+            return [self.member(name) for name in layout.fields]
+        width = layout.count.bit_length()
+        indices = [Index(constant(width, i), layout.count) for i in range(layout.count)]
+        return [self.element(index) for index in reversed(indices)]
+
     def element(self, index: Index) -> Place:
         """Return the place of an element of an unpacked array."""
         assert self.layout.element is not None
         return replace(self, indices=(*self.indices, index), layout=self.layout.element)
 
-    def expression(self) -> Expr:
-        """Return the place's bits, which can be read or assigned."""
+    def target(self) -> Expr:
+        """Return the place's bits as the target of an assignment."""
         layout = self.layout
         if layout.has_struct:
-            if layout.kind == STRUCT:
-                return concat([self.member(name).expression() for name in layout.fields])
-            width = layout.count.bit_length()
-            last_first = (Index(constant(width, i), layout.count) for i in reversed(range(layout.count)))
-            return concat([self.element(index).expression() for index in last_first])
+            return concat([part.target() for part in self._parts()])
         signal = self.signals[self.leaf]
         if not self.indices:
             return Ref(signal, self.path)
@@ -154,7 +167,7 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
         return _convert_parameter(state, node, symbol)
     if isinstance(symbol, ast.ModportPortSymbol) and _is_modport_expression(symbol):
         return value_of(state, symbol.explicitConnection)
-    return _root(state, node).expression()
+    return _root(state, node).target()
 
 
 _REFUSED: dict[type[ast.ValueSymbol], str] = {
@@ -229,9 +242,7 @@ def _convert_index(state: State, selector: ast.Expression, array: Layout) -> Ind
 
 def convert_element(state: State, node: ast.Expression) -> Expr:
     """Convert a bit or element select."""
-    element = cast("ast.ElementSelectExpression", node)
-    selected = _element(state, element, False)
-    return selected if state.layout(node.type).four_state else _readable(selected)
+    return _element(state, cast("ast.ElementSelectExpression", node), False)
 
 
 def convert_element_lvalue(state: State, node: ast.Expression) -> Expr:
@@ -246,10 +257,11 @@ def _element(state: State, node: ast.ElementSelectExpression, lvalue: bool) -> E
     if layout.kind == ARRAY:
         place = find_place(state, node)
         if place is not None:
-            return place.expression()
+            return place.target() if lvalue else place.value()
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
     index = value_of(state, selector)
-    return bits_of(value, bit_offset(index, layout_of(state, selector).signed, layout), layout.step)
+    selected = bits_of(value, bit_offset(index, layout_of(state, selector).signed, layout), layout.step)
+    return selected if lvalue else readable_as(selected, state.layout(node.type))
 
 
 def bit_offset(index: Expr, signed: bool, layout: Layout, above: int = 0) -> Expr:
@@ -267,7 +279,7 @@ def bit_offset(index: Expr, signed: bool, layout: Layout, above: int = 0) -> Exp
 def convert_range(state: State, node: ast.Expression) -> Expr:
     """Convert a part select or a slice of an array."""
     selected = _range(state, cast("ast.RangeSelectExpression", node), False)
-    return selected if state.layout(node.type).four_state else _readable(selected)
+    return readable_as(selected, state.layout(node.type))
 
 
 def convert_range_lvalue(state: State, node: ast.Expression) -> Expr:
@@ -314,15 +326,21 @@ def _member(state: State, node: ast.MemberAccessExpression, lvalue: bool) -> Exp
     if layout.kind == STRUCT:
         place = find_place(state, node)
         if place is not None:
-            selected = place.expression()
-            return selected if lvalue or place.layout.four_state or not place.indices else _readable(selected)
+            return place.target() if lvalue else place.value()
     offset, member = layout.fields[node.member.name]
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
     return bits_of(value, offset, member.width)
 
 
-def _readable(value: Expr) -> Expr:
-    """Make what a select reads out of range 0, where the type is 2-state."""
+def readable_as(value: Expr, layout: Layout) -> Expr:
+    """Make what a select reads out of range 0, in those parts of a type that are 2-state."""
+    if layout.four_state and not layout.has_struct:
+        return value
+    return value if readable(value) is value else known_parts(value, layout)
+
+
+def readable(value: Expr) -> Expr:
+    """Make what a select of a 2-state value reads out of range 0."""
     if isinstance(value, Element):
         if isinstance(value.index, Const) and value.index.value < value.signal.depth:
             return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft.ir.design import Const, Expr
-from weft.lang.sv.build import bits_of, concat
+from weft.lang.sv.build import bits_of, concat, known
 from weft.lang.sv.types import ARRAY, STRUCT, Layout
 
 
@@ -16,6 +16,18 @@ def elements_of(value: Expr, layout: Layout) -> list[tuple[Expr, Layout]]:
         part = bits_of(value, i * element.width, element.width)
         result += elements_of(part, element) if element.kind == ARRAY else [(part, element)]
     return result
+
+
+def leaves_of(value: Expr, layout: Layout) -> list[tuple[Expr, Layout]]:
+    """Return the packed parts of a flat value of any type, lowest bits first."""
+    if layout.kind == ARRAY and layout.element is not None:
+        element = layout.element
+        parts = [(bits_of(value, i * element.width, element.width), element) for i in range(layout.count)]
+    elif layout.kind == STRUCT:
+        parts = [(bits_of(value, offset, part.width), part) for offset, part in reversed(layout.fields.values())]
+    else:
+        return [(value, layout)]
+    return [leaf for part, inner in parts for leaf in leaves_of(part, inner)]
 
 
 def align(value: Expr, source: Layout, target: Layout) -> Expr:
@@ -43,6 +55,20 @@ def _differ(source: Layout, target: Layout) -> bool:
         pairs = zip(source.fields.values(), target.fields.values(), strict=False)
         return any(_differ(a, b) for (_, a), (_, b) in pairs)
     return False
+
+
+def known_parts(value: Expr, layout: Layout) -> Expr:
+    """Turn the x and z bits of a flat value into 0 in those parts of its type that are 2-state."""
+    if not layout.four_state:
+        return known(value)
+    if layout.kind == STRUCT:
+        parts = layout.fields.values()
+        return concat([known_parts(bits_of(value, offset, part.width), part) for offset, part in parts])
+    if layout.kind == ARRAY and layout.has_struct and layout.element is not None:
+        element = layout.element
+        offsets = reversed(range(0, layout.width, element.width))
+        return concat([known_parts(bits_of(value, offset, element.width), element) for offset in offsets])
+    return value
 
 
 def to_stream(value: Expr, layout: Layout) -> Expr:

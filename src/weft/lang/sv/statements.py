@@ -120,7 +120,7 @@ def _declare_automatic(state: State, symbol: ast.VariableSymbol, layout: Layout,
     """Give an automatic variable its initial value, or the default of its type, each time it comes into being."""
     if layout.has_struct:
         signals, path = state.context.leaves(symbol)
-        target = Place(signals, path, (), (), layout).expression()
+        target = Place(signals, path, (), (), layout).target()
     else:
         target = Ref(state.context.signal(symbol))
     if symbol.initializer is not None:
