@@ -21,7 +21,7 @@ from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import BY_NAME, CODE, OPS, mask
 from weft.ir.verify_graph import verify_graph
 from weft.passes.rebuild_graph import rebuild_graph
-from weft.passes.rewrite_rules import Rule
+from weft.passes.rewrite_rules import DESCENDING, TWINS, Rule
 from weft.passes.simplify_nodes import RULES, simplify_exact, simplify_two_state
 from weft.passes.split_planes import split_planes
 
@@ -121,6 +121,10 @@ class Instances:
                 sources[position] = self.node_of(random.choice(rule.source_ops), widths[position], near)
             else:
                 sources[position] = self.operand(widths[position], near)
+        if rule.position == TWINS:
+            sources[-1] = sources[-2]
+        elif rule.position == DESCENDING and sources[0] <= sources[1]:
+            return None
         if rule.position >= 0 and OPS[builder.op[sources[rule.position]]].name not in rule.source_ops:
             return None
         found = rule.rewrite(builder, op.code, width, tuple(sources), param)

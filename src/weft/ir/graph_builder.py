@@ -70,15 +70,22 @@ class GraphBuilder:
     def node(self, op: int, width: int, sources: tuple[int, ...], param: int = 0) -> int:
         """Return the id of a node, folded, simplified, shared or new."""
         key = (op, width, sources, param)
-        found = self._known.get(key)
+        known = self._known
+        found = known.get(key)
         if found is not None:
             return found
-        simpler = self._fold(op, width, sources, param)
+        ops = self.op
+        simpler = None
+        for source in sources:
+            if ops[source] != _CONST:
+                break
+        else:
+            simpler = self._fold(op, width, sources, param)
         if simpler is None and self._simplify is not None:
             simpler = self._simplify(self, op, width, sources, param)
         if simpler is None:
             simpler = self._append(op, width, sources, param)
-        self._known[key] = simpler
+        known[key] = simpler
         return simpler
 
     def value(self, node: int) -> int | None:
@@ -97,13 +104,10 @@ class GraphBuilder:
         return len(self.op) - 1
 
     def _fold(self, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
+        """Return the constant that an operation on constants is; None if it reads state."""
         evaluate = OPS[op].evaluate
         if evaluate is None or not sources:
             return None
-        ops = self.op
-        for source in sources:
-            if ops[source] != _CONST:
-                return None
         pairs = [self.constants[self.param[source]] for source in sources]
         widths = [self.width[source] for source in sources]
         if self.four_state:

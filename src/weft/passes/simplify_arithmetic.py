@@ -9,7 +9,7 @@ from __future__ import annotations
 from weft.ir.four_state import ALWAYS_KNOWN
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE, mask
-from weft.passes.rewrite_rules import RuleSet, effective_width
+from weft.passes.rewrite_rules import TWINS, RuleSet, effective_width
 from weft.passes.simplify_logic import narrow_operands
 
 ARITHMETIC = RuleSet()
@@ -23,10 +23,10 @@ _NEVER_Z = "and or xor not add sub mul eq ult slt redand redor redxor " + _KNOWN
 # ------------------------------------------------------------------------------------------- comparisons
 
 
-@ARITHMETIC.add("comparison with itself", "eq ult slt", False)
+@ARITHMETIC.add("comparison with itself", "eq ult slt", False, TWINS)
 def compare_self(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
     """`x == x` is 1, `x < x` is 0."""
-    return b.const(1, int(op == _EQ)) if sources[0] == sources[1] else None
+    return b.const(1, int(op == _EQ))
 
 
 @ARITHMETIC.add("bit equal to 0", "eq", True, 1, "const")
@@ -123,10 +123,10 @@ def constant_ult(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...],
     return b.const(1, 0) if bound is not None and bound >= mask(effective_width(b, sources[1])) else None
 
 
-@ARITHMETIC.add("no change", "posedge negedge changed", True)
+@ARITHMETIC.add("no change", "posedge negedge changed", True, TWINS)
 def no_change(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
     """What is before as it is now has no edge."""
-    return b.const(1, 0) if sources[0] == sources[1] else None
+    return b.const(1, 0)
 
 
 # -------------------------------------------------------------------------------------------- arithmetic
@@ -243,7 +243,7 @@ def logic_is_not_z(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...
     return b.const(width, 0)
 
 
-@ARITHMETIC.add("identity with itself", "ceq", True)
+@ARITHMETIC.add("identity with itself", "ceq", True, TWINS)
 def identical(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
     """`x === x` is 1."""
-    return b.const(1, 1) if sources[0] == sources[1] else None
+    return b.const(1, 1)

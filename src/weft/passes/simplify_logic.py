@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE, mask
-from weft.passes.rewrite_rules import RuleSet, effective_width
+from weft.passes.rewrite_rules import DESCENDING, TWINS, RuleSet, effective_width
 
 LOGIC = RuleSet()
 
@@ -19,25 +19,30 @@ _MUX, _ZEXT, _SEXT = (CODE[name] for name in ("mux", "zext", "sext"))
 # ---------------------------------------------------------------------------------------------- bitwise
 
 
-@LOGIC.add("ordered operands", "and or xor add mul eq", True)
-def order_operands(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
-    """Put a constant second, and other operands in the order of their ids."""
+@LOGIC.add("constant second", "and or xor add mul eq", True, 0, "const")
+def constant_second(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
+    """Put a constant second."""
     first, second = sources
-    if b.op[second] == _CONST:
-        return None
-    return b.node(op, width, (second, first)) if first > second or b.op[first] == _CONST else None
+    return None if b.op[second] == _CONST else b.node(op, width, (second, first))
 
 
-@LOGIC.add("and, or with itself", "and or", False)
+@LOGIC.add("ordered operands", "and or xor add mul eq", True, DESCENDING)
+def order_operands(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
+    """Put operands that are no constants in the order of their ids."""
+    first, second = sources
+    return None if b.op[second] == _CONST else b.node(op, width, (second, first))
+
+
+@LOGIC.add("and, or with itself", "and or", False, TWINS)
 def idempotent(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
     """`x & x` is `x` (but z & z is x)."""
-    return sources[0] if sources[0] == sources[1] else None
+    return sources[0]
 
 
-@LOGIC.add("difference with itself", "xor sub", False)
+@LOGIC.add("difference with itself", "xor sub", False, TWINS)
 def self_inverse(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
     """`x ^ x` is 0."""
-    return b.const(width, 0) if sources[0] == sources[1] else None
+    return b.const(width, 0)
 
 
 @LOGIC.add("and with zero", "and", True, 1, "const")
@@ -192,10 +197,10 @@ def constant_condition(b: GraphBuilder, op: int, width: int, sources: tuple[int,
     return None if cond is None else sources[1] if cond else sources[2]
 
 
-@LOGIC.add("equal arms", "mux", False)
+@LOGIC.add("equal arms", "mux", False, TWINS)
 def equal_arms(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
     """There is no choice (but merging z with z yields x)."""
-    return sources[1] if sources[1] == sources[2] else None
+    return sources[1]
 
 
 @LOGIC.add("inverted condition", "mux", True, 0, "not")
