@@ -125,7 +125,22 @@ def bits_of(value: Expr, offset: Expr | int, width: int) -> Expr:
     if inside and isinstance(value, Slice) and isinstance(value.offset, int):
         if value.offset >= 0 and value.offset + value.width <= value.value.width:
             return Slice(value.value, value.offset + offset, width)
+    if inside and isinstance(value, Concat):
+        return concat(_cut(value, offset, width))
     return Slice(value, offset, width)
+
+
+def _cut(value: Concat, offset: int, width: int) -> list[Expr]:
+    """Return the parts of a concatenation that bits `offset` to `offset + width - 1` are made of."""
+    found: list[Expr] = []
+    low = 0
+    for part in reversed(value.parts):
+        high = low + part.width
+        first, last = max(offset, low), min(offset + width, high)
+        if first < last:
+            found.append(bits_of(part, first - low, last - first))
+        low = high
+    return found[::-1]
 
 
 def choose(cond: Expr, then: Expr, other: Expr) -> Expr:

@@ -18,7 +18,8 @@ from weft.lang.sv.context import DesignScope, ModuleContext
 from weft.lang.sv.convert_gates import convert_gate
 from weft.lang.sv.declare_scope import declare_scope
 from weft.lang.sv.driver_details import convert_delay, drive_strength
-from weft.lang.sv.expressions import convert, convert_lvalue
+from weft.lang.sv.expressions import convert, convert_assignment
+from weft.lang.sv.leaf_values import convert_initializer
 from weft.lang.sv.statements import convert_statement, convert_timing
 
 _KEYWORDS = {
@@ -101,10 +102,11 @@ def _gates(symbol: ast.Symbol) -> list[ast.PrimitiveInstanceSymbol]:
 def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) -> None:
     assignment = symbol.assignment
     assert isinstance(assignment, ast.AssignmentExpression)
+    target, value = convert_assignment(context, assignment)
     context.module.assigns.append(
         ContinuousAssign(
-            convert_lvalue(context, assignment.left),
-            convert(context, assignment.right),
+            target,
+            value,
             context.span(assignment),
             drive_strength(symbol),
             convert_delay(context, symbol.delay),
@@ -115,8 +117,8 @@ def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) 
 def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
     """Drive a net by its declaration's assignment, or give a variable its value at the start."""
     assert isinstance(symbol, ast.ValueSymbol)
-    value = convert(context, symbol.initializer)
     if isinstance(symbol, ast.NetSymbol):
+        value = convert(context, symbol.initializer)
         signal, path = context.reference(symbol)
         context.module.assigns.append(
             ContinuousAssign(
@@ -128,8 +130,7 @@ def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
             )
         )
         return
-    signal = context.signal(symbol)
-    signal.initial = value
+    convert_initializer(context, symbol)
 
 
 def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, scope: str) -> None:
@@ -157,7 +158,7 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
     context.module.processes.append(
         Process(
             kind,
-            convert_statement(context, body),
+            convert_statement(context, body, scope.removesuffix(".")),
             events,
             keyword,
             context.span(symbol.body),

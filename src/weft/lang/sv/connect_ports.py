@@ -19,6 +19,7 @@ from pyslang import ast
 from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Resize, Signal, Unary
 from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
 from weft.lang.sv.expressions import convert, convert_lvalue
+from weft.lang.sv.leaf_values import split
 from weft.lang.sv.types import describe_type
 
 
@@ -122,7 +123,7 @@ def _connect_slot(
     if expression is None:
         return [_undriven(instance, port) if port.direction == "input" else None for port in slot.ports]
     if len(slot.ports) != 1 or slot.ports[0].name != slot.name:
-        context.unsupported("a connection of a port of unpacked struct type", expression)
+        return _connect_struct(context, slot, expression)
     (port,) = slot.ports
     direction = port.direction
     if direction == "input":
@@ -134,6 +135,19 @@ def _connect_slot(
     if direction != "output":
         context.unsupported(f"an {direction} connection of another width or type", expression)
     return [_connect_converted(context, f"{name}${slot.name}", port.signal, expression)]
+
+
+def _connect_struct(context: ModuleContext, slot: PortSlot, expression: ast.Expression) -> list[Expr | None]:
+    """Connect a port of unpacked struct type leaf by leaf."""
+    if slot.ports[0].direction == "input":
+        leaves = split(convert(context, expression), context.state.layout(expression.type))
+    else:
+        if isinstance(expression, ast.AssignmentExpression):
+            if expression.right.kind != ast.ExpressionKind.EmptyArgument:
+                context.unsupported("a connection of an output that converts an unpacked type", expression)
+            expression = expression.left
+        leaves = split(convert_lvalue(context, expression), context.state.layout(expression.type))
+    return [leaves[tuple(port.name[len(slot.name) + 1 :].split("."))] for port in slot.ports]
 
 
 def _undriven(instance: ast.InstanceSymbol, port: Port) -> Expr | None:

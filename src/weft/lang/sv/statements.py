@@ -34,6 +34,7 @@ from weft.lang.sv.build import constant, resize, truth, unknown
 from weft.lang.sv.dispatch import layout_of, value_of
 from weft.lang.sv.expressions import value_as
 from weft.lang.sv.flow import STATEMENTS, statement_of
+from weft.lang.sv.leaf_values import convert_initializer
 from weft.lang.sv.operators import convert_condition, range_bounds
 from weft.lang.sv.selects import Place
 from weft.lang.sv.types import STRUCT, Layout
@@ -110,9 +111,7 @@ def _convert_declaration(state: State, node: ast.Statement) -> Statement:
     if symbol.lifetime == ast.VariableLifetime.Automatic:
         return _declare_automatic(state, symbol, layout, node)
     if symbol.initializer is not None:
-        if layout.has_struct:
-            state.context.unsupported("an initialiser of a static variable of unpacked struct type", symbol)
-        state.context.signal(symbol).initial = value_as(state, symbol.initializer, symbol)
+        convert_initializer(state.context, symbol)
     return Block(())
 
 
