@@ -93,16 +93,18 @@ class _Flattener:
 
     def _build_scopes(self, order: ItemOrder) -> None:
         """Build every signal of every instance, and the table that finds them."""
+        built, canonical, memories = self.items.built, self.hierarchy.canonical, self.memories
         for place in self.hierarchy.places:
-            nodes = np.full(len(place.plan.module.signals), -1, np.int32)
-            for i, signal in enumerate(place.plan.module.signals):
-                wire = self.hierarchy.find(place.first_wire + i)
-                memory = self.memories.get(wire)
-                if memory is not None:
-                    nodes[i] = -2 - memory
-                elif not (signal.local or signal.automatic) or wire in self.drivers.driven:
-                    nodes[i] = order.build(wire)
-            self.builder.scopes.append(Scope(place.path, place.parent, place.plan.module, nodes))
+            nodes: list[int] = []
+            for wire, signal in enumerate(place.plan.module.signals, place.first_wire):
+                joined = wire if canonical[wire] == wire else self.hierarchy.find(wire)
+                if signal.depth and joined in memories:
+                    nodes.append(-2 - memories[joined])
+                elif (signal.local or signal.automatic) and joined not in self.drivers.driven:
+                    nodes.append(-1)
+                else:
+                    nodes.append(built[joined] if built[joined] >= 0 else order.build(joined))
+            self.builder.scopes.append(Scope(place.path, place.parent, place.plan.module, np.array(nodes, np.int32)))
 
     def _node_names(self) -> dict[int, str]:
         """Return the outermost name of every node that has one."""

@@ -71,12 +71,16 @@ class ItemOrder:
                 if len(work) > pushed:
                     continue
             work.pop()
-            low = index
+            low = ready = index
             for source in srcs[item]:
                 known = built[base + source]
-                if known < 0 and known > low:
-                    low = known
-            if low != index:
+                if known < 0:
+                    ready = 0
+                    if known > low:
+                        low = known
+            if ready:
+                self._build_one(item)
+            elif low != index:
                 built[item] = low
                 finished.add(item)
                 waiting.append(item)

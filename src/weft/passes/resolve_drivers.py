@@ -20,7 +20,7 @@ from weft.ir.cone_graph import State
 from weft.passes.collect_drivers import ClockedDriver, Driver, Drivers, OuterBits
 from weft.passes.elaborate_instances import Hierarchy
 from weft.passes.link_items import LinkedItems
-from weft.passes.resolve_tristate import NetDriver, resolve_net, undriven
+from weft.passes.resolve_tristate import SPECIAL, NetDriver, resolve_net, undriven
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +85,9 @@ class WireResolver:
             kind = "time" if signal.name == "$time" else "constant"
             self._alias_state(wire, State(signal.name, signal.bits, kind=kind, initial=0, span=signal.span))
             return
-        if (
-            driven
-            and len(driven) == 1
-            and not clocked
-            and not outer
-            and not signal.net
-            and wire not in self._held_wires
-        ):
+        if driven and len(driven) == 1 and not (clocked or outer) and wire not in self._held_wires:
             driver = driven[0]
-            if driver.width == signal.bits and not driver.holds:
+            if driver.width == signal.bits and not driver.holds and driver.enable < 0 and signal.net not in SPECIAL:
                 self.items.alias(wire, self.items.slice(driver.value, driver.bit, driver.width))
                 return
         parts: list[int] = []

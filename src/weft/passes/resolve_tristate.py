@@ -16,6 +16,8 @@ _AND, _OR, _NOT, _MUX, _RESOLVE, _ISZ = (CODE[name] for name in ("and", "or", "n
 
 PULLS = {"tri1": 1, "tri0": 0}
 SUPPLIES = {"supply0": 0, "supply1": 1}
+SPECIAL = PULLS.keys() | SUPPLIES.keys()
+"""The net types of which even a sole driver does not say everything."""
 _ANDS = ("wand", "triand")
 _ORS = ("wor", "trior")
 
