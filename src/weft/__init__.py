@@ -1,3 +1,52 @@
-"""Weft: a hardware simulator for Python people."""
+"""Weft: a hardware simulator for Python people.
+
+`weft.compile("soc.sv", top="soc")` returns a `Simulation`. Everything heavy is imported on first use, so that
+`import weft` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from weft.base.errors import InternalError, Unsupported, UserError, WeftError
+
+if TYPE_CHECKING:
+    from weft.sim.compile_design import compile_design as compile  # noqa: A004
+    from weft.sim.logic_values import Logic, LogicArray
+    from weft.sim.simulation import Simulation
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "InternalError",
+    "Logic",
+    "LogicArray",
+    "Simulation",
+    "Unsupported",
+    "UserError",
+    "WeftError",
+    "__version__",
+    "compile",
+]
+
+_LAZY = {
+    "compile": ("weft.sim.compile_design", "compile_design"),
+    "Simulation": ("weft.sim.simulation", "Simulation"),
+    "Logic": ("weft.sim.logic_values", "Logic"),
+    "LogicArray": ("weft.sim.logic_values", "LogicArray"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is used, when it is used (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'weft' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -24,6 +24,7 @@ ERRORS: dict[str, str] = {
     "combinational-loop": "A combinational signal depends on itself; the message shows the path.",
     "multiple-drivers": "Two processes or assignments drive the same bits of a variable.",
     "unknown-signal": "No signal has that path; near names are suggested.",
+    "read-only": "The signal is driven by the design, so it cannot be set, only forced.",
     "value-range": "A value does not fit the signal's width.",
     "ambiguous-clock": "Several inputs could be the clock; choose one with --clock.",
     "ambiguous-reset": "Several inputs could be the reset; choose one with --reset.",

@@ -349,7 +349,8 @@ class Design:
 
     `packages` holds the package-level and compilation-unit variables, as modules without ports that are instantiated
     once, referred to by `$root` paths. `digest` identifies sources and options: it is the cache key's first part.
-    `warnings` are the front end's, rendered; nobody has printed them yet.
+    `warnings` are the front end's, rendered; nobody has printed them yet. `files` are the paths of all files that were
+    read, included ones too: when one of them changes, the design is another.
     """
 
     sources: SourceMap
@@ -358,3 +359,4 @@ class Design:
     packages: list[tuple[str, Module]] = field(default_factory=list[tuple[str, Module]])
     digest: str = ""
     warnings: list[str] = field(default_factory=list[str])
+    files: list[str] = field(default_factory=list[str])

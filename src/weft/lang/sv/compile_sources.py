@@ -66,6 +66,7 @@ def load_design(
         error.sources = error.sources or index.sources
         raise
     design.digest = _digest(driver.sourceManager, options, index)
+    design.files = _files_read(driver.sourceManager, texts or {})
     return design
 
 
@@ -158,6 +159,16 @@ def _digest(manager: pyslang.SourceManager, options: FrontEndOptions, index: Sou
         if manager.getRawFileName(buffer):
             state.update(index.text_of(buffer).encode() + b"\0")
     return state.hexdigest()
+
+
+def _files_read(manager: pyslang.SourceManager, texts: Mapping[str, str]) -> list[str]:
+    """Return the paths of the files that were read, without macro expansions and texts that are no files."""
+    paths = {
+        str(manager.getFullPath(buffer)): None
+        for buffer in manager.getAllBuffers()
+        if manager.getRawFileName(buffer) and manager.getRawFileName(buffer) not in texts
+    }
+    return [path for path in paths if Path(path).is_file()]
 
 
 def _quote(word: str) -> str:

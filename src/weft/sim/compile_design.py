@@ -1,0 +1,170 @@
+"""`weft.compile`: sources and options in, a simulation out.
+
+Sources are parsed, lowered and flattened once; the result is cached on disk, so a second start with unchanged files
+only loads it. `build_design` is that part alone, for `weft build` and `weft hierarchy`.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from weft.base.errors import UserError
+from weft.engines.reference.program import ReferenceProgram
+from weft.ir.program import Program
+from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.sim.compiled_design import CompiledDesign
+from weft.sim.design_cache import DesignCache, compiler_version, hash_words
+from weft.sim.elaborate import Stages, elaborate, read_sources
+from weft.sim.initial_state import parse_x_initial
+from weft.sim.run_effects import Output
+from weft.sim.simulation import RunOptions, Simulation
+
+_LOOPS = ("error", "iterate", "break")
+_ENGINES = ("cpu", "reference")
+
+
+@dataclass(slots=True)
+class Build:
+    """Hold a built design, whether it came from the cache, the front end's warnings, and the seconds of each stage."""
+
+    design: CompiledDesign
+    cached: bool
+    warnings: list[str] = field(default_factory=list[str])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    stored_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """Choose how a design is elaborated."""
+
+    front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
+    four_state: bool = False
+    loops: str = "error"
+    cache: bool = True
+    forced: tuple[str, ...] = ()
+
+
+def compile_design(
+    *files: str | Path,
+    top: str | None = None,
+    include_dirs: Sequence[str | Path] = (),
+    library_dirs: Sequence[str | Path] = (),
+    defines: Mapping[str, str | int | None] | None = None,
+    parameters: Mapping[str, str | int] | None = None,
+    texts: Mapping[str, str] | None = None,
+    timescale: str = "",
+    assertions: str = "error",
+    slang_args: Sequence[str] = (),
+    four_state: bool = False,
+    x_initial: str = "0",
+    loops: str = "error",
+    engine: str = "cpu",
+    clock: str | Mapping[str, str | int] | None = None,
+    period: str | int = "10ns",
+    plusargs: Sequence[str] = (),
+    cache: bool = True,
+    output: Output | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Simulation:
+    """Compile Verilog or SystemVerilog files and return a simulation at time 0.
+
+    `texts` gives sources as text, by name. `clock` names the input that `run_cycles` toggles with `period`, or maps
+    several to their periods; without it the one clock of the design is used. `plusargs` are given without their plus.
+    `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
+    to the standard output. `progress` is called with the name of each stage.
+    """
+    parse_x_initial(x_initial)
+    if engine not in _ENGINES:
+        raise UserError("bad-option", f"engine is {' or '.join(_ENGINES)}, not '{engine}'")
+    front_end = FrontEndOptions(
+        top=(top,) if top else (),
+        include_dirs=tuple(str(folder) for folder in include_dirs),
+        library_dirs=tuple(str(folder) for folder in library_dirs),
+        defines=defines or {},
+        parameters=parameters or {},
+        timescale=timescale,
+        assertions=assertions,
+        arguments=tuple(slang_args),
+    )
+    options = BuildOptions(front_end, four_state, loops, cache)
+    stages = Stages(progress)
+    build = build_design(files, options, texts, stages)
+    with stages.stage("generate code"):
+        program = make_program(build.design, engine)
+    run_options = RunOptions(x_initial, tuple(word.removeprefix("+") for word in plusargs), clock, period, output)
+    with stages.stage("initialise"):
+        simulation = Simulation(build.design, program, run_options)
+    simulation.build_seconds = dict(stages.seconds)
+    simulation.build_warnings = list(build.warnings)
+    return simulation
+
+
+def build_design(
+    files: Sequence[str | Path],
+    options: BuildOptions,
+    texts: Mapping[str, str] | None = None,
+    stages: Stages | None = None,
+) -> Build:
+    """Return the compiled design of some sources, from the cache if nothing has changed."""
+    if options.loops not in _LOOPS:
+        raise UserError("bad-option", f"loops is {', '.join(_LOOPS)}, not '{options.loops}'")
+    stages = stages or Stages()
+    texts = texts or {}
+    store = DesignCache() if options.cache else None
+    options_key = _options_key(files, options, texts)
+    if store is not None:
+        with stages.stage("load from cache"):
+            key = store.find(options_key)
+            design = _without_collector(lambda: store.load(key)) if key is not None else None
+        if design is not None:
+            return Build(design, True, seconds=stages.seconds)
+        del stages.seconds["load from cache"]
+    source = read_sources(files, options.front_end, texts, stages)
+    digest = hash_words([source.digest, *_graph_words(options)])
+    warnings, read = list(source.warnings), list(source.files)
+    design = _without_collector(
+        lambda: elaborate(source, four_state=options.four_state, loops=options.loops, digest=digest, stages=stages)
+    )
+    build = Build(design, False, warnings, stages.seconds)
+    if store is not None:
+        with stages.stage("store in cache"):
+            words = [word for word in options.front_end.arguments if Path(word).is_file()]
+            folders = [*options.front_end.include_dirs, *options.front_end.library_dirs]
+            build.stored_bytes = store.store(digest, design)
+            store.remember(options_key, digest, [*read, *words], folders)
+    return build
+
+
+def make_program(design: CompiledDesign, engine: str) -> Program:
+    """Return a program that runs a design's graph."""
+    if engine == "reference":
+        return ReferenceProgram(design.graph)
+    from weft.engines.cpu.program import CpuProgram  # llvmlite is only loaded when it is needed
+
+    return CpuProgram(design.graph)
+
+
+def _graph_words(options: BuildOptions) -> list[str]:
+    return [compiler_version(), str(options.four_state), options.loops, *options.forced]
+
+
+def _options_key(files: Sequence[str | Path], options: BuildOptions, texts: Mapping[str, str]) -> str:
+    words = [str(Path.cwd()), *(str(file) for file in files), "--options", options.front_end.assertions]
+    words += [*options.front_end.words(), "--graph", *_graph_words(options)]
+    words += [part for name, text in texts.items() for part in (name, text)]
+    return hash_words(words)
+
+
+def _without_collector(work: Callable[[], CompiledDesign | None]) -> CompiledDesign:
+    """Do work that makes a million objects and no garbage without the cyclic collector walking them over and over."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return work()  # type: ignore[return-value]
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,421 @@
+"""Run what happens at time 0: declaration initialisers, then initial procedures (IEEE 1800-2023 6.21, 9.2.1).
+
+All initialisers run first, then the initial procedures in source order, instance by instance from the top down, then
+their nonblocking assignments. Procedures run once, so they are not compiled to machine code but translated to Python
+source, once for each module (`initial_statements`), and run on the state array. What needs time to pass raises
+`Unsupported`. `final` procedures run the same way, at the end (9.2.3).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from weft.base.errors import InternalError, Unsupported, UserError, WeftError
+from weft.base.source import SourceMap, Span
+from weft.ir.cone_graph import ConeGraph, Scope
+from weft.ir.design import Assign, Block, Kind, Module, Statement, SystemTask
+from weft.ir.expressions import (
+    Binary,
+    Call,
+    Concat,
+    Cond,
+    Element,
+    Expr,
+    Ref,
+    Repeat,
+    Resize,
+    Signal,
+    Slice,
+    SystemCall,
+    Unary,
+)
+from weft.ir.layout import StateLayout
+from weft.ir.program import StateArray
+from weft.sim import initial_storage, unknown_values
+from weft.sim.format_values import Argument, Value, format_message
+from weft.sim.initial_expressions import Names
+from weft.sim.initial_statements import StatementWriter
+from weft.sim.initial_storage import Cell, CellArray, ComputedCell, StoredCell, StoredMemory, memory_view
+from weft.sim.memory_files import read_memory_file, write_memory_file
+from weft.sim.random_sequence import random32, rtl_dist_uniform, signed32
+from weft.sim.run_effects import EffectRunner
+from weft.sim.signal_map import Found, SignalMap
+from weft.sim.unknown_values import Bits, Unknown, bits, known, planes
+
+_DEEP = 100_000
+
+Evaluate = Callable[[Sequence[int]], list[int]]
+Deferred = tuple[SystemTask, Callable[[], list[Argument]], "InstanceSystem"]
+
+
+class Finish(Exception):
+    """Stop the procedure that called `$finish`, `$stop` or `$fatal`."""
+
+
+@dataclass(slots=True)
+class World:
+    """Hold what procedures act on: the state, the effects, the command line's plusargs, the random seeds."""
+
+    graph: ConeGraph
+    layout: StateLayout
+    state: StateArray
+    evaluate: Evaluate
+    effects: EffectRunner
+    sources: SourceMap
+    four_state: bool
+    plusargs: tuple[str, ...] = ()
+    warn: Callable[[str, Span], None] = lambda message, span: None
+    time_fs: int = 0
+    random_seed: int = 0
+    urandom_seed: int = 0
+    strobes: list[Deferred] = field(default_factory=list["Deferred"])
+    monitor: Deferred | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """Be a translated procedure: `make` binds it to cells, which `signals` lists."""
+
+    make: Callable[..., Callable[[], None]]
+    signals: list[tuple[int, Signal, tuple[str, ...]]]
+
+
+class Interpreter:
+    """Run procedures of a design's instances on a state array."""
+
+    def __init__(self, world: World, signals: SignalMap) -> None:
+        self.world, self.signals = world, signals
+        self._cells: dict[tuple[int, Signal], object] = {}
+        self._stored: list[StoredCell] = []
+        self._codes: dict[Statement, _Code] = {}
+        self._declared: dict[Module, tuple[tuple[Statement, str], ...]] = {}
+        self._twins = [state.twin if state.plane == "value" else -1 for state in world.graph.states]
+
+    def run_initial(self) -> None:
+        """Run all initialisers, then all initial procedures, and bring the results to the state array."""
+        for number, scope in enumerate(self.world.graph.scopes):
+            self._run_scope(number, scope, self._initialisers(scope.module))
+        nonblocking: list[Callable[[], None]] = []
+        for number, scope in enumerate(self.world.graph.scopes):
+            self._run_scope(number, scope, _bodies(scope.module, Kind.INITIAL), nonblocking)
+            if self.world.effects.outcome.finished:
+                break
+        for update in nonblocking:
+            update()
+        self.flush()
+
+    def run_final(self) -> None:
+        """Run every final procedure on the present state."""
+        for number, scope in enumerate(self.world.graph.scopes):
+            self._run_scope(number, scope, _bodies(scope.module, Kind.FINAL))
+        self.flush()
+
+    def reload(self) -> None:
+        """Read every variable from the state array again, after the design has run."""
+        for cell in self._stored:
+            cell.load(self.world.layout, self.world.state)
+
+    def read_by(self, task: SystemTask, system: InstanceSystem) -> list[Found]:
+        """Return the signals that a `$monitor` shows; changes of time do not count (IEEE 1800-2023 21.2.3)."""
+        found: dict[tuple[int, int], Found] = {}
+        for signal, path in _signals_in(task.args):
+            scope = self._scope(system.scope_number, path) if path else system.scope_number
+            index = self.signals.indices(scope).get(signal.name, -1)
+            if index >= 0 and self.world.graph.scopes[scope].nodes[index] >= 0:
+                found[scope, index] = self.signals.at(scope, index)
+        return list(found.values())
+
+    def flush(self) -> None:
+        """Write every variable to the state array."""
+        for cell in self._stored:
+            cell.flush(self.world.layout, self.world.state)
+
+    def _run_scope(
+        self,
+        number: int,
+        scope: Scope,
+        bodies: tuple[tuple[Statement, str], ...],
+        nonblocking: list[Callable[[], None]] | None = None,
+    ) -> None:
+        updates = nonblocking if nonblocking is not None else []
+        for statement, label in bodies:
+            code = self._code(statement)
+            system = InstanceSystem(self.world, number, f"{scope.path}.{label}" if label else scope.path)
+            cells = [self._cell(number, signal, path) for _, signal, path in code.signals]
+            try:
+                code.make(*cells, system, updates)()
+            except Finish:
+                if self.world.effects.outcome.finished:
+                    return
+            except WeftError as error:
+                error.sources = error.sources or self.world.sources
+                raise
+
+    def _initialisers(self, module: Module) -> tuple[tuple[Statement, str], ...]:
+        """Return the statement that runs a module's declaration initialisers, made once."""
+        made = self._declared.get(module)
+        if made is None:
+            functions = (function for function in module.functions if not function.automatic)
+            signals = [*module.signals, *(signal for function in functions for signal in function.locals)]
+            assigns = tuple(
+                Assign(Ref(signal), signal.initial, True, signal.span)
+                for signal in signals
+                if signal.initial is not None and not signal.net and not signal.automatic
+            )
+            made = self._declared[module] = ((Block(assigns), ""),) if assigns else ()
+        return made
+
+    def _code(self, statement: Statement) -> _Code:
+        """Return a procedure's translation, made once for all instances of its module."""
+        found = self._codes.get(statement)
+        if found is None:
+            found = self._codes[statement] = _translate(statement, self.world)
+        return found
+
+    # ---------------------------------------------------------------------------------------------- variables
+
+    def _cell(self, scope: int, signal: Signal, path: tuple[str, ...]) -> object:
+        """Return the cell or array of a signal as one instance sees it."""
+        target = self._scope(scope, path) if path else scope
+        # A function of a package, or a local of a function, belongs to no signal table: it is shared or private.
+        key = (target, signal)
+        if key not in self._cells:
+            self._cells[key] = self._make_cell(target, signal)
+        return self._cells[key]
+
+    def _scope(self, scope: int, path: tuple[str, ...]) -> int:
+        scopes = self.world.graph.scopes
+        full = ".".join(path[1:]) if path[0] == "$root" else ".".join((scopes[scope].path, *path))
+        found = self.signals.scopes.get(full)
+        if found is None:
+            raise InternalError(f"no instance '{full}' in the graph")
+        return found
+
+    def _make_cell(self, scope: int, signal: Signal) -> object:
+        world = self.world
+        index = self.signals.indices(scope).get(signal.name, -1)
+        module = world.graph.scopes[scope].module
+        if index < 0 or module.signals[index] is not signal or world.graph.scopes[scope].nodes[index] == -1:
+            return self._local(signal)
+        found = self.signals.at(scope, index)
+        if found.memory >= 0:
+            return self._memory(found.memory)
+        parts = self.signals.parts(found.node)
+        is_input = any(port.signal is signal and port.direction != "output" for port in module.ports)
+        if parts is None or signal.net or is_input:
+            cell: Cell | ComputedCell = ComputedCell(lambda: self._compute(found.node, found.unknown))
+        else:
+            cell = StoredCell(parts, tuple(self._twins[part.state] for part in parts))
+            cell.load(world.layout, world.state)
+            self._stored.append(cell)
+        return CellArray(cell, signal.width, signal.depth) if signal.depth else cell
+
+    def _memory(self, state: int) -> MutableSequence[int] | StoredMemory:
+        world = self.world
+        if self._twins[state] < 0:
+            view = memory_view(world.layout, world.state, state)
+            return StoredMemory(world.layout, world.state, state, -1) if world.four_state else view
+        return StoredMemory(world.layout, world.state, state, self._twins[state])
+
+    def _local(self, signal: Signal) -> object:
+        default: Bits = 0
+        if self.world.four_state and signal.type.four_state:
+            default = Unknown(0, (1 << signal.width) - 1)
+        return [default] * signal.depth if signal.depth else Cell(default)
+
+    def _compute(self, node: int, unknown: int) -> Bits:
+        self.flush()
+        if unknown < 0:
+            return self.world.evaluate([node])[0]
+        return bits(*self.world.evaluate([node, unknown]))
+
+
+class InstanceSystem:
+    """Be the system tasks and functions, as the procedures of one instance see them."""
+
+    def __init__(self, world: World, scope_number: int, path: str) -> None:
+        scope = world.graph.scopes[scope_number]
+        self.world, self.path, self.unit = world, path, scope.module.time_unit_fs
+        self.scope_number = scope_number
+        self._instance = scope.path
+
+    def scope(self, task: SystemTask) -> str:
+        """Return the path that `%m` shows."""
+        return f"{self._instance}.{task.scope}" if task.scope else self._instance
+
+    def perform(self, task: SystemTask, values: Sequence[Argument]) -> None:
+        """Perform a system task; `$finish` and its kin end the procedure."""
+        world = self.world
+        world.effects.perform(task, values, self.scope(task), world.time_fs, self.unit)
+        if task.name in ("$finish", "$stop", "$fatal"):
+            raise Finish
+
+    def strobe(self, task: SystemTask, arguments: Callable[[], list[Argument]]) -> None:
+        """Remember a `$strobe` for when time 0 has settled."""
+        self.world.strobes.append((task, arguments, self))
+
+    def monitor(self, task: SystemTask, arguments: Callable[[], list[Argument]]) -> None:
+        """Make this the one active `$monitor` (IEEE 1800-2023 21.2.3)."""
+        self.world.monitor = (task, arguments, self)
+
+    def text_bits(self, task: SystemTask, values: Sequence[Argument], width: int) -> int:
+        """Return formatted text as the bits of a variable (`$sformat`, `$swrite`)."""
+        base = task.name[-1] if task.name[:-1] == "$swrite" else "d"
+        text = format_message(values, self.world.effects.context, base, task.span)
+        return int.from_bytes(text, "big") & (1 << width) - 1
+
+    def read_memory(
+        self, task: SystemTask, path: str, memory: MutableSequence[Bits], signal: Signal, *bounds: Bits
+    ) -> None:
+        """Do `$readmemh` or `$readmemb`."""
+        limits = tuple(known(bound) for bound in bounds)
+        read_memory_file(path, _base(task), memory, signal, limits, task.span, self.world.warn)
+
+    def write_memory(
+        self, task: SystemTask, path: str, memory: MutableSequence[Bits], signal: Signal, *bounds: Bits
+    ) -> None:
+        """Do `$writememh` or `$writememb`."""
+        write_memory_file(path, _base(task), memory, signal, tuple(known(bound) for bound in bounds), task.span)
+
+    def value_plusargs(self, form: str, width: int, span: Span) -> Bits | None:
+        """Return the value of `$value$plusargs`, or None when no plusarg matches (IEEE 1800-2023 21.6)."""
+        match = re.fullmatch(r"(.*)%0?([a-zA-Z])(.*)", form, re.DOTALL)
+        if match is None:
+            raise UserError("bad-option", f"'{form}' has no format for $value$plusargs", span)
+        prefix, letter, _ = match.groups()
+        for argument in self.world.plusargs:
+            if argument.startswith(prefix):
+                return _plusarg(argument[len(prefix) :], letter.lower(), width, span)
+        return None
+
+    def seeded(self, name: str, seed: Bits) -> tuple[int, int]:
+        """Return the next number of `$random(seed)` or `$urandom(seed)`, and the next seed."""
+        value, after = random32(known(seed))
+        return (value + (0 if name == "$random" else 1 << 31)) & 0xFFFFFFFF, after & 0xFFFFFFFF
+
+    def call(self, name: str, width: int, span: Span, *arguments: Bits | str) -> Bits:
+        """Return the value of a system function."""
+        ones = (1 << width) - 1
+        world = self.world
+        match name:
+            case "$random":
+                value, world.random_seed = random32(world.random_seed)
+                return value & ones
+            case "$urandom":
+                value, world.urandom_seed = random32(world.urandom_seed)
+                return value + (1 << 31) & ones
+            case "$urandom_range":
+                first, *others = map(_number, arguments)
+                low, high = sorted((first, others[0] if others else 0))
+                value, world.urandom_seed = rtl_dist_uniform(world.urandom_seed, signed32(low), signed32(high))
+                return value & ones
+            case "$time" | "$stime":
+                return (world.time_fs + self.unit // 2) // self.unit & ones
+            case "$test$plusargs":
+                return int(any(argument.startswith(str(arguments[0])) for argument in world.plusargs))
+            case "$fopen":
+                path, *modes = map(str, arguments)
+                return world.effects.files.open(path, modes[0] if modes else None) & ones
+            case _:
+                raise Unsupported(f"the system function {name} in an initial procedure", span)
+
+
+def _bodies(module: Module, kind: Kind) -> tuple[tuple[Statement, str], ...]:
+    """Return a module's procedures of a kind, in source order."""
+    return tuple((process.body, process.scope) for process in module.processes if process.kind is kind)
+
+
+def _translate(statement: Statement, world: World) -> _Code:
+    """Translate a procedure to Python source and compile that."""
+    names = Names(world.four_state)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEEP))
+    try:
+        source = StatementWriter(names).process(statement)
+        space: dict[str, object] = {**_HELPERS, **names.constants}
+        exec(compile(source, "<initial>", "exec"), space)
+    except WeftError as error:
+        error.sources = error.sources or world.sources
+        raise
+    finally:
+        sys.setrecursionlimit(limit)
+    make = cast("Callable[..., Callable[[], None]]", space["make"])
+    return _Code(make, list(names.signals.values()))
+
+
+def _signals_in(expressions: Sequence[Expr | None]) -> Iterator[tuple[Signal, tuple[str, ...]]]:
+    """Yield every signal that expressions read, with the path to it."""
+    work: list[object] = list(expressions)
+    while work:
+        match work.pop():
+            case Ref(signal, path):
+                yield signal, path
+            case Element(signal, index, path):
+                yield signal, path
+                work.append(index)
+            case Slice(value, offset):
+                work += [value, offset]
+            case Resize(value) | Unary(_, value) | Repeat(_, value):
+                work.append(value)
+            case Binary(_, lhs, rhs):
+                work += [lhs, rhs]
+            case Cond(cond, then, other):
+                work += [cond, then, other]
+            case Concat(parts):
+                work += parts
+            case Call(_, arguments) | SystemCall(_, arguments):
+                work += arguments
+            case _:
+                pass
+
+
+def _shown(value: Bits, width: int, signed: bool) -> Value:
+    """Return a value as the argument of a display task."""
+    known_bits, unknown = planes(value)
+    return Value(width, known_bits, unknown, signed)
+
+
+def _in_range(value: Bits, low: Bits, high: Bits, width: int, signed: bool) -> bool:
+    """Say whether a value is within `[low:high]` of a case-inside label (11.4.13)."""
+    if not (isinstance(value, int) and isinstance(low, int) and isinstance(high, int)):
+        return False
+    flip = 1 << (width - 1) if signed else 0
+    return low ^ flip <= value ^ flip <= high ^ flip
+
+
+_HELPERS: dict[str, object] = {
+    **{name: function for name, function in vars(unknown_values).items() if not name.startswith("_")},
+    "join": initial_storage.join,
+    "spread": initial_storage.spread,
+    "shown": _shown,
+    "in_range": _in_range,
+}
+
+
+def _base(task: SystemTask) -> int:
+    return 16 if task.name.endswith("h") else 2
+
+
+def _number(value: Bits | str) -> int:
+    return int.from_bytes(value.encode(), "big") if isinstance(value, str) else known(value)
+
+
+def _plusarg(text: str, letter: str, width: int, span: Span) -> Bits:
+    """Convert the rest of a plusarg; an empty or malformed number counts as 0, as simulators have it."""
+    ones = (1 << width) - 1
+    digits = text.replace("_", "")
+    match letter:
+        case "s":
+            return int.from_bytes(text.encode(), "big") & ones
+        case "d" | "h" | "x" | "o" | "b":
+            base = {"d": 10, "o": 8, "b": 2}.get(letter, 16)
+            try:
+                return int(digits, base) & ones
+            except ValueError:
+                return 0 if not digits else Unknown(0, ones)
+        case _:
+            raise Unsupported(f"the format %{letter} in $value$plusargs", span)
