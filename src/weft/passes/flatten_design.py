@@ -13,7 +13,7 @@ Nothing here recurses over the design, and each node is visited once: about 8 mi
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from weft.passes.assign_domains import NEVER, DomainTable
 from weft.passes.collect_drivers import collect_drivers
 from weft.passes.elaborate_instances import Hierarchy, elaborate_instances
 from weft.passes.fragment import Fragment
+from weft.passes.insert_forces import find_forced_wires, refuse_memories
 from weft.passes.link_items import ALIAS, LinkedItems
 from weft.passes.name_signals import SignalNames
 from weft.passes.order_items import ItemOrder
@@ -39,8 +40,9 @@ def flatten_design(
     four_state: bool = False,
     loops: str = "error",
     simplify: Simplify | None = None,
+    forced: Collection[str] = (),
 ) -> ConeGraph:
-    """Return the cone graph of a whole design.
+    """Return the cone graph of a whole design; the signals named in `forced` can be forced (`insert_forces`).
 
     `loops` says what a true combinational loop is: `error`, or a value that is kept from step to step, `iterate` until
     it no longer changes or `break` as it comes.
@@ -48,7 +50,7 @@ def flatten_design(
     collecting = gc.isenabled()
     gc.disable()  # a million tuples and no garbage: the collector would only walk them again and again
     try:
-        return _Flattener(design, fragments, four_state, loops, simplify).run()
+        return _Flattener(design, fragments, four_state, loops, simplify, forced).run()
     finally:
         if collecting:
             gc.enable()
@@ -62,6 +64,7 @@ class _Flattener:
         four_state: bool,
         loops: str,
         simplify: Simplify | None,
+        forced: Collection[str],
     ) -> None:
         self.builder = GraphBuilder(simplify, four_state)
         self.builder.states.append(State("$time", 64, kind="time", initial=0))
@@ -70,11 +73,13 @@ class _Flattener:
         self.items = _link(self.hierarchy, self.builder)
         self.drivers = collect_drivers(self.hierarchy, self.items)
         self.memories = place_memories(self.hierarchy, self.items, self.drivers)
+        self.forced = find_forced_wires(self.hierarchy, forced)
+        refuse_memories(self.hierarchy, self.forced, self.memories)
 
     def run(self) -> ConeGraph:
         hierarchy, items = self.hierarchy, self.items
         resolver = WireResolver(hierarchy, items, self.drivers, self.four_state)
-        resolver.resolve(self.memories)
+        resolver.resolve(self.memories, self.forced)
         _connect_reads(hierarchy, items, resolver)
         connect_element_reads(hierarchy, items, self.memories)
         latches = {write.value: write.state for write in resolver.latch_writes}

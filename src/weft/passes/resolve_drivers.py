@@ -19,6 +19,7 @@ from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import State
 from weft.passes.collect_drivers import ClockedDriver, Driver, Drivers, OuterBits
 from weft.passes.elaborate_instances import Hierarchy
+from weft.passes.insert_forces import force_wire
 from weft.passes.link_items import LinkedItems
 from weft.passes.resolve_tristate import SPECIAL, NetDriver, resolve_net, undriven
 
@@ -64,12 +65,14 @@ class WireResolver:
         self._ports = _top_ports(hierarchy)
         self._read, self._held_wires = _uses_read(hierarchy)
 
-    def resolve(self, memories: dict[int, int]) -> None:
-        """Give every wire that is not a memory its value."""
+    def resolve(self, memories: dict[int, int], forced: dict[int, str]) -> None:
+        """Give every wire that is not a memory its value, behind a force point if it is to be forced."""
         items, hierarchy = self.items, self.hierarchy
         for wire, canonical in enumerate(hierarchy.canonical):
             if canonical == wire and wire not in memories:
                 self._resolve_wire(wire)
+                if wire in forced:
+                    force_wire(items, wire, forced[wire])
         for wire, canonical in enumerate(hierarchy.canonical):
             if canonical != wire:
                 items.alias(wire, hierarchy.find(wire))
