@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.lang.cores import CORES
 
+from lang.cores import CORES
 from weft.lang.sv.compile_sources import load_design
 
 

@@ -14,12 +14,12 @@ from pyslang import ast
 
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
-from weft.lang.sv.context import DesignScope, ModuleContext
+from weft.lang.sv.context import DesignScope, ModuleContext, instances_of
 from weft.lang.sv.convert_gates import convert_gate
 from weft.lang.sv.declare_scope import declare_scope
 from weft.lang.sv.driver_details import convert_delay, drive_strength
-from weft.lang.sv.expressions import convert, convert_assignment
-from weft.lang.sv.leaf_values import convert_initializer
+from weft.lang.sv.expressions import convert_assignment, value_as
+from weft.lang.sv.leaf_values import convert_initializer, split
 from weft.lang.sv.statements import convert_statement, convert_timing
 
 _KEYWORDS = {
@@ -59,7 +59,7 @@ def declare_module(context: ModuleContext, scope: DesignScope) -> None:
 
 def build_module(context: ModuleContext) -> None:
     """Convert everything in a declared module, and the modules below it."""
-    instances = [found for member in context.members for found in _instances(member.symbol)]
+    instances = [found for member in context.members for found in instances_of(member.symbol)]
     inner = [context.owner.module_of(instance.body) for instance in instances]
     for member in context.members:
         symbol = member.symbol
@@ -80,15 +80,6 @@ def build_module(context: ModuleContext) -> None:
     for instance, child in zip(instances, inner, strict=True):
         connect_instance(context, instance, child)
         context.rooted |= child.rooted
-
-
-def _instances(symbol: ast.Symbol) -> list[ast.InstanceSymbol]:
-    """Return the instances of an instance, or of an array of any number of dimensions."""
-    if isinstance(symbol, ast.InstanceSymbol):
-        return [symbol]
-    if isinstance(symbol, ast.InstanceArraySymbol):
-        return [found for element in symbol.elements for found in _instances(element)]
-    return []
 
 
 def _gates(symbol: ast.Symbol) -> list[ast.PrimitiveInstanceSymbol]:
@@ -117,20 +108,18 @@ def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) 
 def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
     """Drive a net by its declaration's assignment, or give a variable its value at the start."""
     assert isinstance(symbol, ast.ValueSymbol)
-    if isinstance(symbol, ast.NetSymbol):
-        value = convert(context, symbol.initializer)
-        signal, path = context.reference(symbol)
-        context.module.assigns.append(
-            ContinuousAssign(
-                Ref(signal, path),
-                value,
-                context.span(symbol),
-                drive_strength(symbol),
-                convert_delay(context, symbol.delay),
-            )
-        )
+    if not isinstance(symbol, ast.NetSymbol):
+        convert_initializer(context, symbol)
         return
-    convert_initializer(context, symbol)
+    value = value_as(context.state, symbol.initializer, symbol)
+    own = context.own(symbol)
+    if isinstance(own, dict):
+        leaves = split(value, context.state.layout(symbol.type))
+        parts = [(signal, leaves[leaf]) for leaf, signal in own.items()]
+    else:
+        parts = [(own, value)]
+    strength, delay, span = drive_strength(symbol), convert_delay(context, symbol.delay), context.span(symbol)
+    context.module.assigns += [ContinuousAssign(Ref(signal), part, span, strength, delay) for signal, part in parts]
 
 
 def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, scope: str) -> None:

@@ -81,6 +81,7 @@ def _create_driver(files: list[str], options: FrontEndOptions, has_texts: bool) 
     driver = Driver()
     driver.addStandardArgs()
     driver.setTerminalColorsEnabled(False)
+    driver.sourceManager.setDisableProximatePaths(True)
     words = ["weft", *options.words(), *files]
     with _standard_error() as caught:
         passed = driver.parseCommandLine(" ".join(map(_quote, words)))

@@ -20,6 +20,7 @@ from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, R
 from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
 from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.leaf_values import split
+from weft.lang.sv.shapes import align
 from weft.lang.sv.types import describe_type
 
 
@@ -29,17 +30,20 @@ def declare_ports(context: ModuleContext, body: ast.InstanceBodySymbol) -> None:
         known = context.interfaces.get(interface)
         context.interfaces[interface] = (name, modport) if known is None else (known[0], None)
     for port in _flat_ports(body):
-        context.slots.append(PortSlot(port.name, _declare_port(context, port)))
-        context.module.ports += context.slots[-1].ports
+        slot = _declare_port(context, port)
+        context.slots.append(slot)
+        context.module.ports += slot.ports
 
 
 def connect_instance(context: ModuleContext, instance: ast.InstanceSymbol, child: ModuleContext) -> None:
     """Add an instance of a module that is completely built."""
     path = context.owner.path_of(instance.body)
-    by_name = {connection.port.name: connection.expression for connection in instance.portConnections}
+    actuals: dict[ast.Symbol, ast.Expression] = {
+        connection.port: connection.expression for connection in instance.portConnections
+    }
     connections: list[Expr | None] = []
-    for slot in child.slots:
-        connections += _connect_slot(context, instance, path[-1], slot, by_name.get(slot.name))
+    for port, slot in zip(_flat_ports(instance.body), child.slots, strict=True):
+        connections += _connect_slot(context, instance, path[-1], slot, port, actuals.get(port))
     if child.expanded:
         connected = connected_interfaces(context, instance.body)
         connections += [_connect_expanded(context, instance, connected, signal) for signal in child.expanded]
@@ -88,15 +92,15 @@ def _flat_ports(body: ast.InstanceBodySymbol) -> list[ast.PortSymbol]:
     return found
 
 
-def _declare_port(context: ModuleContext, port: ast.PortSymbol) -> tuple[Port, ...]:
+def _declare_port(context: ModuleContext, port: ast.PortSymbol) -> PortSlot:
     direction = DIRECTIONS[port.direction]
-    inside = port.internalSymbol
-    if inside is None:
-        return (_declare_port_expression(context, port, direction),)
-    signal = context.own(inside)
+    if port.internalExpr is not None or port.internalSymbol is None:
+        return PortSlot((_declare_port_expression(context, port, direction),))
+    signal = context.own(port.internalSymbol)
     if isinstance(signal, dict):
-        return tuple(Port(".".join((port.name, *leaf)), direction, one) for leaf, one in signal.items())
-    return (Port(port.name, direction, signal),)
+        ports = tuple(Port(".".join((port.name, *leaf)), direction, one) for leaf, one in signal.items())
+        return PortSlot(ports, tuple(signal))
+    return PortSlot((Port(port.name, direction, signal),))
 
 
 def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direction: str) -> Port:
@@ -104,7 +108,9 @@ def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direc
         context.unsupported(f"a port expression of an {direction} port", port)
     if not port.type.isIntegral:
         context.unsupported("a port expression of an unpacked type", port)
-    name = f"{port.name}$port" if context.has(port.name) else port.name
+    name = port.name or f"part{len(context.slots)}"
+    if context.has(name):
+        name += "$port"
     width, signed = port.type.bitWidth, port.type.isSigned
     signal = Signal(name, width, describe_type(port.type), 0, signed, "wire", span=context.span(port))
     context.module.signals.append(signal)
@@ -114,40 +120,35 @@ def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direc
     else:
         assign = ContinuousAssign(Ref(signal), convert(context, port.internalExpr), span)
     context.module.assigns.append(assign)
-    return Port(port.name, direction, signal)
+    return Port(name, direction, signal)
 
 
 def _connect_slot(
-    context: ModuleContext, instance: ast.InstanceSymbol, name: str, slot: PortSlot, expression: ast.Expression | None
+    context: ModuleContext,
+    instance: ast.InstanceSymbol,
+    name: str,
+    slot: PortSlot,
+    port: ast.PortSymbol,
+    expression: ast.Expression | None,
 ) -> list[Expr | None]:
+    """Return what each of the ports that a port of the source became is connected to."""
     if expression is None:
-        return [_undriven(instance, port) if port.direction == "input" else None for port in slot.ports]
-    if len(slot.ports) != 1 or slot.ports[0].name != slot.name:
-        return _connect_struct(context, slot, expression)
-    (port,) = slot.ports
-    direction = port.direction
-    if direction == "input":
-        return [convert(context, expression)]
-    if not isinstance(expression, ast.AssignmentExpression):
-        return [convert_lvalue(context, expression)]
-    if expression.right.kind == ast.ExpressionKind.EmptyArgument:
-        return [convert_lvalue(context, expression.left)]
-    if direction != "output":
-        context.unsupported(f"an {direction} connection of another width or type", expression)
-    return [_connect_converted(context, f"{name}${slot.name}", port.signal, expression)]
-
-
-def _connect_struct(context: ModuleContext, slot: PortSlot, expression: ast.Expression) -> list[Expr | None]:
-    """Connect a port of unpacked struct type leaf by leaf."""
-    if slot.ports[0].direction == "input":
-        leaves = split(convert(context, expression), context.state.layout(expression.type))
+        return [_undriven(instance, one) if one.direction == "input" else None for one in slot.ports]
+    inside = context.state.layout(port.type)
+    if port.direction == ast.ArgumentDirection.In:
+        whole = align(convert(context, expression), context.state.layout(expression.type), inside)
+    elif not isinstance(expression, ast.AssignmentExpression):
+        whole = convert_lvalue(context, expression)
+    elif expression.right.kind == ast.ExpressionKind.EmptyArgument:
+        whole = align(convert_lvalue(context, expression.left), context.state.layout(expression.left.type), inside)
+    elif port.direction != ast.ArgumentDirection.Out:
+        context.unsupported("a connection of another width or type to an inout port", expression)
     else:
-        if isinstance(expression, ast.AssignmentExpression):
-            if expression.right.kind != ast.ExpressionKind.EmptyArgument:
-                context.unsupported("a connection of an output that converts an unpacked type", expression)
-            expression = expression.left
-        leaves = split(convert_lvalue(context, expression), context.state.layout(expression.type))
-    return [leaves[tuple(port.name[len(slot.name) + 1 :].split("."))] for port in slot.ports]
+        whole = _connect_converted(context, f"{name}${port.name}", slot.ports[0].signal, expression)
+    if not slot.leaves:
+        return [whole]
+    parts = split(whole, inside)
+    return [parts[leaf] for leaf in slot.leaves]
 
 
 def _undriven(instance: ast.InstanceSymbol, port: Port) -> Expr | None:

@@ -52,10 +52,10 @@ class InterfaceSignal:
 
 @dataclass(frozen=True, slots=True)
 class PortSlot:
-    """Be a port of the source: the ports it became, which an instance connects together."""
+    """Be a port of the source: the ports it became, with the leaf member of each if it is of unpacked struct type."""
 
-    name: str
     ports: tuple[Port, ...]
+    leaves: tuple[LeafPath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class ModuleContext:
     )
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
     _converting: list[Function] = field(default_factory=list[Function])
+    _children: dict[str, ast.InstanceBodySymbol] = field(default_factory=dict[str, ast.InstanceBodySymbol])
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
@@ -186,6 +187,14 @@ class ModuleContext:
         home = self.owner.context_of(body)
         return home._named[name], self._path_to(body)
 
+    def child(self, name: str) -> ast.InstanceBodySymbol:
+        """Return the body of the instance `name` of this module."""
+        if not self._children:
+            for member in self.members:
+                for instance in instances_of(member.symbol):
+                    self._children[self.owner.path_of(instance.body)[-1]] = instance.body
+        return self._children[name]
+
     def _create(self, symbol: ast.ValueSymbol, name: str) -> Signal | Leaves:
         if is_struct(symbol.type):
             leaves = self._leaves[symbol] = create_leaves(self, symbol, name)
@@ -196,9 +205,7 @@ class ModuleContext:
     def _create_local(self, symbol: ast.Symbol) -> Signal | Leaves:
         """Create a variable that a procedure or function declares; equal names of unnamed blocks get a number."""
         assert isinstance(symbol, ast.ValueSymbol), symbol.kind
-        name = symbol.hierarchicalPath
-        if name.startswith(self.prefix):
-            name = name[len(self.prefix) :]
+        name = self._local_name(symbol)
         seen = self._local_names[name] = self._local_names.get(name, 0) + 1
         made = self._create(symbol, name if seen == 1 else f"{name}${seen}")
         signals = list(made.values()) if isinstance(made, dict) else [made]
@@ -209,6 +216,15 @@ class ModuleContext:
         elif not _is_argument_or_result(symbol):
             self._converting[-1].locals += signals
         return made
+
+    def _local_name(self, symbol: ast.Symbol) -> str:
+        """Return a name below this module; what a function of another body declares is named as seen from here."""
+        name = symbol.hierarchicalPath
+        if name.startswith(self.prefix):
+            return name[len(self.prefix) :]
+        body = symbol.parentScope.containingInstance
+        connected = self._interface_name(body) if body is not None else None
+        return name if connected is None else f"{connected[0]}.{name[len(body.hierarchicalPath) + 1 :]}"
 
     def _reach(self, symbol: ast.Symbol) -> tuple[Signal | Leaves, Path]:
         found = self._found.get(symbol)
@@ -303,6 +319,15 @@ class ModuleContext:
         return shell
 
 
+def instances_of(symbol: ast.Symbol) -> list[ast.InstanceSymbol]:
+    """Return the instances of an instance, or of an array of any number of dimensions."""
+    if isinstance(symbol, ast.InstanceSymbol):
+        return [symbol]
+    if isinstance(symbol, ast.InstanceArraySymbol):
+        return [found for element in symbol.elements for found in instances_of(element)]
+    return []
+
+
 def _is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
     if isinstance(symbol, ast.FormalArgumentSymbol):
         return True
@@ -318,6 +343,10 @@ DIRECTIONS = {
 
 
 def _modport_direction(modport: ast.ModportSymbol | None, name: str) -> str:
-    """Return the direction that a modport gives a signal; `ref` (the same variable) where none says."""
+    """Return `input` for what a modport only lets read, else `ref`: the port is the interface's variable or net.
+
+    An output would not do, because several modules may each drive some bits of it, and read all of them.
+    """
     found = modport.find(name) if modport is not None else None
-    return DIRECTIONS[found.direction] if isinstance(found, ast.ModportPortSymbol) else "ref"
+    reads = isinstance(found, ast.ModportPortSymbol) and found.direction == ast.ArgumentDirection.In
+    return "input" if reads else "ref"

@@ -19,6 +19,11 @@ _Z = Const(1, 1, 1)
 
 _INPUT_GATES = {"and": "and", "nand": "and", "or": "or", "nor": "or", "xor": "xor", "xnor": "xor"}
 _INVERTING = frozenset({"nand", "nor", "xnor", "not", "notif0", "notif1"})
+_SWITCHES = frozenset(
+    f"{resistive}{switch}"
+    for resistive in ("", "r")
+    for switch in ("nmos", "pmos", "cmos", "tran", "tranif0", "tranif1")
+)
 _PULLS = {"pullup": 1, "pulldown": 0}
 
 
@@ -27,8 +32,6 @@ def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> N
     name = gate.primitiveType.name
     terminals = list(gate.portConnections)
     inverting = name in _INVERTING
-    if gate.primitiveType.primitiveKind == ast.PrimitiveSymbol.PrimitiveKind.UserDefined:
-        context.unsupported("a user-defined primitive", gate)
     if name in _INPUT_GATES:
         inputs = [convert(context, terminal) for terminal in terminals[1:]]
         op = _INPUT_GATES[name]
@@ -46,8 +49,10 @@ def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> N
         _drive(context, gate, terminals[:1], value)
     elif name in _PULLS:
         _drive(context, gate, terminals[:1], Const(1, _PULLS[name]), pull=True)
-    else:
+    elif name in _SWITCHES:
         context.unsupported(f"the switch primitive '{name}'", gate)
+    else:
+        context.unsupported(f"the user-defined primitive '{name}'", gate)
 
 
 def _driven(value: Expr) -> Expr:

@@ -101,7 +101,14 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
             context.declare(symbol, prefix + escape(symbol.name))
             if symbol.initializer is not None:
                 context.members.append(Member(symbol, prefix))
+            elif isinstance(symbol, ast.NetSymbol) and symbol.delay is not None:
+                context.unsupported("a delay of a net", symbol)
         elif kind in _MEMBERS:
+            if (
+                isinstance(symbol, ast.InstanceSymbol)
+                and symbol.definition.definitionKind == ast.DefinitionKind.Program
+            ):
+                context.unsupported("a program", symbol)
             context.members.append(Member(symbol, prefix))
         elif isinstance(symbol, ast.GenerateBlockSymbol):
             if not symbol.isUninstantiated:

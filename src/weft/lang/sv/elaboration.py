@@ -47,8 +47,11 @@ class Elaboration:
         known = self._contexts.get(body)
         if known is not None:
             return known
-        instance = body.parentInstance
-        canonical = instance.canonicalBody
+        twin = self._twin(body)
+        if twin is not body:
+            shared = self._contexts[body] = self.context_of(twin)
+            return shared
+        canonical = body.parentInstance.canonicalBody
         if canonical is not None and canonical is not body:
             shared = self.module_of(canonical) if canonical not in self._contexts else self._contexts[canonical]
             if canonical in self._finished and not shared.rooted:
@@ -61,7 +64,48 @@ class Elaboration:
             body,
         )
         self.declare(context, body)
+        context.rooted = self._reads_outer_constants(context, body)
         return context
+
+    def _twin(self, body: ast.InstanceBodySymbol) -> ast.InstanceBodySymbol:
+        """Return the body in the same place below the canonical body of the module around it.
+
+        slang does not look into bodies that are not canonical, so it shares nothing there.
+        """
+        scope = body.parentInstance.parentScope
+        outer = scope.containingInstance if scope is not None else None
+        if outer is None:
+            return body
+        context = self.context_of(outer)
+        return body if context.body is outer else context.child(self.path_of(body)[-1])
+
+    def _reads_outer_constants(self, context: ModuleContext, body: ast.InstanceBodySymbol) -> bool:
+        """Say whether a module's text uses, by a hierarchical name, a parameter of a module it is not itself.
+
+        Such a constant may differ where slang shares the module around this one, so this one cannot be shared.
+        """
+        found: list[ast.Symbol] = []
+
+        def look(expression: ast.HierarchicalValueExpression) -> None:
+            symbol = expression.symbol
+            if isinstance(symbol, ast.ParameterSymbol | ast.SpecparamSymbol | ast.EnumValueSymbol):
+                outer = symbol.parentScope.containingInstance
+                if outer is not body and outer not in context.interfaces:
+                    found.append(symbol)
+
+        def look_at_connections(instance: ast.InstanceSymbol) -> ast.VisitAction:
+            for connection in instance.portConnections:
+                if connection.expression is not None:
+                    connection.expression.visit(lookup_table={ast.ExpressionKind.HierarchicalValue: look})
+            return ast.VisitAction.Skip
+
+        body.visit(
+            lookup_table={
+                ast.ExpressionKind.HierarchicalValue: look,
+                ast.SymbolKind.Instance: look_at_connections,
+            }
+        )
+        return bool(found)
 
     def module_of(self, body: ast.InstanceBodySymbol) -> ModuleContext:
         """Return the context for an instance body with its module completely built, unless that is in progress."""

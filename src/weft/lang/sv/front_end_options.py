@@ -10,6 +10,7 @@ Some rules of the standard that most tools do not enforce would keep real cores 
 * `--relax-enum-conversions`: an integer may be assigned to an enum (IEEE 1800-2023 6.19.3 wants a cast);
 * `--relax-string-conversions`: a string may be assigned to an integer without a cast (6.16);
 * `--allow-use-before-declare`: a name may be used above its declaration (6.21, 13.3);
+* `--allow-genblk-reference`: an unnamed generate block may be named in a hierarchical reference (27.6);
 * `--allow-merging-ansi-ports` and `--allow-bare-value-param-assigment` (slang spells it so): notations of older tools;
 * `-Wno-error=index-oob`, `range-oob` and `range-width-oob`: a constant select outside a vector only warns, because
   parameterised code has such selects where they are never used. It reads x and ignores writes (11.5.1).
@@ -24,6 +25,7 @@ RELAXATIONS = (
     "--relax-enum-conversions",
     "--relax-string-conversions",
     "--allow-use-before-declare",
+    "--allow-genblk-reference",
     "--allow-merging-ansi-ports",
     "--allow-bare-value-param-assigment",
     "-Wno-error=index-oob",

@@ -1,0 +1,158 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from lang.compile_text import load
+from weft.base.errors import Unsupported, UserError
+from weft.lang.sv.compile_sources import load_design
+from weft.lang.sv.front_end_options import FrontEndOptions
+
+
+def error_of(text: str, *arguments: str, **options) -> UserError:
+    with pytest.raises(UserError) as caught:
+        load(text, *arguments, **options)
+    return caught.value
+
+
+def test_syntax_error_shows_the_place():
+    error = error_of("module top(input a);\n  wire b = a\nendmodule\n")
+    assert error.code == "source-errors"
+    assert str(error) == (
+        "error: the source has errors\nt.sv:2:13: error: expected ';'\n  wire b = a\n            ^ [source-errors]"
+    )
+
+
+def test_all_errors_are_shown():
+    error = error_of("module top;\n  assign x.y = 1;\n  other u();\n  initial foo(3);\nendmodule\n")
+    assert re.findall(r"t.sv:(\d+):\d+: error: (.*)", str(error)) == [
+        ("2", "use of undeclared identifier 'x'"),
+        ("3", "unknown module 'other'"),
+        ("4", "use of undeclared identifier 'foo'"),
+    ]
+
+
+def test_unsupported_construct_shows_the_place():
+    with pytest.raises(Unsupported) as caught:
+        load("module top(input clk, a);\n  assert property (@(posedge clk) a);\nendmodule\n")
+    assert str(caught.value) == (
+        "t.sv:2:3: error: a concurrent assertion is not supported yet [unsupported]\n"
+        "  assert property (@(posedge clk) a);\n"
+        "  ^" + "~" * 34
+    )
+
+
+def test_assertions_can_be_left_out():
+    text = """module top(input clk, a);
+      default clocking cb @(posedge clk); endclocking
+      property follows; @(posedge clk) a |=> a; endproperty
+      assert property (follows);
+      cover property (@(posedge clk) a);
+      always @(posedge clk) begin assert property (a); end
+    endmodule"""
+    with pytest.raises(Unsupported):
+        load(text, "-Wnone")
+    (process,) = load(text, "-Wnone", assertions="off").modules[0].processes
+    assert process.body.body == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("program p; endprogram program q; endprogram module top; p u(); endmodule", "a program"),
+        ("module top(input a, b); alias a = b; endmodule", "a net alias"),
+        ("module top(input a); wire #3 w; assign w = a; endmodule", "a delay of a net"),
+        ("module top(input clk); clocking cb @(posedge clk); endclocking endmodule", "a clocking block"),
+        ("checker c(logic a); endchecker module top(input a); c u(a); endmodule", "a checker"),
+    ],
+)
+def test_declarations_that_are_not_supported(text: str, what: str):
+    with pytest.raises(Unsupported, match=f"{what} is not supported yet"):
+        load(text, "-Wnone")
+
+
+def test_unknown_top_suggests_near_names():
+    text = "module counter; endmodule\nmodule timer; endmodule\n"
+    error = error_of(text, top=("conter",))
+    assert (error.code, str(error)) == (
+        "no-top",
+        "error: no module is called 'conter'; did you mean counter? the sources have counter, timer [no-top]",
+    )
+
+
+def test_sources_without_modules_have_no_top():
+    error = error_of("package p; endpackage\n")
+    assert (error.code, error.message) == ("no-top", "there is no top module; the sources have no modules")
+
+
+def test_every_module_that_nothing_instantiates_is_a_top():
+    text = "module a; endmodule module b; c u(); endmodule module c; endmodule"
+    assert [name for name, _ in load(text).tops] == ["a", "b"]
+    assert [name for name, _ in load(text, top=("c", "a")).tops] == ["a", "c"]
+
+
+def test_missing_files(tmp_path: Path):
+    with pytest.raises(UserError) as caught:
+        load_design([tmp_path / "none.sv"])
+    assert caught.value.code == "no-such-file" and "none.sv" in str(caught.value)
+    with pytest.raises(UserError) as caught:
+        load_design([], FrontEndOptions(arguments=("-f", str(tmp_path / "none.f"))))
+    assert caught.value.code == "no-such-file" and "none.f" in str(caught.value)
+    with pytest.raises(UserError) as caught:
+        load_design([])
+    assert caught.value.code == "no-such-file"
+
+
+def test_missing_include_shows_the_place():
+    error = error_of('`include "none.svh"\nmodule top; endmodule\n')
+    assert error.code == "source-errors"
+    assert "t.sv:1:10: error: 'none.svh': No such file or directory" in str(error)
+
+
+def test_unknown_option():
+    error = error_of("module top; endmodule", "--bogus")
+    assert (error.code, error.message) == ("bad-option", "unknown command line argument '--bogus'")
+
+
+def test_warnings_are_returned_not_printed(capfd: pytest.CaptureFixture[str]):
+    design = load("module top(input [3:0] a, output [1:0] y); assign y = a; endmodule\n", "-Wconversion")
+    assert any("t.sv:1:55: warning: implicit conversion" in warning for warning in design.warnings)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_warnings_can_be_errors():
+    text = "module top(input [3:0] a, output [1:0] y); assign y = a; endmodule\n"
+    assert error_of(text, "-Wconversion", "-Werror").code == "source-errors"
+
+
+def test_latin_1_files_are_read(tmp_path: Path):
+    path = tmp_path / "latin.sv"
+    path.write_bytes(b"// gr\xfc\xdfe\nmodule top(input a, output y); /* \xe9 */ assign y = ~a; endmodule\n")
+    design = load_design([path], FrontEndOptions(warnings=("-Wnone",)))
+    assert design.sources.describe(design.modules[0].assigns[0].span).endswith("latin.sv:2:48")
+
+
+def test_errors_in_latin_1_files_are_shown(tmp_path: Path):
+    path = tmp_path / "latin.sv"
+    path.write_bytes(b"module top(input a, output y); /* \xe9 */ assign y = ~b; endmodule\n")
+    with pytest.raises(UserError, match="use of undeclared identifier 'b'"):
+        load_design([path], FrontEndOptions(warnings=("-Wnone",)))
+
+
+def test_digest_follows_texts_and_options():
+    text = "module top(input a); endmodule\n"
+    digest = load(text).digest
+    assert load(text).digest == digest
+    assert load(text.replace("a", "b", 1)).digest != digest
+    assert load(text, defines={"X": 1}).digest != digest
+
+
+def test_digest_follows_included_files(tmp_path: Path):
+    (tmp_path / "width.svh").write_text("`define WIDTH 3\n")
+    text = '`include "width.svh"\nmodule top(input [`WIDTH:0] a); endmodule\n'
+    before = load(text, include_dirs=(str(tmp_path),))
+    assert before.tops[0][1].ports[0].signal.width == 4
+    (tmp_path / "width.svh").write_text("`define WIDTH 4\n")
+    after = load(text, include_dirs=(str(tmp_path),))
+    assert after.tops[0][1].ports[0].signal.width == 5
+    assert before.digest != after.digest

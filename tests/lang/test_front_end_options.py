@@ -1,0 +1,87 @@
+"""Every option reaches slang and means there what its users know."""
+
+from pathlib import Path
+
+import pytest
+
+from lang.compile_text import load, module
+from weft.lang.sv.compile_sources import load_design
+from weft.lang.sv.front_end_options import FrontEndOptions
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "a folder"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "inc").mkdir()
+    (folder / "inc" / "size.svh").write_text("`define SIZE 5\n")
+    (folder / "lib" / "cell.v").write_text("module cell(input a); endmodule\n")
+    (folder / "lib" / "other.sv").write_text("module other(input a); endmodule\nmodule unused; endmodule\n")
+    (folder / "top.sv").write_text(
+        '`include "size.svh"\nmodule top #(W = 1, string S = "")(input [W-1:0] a, input [`SIZE-1:0] b);\n'
+        "  cell c(a[0]);\n  other o(a[0]);\nendmodule\n"
+    )
+    return folder
+
+
+def test_folders_and_parameters(project: Path):
+    design = load_design(
+        [project / "top.sv"],
+        FrontEndOptions(
+            include_dirs=(str(project / "inc"),),
+            library_dirs=(str(project / "lib"),),
+            library_extensions=(".v", ".sv"),
+            parameters={"W": 3, "S": '"a b"'},
+        ),
+    )
+    top = design.tops[0][1]
+    assert [port.signal.width for port in top.ports] == [3, 5]
+    assert top.parameters["S"] == '"a b"'
+    assert sorted(found.name for found in design.modules) == ["cell", "other", "top"]
+
+
+def test_library_files_do_not_become_tops(project: Path):
+    options = FrontEndOptions(
+        include_dirs=(str(project / "inc"),),
+        library_files=(str(project / "lib" / "cell.v"), str(project / "lib" / "other.sv")),
+    )
+    assert [name for name, _ in load_design([project / "top.sv"], options).tops] == ["top"]
+
+
+def test_file_lists(project: Path):
+    (project / "all.f").write_text("top.sv // the top\nlib/cell.v\n+incdir+inc\n-v lib/other.sv\n+define+X=3\n")
+    design = load_design(options=FrontEndOptions(arguments=("-F", str(project / "all.f"))))
+    assert [name for name, _ in design.tops] == ["top"]
+
+
+def test_defines():
+    text = "module top(input [`W-1:0] a);\n`ifdef B\n wire b;\n`endif\n`ifndef C\n wire c;\n`endif\nendmodule\n"
+    top = load(text, "-U", "C", defines={"W": "2 + 2", "B": None}).tops[0][1]
+    assert [(signal.name, signal.width) for signal in top.signals] == [("a", 4), ("b", 1), ("c", 1)]
+
+
+def test_timescale():
+    design = load("module top; endmodule", timescale="1us/10ns")
+    assert module(design, "top").time_unit_fs == 10**9
+
+
+def test_standard():
+    text = "module top; reg logic; endmodule"
+    assert load_design(texts={"t.v": text}, options=FrontEndOptions(arguments=("--std=1364-2005",))).tops
+
+
+def test_relaxations_let_common_code_through():
+    load(
+        """module top(input [1:0] a, output logic y, output [3:0] z);
+          typedef enum logic [1:0] {A, B} state;
+          state s;
+          assign s = a;
+          assign early = a[0];
+          assign y = later;
+          wire later = a[1];
+          if (1) wire inside = a[0];
+          assign z[1:0] = {2{genblk1.inside}};
+          localparam N = 2;
+          if (N > 4) assign z[3] = a[N];
+        endmodule"""
+    )
