@@ -15,11 +15,11 @@ def project(tmp_path: Path) -> Path:
     (folder / "lib").mkdir(parents=True)
     (folder / "inc").mkdir()
     (folder / "inc" / "size.svh").write_text("`define SIZE 5\n")
-    (folder / "lib" / "cell.v").write_text("module cell(input a); endmodule\n")
+    (folder / "lib" / "gadget.v").write_text("module gadget(input a); endmodule\n")
     (folder / "lib" / "other.sv").write_text("module other(input a); endmodule\nmodule unused; endmodule\n")
     (folder / "top.sv").write_text(
         '`include "size.svh"\nmodule top #(W = 1, string S = "")(input [W-1:0] a, input [`SIZE-1:0] b);\n'
-        "  cell c(a[0]);\n  other o(a[0]);\nendmodule\n"
+        "  gadget c(a[0]);\n  other o(a[0]);\nendmodule\n"
     )
     return folder
 
@@ -37,19 +37,19 @@ def test_folders_and_parameters(project: Path):
     top = design.tops[0][1]
     assert [port.signal.width for port in top.ports] == [3, 5]
     assert top.parameters["S"] == '"a b"'
-    assert sorted(found.name for found in design.modules) == ["cell", "other", "top"]
+    assert sorted(found.name for found in design.modules) == ["gadget", "other", "top"]
 
 
 def test_library_files_do_not_become_tops(project: Path):
     options = FrontEndOptions(
         include_dirs=(str(project / "inc"),),
-        library_files=(str(project / "lib" / "cell.v"), str(project / "lib" / "other.sv")),
+        library_files=(str(project / "lib" / "gadget.v"), str(project / "lib" / "other.sv")),
     )
     assert [name for name, _ in load_design([project / "top.sv"], options).tops] == ["top"]
 
 
 def test_file_lists(project: Path):
-    (project / "all.f").write_text("top.sv // the top\nlib/cell.v\n+incdir+inc\n-v lib/other.sv\n+define+X=3\n")
+    (project / "all.f").write_text("top.sv // the top\nlib/gadget.v\n+incdir+inc\n-v lib/other.sv\n+define+X=3\n")
     design = load_design(options=FrontEndOptions(arguments=("-F", str(project / "all.f"))))
     assert [name for name, _ in design.tops] == ["top"]
 
@@ -79,8 +79,8 @@ def test_relaxations_let_common_code_through():
           assign early = a[0];
           assign y = later;
           wire later = a[1];
-          if (1) wire inside = a[0];
-          assign z[1:0] = {2{genblk1.inside}};
+          if (1) wire nested = a[0];
+          assign z[1:0] = {2{genblk1.nested}};
           localparam N = 2;
           if (N > 4) assign z[3] = a[N];
         endmodule"""

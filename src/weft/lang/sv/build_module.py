@@ -134,10 +134,8 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
         case ast.ProceduralBlockKind.AlwaysComb | ast.ProceduralBlockKind.AlwaysLatch:
             kind = Kind.COMB
         case _:
-            if body.kind == ast.StatementKind.ConcurrentAssertion:
-                if context.owner.ignore_assertions:
-                    return
-                context.unsupported("a concurrent assertion", body)
+            if body.kind == ast.StatementKind.ConcurrentAssertion and context.ignore_assertions:
+                return
             if body.kind == ast.StatementKind.ImmediateAssertion:
                 kind = Kind.COMB
             elif isinstance(body, ast.TimedStatement):

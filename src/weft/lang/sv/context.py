@@ -104,6 +104,11 @@ class ModuleContext:
     def __post_init__(self) -> None:
         self.state = State(self)
 
+    @property
+    def ignore_assertions(self) -> bool:
+        """Say whether concurrent assertions are left out, because the user asked for it."""
+        return self.owner.ignore_assertions
+
     def signal(self, symbol: ast.Symbol) -> Signal:
         """Return the signal of a value symbol of this module; a procedure's or function's own is created here."""
         found = self._signals.get(symbol)

@@ -119,7 +119,7 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
                 if not entry.isUninstantiated:
                     declare_scope(context, entry, f"{prefix}{name}[{int(entry.arrayIndex)}].")
         elif kind in _ASSERTIONS:
-            if not context.owner.ignore_assertions:
+            if not context.ignore_assertions:
                 context.unsupported(_ASSERTIONS[kind], symbol)
         else:
             context.unsupported(_UNSUPPORTED.get(kind, f"a declaration of kind {kind.name}"), symbol)

@@ -17,7 +17,6 @@ STATEMENTS: dict[type[ast.Statement], StatementConverter] = {}
 """What converts each class of statement; `statements` fills it."""
 
 _NAMES: dict[type[ast.Statement], str] = {
-    ast.ConcurrentAssertionStatement: "a concurrent assertion",
     ast.DisableForkStatement: "'disable fork'",
     ast.EventTriggerStatement: "an event trigger",
     ast.PatternCaseStatement: "a pattern match",

@@ -34,6 +34,11 @@ class Context(Protocol):
         """Return slang's hierarchical path of the body's scope, with its separator."""
         ...
 
+    @property
+    def ignore_assertions(self) -> bool:
+        """Say whether concurrent assertions are left out, because the user asked for it."""
+        ...
+
     def signal(self, symbol: ast.Symbol) -> Signal:
         """Return the signal of a value symbol of the body itself."""
         ...

@@ -129,6 +129,12 @@ def _declare_automatic(state: State, symbol: ast.VariableSymbol, layout: Layout,
     return Assign(target, value, True, state.context.span(node))
 
 
+def _convert_concurrent(state: State, node: ast.Statement) -> Statement:
+    if not state.context.ignore_assertions:
+        state.context.unsupported("a concurrent assertion", node)
+    return Block(())
+
+
 def _convert_empty(state: State, node: ast.Statement) -> Statement:
     return Block(())
 
@@ -284,6 +290,7 @@ STATEMENTS.update(
         ast.ContinueStatement: _convert_continue,
         ast.DisableStatement: _convert_disable,
         ast.ImmediateAssertionStatement: _convert_assertion,
+        ast.ConcurrentAssertionStatement: _convert_concurrent,
         ast.TimedStatement: timing.convert_timed,
         ast.WaitStatement: timing.convert_wait,
     }
