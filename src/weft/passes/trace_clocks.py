@@ -120,6 +120,9 @@ class _Tracer:
                 else:
                     pending.append((number, edge, self._leaves(node)))
         for number, edge, leaves in pending:
+            several = len(self._edges(self.graph.domains[number].trigger)) > 1
+            if several and not any(state in clocks for state in leaves):
+                continue  # a reset that is combined out of several: which input it comes from is not clear
             for state in self._gate_clocks(leaves, clocks):
                 if self._kind(state) == "input":
                     clocks.setdefault(state, Counter())[edge] += self.sinks[number]
