@@ -18,6 +18,8 @@ from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
 from weft.passes.lower_module import lower_module
+from weft.passes.rebuild_graph import drop_dead_nodes
+from weft.passes.simplify_nodes import simplify_exact, simplify_two_state
 from weft.passes.split_planes import split_planes
 from weft.passes.trace_clocks import find_clocks
 from weft.sim.compiled_design import CompiledDesign, DriverNote
@@ -55,11 +57,14 @@ def read_sources(
 
 def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stages: Stages) -> CompiledDesign:
     """Turn a design into the graph that engines run."""
+    simplify = simplify_exact if four_state else simplify_two_state
     try:
         with stages.stage("lower modules"):
-            fragments = {module: lower_module(module, four_state=four_state) for module in all_modules(design)}
+            modules = all_modules(design)
+            fragments = {module: lower_module(module, four_state=four_state, simplify=simplify) for module in modules}
         with stages.stage("flatten"):
-            graph = flatten_design(design, fragments, four_state=four_state, loops=loops)
+            graph = flatten_design(design, fragments, four_state=four_state, loops=loops, simplify=simplify)
+            graph, _ = drop_dead_nodes(graph)
     except WeftError as error:
         error.sources = error.sources or design.sources
         raise
@@ -67,7 +72,7 @@ def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stag
         clocks = find_clocks(graph)
     if four_state:
         with stages.stage("split planes"):
-            graph = split_planes(graph).graph
+            graph = split_planes(graph, simplify_two_state).graph
     drivers = {module: _driver_notes(fragment) for module, fragment in fragments.items()}
     precision = min((module.time_precision_fs for module in fragments), default=1_000_000)
     watch_memory = _add_watch_memory(graph)
