@@ -18,6 +18,7 @@ Some rules of the standard that most tools do not enforce would keep real cores 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,9 +40,9 @@ class FrontEndOptions:
     """Choose how sources are read and elaborated.
 
     `defines` maps a macro to its text (None or empty: defined as 1). `parameters` overrides parameters of the top
-    modules. `warnings` are slang's words (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (a concurrent
-    assertion is Unsupported) or `off` (they are left out, as Verilator does without `--assert`). `arguments` are words
-    of slang's command line.
+    modules; text that is neither a Verilog number nor in double quotes is a string. `warnings` are slang's words
+    (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (a concurrent assertion is Unsupported) or `off` (they are
+    left out, as Verilator does without `--assert`). `arguments` are words of slang's command line.
     """
 
     top: tuple[str, ...] = ()
@@ -71,7 +72,19 @@ class FrontEndOptions:
         for name, text in self.defines.items():
             words += ["-D", name if text is None or text == "" else f"{name}={text}"]
         for name, value in self.parameters.items():
-            words += ["-G", f"{name}={value}"]
+            words += ["-G", f"{name}={_parameter_text(value)}"]
         if self.timescale:
             words += ["--timescale", self.timescale]
         return [*words, *self.warnings, *self.arguments]
+
+
+_NUMBER = re.compile(r"[+-]?\d[\d_]*(\.\d+)?([eE][+-]?\d+)?|\d*'[sS]?[bodhBODH][\da-fA-FxXzZ?_]+|'[01xXzZ]")
+
+
+def _parameter_text(value: str | int) -> str:
+    """Return a parameter's value as slang wants it: a literal."""
+    text = str(int(value)) if isinstance(value, int) else value.strip()
+    if _NUMBER.fullmatch(text) or (len(text) > 1 and text[0] == text[-1] == '"'):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
