@@ -16,7 +16,7 @@ interface bus #(parameter W = 4)(input clk);
   always_ff @(posedge clk) seen <= valid;
 endinterface
 module producer(bus.source b, input c, output logic sent);
-  assign b.data = b.ready ? 1 : 2;
+  assign b.data = c ? 1 : 2;
   always_comb sent = b.send(c);
 endmodule
 module consumer(bus.sink b); assign b.ready = b.valid & b.data[0]; endmodule
