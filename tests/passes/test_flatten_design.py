@@ -1,5 +1,7 @@
 """Flattening of hand-made fragments: hierarchy, wires, registers, memories, latches, names."""
 
+from dataclasses import replace
+
 import pytest
 from tests.passes.fragments import Bench, Maker, flatten
 
@@ -272,3 +274,19 @@ def test_a_shared_loop_counter_is_no_error():
     top.drive(i, top.const(32, 4))
     top.drive(i, top.const(32, 8))
     assert Bench(flatten(top)).peek("top.i") == 8
+
+
+def test_variables_of_two_state_types_are_known_and_begin_as_zero():
+    top = Maker("top", four_state=True)
+    clk, d = top.signal("clk", port="input"), top.signal("d", 8, port="input")
+    count, ram, unsure = top.signal("count", 8), top.signal("ram", 8, depth=4), top.signal("unsure", 8)
+    for signal in (count, ram):
+        signal.type = replace(signal.type, kind="byte", four_state=False)
+    trigger = top.trigger(("posedge", top.read(clk)))
+    top.clocked(count, top.read(d), trigger)
+    top.clocked(unsure, top.read(d), trigger)
+    top.write(ram, top.builder.slice(top.read(d), 0, 2), top.read(d), trigger)
+    states = {state.name: state for state in flatten(top, four_state=True).states}
+    for name in ("top.count", "top.ram"):
+        assert (states[name].known, states[name].initial) == (True, 0)
+    assert (states["top.unsure"].known, states["top.unsure"].initial) == (False, None)

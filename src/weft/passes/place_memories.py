@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weft.base.errors import UserError
-from weft.ir.cone_graph import State
 from weft.ir.ops import CODE, mask
 from weft.passes.collect_drivers import ClockedDriver, Drivers
 from weft.passes.elaborate_instances import Hierarchy
 from weft.passes.link_items import LinkedItems
+from weft.passes.resolve_drivers import variable_state
 
 _MEMREAD, _EXTRACT, _ZEXT, _MUL = CODE["memread"], CODE["extract"], CODE["zext"], CODE["mul"]
 WHOLE_LIMIT = 4096
@@ -57,7 +57,7 @@ def place_memories(hierarchy: Hierarchy, items: LinkedItems, drivers: Drivers) -
             _check_not_written(hierarchy, drivers, wire)
         elif wire in dynamic or (wire not in whole and wire not in drivers.clocked):
             memories[wire] = len(states)
-            states.append(State(hierarchy.name(wire), signal.width, signal.depth, "memory", span=signal.span))
+            states.append(variable_state(signal, hierarchy.name(wire), signal.width, "memory", signal.depth))
     for wire in whole:
         if wire in memories:
             _read_whole(hierarchy, items, wire, memories[wire])

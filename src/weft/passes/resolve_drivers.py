@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import State
+from weft.ir.design import Signal
 from weft.passes.collect_drivers import ClockedDriver, Driver, Drivers, OuterBits
 from weft.passes.elaborate_instances import Hierarchy
 from weft.passes.insert_forces import force_wire
@@ -112,7 +113,7 @@ class WireResolver:
     def _resolve_port(self, wire: int, driven: list[Driver], clocked: list[ClockedDriver]) -> None:
         """Make an input of a top a state; an inout's is one more driver, where the design lets go."""
         signal, items = self.hierarchy.signal[wire], self.items
-        state = self._add_state(State(self.hierarchy.name(wire), signal.bits, kind="input", span=signal.span))
+        state = self._add_state(variable_state(signal, self.hierarchy.name(wire), signal.bits, "input"))
         outside = items.add_node(items.builder.read(state))
         if self._ports[wire] == "input":
             for driver in [*driven, *clocked]:
@@ -176,8 +177,8 @@ class WireResolver:
         )
 
     def _add_segment_state(self, wire: int, segment: Segment, kind: str) -> int:
-        name, span = self.hierarchy.name(wire, segment.low, segment.width), self.hierarchy.signal[wire].span
-        return self._add_state(State(name, segment.width, kind=kind, span=span))
+        name, signal = self.hierarchy.name(wire, segment.low, segment.width), self.hierarchy.signal[wire]
+        return self._add_state(variable_state(signal, name, segment.width, kind))
 
     def _add_state(self, state: State) -> int:
         self.states.append(state)
@@ -188,6 +189,12 @@ class WireResolver:
         number = next(same, -1)
         number = self._add_state(state) if number < 0 else number
         self.items.alias(wire, self.items.add_node(self.items.builder.read(number)))
+
+
+def variable_state(signal: Signal, name: str, width: int, kind: str, depth: int = 0) -> State:
+    """Return a state for (bits of) a signal; one of a 2-state type is always known and begins as 0 (6.11.2, table 6-7)."""
+    known = not signal.type.four_state
+    return State(name, width, depth, kind, 0 if known else None, signal.span, known=known)
 
 
 def _top_ports(hierarchy: Hierarchy) -> dict[int, str]:
