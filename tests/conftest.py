@@ -12,6 +12,8 @@ settings.register_profile("repeat", derandomize=True, deadline=None, database=No
 settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("WEFT_HYPOTHESIS", "repeat"))
 
+os.environ["WEFT_VERIFY"] = "1"  # check graphs between passes
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files instead of comparing")

@@ -192,7 +192,7 @@ class WireResolver:
 
 
 def variable_state(signal: Signal, name: str, width: int, kind: str, depth: int = 0) -> State:
-    """Return a state for (bits of) a signal; one of a 2-state type is always known and begins as 0 (6.11.2, table 6-7)."""
+    """Return a state for (bits of) a signal; one of a 2-state type is always known and begins as 0 (table 6-7)."""
     known = not signal.type.four_state
     return State(name, width, depth, kind, 0 if known else None, signal.span, known=known)
 

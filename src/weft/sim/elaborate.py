@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -13,6 +14,7 @@ from weft.base.errors import WeftError
 from weft.ir.cone_graph import ConeGraph, State
 from weft.ir.design import Design, Kind, Module, SystemTask
 from weft.ir.expressions import Expr, Text
+from weft.ir.verify_graph import verify_graph
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.flatten_design import flatten_design
@@ -65,6 +67,7 @@ def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stag
         with stages.stage("flatten"):
             graph = flatten_design(design, fragments, four_state=four_state, loops=loops, simplify=simplify)
             graph, _ = drop_dead_nodes(graph)
+            _verify(graph)
     except WeftError as error:
         error.sources = error.sources or design.sources
         raise
@@ -73,6 +76,7 @@ def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stag
     if four_state:
         with stages.stage("split planes"):
             graph = split_planes(graph, simplify_two_state).graph
+            _verify(graph)
     drivers = {module: _driver_notes(fragment) for module, fragment in fragments.items()}
     precision = min((module.time_precision_fs for module in fragments), default=1_000_000)
     watch_memory = _add_watch_memory(graph)
@@ -88,6 +92,12 @@ def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stag
         clocks=clocks,
         drivers=drivers,
     )
+
+
+def _verify(graph: ConeGraph) -> None:
+    """Check what a pass has made, where the environment asks for it, as the tests do."""
+    if os.environ.get("WEFT_VERIFY"):
+        verify_graph(graph)
 
 
 def all_modules(design: Design) -> list[Module]:
