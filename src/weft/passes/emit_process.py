@@ -113,7 +113,7 @@ class ProcessLowering:
         for twin in (variable, variable.pending):
             if twin is not None:
                 for low, entry in executor.environment.pieces(twin):
-                    bits |= mask(width[entry[0]]) << low
+                    bits |= mask(width[executor.environment.settle(entry[0])]) << low
         return bits
 
     def _drive(self, executor: Executor, number: int, variable: Variable, span: Span) -> None:
@@ -154,8 +154,9 @@ class ProcessLowering:
                 continue
             if variable.pending is None:
                 context.writers.setdefault(variable.signal, set()).add(executor.process)
-            if variable.signal in context.static and not assigned & variable.read_first:
-                continue
+            own = variable.signal.local or variable.signal in context.static
+            if own and not assigned & variable.read_first:
+                continue  # nobody sees what a block or a function has left in its variable
             emit(variable, process.span)
 
     def _results(self, executor: Executor, variable: Variable) -> list[tuple[int, int, int]]:

@@ -164,13 +164,13 @@ class Executor(Writer):
         if key in environment.current:
             del environment.current[key]
             environment.frame.saved.pop(key, None)
-            environment.narrow(self._left(), widened=True)
+            environment.narrow(self._left(), reached=key)
 
-    def _left(self) -> list[int]:
-        """Return the conditions under which a jump has left what is still open."""
+    def _left(self) -> dict[int, int]:
+        """Return the conditions under which a jump has left what is still open, by the keys of their flags."""
         current, node_of = self.environment.current, self.environment.node_of
-        entries = [current.get(target.flag.key) for target in self.targets]
-        return [node_of(entry[1]) for entry in entries if entry is not None]
+        keys = [target.flag.key for target in self.targets]
+        return {key: node_of(entry[1]) for key in keys if (entry := current.get(key)) is not None}
 
     def alive(self) -> bool:
         """Narrow the path to where no jump has left; return whether anything remains."""

@@ -35,6 +35,7 @@ from weft.ir.expressions import (
 )
 from weft.ir.ops import mask, signed
 from weft.passes.module_context import ModuleContext
+from weft.passes.side_effects import may_act
 from weft.passes.symbolic_state import Environment, Variable
 
 _DIRECT = {"add", "sub", "mul", "udiv", "sdiv", "umod", "smod", "and", "or", "xor"}
@@ -185,6 +186,8 @@ class Evaluator:
         if low < 0 or low + width > total:
             start, stop = max(low, 0), min(low + width, total)
             if start >= stop:
+                if may_act(value):
+                    self.evaluate(value)
                 return self.outside(width)
             below, above = start - low, low + width - stop
             parts = [self.outside(below)] if below else []

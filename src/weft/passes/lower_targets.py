@@ -83,12 +83,13 @@ class Writer(Evaluator):
             case Element(signal, index, path):
                 return Element(signal, self._evaluated(index), path)
             case Slice(value, offset, width):
+                outer = self.freeze(value)
                 if isinstance(offset, int):
-                    return Slice(self.freeze(value), offset, width)
+                    return Slice(outer, offset, width)
                 node = self.evaluate(offset)
                 known = self.builder.value(node)
                 at = Known(node, offset.width) if known is None else signed(known, self.builder.width[node])
-                return Slice(self.freeze(value), at, width)  # type: ignore[arg-type]
+                return Slice(outer, at, width)  # type: ignore[arg-type]
             case _:
                 return lhs
 

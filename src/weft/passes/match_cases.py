@@ -13,15 +13,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from weft.ir.design import Case, CaseItem, Statement
+from weft.ir.design import Block, Case, CaseItem, Statement
 from weft.ir.expressions import Const, Expr
 from weft.ir.ops import mask
+from weft.passes.side_effects import may_act
 
 if TYPE_CHECKING:
     from weft.passes.execute_statements import Executor
 
 Pattern = tuple[int, int]
 """The value and the care bits that a constant label matches."""
+
+Label = Expr | tuple[Expr, Expr]
 
 PAIRS_LIMIT = 400
 """How many masked labels are compared with one another to find whether they exclude each other."""
@@ -31,11 +34,21 @@ def run_case(executor: Executor, statement: Case) -> None:
     """Run the first item with a label that matches."""
     executor.span = statement.span
     subject = executor.evaluate(statement.subject)
+    _run_items(executor, statement, subject, 0)
+
+
+def _run_items(executor: Executor, statement: Case, subject: int, start: int) -> None:
+    """Run the first item from number `start` on that matches; labels that act are evaluated only if reached."""
     conditions: list[int] = []
     bodies: list[Callable[[], None]] = []
     patterns: list[tuple[int, int, int]] | None = []
     default: Statement | None = statement.default
-    for item in statement.items:
+    rest: Callable[[], None] | None = None
+    for number, item in enumerate(statement.items[start:], start):
+        if conditions and any(may_act(part) for label in item.labels for part in _parts(label)):
+            rest = partial(_run_items, executor, statement, subject, number)
+            patterns = None
+            break
         cond, found = _item_condition(executor, statement, subject, item)
         known = executor.builder.value(cond)
         if known:
@@ -58,8 +71,9 @@ def run_case(executor: Executor, statement: Case) -> None:
     exclusive = plain and patterns is not None and _disjoint(patterns)
     width = executor.builder.width[subject]
     complete = exclusive and patterns is not None and not executor.four_state and _covers(patterns, width)
-    other = None if default is None else partial(executor.execute, default)
-    executor.environment.select(conditions, bodies, other, exclusive, complete)
+    if rest is None and default is not None:
+        rest = partial(executor.execute, default)
+    executor.environment.select(conditions, bodies, rest, exclusive, complete)
 
 
 def _item_condition(
@@ -69,6 +83,10 @@ def _item_condition(
     matches: list[int] = []
     patterns: list[Pattern] | None = []
     for label in item.labels:
+        if matches and any(may_act(part) for part in _parts(label)):
+            matches.append(_match_if_reached(executor, statement, subject, label, matches))
+            patterns = None
+            continue
         if isinstance(label, tuple):
             matches.append(_in_range(executor, subject, label, statement.signed))
             patterns = None
@@ -83,6 +101,21 @@ def _item_condition(
             patterns.append(pattern)
         matches.append(_match(executor, statement.kind, subject, label, pattern))
     return executor.environment.any_of(matches), patterns
+
+
+def _parts(label: Label) -> tuple[Expr, ...]:
+    return label if isinstance(label, tuple) else (label,)
+
+
+def _match_if_reached(executor: Executor, statement: Case, subject: int, label: Label, matches: list[int]) -> int:
+    """Return whether a label that acts matches, evaluated only where no label before it does."""
+    missed, found = executor.negate(executor.environment.any_of(matches)), [-1]
+
+    def body() -> None:
+        found[0] = _item_condition(executor, statement, subject, CaseItem((label,), Block(())))[0]
+
+    executor.environment.select([missed], [body], None, exclusive=True)
+    return executor.builder.add("and", 1, missed, found[0])
 
 
 def _pattern(kind: str, label: Const, four_state: bool) -> Pattern | None:

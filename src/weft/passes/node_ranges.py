@@ -37,8 +37,8 @@ def upper_bound(builder: GraphBuilder, node: int, depth: int = _DEPTH) -> int:
 def never_true(builder: GraphBuilder, cond: int) -> bool:
     """Return whether a comparison `constant < value` (or its complement) cannot hold by the value's range."""
     name = OPS[builder.op[cond]].name
-    if name == "true":
-        return never_true(builder, builder.srcs[cond][0])
+    if name in ("true", "redor", "and"):
+        return any(never_true(builder, source) for source in builder.srcs[cond])
     complemented = name == "not"
     if complemented:
         cond = builder.srcs[cond][0]

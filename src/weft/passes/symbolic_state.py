@@ -22,39 +22,10 @@ from collections.abc import Callable, Sequence
 from weft.ir.design import Signal
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE, mask
+from weft.passes.join_branches import Join
+from weft.passes.symbolic_paths import Changes, Choice, Entry, Path
 
 MUX = CODE["mux"]
-
-
-class Path:
-    """Be a condition that holds while some statements run: `parent` and `cond`, or its complement."""
-
-    __slots__ = ("active", "cond", "inverted", "known", "parent")
-
-    def __init__(self, parent: Path | None, cond: int, inverted: bool = False) -> None:
-        self.parent, self.cond, self.inverted = parent, cond, inverted
-        self.active = True  # while the statements that run are inside it
-        self.known = -1 if parent is not None else cond
-
-    def node(self, builder: GraphBuilder) -> int:
-        """Return the whole condition as a node; made only when somebody needs it."""
-        chain: list[Path] = []
-        path: Path = self
-        while path.known < 0:
-            chain.append(path)
-            assert path.parent is not None
-            path = path.parent
-        node = path.known
-        for path in reversed(chain):
-            cond = builder.add("not", 1, path.cond) if path.inverted else path.cond
-            node = path.known = conjunction(builder, node, cond)
-        return node
-
-
-Entry = tuple[int, "Path | int"]
-"""What a piece holds: a value, and when it was assigned."""
-
-Changes = dict[int, Entry | None]
 
 
 class Variable:
@@ -203,19 +174,28 @@ class Environment:
 
     def _whole(self, variable: Variable, low: int, entry: Entry) -> int:
         value, enable = entry
-        builder = self.builder
-        while builder.op[value] == MUX:  # an assignment under a narrowed path that still holds
-            path = self._paths.get(builder.srcs[value][0])
-            if path is None or not path.active:
-                break
-            value = builder.srcs[value][1]
+        if not isinstance(value, int):
+            value = value.then if value.path.active else self.settle(value)
         if self.covers(enable):
             return value
-        return self.mux(self.node_of(enable), value, self.first(variable, low, builder.width[value]))
+        return self.mux(self.node_of(enable), value, self.first(variable, low, self.builder.width[value]))
+
+    def settle(self, value: int | Choice) -> int:
+        """Return a value as a node."""
+        chain: list[Choice] = []
+        while not isinstance(value, int):
+            if value.node >= 0:
+                value = value.node
+            else:
+                chain.append(value)
+                value = value.other
+        for choice in reversed(chain):
+            value = choice.node = self.mux(choice.path.node(self.builder), choice.then, value)
+        return value
 
     def final(self, entry: Entry) -> tuple[int, int]:
         """Return a piece's value and enable as nodes, at the end of the process."""
-        return entry[0], self.one if self.covers(entry[1]) else self.node_of(entry[1])
+        return self.settle(entry[0]), self.one if self.covers(entry[1]) else self.node_of(entry[1])
 
     def pieces(self, variable: Variable) -> list[tuple[int, Entry]]:
         """Return the assigned pieces of a variable: (low bit, entry)."""
@@ -255,24 +235,26 @@ class Environment:
             if self.current.pop(key, None) is not None:
                 self.frame.saved.pop(key, None)
 
-    def store(self, key: int, value: int, enable: Path | int) -> None:
+    def store(self, key: int, value: int | Choice, enable: Path | int) -> None:
         """Put an entry in place of a piece's present one, which stays where a jump has left the present path."""
         frame = self.frame
         before = self.current.get(key)
         frame.saved.setdefault(key, before)
         path = frame.path
         if path is not frame.base and before is not None and before[1] is not path:
-            node, old, builder = path.node(self.builder), before[0], self.builder
-            self._paths[node] = path
-            while builder.op[old] == MUX and builder.srcs[old][0] == node:
-                old = builder.srcs[old][2]
-            value = self.mux(node, value, old)
+            old = before[0]
+            while not isinstance(old, int) and old.path is path:
+                old = old.other
+            value = Choice(path, self.settle(value), old)
             if self.covers(before[1]):
                 enable = before[1]
             elif enable is path and path.inverted and self.node_of(before[1]) == path.cond:
                 enable = frame.base  # assigned where it jumped and where it did not
             else:
+                all_of_path = enable is path
                 enable = self.any_of([self.node_of(before[1]), self.node_of(enable)])
+                if all_of_path:
+                    self._paths[enable] = path
         self.current[key] = (value, enable)
 
     def cut(self, variable: Variable, low: int, width: int) -> list[tuple[int, int]]:
@@ -303,7 +285,7 @@ class Environment:
             if entry is None:
                 entries[new] = None  # type: ignore[assignment]  # only undo logs hold None
                 continue
-            value, enable = entry
+            value, enable = self.settle(entry[0]), entry[1]
             entries[old] = (slice_(value, 0, size), enable)
             entries[new] = (slice_(value, size, self.builder.width[value] - size), enable)
 
@@ -372,112 +354,18 @@ class Environment:
             value, enable = join.merge(key, arms)
             self.store(key, value, enable)
 
-    def narrow(self, left: Sequence[int], widened: bool = False) -> None:
-        """Go on only where none of the conditions `left` (control flow has left) holds.
+    def narrow(self, left: dict[int, int], reached: int = 0) -> None:
+        """Go on only where control flow has not left by a jump.
 
-        `widened` tells that a jump's target was reached, so that the present path may hold less than it did.
+        `left` has, for the key of each open jump target's flag, the condition under which one went there; `reached` is
+        the key of a target that was just reached, whose jumps no longer count.
         """
         frame = self.frame
-        if widened:
-            frame.close()
+        for path in frame.narrowed:
+            if reached in path.flags:
+                path.active = False
+        frame.path = frame.base
         if left:
-            frame.path = Path(frame.base, self.any_of(left), inverted=True)
+            frame.path = Path(frame.base, self.any_of(list(left.values())), inverted=True)
+            frame.path.flags = tuple(left)
             frame.narrowed.append(frame.path)
-
-
-class Join:
-    """Merge branches: `outcomes[k]` holds where `conditions[k]` is the first to hold; one more if none may."""
-
-    def __init__(
-        self,
-        environment: Environment,
-        conditions: Sequence[int],
-        paths: list[Path],
-        outcomes: list[Changes],
-        exclusive: bool,
-    ) -> None:
-        self.environment, self.conditions, self.paths = environment, conditions, paths
-        self.outcomes, self.exclusive = outcomes, exclusive
-        self._none: list[int] = []
-
-    def merge(self, key: int, arms: list[int]) -> Entry:
-        """Return the entry of a piece that some arms have changed."""
-        entries = [entry for arm in arms if (entry := self.outcomes[arm][key]) is not None]
-        before = self.environment.current.get(key)
-        everywhere = len(arms) == len(self.outcomes)
-        values = [entry[0] for entry in entries]
-        enable = self._enable(arms, [entry[1] for entry in entries], before, everywhere)
-        if before is None or everywhere:
-            return self._choose(arms[:-1], values[:-1], values[-1], before is None), enable
-        if arms[-1] < len(self.conditions):
-            return self._choose(arms, values, before[0], False), enable
-        all_values = [before[0]] * len(self.outcomes)
-        for arm, value in zip(arms, values, strict=True):
-            all_values[arm] = value
-        return self._choose(list(range(len(self.conditions))), all_values[:-1], all_values[-1], False), enable
-
-    def _choose(self, arms: list[int], values: list[int], value: int, free: bool) -> int:
-        """Return the value of the arm that runs, else `value`; `free`: other arms than these do not matter."""
-        environment = self.environment
-        if self.exclusive:
-            groups: dict[int, list[int]] = {}
-            for arm, chosen in zip(arms, values, strict=True):
-                groups.setdefault(chosen, []).append(self.conditions[arm])
-            groups.pop(value, None)
-            for chosen, conditions in reversed(groups.items()):
-                value = environment.mux(environment.any_of(conditions), chosen, value)
-            return value
-        for position in reversed(range(len(arms))):
-            arm, chosen = arms[position], values[position]
-            cond = self.conditions[arm] if free or arm == position else self.selector(arm)
-            value = environment.mux(cond, chosen, value)
-        return value
-
-    def selector(self, arm: int) -> int:
-        """Return the condition, within the enclosing path, that this arm runs."""
-        if self.exclusive and arm < len(self.conditions):
-            return self.conditions[arm]
-        builder, none = self.environment.builder, self._none
-        if self.exclusive:
-            return builder.add("not", 1, self.environment.any_of(self.conditions))
-        while len(none) <= arm:
-            if not none:
-                none.append(self.environment.one)
-                continue
-            missed = builder.add("not", 1, self.conditions[len(none) - 1])
-            none.append(conjunction(builder, none[-1], missed))
-        return none[arm] if arm == len(self.conditions) else conjunction(builder, none[arm], self.conditions[arm])
-
-    def _enable(self, arms: list[int], enables: list[Path | int], before: Entry | None, everywhere: bool) -> Path | int:
-        environment = self.environment
-        if before is not None and environment.covers(before[1]):
-            return before[1]
-        full = all(enable is self.paths[arm] for arm, enable in zip(arms, enables, strict=True))
-        outer = environment.frame.path
-        enable: Path | int
-        if full and everywhere:
-            enable = outer
-        elif full and len(arms) == 1:
-            enable = enables[0]
-        elif full:
-            chosen = set(arms)
-            missing = [arm for arm in range(len(self.outcomes)) if arm not in chosen]
-            if len(missing) < len(arms):
-                enable = Path(outer, environment.any_of([self.selector(arm) for arm in missing]), inverted=True)
-            else:
-                enable = Path(outer, environment.any_of([self.selector(arm) for arm in arms]))
-            enable.active = False
-        else:
-            enable = environment.any_of([environment.node_of(enable) for enable in enables])
-        if before is None:
-            return enable
-        return environment.any_of([environment.node_of(before[1]), environment.node_of(enable)])
-
-
-def conjunction(builder: GraphBuilder, a: int, b: int) -> int:
-    """Return `a & b` of two 1-bit nodes."""
-    for x, y in ((a, b), (b, a)):
-        known = builder.value(x)
-        if known is not None:
-            return y if known else x
-    return builder.add("and", 1, a, b)
