@@ -12,6 +12,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 COMMON = tuple(EXAMPLES / "common" / name for name in ("hash_outputs.v", "uart_transmitter.v", "uart_monitor.v"))
@@ -44,6 +45,18 @@ class Design:
     text_memory: str = "monitor.text"
     chosen: str = ""
     unable: dict[str, str] = field(default_factory=dict[str, str])
+
+    def compile_options(self) -> dict[str, Any]:
+        """Return the options of `weft.compile` for this design; its files are given first."""
+        return {
+            "top": self.top,
+            "include_dirs": self.include_dirs,
+            "defines": {name: value or None for name, value in self.defines.items()},
+            "parameters": {
+                name: f'"{value}"' if isinstance(value, str) else value for name, value in self.parameters.items()
+            },
+            "clock": self.clock,
+        }
 
 
 def package_folder(package: str, folder: str) -> Path:
@@ -112,10 +125,54 @@ def _vexriscv_min() -> Design:
     return _vexriscv("Min")
 
 
+def _ibex() -> Design:
+    source = package_folder("pythondata_cpu_ibex", "system_verilog")
+    vendor = source / "vendor" / "lowrisc_ip"
+    prim, generic = vendor / "ip" / "prim" / "rtl", vendor / "ip" / "prim_generic" / "rtl"
+    packages = (
+        "prim_util_pkg",
+        "prim_secded_pkg",
+        "prim_mubi_pkg",
+        "prim_ram_1p_pkg",
+        "prim_cipher_pkg",
+        "prim_count_pkg",
+    )
+    others = ("prim_onehot_check", "prim_onehot_enc", "prim_onehot_mux", "prim_secded_inv_39_32_dec")
+    others += ("prim_secded_inv_39_32_enc", "prim_secded_inv_28_22_dec", "prim_secded_inv_28_22_enc", "prim_lfsr")
+    wrapped = ("and2", "buf", "clock_gating", "clock_mux2", "flop", "ram_1p")
+    left_out = ("ibex_pkg", "ibex_top_tracing", "ibex_tracer", "ibex_tracer_pkg", "ibex_icache", "ibex_lockstep")
+    left_out += ("ibex_register_file_latch", "ibex_register_file_fpga", "ibex_dummy_instr")
+    here = EXAMPLES / "ibex"
+    return Design(
+        name="ibex",
+        top="ibex_bench",
+        files=(
+            *(prim / f"{name}.sv" for name in packages),
+            source / "dv" / "uvm" / "core_ibex" / "common" / "prim" / "prim_pkg.sv",
+            source / "rtl" / "ibex_pkg.sv",
+            *(generic / f"prim_generic_{name}.sv" for name in wrapped),
+            *(source / "dv" / "uvm" / "core_ibex" / "common" / "prim" / f"prim_{name}.sv" for name in wrapped),
+            *(prim / f"{name}.sv" for name in others),
+            *sorted(path for path in (source / "rtl").glob("*.sv") if path.stem not in left_out),
+            *COMMON,
+            here / "ibex_soc.sv",
+            here / "ibex_bench.sv",
+        ),
+        include_dirs=(prim, vendor / "dv" / "sv" / "dv_utils", source / "rtl"),
+        defines={"SYNTHESIS": ""},
+        parameters={"FIRMWARE": str(here / "firmware.hex")},
+        cycles=2_000_000,
+        golden_cycles=100_000,
+        chosen="soc.cpu.u_ibex_core.*",
+        unable={"icarus": "Icarus 11 cannot parse Ibex's packages"},
+    )
+
+
 DESIGNS: dict[str, Callable[[], Design]] = {
     "picorv32": _picorv32,
     "serv": _serv,
     "vexriscv_linux": _vexriscv_linux,
     "vexriscv_min": _vexriscv_min,
+    "ibex": _ibex,
 }
 """How to find each design; calling it raises `MissingPackage` where its PyPI package is not installed."""

@@ -18,7 +18,7 @@ _TESTBENCH = """
 `timescale 1ns/1ns
 module weft_testbench;
   reg clk = 0;
-  reg reset = 1;
+  reg reset = 0;
   wire text_valid;
   wire [7:0] text_data;
   wire [63:0] hash;
@@ -42,6 +42,7 @@ module weft_testbench;
       $dumpfile(wave);
       $dumpvars(0, dut);
     end
+    #1 reset = 1;
     for (i = 0; i < %(reset_cycles)d; i = i + 1) begin
       #5 clk = 1;
       #5 clk = 0;

@@ -50,7 +50,9 @@ int main(int argc, char** argv) {
         %(trace_fall)s
     };
     top.%(clock)s = 0;
-    top.%(reset)s = 1;
+    top.%(reset)s = 0;
+    top.eval();
+    top.%(reset)s = 1;  // Reset by an edge, which an asynchronous one needs while its clock is gated off.
     top.eval();
     %(trace_fall)s
     for (int i = 0; i < %(reset_cycles)d; ++i) cycle();

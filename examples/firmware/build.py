@@ -40,7 +40,7 @@ IMAGES = (
     Image("serv/firmware.hex", ("start.S", "mix.c", "console_servant.c"), "rv32i", "ilp32", ("WORK=1",), 0, 8192),
     _uart("vexriscv/firmware_linux.hex", "rv32im", "HAS_TRAPS", address=0xF000_0000),
     _uart("vexriscv/firmware_min.hex", "rv32i", "HAS_TRAPS", "WORK=2", address=0xF000_0000),
-    _uart("ibex/firmware.hex", "rv32imc", "HAS_TRAPS"),
+    _uart("ibex/firmware.hex", "rv32imc", "HAS_TRAPS", "HAS_TIMER"),
     _uart("cva6/firmware.hex", "rv32imac", "HAS_TRAPS", ram_base=0x8000_0000, word_bytes=8),
     _uart(
         "rocket/firmware.hex",

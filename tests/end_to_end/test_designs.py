@@ -1,0 +1,65 @@
+"""Real processors from other people running real firmware: every output of every cycle as Verilator has it.
+
+The golden files say what Verilator computed (`bench/record_goldens.py`): a hash of all outputs in all cycles, and the
+text that the firmware wrote on the console.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from bench.designs import DESIGNS, MissingPackage
+
+import weft
+
+GOLDEN = Path(__file__).parent / "golden"
+FOUR_STATE = ("picorv32", "serv", "vexriscv_min")
+"""The designs that Icarus runs without an unknown output; their hash must be the same in 4-state."""
+
+
+def _run(name, cycles, **options):
+    try:
+        design = DESIGNS[name]()
+    except MissingPackage as error:
+        pytest.skip(str(error))
+    printed = []
+    with weft.compile(*design.files, **design.compile_options(), output=printed.append, **options) as sim:
+        sim.poke(design.reset, 1)
+        sim.run_cycles(design.reset_cycles)
+        sim.poke(design.reset, 0)
+        sim.run_cycles(cycles)
+        count = int(sim.peek("text_count"))
+        text = bytes(int(element) for element in sim.memory(design.text_memory)[0:count]).decode()
+        return f"{int(sim.peek('hash')):016x}", text
+
+
+def _golden(name):
+    return json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", list(DESIGNS))
+def test_outputs_equal_verilators(name):
+    golden = _golden(name)
+    outputs, text = _run(name, golden["cycles"])
+    assert text == golden["text"]
+    assert outputs == golden["hash"]
+
+
+@pytest.mark.parametrize("name", FOUR_STATE)
+def test_four_state_is_the_same(name):
+    golden = _golden(name)
+    outputs, text = _run(name, golden["cycles"], four_state=True)
+    assert text == golden["text"]
+    assert outputs == golden["hash"]
+
+
+def test_reference_engine_agrees():
+    short = 300
+    assert _run("picorv32", short, engine="reference") == _run("picorv32", short)
+
+
+@pytest.mark.parametrize("name", list(DESIGNS))
+def test_golden_says_where_it_comes_from(name):
+    golden = _golden(name)
+    assert golden["tool"].startswith("Verilator ") and golden["cycles"] >= 100_000 and golden["reset_cycles"] == 10
+    assert golden["text"].startswith("weft\n")
