@@ -114,6 +114,26 @@ def test_unknown_option():
     assert (error.code, error.message) == ("bad-option", "unknown command line argument '--bogus'")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("WIDHT", "no top module has a parameter 'WIDHT'; did you mean WIDTH?"),
+        ("x", "no top module has a parameter 'x'; there are DEPTH, WIDTH"),
+        ("INNER", "no top module has a parameter 'INNER'; there are DEPTH, WIDTH"),
+    ],
+)
+def test_unknown_parameter(name: str, message: str):
+    text = "module top #(WIDTH = 1, DEPTH = 2); localparam INNER = 3; endmodule\n"
+    error = error_of(text, parameters={name: 3})
+    assert (error.code, error.message) == ("bad-option", message)
+
+
+def test_parameters_of_a_top_by_path():
+    text = "module a #(W = 1); endmodule module b #(W = 1); endmodule\n"
+    found = load(text, parameters={"b.W": 5}).tops
+    assert [top.parameters["W"] for _, top in found] == ["1", "5"]
+
+
 def test_warnings_are_returned_not_printed(capfd: pytest.CaptureFixture[str]):
     design = load("module top(input [3:0] a, output [1:0] y); assign y = a; endmodule\n", "-Wconversion")
     assert any("t.sv:1:55: warning: implicit conversion" in warning for warning in design.warnings)

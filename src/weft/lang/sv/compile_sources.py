@@ -55,6 +55,7 @@ def load_design(
     _check_tops(compilation, report, options, tops)
     if report.errors:
         raise UserError("source-errors", "the source has errors\n" + "".join(report.errors).rstrip())
+    _check_parameters(driver, tops)
     index = SourceIndex(driver.sourceManager)
     design = Design(index.sources, [], [], warnings=warnings + report.warnings)
     elaboration = Elaboration(
@@ -149,6 +150,19 @@ def _check_tops(
             raise UserError("no-top", f"no module is called '{name}'; {hint}{listed}")
     if not tops and not (report.errors and modules):
         raise UserError("no-top", f"there is no top module; {listed}")
+
+
+def _check_parameters(driver: Driver, tops: list[ast.InstanceSymbol]) -> None:
+    """Refuse a value for a parameter that no top has, which slang ignores; it checks paths (`top.W`) itself."""
+    parameters = [parameter for top in tops for parameter in top.body.parameters]
+    names = sorted({parameter.name for parameter in parameters if not parameter.isLocalParam})
+    for override in driver.createOptionBag().compilationOptions.paramOverrides:
+        name = override.partition("=")[0].strip()
+        if "." in name or name in names:
+            continue
+        near = difflib.get_close_matches(name, names, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}"
+        raise UserError("bad-option", f"no top module has a parameter '{name}'; {hint}")
 
 
 def _digest(manager: pyslang.SourceManager, options: FrontEndOptions, index: SourceIndex) -> str:
