@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from weft.base.errors import UserError
@@ -28,11 +29,10 @@ _ENGINES = ("cpu", "reference")
 
 @dataclass(slots=True)
 class Build:
-    """Hold a built design, whether it came from the cache, the front end's warnings, and the seconds of each stage."""
+    """Hold a built design, whether it came from the cache, and the seconds of each stage."""
 
     design: CompiledDesign
     cached: bool
-    warnings: list[str] = field(default_factory=list[str])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     stored_bytes: int = 0
 
@@ -99,7 +99,6 @@ def compile_design(
     with stages.stage("initialise"):
         simulation = Simulation(build.design, program, run_options)
     simulation.build_seconds = dict(stages.seconds)
-    simulation.build_warnings = list(build.warnings)
     return simulation
 
 
@@ -121,22 +120,37 @@ def build_design(
             key = store.find(options_key)
             design = _without_collector(lambda: store.load(key)) if key is not None else None
         if design is not None:
-            return Build(design, True, seconds=stages.seconds)
+            return Build(design, True, stages.seconds)
         del stages.seconds["load from cache"]
     source = read_sources(files, options.front_end, texts, stages)
     digest = hash_words([source.digest, *_graph_words(options)])
-    warnings, read = list(source.warnings), list(source.files)
+    read = list(source.files)
     design = _without_collector(
         lambda: elaborate(source, four_state=options.four_state, loops=options.loops, digest=digest, stages=stages)
     )
-    build = Build(design, False, warnings, stages.seconds)
+    build = Build(design, False, stages.seconds)
     if store is not None:
         with stages.stage("store in cache"):
-            words = [word for word in options.front_end.arguments if Path(word).is_file()]
+            words = list_files(options.front_end.arguments)
             folders = [*options.front_end.include_dirs, *options.front_end.library_dirs]
             build.stored_bytes = store.store(digest, design)
             store.remember(options_key, digest, [*read, *words], folders)
     return build
+
+
+def list_files(words: Sequence[str]) -> list[str]:
+    """Return the file lists (`-f`, `-F`, `-C`) among slang's words, and those that they name."""
+    found: dict[str, None] = {}
+    work = [(words, Path())]
+    while work:
+        each, folder = work.pop()
+        for flag, word in pairwise(each):
+            path = str(folder / word) if flag == "-F" else word
+            if flag in ("-f", "-F", "-C") and path not in found and Path(path).is_file():
+                found[path] = None
+                text = Path(path).read_text(errors="replace")
+                work.append((text.split(), Path(path).parent if flag == "-F" else folder))
+    return list(found)
 
 
 def make_program(design: CompiledDesign, engine: str) -> Program:
@@ -149,11 +163,11 @@ def make_program(design: CompiledDesign, engine: str) -> Program:
 
 
 def _graph_words(options: BuildOptions) -> list[str]:
-    return [compiler_version(), str(options.four_state), options.loops, *options.forced]
+    return [compiler_version(), str(Path.cwd()), str(options.four_state), options.loops, *options.forced]
 
 
 def _options_key(files: Sequence[str | Path], options: BuildOptions, texts: Mapping[str, str]) -> str:
-    words = [str(Path.cwd()), *(str(file) for file in files), "--options", options.front_end.assertions]
+    words = [*(str(file) for file in files), "--options", options.front_end.assertions]
     words += [*options.front_end.words(), "--graph", *_graph_words(options)]
     words += [part for name, text in texts.items() for part in (name, text)]
     return hash_words(words)

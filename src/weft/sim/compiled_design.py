@@ -25,7 +25,7 @@ class CompiledDesign:
     """Hold one design, elaborated for one set of options.
 
     `drivers` lists for each module what drives its signals, by signal name. `digest` identifies sources, options and
-    compiler; `watch_memory` is the state that the simulation remembers watched values in.
+    compiler; `warnings` are the front end's; in state `watch_memory` the simulation remembers watched values.
     """
 
     graph: ConeGraph
@@ -36,6 +36,7 @@ class CompiledDesign:
     precision_fs: int
     watch_memory: int
     clocks: ClockReport
+    warnings: tuple[str, ...] = ()
     drivers: dict[Module, dict[str, tuple[DriverNote, ...]]] = field(
         default_factory=dict[Module, dict[str, tuple[DriverNote, ...]]]
     )

@@ -91,6 +91,7 @@ def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stag
         watch_memory=watch_memory,
         clocks=clocks,
         drivers=drivers,
+        warnings=tuple(design.warnings),
     )
 
 

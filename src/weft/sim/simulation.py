@@ -60,7 +60,6 @@ class Simulation:
         options = options or RunOptions()
         self.design, self.options = design, options
         self.build_seconds: dict[str, float] = {}
-        self.build_warnings: list[str] = []
         self._cache = _Cache()
         self._clocks: tuple[ChosenClock, ...] | None = None
         self._closed = False

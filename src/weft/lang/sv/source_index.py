@@ -8,6 +8,7 @@ the place where the macro is used, as in slang's own diagnostics.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -87,7 +88,7 @@ class SourceIndex:
         if not path:
             return -1
         text = self.text_of(buffer)
-        file = self.sources.add(path, text)
+        file = self.sources.add(_shown_path(path), text)
         if not text.isascii() and self._is_utf8(buffer):
             data = np.frombuffer(text.encode(), np.uint8)
             self._characters[file] = np.concatenate(([0], np.cumsum((data & 0xC0) != 0x80)))
@@ -99,3 +100,9 @@ class SourceIndex:
             return Span(file, start, end)
         last = len(table) - 1
         return Span(file, int(table[min(start, last)]), int(table[min(end, last)]))
+
+
+def _shown_path(path: str) -> str:
+    """Return a path as slang's own messages show it: relative to the working folder if it lies there."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path

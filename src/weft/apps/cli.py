@@ -1,0 +1,202 @@
+"""The command line: `weft sim`, `weft build`, `weft hierarchy`, `weft doctor`.
+
+Each command imports what it needs when it runs, so that `weft --help` starts in a blink. Exit status: 0 finished, 1 the
+design reported an error, 2 bad input (3 a bug of Weft, 130 Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from weft.apps.split_words import Words, split_words
+from weft.base.errors import InternalError, UserError, WeftError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from click import Command
+
+DESIGN_FAILED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 3, 130
+
+_FILES = """FILES and all of slang's options (-f LIST, -I DIR, -D NAME=TEXT, -y DIR, -v FILE, -G NAME=VALUE,
+--timescale 1ns/1ps, --std 1800-2017, -Wno-...) go to slang as they are; +words are plusargs of the design."""
+
+app = typer.Typer(
+    name="weft",
+    help="Simulate Verilog and SystemVerilog: native code in a second, no C++ compiler.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
+Top = Annotated[str, typer.Option(help="The top module.")]
+Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
+Assertions = Annotated[str, typer.Option(help="Concurrent assertions: error (they are not supported yet) or off.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
+Warnings = Annotated[bool, typer.Option("--all-warnings", help="Show all warnings, not only the first ten.")]
+
+
+@app.command(help=f"Simulate a design.\n\n{_FILES}")
+def sim(
+    context: typer.Context,
+    top: Top = "",
+    cycles: Annotated[int | None, typer.Option(min=0, help="Stop after this many clock cycles.")] = None,
+    until: Annotated[
+        str, typer.Option(help="Stop at a time (1ms) or when an expression holds (uart_valid == 1).")
+    ] = "",
+    clock: Annotated[str, typer.Option(help="The clock input; several as a,b. Found by itself if there is one.")] = "",
+    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
+    reset: Annotated[
+        str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")
+    ] = "",
+    wave: Annotated[str, typer.Option(help="Write a waveform to this .fst or .vcd file.")] = "",
+    wave_from: Annotated[str, typer.Option(help="Begin the waveform at this time.")] = "",
+    wave_to: Annotated[str, typer.Option(help="End the waveform at this time.")] = "",
+    signals: Annotated[list[str] | None, typer.Option(help="Trace signals whose path matches this glob.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Trace so many levels of the hierarchy.")] = None,
+    memories: Annotated[bool, typer.Option("--memories", help="Trace memories too.")] = False,
+    load: Annotated[str, typer.Option(help="Begin from a saved state.")] = "",
+    save: Annotated[str, typer.Option(help="Save the state at the end.")] = "",
+    four_state: FourState = False,
+    x_initial: Annotated[str, typer.Option(help="Registers begin as 0, 1 or random:SEED (2-state).")] = "0",
+    loops: Loops = "error",
+    assertions: Assertions = "error",
+    engine: Annotated[str, typer.Option(help="cpu, or reference (Python, slow, simple).")] = "cpu",
+    no_cache: NoCache = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
+    ] = False,
+    all_warnings: Warnings = False,
+) -> None:
+    """Run `weft sim`."""
+    from weft.apps.run_simulation import SimulationPlan, run_simulation
+
+    words: Words = context.obj
+    plan = SimulationPlan(
+        slang=tuple(words.slang),
+        top=top,
+        plusargs=tuple(words.plusargs),
+        cycles=cycles,
+        until=until,
+        clock=clock,
+        period=period,
+        reset=reset,
+        wave=wave,
+        wave_from=wave_from,
+        wave_to=wave_to,
+        signals=tuple(signals or ("*",)),
+        depth=depth,
+        memories=memories,
+        load=load,
+        save=save,
+        four_state=four_state,
+        x_initial=x_initial,
+        loops=loops,
+        assertions=assertions,
+        engine=engine,
+        cache=not no_cache,
+        quiet=quiet,
+        all_warnings=all_warnings,
+    )
+    failed = run_simulation(plan)
+    raise typer.Exit(DESIGN_FAILED if failed else 0)
+
+
+@app.command(help=f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{_FILES}")
+def build(
+    context: typer.Context,
+    top: Top = "",
+    four_state: FourState = False,
+    loops: Loops = "error",
+    assertions: Assertions = "error",
+    no_cache: NoCache = False,
+    all_warnings: Warnings = False,
+) -> None:
+    """Run `weft build`."""
+    from weft.apps.report_build import report_build
+
+    words: Words = context.obj
+    report_build(words.slang, top, four_state, loops, assertions, not no_cache, all_warnings)
+
+
+@app.command(help=f"Show the instances of a design.\n\n{_FILES}")
+def hierarchy(
+    context: typer.Context,
+    top: Top = "",
+    signals: Annotated[bool, typer.Option("--signals", help="Show the signals too.")] = False,
+    depth: Annotated[int, typer.Option(help="Show so many levels; 0 shows all.")] = 0,
+    loops: Loops = "error",
+    assertions: Assertions = "error",
+    no_cache: NoCache = False,
+) -> None:
+    """Run `weft hierarchy`."""
+    from weft.apps.report_build import show_hierarchy
+
+    words: Words = context.obj
+    show_hierarchy(words.slang, top, signals, depth, loops, assertions, not no_cache)
+
+
+@app.command(help="Say what this machine can do, and how to get what is missing.")
+def doctor() -> None:
+    """Run `weft doctor`."""
+    from weft.apps.doctor import examine
+
+    examine()
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Show the version if that is all that was asked for."""
+    if show:
+        import weft
+
+        typer.echo(f"weft {weft.__version__}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit status."""
+    group = typer.main.get_command(app)
+    words = list(arguments)
+    split = Words()
+    command: Command | None = getattr(group, "commands", {}).get(words[0]) if words else None
+    if command is not None and command.name != "doctor":
+        options = {name: not getattr(p, "is_flag", False) for p in command.params for name in p.opts}
+        split = split_words(words[1:], {**options, "--help": False})
+        words = [words[0], *split.own]
+    try:
+        status = group(words, prog_name="weft", standalone_mode=False, obj=split)
+    except typer.Exit as exit_:
+        status = exit_.exit_code
+    except InternalError as error:
+        print(f"{error}\nThis is a bug in Weft; please report it with the design.", file=sys.stderr)
+        return BUG
+    except WeftError as error:
+        print(error, file=sys.stderr)
+        failed = isinstance(error, UserError) and error.code == "design-failed"
+        return DESIGN_FAILED if failed else BAD_INPUT
+    except BrokenPipeError:
+        # Who read our output has gone; writing the rest at exit would only complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of typer's
+            print(f"weft: {error.format_message()}", file=sys.stderr)  # pyright: ignore[reportAttributeAccessIssue]
+            return BAD_INPUT
+        raise
+    if status == INTERRUPTED:  # typer turns Ctrl-C into this status
+        print("weft: interrupted", file=sys.stderr)
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,92 @@
+"""Show on a terminal what takes more than a second: the stage of a compilation, the cycles of a run.
+
+Progress goes to the standard error and only when that is a terminal. What the design prints comes first: its first
+output ends the display of a run for good, so that the two never mix.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+from weft.sim.run_effects import write_stdout
+from weft.sim.simulation import Simulation
+
+_DELAY = 1.0
+_SHOWN_WARNINGS = 10
+
+
+@contextmanager
+def compile_progress() -> Generator[Callable[[str], None] | None]:
+    """Give a function that takes the name of each stage; it is shown once a second has passed."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    status = Console(stderr=True).status("compiling")
+    timer = threading.Timer(_DELAY, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda stage: status.update(stage)
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()
+
+
+class RunStatus:
+    """Show how far a run is, until the design prints something itself."""
+
+    def __init__(self) -> None:
+        self._end = threading.Event()
+        self._done = threading.Event()
+        self._done.set()
+
+    def write(self, data: bytes) -> None:
+        """Write what the design prints to the standard output."""
+        if not self._end.is_set():
+            self._end.set()
+            self._done.wait()
+        write_stdout(data)
+
+    @contextmanager
+    def follow(self, simulation: Simulation) -> Generator[None]:
+        """Show the progress of what runs inside."""
+        if not sys.stderr.isatty() or self._end.is_set():
+            yield
+            return
+        self._done.clear()
+        thread = threading.Thread(target=self._show, args=(simulation,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._end.set()
+            thread.join()
+
+    def _show(self, simulation: Simulation) -> None:
+        try:
+            if self._end.wait(_DELAY):
+                return
+            from rich.console import Console
+
+            period = simulation.engine.clocks[0].period_fs if simulation.engine.clocks else 0
+            with Console(stderr=True).status("running") as status:
+                while not self._end.wait(0.2):
+                    now = simulation.time_fs
+                    status.update(f"{now // period:,} cycles" if period else f"{now / 1e9:,.3f} us")
+        finally:
+            self._done.set()
+
+
+def print_warnings(warnings: Sequence[str], show_all: bool) -> None:
+    """Print the front end's warnings, by default only the first few."""
+    shown = warnings if show_all else warnings[:_SHOWN_WARNINGS]
+    for warning in shown:
+        print(warning.rstrip(), file=sys.stderr)
+    if len(shown) < len(warnings):
+        print(f"... and {len(warnings) - len(shown)} more warnings; --all-warnings shows them", file=sys.stderr)
