@@ -105,7 +105,7 @@ def _concat(e: Emitter, node: int, width: int) -> str:
     return result or "0"
 
 
-def _concat_words(e: Emitter, parts: list[int], width: int) -> str:
+def _concat_words(e: Emitter, parts: tuple[int, ...], width: int) -> str:
     """Build each destination word from the pieces that overlap it; copy very wide parts by a loop."""
     at = e.allocate(width)
     e.add(f"call void @llvm.memset.p0.i64(ptr {at}, i8 0, i64 {8 * words(width)}, i1 0)")

@@ -1,8 +1,9 @@
-"""Emit the functions of one graph: `step`, `settle` around it, and the records of effects.
+"""Put modules together: the general step and what settles a design, the phases of a clock, small functions.
 
-A step computes everything that fires from the present state, writes effect records, then commits. Reads of the state
-come before the first commit, so no shadow copy exists: new values wait in SSA values, and wide ones in scratch unless
-they are their own words.
+A *step* commits everything that fires from the present state and says whether any domain but SETTLE fired. `settle`
+repeats it. A *phase* is what one edge of one clock causes: first a step in which triggers are mostly known, then, if it
+fired, a look at what may fire next (a clock that is a register, an asynchronous reset that is logic): nothing usually,
+and the last step only stores latches and samples; otherwise the general function takes over.
 """
 
 from __future__ import annotations
@@ -10,24 +11,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weft.engines.cpu import context as ctx
+from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
 from weft.engines.cpu.emit_ops import NodeEmitter
+from weft.engines.cpu.emit_regions import RegionEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.engines.cpu.step_graph import StepGraph, after_graph, edge_graph, step_graph
 from weft.engines.cpu.wide_words import helper_text
-from weft.ir.cone_graph import SETTLE, STEP_LIMIT, ConeGraph, MemoryWrite
-from weft.ir.layout import StateLayout, container_bytes
-from weft.ir.ops import CODE
-from weft.ir.program import STOPPING_TASKS
-
-_ALIASES = {CODE[name] for name in ("read", "memread", "mux", "zext", "sext", "slice")}
+from weft.ir.cone_graph import SETTLE, STEP_LIMIT, ConeGraph
+from weft.ir.layout import StateLayout
 
 SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind"
+_ARGUMENTS = "(ptr %s, ptr %m, ptr %c)"
 
 _SETTLE_TEXT = f"""define i32 @settle{SIGNATURE} {{
 entry:
   br label %loop
 loop:
   %i = phi i32 [0, %entry], [%next, %loop]
-  %fired = call i1 @step(ptr %s, ptr %m, ptr %c)
+  %fired = call i1 @step{_ARGUMENTS}
   %next = add i32 %i, 1
   %more = icmp ult i32 %next, {STEP_LIMIT}
   %again = and i1 %fired, %more
@@ -49,211 +50,108 @@ def module_text(functions: Sequence[str], emitters: Sequence[Emitter]) -> str:
     return "\n".join([*names.values(), *functions, helper_text(helpers)])
 
 
-def function_text(name: str, emitter: Emitter, result: str, signature: str = SIGNATURE) -> str:
+def function_text(head: str, emitter: Emitter, signature: str = SIGNATURE) -> str:
     """Return a function's text; the last line of the emitter must return."""
-    return f"define {result} @{name}{signature} {{\nentry:\n  " + "\n  ".join(emitter.lines) + "\n}\n"
-
-
-def record_bytes(graph: ConeGraph, index: int) -> int:
-    """Return the size of an effect's record."""
-    effect = graph.effects[index]
-    size = sum(container_bytes(int(graph.width[node])) for node in effect.args if node >= 0)
-    if effect.unknowns:
-        size *= 2
-    return (16 + size + 7) & ~7
+    return f"{head}{signature} {{\nentry:\n  " + "\n  ".join(emitter.lines) + "\n}\n"
 
 
 class StepEmitter:
-    """Emit the general step of a graph."""
+    """Emit the modules of one graph. `scratch` grows to what the context block needs."""
 
     def __init__(self, graph: ConeGraph, layout: StateLayout) -> None:
         self.graph, self.layout = graph, layout
+        self.step = step_graph(graph)
         self.scratch = ctx.scratch_offset(len(graph.effects))
-        self.time_state = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
+        self.has_postponed = any(effect.postponed for effect in graph.effects)
 
-    def text(self) -> str:
-        """Return the module: `settle`, and `postponed` if the graph has postponed effects."""
-        step = NodeEmitter(self.graph, self.layout, self.scratch)
-        self._step(step)
-        functions, emitters = [function_text("step", step, "i1").replace("define", "define internal", 1)], [step]
-        functions.append(_SETTLE_TEXT)
-        self.scratch = step.scratch
+    def general(self) -> str:
+        """Return the module of `settle`, and of `postponed` if the graph has postponed effects."""
+        text, emitter = self._step("define internal i1 @step", self.step)
+        functions, emitters = [text, _SETTLE_TEXT], [emitter]
         if self.has_postponed:
-            late = NodeEmitter(self.graph, self.layout, self.scratch)
-            self._postponed(late)
-            functions.append(function_text("postponed", late, "void"))
+            late = self._postponed()
+            functions.append(function_text("define void @postponed", late))
             emitters.append(late)
-            self.scratch = late.scratch
         return module_text(functions, emitters)
 
-    @property
-    def has_postponed(self) -> bool:
-        """Say whether any effect is postponed."""
-        return any(effect.postponed for effect in self.graph.effects)
+    def phase(self, clock: int, level: int) -> str:
+        """Return the module of `phase`, what an edge of one clock causes in a settled design."""
+        first = edge_graph(self.step, clock, level)
+        text, emitter = self._step("define internal i1 @step", first)
+        after, last = self._after(after_graph(self.step, clock, level))
+        body = f"""define i32 @phase{SIGNATURE} {{
+entry:
+  %fired = call i1 @step{_ARGUMENTS}
+  br i1 %fired, label %next, label %done
+next:
+  %status = call i32 @after{_ARGUMENTS}
+  ret i32 %status
+done:
+  ret i32 0
+}}
+"""
+        return module_text([text, after, body], [emitter, last])
 
-    # ------------------------------------------------------------------------------------------------ a step
-
-    def _step(self, e: Emitter) -> None:
-        graph = self.graph
-        triggers = [e.use(domain.trigger) for domain in graph.domains]
-        scalars = [(write, self._fire(e, triggers, write.domain, write.enable)) for write in graph.writes]
-        memories = [(write, self._fire(e, triggers, write.domain, write.enable)) for write in graph.memory_writes]
-        effects = [self._fire(e, triggers, effect.domain, effect.enable) for effect in graph.effects]
-        values = [self._held(e, write.value, write.state) for write, _ in scalars]
-        for write, _ in memories:
-            for node in (write.address, write.value, write.mask):
-                if node >= 0:
-                    self._held(e, node, -1)
-        for effect in graph.effects:
-            if not effect.postponed:
-                for node in (*effect.args, *effect.unknowns):
-                    if node >= 0:
-                        e.use(node)
-        for index, fire in enumerate(effects):
-            self._effect(e, index, fire)
-        for (write, fire), value in zip(scalars, values, strict=True):
-            self._commit(e, write.state, value, fire)
-        for write, fire in memories:
-            self._commit_memory(e, write, fire)
-        fired = "false"
-        for trigger in triggers[SETTLE + 1 :]:
-            fired = e.put(f"or i1 {fired}, {trigger}")
+    def _step(self, head: str, step: StepGraph) -> tuple[str, Emitter]:
+        e = RegionEmitter(step, self.layout, self.scratch)
+        fired = _any(e, step.triggers[SETTLE + 1 :])
+        for index, effect in step.effects:
+            fire = e.use(effect.enable)
+            if step.constant(step.triggers[effect.domain]) != 1:
+                fire = e.put(f"and i1 {fire}, {e.use(step.triggers[effect.domain])}")
+            e.emit_cold(fire, lambda i=index, x=effect: emit_effect(e, i, x))
+        e.emit_sinks()
         e.add(f"ret i1 {fired}")
+        self.scratch = e.scratch
+        return function_text(head, e), e
 
-    def _fire(self, e: Emitter, triggers: list[str], domain: int, enable: int) -> str:
-        trigger, enabled = triggers[domain], e.use(enable)
-        if trigger == "1":
-            return enabled
-        return trigger if enabled == "1" else e.put(f"and i1 {trigger}, {enabled}")
+    def _after(self, step: StepGraph) -> tuple[str, Emitter]:
+        """Emit the step after an edge: hand over to the general function, or store latches and samples."""
+        step.writes = [write for write in step.writes if write.domain == SETTLE]
+        step.memory_writes = [write for write in step.memory_writes if write.domain == SETTLE]
+        step.effects = [(index, effect) for index, effect in step.effects if effect.domain == SETTLE]
+        e = RegionEmitter(step, self.layout, self.scratch)
+        pending = _any(e, step.triggers[SETTLE + 1 :])
+        if pending != "false":
+            go, quiet = e.label(), e.label()
+            e.add(f'br i1 {pending}, label %{go}, label %{quiet}, !prof !{{!"branch_weights", i32 1, i32 1000}}')
+            e.begin(go)
+            general = e.put(f"load ptr, ptr {e.context_word(ctx.SETTLE)}")
+            e.add(f"ret i32 {e.put(f'call i32 {general}{_ARGUMENTS}')}")
+            e.begin(quiet)
+        for index, effect in step.effects:
+            e.emit_cold(e.use(effect.enable), lambda i=index, x=effect: emit_effect(e, i, x))
+        e.emit_sinks()
+        e.add("ret i32 0")
+        self.scratch = e.scratch
+        return function_text("define internal i32 @after", e), e
 
-    def _held(self, e: Emitter, node: int, state: int) -> str:
-        """Return a value that commits of other states do not change: wide words of the state are copied first."""
-        name, width = e.use(node), e.width[node]
-        if width <= WIDE or e.op[node] not in _ALIASES:
-            return name
-        at = e.allocate(width)
-        e.store(at, name, width, 8 * words(width))
-        e.names[node] = at
-        return at
+    def _postponed(self) -> Emitter:
+        e = RegionEmitter(self.step, self.layout, self.scratch)
+        for index, effect in self.step.effects:
+            if effect.postponed:
+                flag = pending_flag(e, index)
+                pending = e.put(f"icmp ne i8 {e.put(f'load i8, ptr {flag}')}, 0")
 
-    def _commit(self, e: Emitter, state: int, value: str, fire: str) -> None:
-        slot = self.layout.slots[state]
-        address = e.state_address(state)
-        if fire == "1":
-            e.store(address, value, slot.width, slot.stride)
-        elif slot.width > WIDE:
-            target = e.put(f"select i1 {fire}, ptr {address}, ptr {e.allocate(slot.width)}")
-            e.store(target, value, slot.width, slot.stride)
-        else:
-            old = e.container(address, slot.width, slot.stride)
-            new = e.put(f"select i1 {fire}, i{slot.width} {value}, i{slot.width} {old}")
-            e.store(address, new, slot.width, slot.stride)
+                def body(i: int = index, flag: str = flag) -> None:
+                    e.add(f"store i8 0, ptr {flag}")
+                    emit_record(e, i, self.graph.effects[i])
 
-    def _commit_memory(self, e: Emitter, write: MemoryWrite, fire: str) -> None:
-        slot = self.layout.slots[write.state]
-        if write.count > 1:
-            self._fill_memory(e, write, fire)
-            return
-        index, inside = e.index(write.address, slot.depth)
-        if inside == "false":
-            return
-        write_label, done = e.label(), e.label()
-        go = fire if inside == "true" else e.put(f"and i1 {fire}, {inside}")
-        e.add(f"br i1 {go}, label %{write_label}, label %{done}")
-        e.add(f"{write_label}:")
-        self._store_element(e, write, e.element_address(write.state, index))
-        e.add(f"br label %{done}")
-        e.add(f"{done}:")
-
-    def _store_element(self, e: Emitter, write: MemoryWrite, address: str) -> None:
-        slot = self.layout.slots[write.state]
-        value = e.names[write.value]
-        if write.mask < 0:
-            e.store(address, value, slot.width, slot.stride)
-        elif slot.width <= WIDE:
-            kind = f"i{slot.width}"
-            old = e.container(address, slot.width, slot.stride)
-            changed = e.put(f"and {kind} {e.put(f'xor {kind} {old}, {value}')}, {e.names[write.mask]}")
-            e.store(address, e.put(f"xor {kind} {old}, {changed}"), slot.width, slot.stride)
-        else:
-            count, mixed = words(slot.width), e.allocate(slot.width)
-            e.call("w_xor", f"ptr {mixed}, ptr {address}, ptr {value}, i64 {count}")
-            e.call("w_and", f"ptr {mixed}, ptr {mixed}, ptr {e.names[write.mask]}, i64 {count}")
-            e.call("w_xor", f"ptr {address}, ptr {address}, ptr {mixed}, i64 {count}")
-
-    def _fill_memory(self, e: Emitter, write: MemoryWrite, fire: str) -> None:
-        """Write `count` consecutive elements in a loop, as many as exist."""
-        slot = self.layout.slots[write.state]
-        first = e.amount(write.address)
-        last = e.put(f"call i64 @llvm.umin.i64(i64 {e.put(f'add i64 {first}, {write.count}')}, i64 {slot.depth})")
-        some = e.put(f"icmp ult i64 {first}, {last}")
-        start, loop, done = e.label(), e.label(), e.label()
-        e.add(f"br i1 {e.put(f'and i1 {fire}, {some}')}, label %{start}, label %{done}")
-        e.add(f"{start}:")
-        e.add(f"br label %{loop}")
-        e.add(f"{loop}:")
-        following = e.temp()
-        index = e.put(f"phi i64 [{first}, %{start}], [{following}, %{loop}]")
-        self._store_element(e, write, e.element_address(write.state, index))
-        e.add(f"{following} = add i64 {index}, 1")
-        e.add(f"br i1 {e.put(f'icmp ult i64 {following}, {last}')}, label %{loop}, label %{done}")
-        e.add(f"{done}:")
-
-    # ----------------------------------------------------------------------------------------------- effects
-
-    def _effect(self, e: Emitter, index: int, fire: str) -> None:
-        effect = self.graph.effects[index]
-        go, done = e.label(), e.label()
-        e.add(f"br i1 {fire}, label %{go}, label %{done}")
-        e.add(f"{go}:")
-        if effect.task.name in STOPPING_TASKS:
-            e.add(f"store i64 1, ptr {e.context_word(ctx.STOP)}")
-        if effect.postponed:
-            e.add(f"store i64 1, ptr {e.context_word(ctx.POSTPONED)}")
-            e.add(f"store i8 1, ptr {e.put(f'getelementptr i8, ptr %c, i64 {ctx.PENDING + index}')}")
-        else:
-            self._record(e, index)
-        e.add(f"br label %{done}")
-        e.add(f"{done}:")
-
-    def _record(self, e: Emitter, index: int) -> None:
-        """Append an effect's record; the buffer always has room, because runs return when it is nearly full."""
-        effect, size = self.graph.effects[index], record_bytes(self.graph, index)
-        word = e.context_word(ctx.EFFECT_AT)
-        at = e.put(f"load ptr, ptr {word}")
-        e.add(f"store ptr {e.put(f'getelementptr i8, ptr {at}, i64 {size}')}, ptr {word}")
-        e.add(f"store i64 0, ptr {e.put(f'getelementptr i8, ptr {at}, i64 {size - 8}')}, align 1")
-        e.add(f"store i64 {index | size << 32}, ptr {at}, align 1")
-        now = "0" if self.time_state < 0 else e.container(e.state_address(self.time_state), 64, 8)
-        e.add(f"store i64 {now}, ptr {e.put(f'getelementptr i8, ptr {at}, i64 8')}, align 1")
-        offset = 16
-        for position, node in enumerate(effect.args):
-            for value in (node, effect.unknowns[position] if effect.unknowns else -1):
-                if node >= 0 and value >= 0:
-                    width = e.width[value]
-                    stride = container_bytes(width)
-                    target = e.put(f"getelementptr i8, ptr {at}, i64 {offset}")
-                    e.store_unaligned(target, e.use(value), width, stride)
-                    offset += stride
-
-    def _postponed(self, e: Emitter) -> None:
-        chosen = [index for index, effect in enumerate(self.graph.effects) if effect.postponed]
-        for index in chosen:
-            effect = self.graph.effects[index]
-            for node in (*effect.args, *effect.unknowns):
-                if node >= 0:
-                    e.use(node)
-        for index in chosen:
-            flag = e.put(f"getelementptr i8, ptr %c, i64 {ctx.PENDING + index}")
-            pending = e.put(f"icmp ne i8 {e.put(f'load i8, ptr {flag}')}, 0")
-            go, done = e.label(), e.label()
-            e.add(f"br i1 {pending}, label %{go}, label %{done}")
-            e.add(f"{go}:")
-            e.add(f"store i8 0, ptr {flag}")
-            self._record(e, index)
-            e.add(f"br label %{done}")
-            e.add(f"{done}:")
+                e.emit_cold(pending, body)
         e.add("ret void")
+        self.scratch = e.scratch
+        return e
+
+
+def _any(e: Emitter, triggers: Sequence[int]) -> str:
+    """Return whether any of some triggers is 1."""
+    unknown = [trigger for trigger in dict.fromkeys(triggers) if e.constant(trigger) is None]
+    if any(e.constant(trigger) == 1 for trigger in triggers):
+        return "true"
+    result = "false"
+    for trigger in unknown:
+        result = e.use(trigger) if result == "false" else e.put(f"or i1 {result}, {e.use(trigger)}")
+    return result
 
 
 def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -> tuple[str, int]:
@@ -261,7 +159,7 @@ def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -
 
     It writes each node's value to `out` in whole words, one after the other.
     """
-    e = NodeEmitter(graph, layout, 0)
+    e = NodeEmitter(step_graph(graph), layout, 0)
     at = 0
     for node in nodes:
         width, value = e.width[node], e.use(node)
@@ -273,11 +171,11 @@ def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -
         at += 8 * words(width)
     e.add("ret void")
     signature = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %out) nounwind"
-    return module_text([function_text("evaluate", e, "void", signature)], [e]), e.scratch
+    return module_text([function_text("define void @evaluate", e, signature)], [e]), e.scratch
 
 
 def condition_text(graph: ConeGraph, layout: StateLayout, node: int) -> tuple[str, int]:
     """Return a module with the hook function `condition`, and the scratch it needs."""
-    e = NodeEmitter(graph, layout, 0)
+    e = NodeEmitter(step_graph(graph), layout, 0)
     e.add(f"ret i32 {e.resize(e.use(node), 1, 32)}")
-    return module_text([function_text("condition", e, "i32")], [e]), e.scratch
+    return module_text([function_text("define i32 @condition", e)], [e]), e.scratch

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from weft.ir.cone_graph import ConeGraph
+from weft.engines.cpu.step_graph import StepGraph
 from weft.ir.layout import StateLayout
 
 WIDE = 256
@@ -34,19 +34,16 @@ class Emitter:
     table: ClassVar[list[Callable[[Any, int, int], str]]] = []
     """How each operation is emitted: `emit_ops.NodeEmitter` sets it."""
 
-    def __init__(self, graph: ConeGraph, layout: StateLayout, scratch: int) -> None:
-        self.layout = layout
-        self.op: list[int] = graph.op.tolist()
-        self.width: list[int] = graph.width.tolist()
-        self.param: list[int] = graph.param.tolist()
-        self.start: list[int] = graph.start.tolist()
-        self.src: list[int] = graph.src.tolist()
-        self.constants = graph.constants
+    def __init__(self, step: StepGraph, layout: StateLayout, scratch: int) -> None:
+        self.step, self.layout = step, layout
+        self.op, self.width, self.param, self.srcs = step.op, step.width, step.param, step.srcs
+        self.constants = step.constants
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.globals: dict[str, str] = {}
         self.helpers: set[str] = set()
         self.scratch = scratch
+        self.label_now = "entry"
         self._count = 0
 
     # ------------------------------------------------------------------------------------------ small tools
@@ -72,6 +69,11 @@ class Emitter:
         self._count += 1
         return f"l{self._count}"
 
+    def begin(self, label: str) -> None:
+        """Start a block."""
+        self.lines.append(f"{label}:")
+        self.label_now = label
+
     def context_word(self, index: int) -> str:
         """Return the address of a word of the context block."""
         return self.put(f"getelementptr i64, ptr %c, i64 {index}")
@@ -90,16 +92,34 @@ class Emitter:
         self.scratch += 8 * words(width)
         return self.put(f"getelementptr i8, ptr %c, i64 {at}")
 
-    def sources(self, node: int) -> list[int]:
+    def sources(self, node: int) -> tuple[int, ...]:
         """Return a node's source ids."""
-        return self.src[self.start[node] : self.start[node + 1]]
+        return self.srcs[node]
 
     # ---------------------------------------------------------------------------------------------- operands
 
     def use(self, node: int) -> str:
-        """Return the operand text of a narrow node, or the pointer of a wide one; emit it if it is not there yet."""
+        """Return the operand text of a narrow node, or the pointer of a wide one, emitting it if need be."""
         name = self.names.get(node)
-        return self.emit(node) if name is None else name
+        if name is None:
+            self.demand(node)
+            name = self.names[node]
+        return name
+
+    def demand(self, node: int) -> None:
+        """Emit a node and before it, depth first, the sources that are not there yet."""
+        names, srcs, stack = self.names, self.srcs, [node]
+        while stack:
+            top = stack[-1]
+            if top in names:
+                stack.pop()
+                continue
+            missing = [source for source in srcs[top] if source not in names]
+            if missing:
+                stack.extend(reversed(missing))
+            else:
+                stack.pop()
+                self.emit(top)
 
     def emit(self, node: int) -> str:
         """Emit a node, whose sources are there or can be, and return its operand text."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from weft.base.errors import InternalError
 from weft.engines.cpu import context as ctx
-from weft.engines.cpu.emit_step import StepEmitter, condition_text, evaluate_text, record_bytes
+from weft.engines.cpu.emit_effects import record_bytes
+from weft.engines.cpu.emit_step import StepEmitter, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
 from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
@@ -49,12 +50,13 @@ class CpuProgram:
         self._compiler = compiler or Compiler()
         self._time_state = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
         self._tier: Tier = QUICK if tier == "quick" else FULL
+        self._phases: dict[tuple[int, int], Library] = {}
         self._compile()
         self._evaluators: dict[tuple[int, tuple[int, ...]], tuple[ConeGraph, Library, NDArray[np.uint8]]] = {}
 
     def _compile(self) -> None:
-        emitter = StepEmitter(self.graph, self.layout)
-        code = self._compiler.submit(emitter.text(), self._tier)
+        emitter = self._emitter = StepEmitter(self.graph, self.layout)
+        code = self._compiler.submit(emitter.general(), self._tier)
         loop = self._compiler.submit(run_loop_text(), FULL)
         exports = ["settle", "postponed"] if emitter.has_postponed else ["settle"]
         self._library = Library([code.result()], exports)
@@ -65,8 +67,7 @@ class CpuProgram:
         self._settle: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(
             self._loop.addresses["weft_settle"]
         )
-        self._block = np.zeros(emitter.scratch + 64, np.uint8)
-        self._words = self._block[: ctx.PENDING].view(np.uint64)
+        self._allocate(emitter.scratch)
         each = sum(record_bytes(self.graph, index) for index in range(len(self.graph.effects)))
         margin = (STEP_LIMIT + 2) * each
         self._effects = np.zeros(max(_BUFFER_BYTES, 2 * margin) if each else 64, np.uint8)
@@ -75,6 +76,24 @@ class CpuProgram:
         self._words[ctx.POSTPONED_FUNCTION] = self._library.addresses.get("postponed", 0)
         if self._time_state >= 0:
             self._words[ctx.TIME_OFFSET] = self.layout.slots[self._time_state].offset
+
+    def _allocate(self, size: int) -> None:
+        """Make the context block, or a larger one."""
+        old = getattr(self, "_words", None)
+        self._block = np.zeros(size + 64, np.uint8)
+        self._words = self._block[: ctx.PENDING].view(np.uint64)
+        if old is not None:
+            self._words[:] = old
+
+    def _phase(self, clock: int, level: int) -> int:
+        """Return the address of the function for one edge of a clock, compiled when it is first wanted."""
+        found = self._phases.get((clock, level))
+        if found is None:
+            code = self._compiler.object(self._emitter.phase(clock, level), self._tier)
+            found = self._phases[clock, level] = Library([code], ["phase"])
+            if self._emitter.scratch + 64 > len(self._block):
+                self._allocate(self._emitter.scratch)
+        return found.addresses["phase"]
 
     def settle(self, state: StateArray) -> RunResult:
         """Run steps at the present time until the design has settled."""
@@ -155,7 +174,7 @@ class CpuProgram:
             for first, level in ((clock.rise_fs, 1), (clock.fall_fs, 0)):
                 following = first + max(0, (now - first) // clock.period_fs + 1) * clock.period_fs
                 offset = self.layout.slots[clock.state].offset
-                rows.append((following, clock.period_fs, offset, level, int(self._words[ctx.SETTLE])))
+                rows.append((following, clock.period_fs, offset, level, self._phase(clock.state, level)))
         return np.array(rows, np.uint64).reshape(-1, ctx.EDGE_WORDS)
 
     def _drain(self) -> bytes:

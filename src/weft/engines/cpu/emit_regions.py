@@ -1,0 +1,442 @@
+"""Emit one step as structured code: regions become branches, sinks are committed in place.
+
+Nodes are emitted on demand, in the scope of the region they belong to. Before a branch opens, everything that its arms
+need from outside is emitted; a value of a region that is needed again after its branch leaves through a phi (poison on
+the other side, where nobody looks).
+
+State is written where the new value is computed, without a shadow copy. That is right as long as every read of the old
+value comes first: sinks are ordered so that readers precede writers where possible (`order_items`), and where a cycle
+makes it impossible the old value is loaded early, into the scope that encloses both.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from weft.base.errors import InternalError
+from weft.engines.cpu.emit_commit import emit_memory_write
+from weft.engines.cpu.emit_ops import NodeEmitter
+from weft.engines.cpu.emitter import WIDE, words
+from weft.engines.cpu.order_sinks import Item, order_items
+from weft.engines.cpu.sink_regions import SinkRegions
+from weft.engines.cpu.step_graph import MEMREAD, READ, StepGraph
+from weft.ir.layout import StateLayout
+from weft.ir.ops import CODE
+
+_ALIASES = {CODE[name] for name in ("mux", "zext", "sext", "slice")}
+
+
+@dataclass(slots=True)
+class Scope:
+    """Be one open region: what was named in it, where code can still be put before its current branch."""
+
+    region: int
+    added: list[int] = field(default_factory=list[int])
+    exports: dict[int, dict[int, str]] = field(default_factory=dict[int, dict[int, str]])
+    gap: int = -1
+
+
+class RegionEmitter(NodeEmitter):
+    """Emit a step's nodes and sinks by region."""
+
+    def __init__(self, step: StepGraph, layout: StateLayout, scratch: int) -> None:
+        super().__init__(step, layout, scratch)
+        self.regions = SinkRegions(step)
+        self.tree = self.regions.tree
+        self.scopes = [Scope(0)]
+        self.emitted = bytearray(len(self.op))
+        self.done_sinks = bytearray(len(self.regions.sinks))
+        self.level: dict[int, int] = {}
+        self.cold = False
+        self.stored: set[int] = set()
+        self._prepared: set[int] = set()
+        self._count_uses()
+
+    # --------------------------------------------------------------------------------------------- bookkeeping
+
+    def _count_uses(self) -> None:
+        """Count the uses of each live node, and list who reads each state and memory."""
+        regions, op = self.regions, self.op
+        self.uses = [0] * len(op)
+        self.readers: dict[int, list[int]] = {}
+        self.memory_readers: dict[int, list[int]] = {}
+        self.sink_readers: dict[int, list[int]] = {}
+        self.read_nodes: dict[int, list[int]] = {}
+        counts = Counter(write.state for write in self.step.writes)
+        self.ordered = frozenset(state for state, count in counts.items() if count > 1)
+        for node, where in enumerate(regions.region):
+            if where < 0:
+                continue
+            if op[node] == READ:
+                self.read_nodes.setdefault(self.param[node], []).append(node)
+            for source in regions.uses(node):
+                self.uses[source] += 1
+                if op[source] == READ:
+                    self.readers.setdefault(self.param[source], []).append(node)
+            if op[node] == MEMREAD:
+                self.memory_readers.setdefault(self.param[node], []).append(node)
+        for number, sink in enumerate(regions.sinks):
+            for node in (*sink.payload, self._test(number)):
+                self.uses[node] += 1
+                if op[node] == READ:
+                    self.sink_readers.setdefault(self.param[node], []).append(number)
+        written = {write.state for write in self.step.writes} | {write.state for write in self.step.memory_writes}
+        self.copied = {
+            node
+            for node, where in enumerate(regions.region)
+            if where >= 0 and self.width[node] > WIDE and op[node] in (MEMREAD, *_ALIASES) and written
+        }
+
+    def emit(self, node: int) -> str:
+        """Emit a node in the current scope."""
+        name = self.table[self.op[node]](self, node, self.width[node])
+        if node in self.copied:
+            at = self.allocate(self.width[node])
+            self.store(at, name, self.width[node], 8 * words(self.width[node]))
+            name = at
+        self.define(node, name)
+        return name
+
+    def define(self, node: int, name: str) -> None:
+        """Name a node's value in the current scope and count its sources as used."""
+        self.names[node] = name
+        self.scopes[-1].added.append(node)
+        self.level[node] = len(self.scopes) - 1
+        if not self.cold and not self.emitted[node]:
+            self.emitted[node] = 1
+            for source in self.regions.uses(node):
+                self.uses[source] -= 1
+
+    # ---------------------------------------------------------------------------------------------- on demand
+
+    def demand(self, node: int) -> None:
+        """Emit a node and what it needs, each in the scope of its region; all of them are the current one's."""
+        names, srcs, regions = self.names, self.srcs, self.regions
+        region, here = regions.region, self.scopes[-1].region
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            if top in names:
+                stack.pop()
+                continue
+            if self.op[top] <= READ:
+                stack.pop()
+                self.emit(top)
+                continue
+            if region[top] != here and not self.cold:
+                raise InternalError(f"node {top} of region {region[top]} is needed in region {here}")
+            branch = -1 if self.cold else regions.instance.get(top, -1)
+            if branch >= 0:
+                if branch not in self._prepared:
+                    self._prepared.add(branch)
+                    stack.extend(self._branch_needs(branch))
+                else:
+                    stack.pop()
+                    self._emit_branch(branch)
+                continue
+            missing = [source for source in srcs[top] if source not in names]
+            if missing:
+                stack.extend(reversed(missing))
+            else:
+                stack.pop()
+                self.emit(top)
+
+    def _branch_needs(self, branch: int) -> list[int]:
+        """Return what must be there before a branch opens: its condition and what its arms use from outside."""
+        muxes = self.regions.instances[branch]
+        condition, _ = self.regions.base(self.srcs[muxes[0]][0])
+        arms = [arm for mux in muxes for arm in self.srcs[mux][1:]]
+        return [*self.outer_needs(arms), condition]
+
+    def outer_needs(self, roots: list[int]) -> list[int]:
+        """Return the nodes of the current region that the cones of `roots` need and that are not there yet."""
+        here, names, op = self.scopes[-1].region, self.names, self.op
+        region, instance, instances = self.regions.region, self.regions.instance, self.regions.instances
+        depth, limit = self.tree.depth, self.tree.depth[here]
+        found: list[int] = []
+        seen, stack = set(roots), list(roots)
+        while stack:
+            node = stack.pop()
+            if node in names or op[node] <= READ:
+                continue
+            if depth[region[node]] <= limit:
+                found.append(node)
+                continue
+            branch = instance.get(node, -1)
+            sources = self.regions.uses(node) if branch < 0 else (*self.regions.uses(node), *instances[branch])
+            for source in sources:
+                if source not in seen:
+                    seen.add(source)
+                    stack.append(source)
+        found.sort(reverse=True)
+        return found
+
+    # ------------------------------------------------------------------------------------------------ branches
+
+    def open(self, region: int) -> None:
+        """Enter a region: values that left an earlier branch on it are known again."""
+        outer = self.scopes[-1]
+        self.scopes.append(Scope(region))
+        for node, name in outer.exports.get(region, {}).items():
+            self.names[node] = name
+            self.scopes[-1].added.append(node)
+            self.level[node] = len(self.scopes) - 1
+
+    def close(self) -> list[tuple[int, int, str]]:
+        """Leave the region; return (region, node, name) of each value that somebody still needs."""
+        scope = self.scopes.pop()
+        leaving: dict[int, tuple[int, int, str]] = {}
+        for region, values in scope.exports.items():
+            for node, name in values.items():
+                if self.uses[node] > 0:
+                    leaving[node] = (region, node, name)
+        for node in scope.added:
+            if self.level.get(node) != len(self.scopes):
+                continue
+            name = self.names.pop(node, "")
+            if not self.cold and self.uses[node] > 0 and name and self._is_past(node):
+                leaving[node] = (scope.region, node, name)
+        return list(leaving.values())
+
+    def _is_past(self, node: int) -> bool:
+        """Say whether a value cannot simply be read again."""
+        return self.op[node] > READ or (self.op[node] == READ and self.param[node] in self.stored)
+
+    def pause(self) -> None:
+        """Leave a gap before a branch, in which old values can still be loaded."""
+        self.scopes[-1].gap = len(self.lines)
+        self.lines.append("")
+
+    def branch(self, condition: str, arms: list[tuple[int, Callable[[], list[str]]]], kinds: list[str]) -> list[str]:
+        """Emit an if with one or two arms `(region, body)`; return the names of the bodies' results, joined by phis.
+
+        The first arm runs when the condition holds. A missing second arm does nothing and has no results.
+        """
+        self.pause()
+        labels = [self.label() for _ in arms]
+        done, start = self.label(), self.label_now
+        self.add(f"br i1 {condition}, label %{labels[0]}, label %{labels[1] if len(arms) > 1 else done}")
+        results: list[list[str]] = []
+        leaving: list[list[tuple[int, int, str]]] = []
+        ends: list[str] = []
+        for label, (region, body) in zip(labels, arms, strict=True):
+            self.begin(label)
+            self.open(region)
+            results.append(body())
+            leaving.append(self.close())
+            self.add(f"br label %{done}")
+            ends.append(self.label_now)
+        if len(arms) == 1:
+            ends.append(start)
+        self.begin(done)
+        joined = [
+            self.put(f"phi {kind} [{results[0][i]}, %{ends[0]}], [{results[1][i]}, %{ends[1]}]")
+            for i, kind in enumerate(kinds)
+        ]
+        for arm, values in enumerate(leaving):
+            for region, node, name in values:
+                kind = self.kind(node)
+                phi = self.put(f"phi {kind} [{name}, %{ends[arm]}], [poison, %{ends[1 - arm]}]")
+                self.scopes[-1].exports.setdefault(region, {})[node] = phi
+        return joined
+
+    def kind(self, node: int) -> str:
+        """Return the LLVM type of a node's operand."""
+        return "ptr" if self.width[node] > WIDE else f"i{self.width[node]}"
+
+    def _emit_branch(self, number: int) -> None:
+        """Emit the muxes that share a branch."""
+        regions, tree = self.regions, self.tree
+        muxes = [mux for mux in regions.instances[number] if mux not in self.names]
+        here = self.scopes[-1].region
+        condition, _ = regions.base(self.srcs[muxes[0]][0])
+
+        def arm(polarity: int) -> tuple[int, Callable[[], list[str]]]:
+            chosen: list[int] = []
+            for mux in muxes:
+                _, then_when = regions.base(self.srcs[mux][0])
+                chosen.append(self.srcs[mux][1] if then_when == polarity else self.srcs[mux][2])
+            return tree.child(here, condition, polarity), lambda: [self.use(node) for node in chosen]
+
+        names = self.branch(self.use(condition), [arm(1), arm(0)], [self.kind(mux) for mux in muxes])
+        for mux, name in zip(muxes, names, strict=True):
+            self.define(mux, name)
+
+    def emit_cold(self, condition: str, body: Callable[[], None]) -> None:
+        """Emit code that seldom runs, with its own copy of everything that it alone needs."""
+        if condition in ("0", "false"):
+            return
+        go, done = self.label(), self.label()
+        self.add(f"br i1 {condition}, label %{go}, label %{done}")
+        self.begin(go)
+        self.scopes.append(Scope(-1))
+        self.cold = True
+        body()
+        self.close()
+        self.cold = False
+        self.add(f"br label %{done}")
+        self.begin(done)
+
+    # --------------------------------------------------------------------------------------------------- sinks
+
+    def emit_sinks(self) -> None:
+        """Emit every sink, in place."""
+        self._emit_level(tuple(range(len(self.regions.sinks))))
+
+    def _emit_level(self, sinks: tuple[int, ...]) -> None:
+        """Emit sinks that are in the current region or below: scalars in a good order, then memories in theirs."""
+        here, tree = self.scopes[-1].region, self.tree
+        groups: dict[int, list[int]] = {}
+        items: list[Item] = []
+        memories: list[tuple[int, int]] = []
+        for number in sinks:
+            place = self.regions.sink_region[number]
+            while tree.depth[place] > tree.depth[here] + 1:
+                place = tree.parent[place]
+            if self.regions.sinks[number].kind == "memory":
+                memories.append((place, number))
+            elif place == here or self._written(number) in self.ordered:
+                items.append(self._item(place, (number,)))
+            else:
+                groups.setdefault(place, []).append(number)
+        items += [self._item(place, tuple(numbers)) for place, numbers in groups.items()]
+        for item in order_items(items, self.ordered):
+            self._emit_item(item.region, item.sinks)
+        for _, number in memories:
+            self._demand_all((*self.regions.sinks[number].payload, self._test(number)))
+        for place, number in memories:
+            self._emit_item(place, (number,))
+
+    def _demand_all(self, nodes: Iterable[int]) -> None:
+        for node in self.outer_needs(list(nodes)):
+            self.demand(node)
+
+    def _emit_item(self, place: int, sinks: tuple[int, ...]) -> None:
+        here, regions = self.scopes[-1].region, self.regions
+        if place == here:
+            for number in sinks:
+                self._emit_sink(number)
+            return
+        roots = [node for number in sinks for node in regions.sinks[number].payload]
+        roots += [self._test(number) for number in sinks]
+        self._demand_all(roots)
+        for number in sinks:
+            self._read_memory_first(number)
+        condition = self.tree.condition[place]
+        self.demand_here(condition)
+        test = self.use(condition)
+        if not self.tree.polarity[place]:
+            test = self.put(f"xor i1 {test}, true")
+
+        def body() -> list[str]:
+            self._emit_level(sinks)
+            return []
+
+        self.branch(test, [(place, body)], [])
+
+    def demand_here(self, node: int) -> None:
+        """Demand a node unless it is there, or needs nothing."""
+        if node not in self.names:
+            self.demand(node)
+
+    def _read_memory_first(self, number: int) -> None:
+        """Emit the reads of a memory, of this region, that must precede a write to it."""
+        sink, here = self.regions.sinks[number], self.scopes[-1].region
+        if sink.kind != "memory":
+            return
+        for node in self.memory_readers.get(self._written(number), ()):
+            if not self.emitted[node]:
+                where = self.regions.region[node]
+                if where == here:
+                    self.demand(node)
+                elif not self.tree.contains(here, where):
+                    raise InternalError(f"memory read {node} comes after the write")
+
+    def _emit_sink(self, number: int) -> None:
+        sink, step = self.regions.sinks[number], self.step
+        self._read_memory_first(number)
+        for node in sink.payload:
+            self.demand_here(node)
+        if sink.kind == "memory":
+            self._finish(number)
+            emit_memory_write(self, step.memory_writes[sink.index])
+            return
+        state = self._written(number)
+        self.done_sinks[number] = 1
+        self._keep_old(state)
+        self.stored.add(state)
+        slot, address, value = self.layout.slots[state], self.state_address(state), self.use(sink.payload[0])
+        if self.regions.selected[number]:
+            fire = self.use(sink.enable)
+            if slot.width > WIDE:
+                address = self.put(f"select i1 {fire}, ptr {address}, ptr {self.allocate(slot.width)}")
+            else:
+                old = self.container(address, slot.width, slot.stride)
+                value = self.put(f"select i1 {fire}, i{slot.width} {value}, i{slot.width} {old}")
+        self._finish(number)
+        self.store(address, value, slot.width, slot.stride)
+
+    def _finish(self, number: int) -> None:
+        sink = self.regions.sinks[number]
+        self.done_sinks[number] = 1
+        for node in (*sink.payload, self._test(number)):
+            self.uses[node] -= 1
+
+    def _test(self, number: int) -> int:
+        """Return the node that decides whether an enabled sink fires."""
+        enable = self.regions.sinks[number].enable
+        return enable if self.regions.selected[number] else self.regions.base(enable)[0]
+
+    def _keep_old(self, state: int) -> None:
+        """Before a store: load the old value where everybody who still needs it can see it."""
+        tree, regions = self.tree, self.regions
+        here = self.scopes[-1].region
+        places = [regions.region[node] for node in self.readers.get(state, ()) if not self.emitted[node]]
+        late = (number for number in self.sink_readers.get(state, ()) if not self.done_sinks[number])
+        places.extend(regions.sink_region[number] for number in late)
+        if not places:
+            return
+        level = min(tree.depth[tree.common(place, here)] for place in places)
+        for node in self.read_nodes.get(state, ()):
+            if node in self.names and self.level[node] <= level:
+                continue
+            outside = level < len(self.scopes) - 1
+            kept, self.lines = self.lines, [] if outside else self.lines
+            name = self.table[READ](self, node, self.width[node])
+            if self.width[node] > WIDE:
+                at = self.allocate(self.width[node])
+                self.store(at, name, self.width[node], 8 * words(self.width[node]))
+                name = at
+            if outside:
+                kept[self.scopes[level].gap] += "\n".join(self.lines) + "\n"
+                self.lines = kept
+            self.names[node] = name
+            self.level[node] = level
+            self.scopes[level].added.append(node)
+
+    def _item(self, place: int, sinks: tuple[int, ...]) -> Item:
+        """Describe an item; its reads are those of the cones that nobody else needs."""
+        here, regions, op = self.scopes[-1].region, self.regions, self.op
+        reads: set[int] = set()
+        stack = [node for number in sinks for node in regions.sinks[number].payload]
+        seen = set(stack)
+        while stack:
+            node = stack.pop()
+            if op[node] == READ:
+                reads.add(self.param[node])
+            if node in self.names or op[node] <= READ:
+                continue
+            if regions.region[node] == here and self.uses[node] > 1:
+                continue
+            for source in regions.uses(node):
+                if source not in seen:
+                    seen.add(source)
+                    stack.append(source)
+        return Item(place, sinks, frozenset(reads), frozenset(self._written(number) for number in sinks))
+
+    def _written(self, number: int) -> int:
+        sink = self.regions.sinks[number]
+        table = self.step.writes if sink.kind == "write" else self.step.memory_writes
+        return table[sink.index].state

@@ -1,0 +1,283 @@
+"""The engine's working copy of a graph: plain lists, the sinks of one step, and specialisation to what is known.
+
+When the run loop makes a clock rise it knows the clock's value before and after, and that the design had settled. So
+the code for that edge is compiled from a graph in which the clock is 1, its sample 0, and every other sample of stable
+state equals what it samples: triggers fold to constants, and whole domains vanish or need no test. Only the nodes that
+depend on something known are visited twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from weft.ir.cone_graph import SETTLE, ConeGraph, Effect, MemoryWrite, State, Write
+from weft.ir.ops import CODE, OPS, mask
+
+CONST, READ, MEMREAD, MUX, NOT, AND, OR, XOR = (
+    CODE[name] for name in ("const", "read", "memread", "mux", "not", "and", "or", "xor")
+)
+_EQ, _POSEDGE, _NEGEDGE, _CHANGED = (CODE[name] for name in ("eq", "posedge", "negedge", "changed"))
+
+
+@dataclass(slots=True)
+class StepGraph:
+    """Hold nodes as lists, and what one step does; `triggers` has a node for each domain."""
+
+    op: list[int]
+    width: list[int]
+    param: list[int]
+    srcs: list[tuple[int, ...]]
+    constants: list[tuple[int, int]]
+    states: list[State]
+    triggers: list[int]
+    writes: list[Write]
+    memory_writes: list[MemoryWrite]
+    effects: list[tuple[int, Effect]]
+
+    def constant(self, node: int) -> int | None:
+        """Return the value of a constant node, else None."""
+        return self.constants[self.param[node]][0] if self.op[node] == CONST else None
+
+
+def step_graph(graph: ConeGraph) -> StepGraph:
+    """Copy a graph into lists; the general step."""
+    starts, src = graph.start.tolist(), graph.src.tolist()
+    op, param = graph.op.tolist(), graph.param.tolist()
+
+    def lives(sink: Write | MemoryWrite | Effect) -> bool:
+        nodes = (graph.domains[sink.domain].trigger, sink.enable)
+        return all(op[node] != CONST or graph.constants[param[node]][0] for node in nodes)
+
+    return StepGraph(
+        op=op,
+        width=graph.width.tolist(),
+        param=param,
+        srcs=[tuple(src[a:b]) for a, b in itertools.pairwise(starts)],
+        constants=list(graph.constants),
+        states=graph.states,
+        triggers=[domain.trigger for domain in graph.domains],
+        writes=[write for write in graph.writes if lives(write)],
+        memory_writes=[write for write in graph.memory_writes if lives(write)],
+        effects=[(index, effect) for index, effect in enumerate(graph.effects) if lives(effect)],
+    )
+
+
+def depends_on(step: StepGraph, node: int, states: Iterable[str]) -> bool:
+    """Say whether a cone reads a state of one of these kinds."""
+    kinds, seen, stack = set(states), {node}, [node]
+    while stack:
+        n = stack.pop()
+        if step.op[n] in (READ, MEMREAD) and step.states[step.param[n]].kind in kinds:
+            return True
+        for source in step.srcs[n]:
+            if source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return False
+
+
+class Specialiser:
+    """Rewrite the part of a graph that depends on known values."""
+
+    def __init__(self, step: StepGraph) -> None:
+        self.base = step
+        self.op, self.width, self.param = list(step.op), list(step.width), list(step.param)
+        self.srcs, self.constants = list(step.srcs), list(step.constants)
+        self.map: dict[int, int] = {}
+        self._new: dict[tuple[int, int, tuple[int, ...], int], int] = {}
+
+    def constant(self, width: int, value: int) -> int:
+        """Return the node of a constant."""
+        key = (CONST, width, (), value)
+        if key not in self._new:
+            self.constants.append((value, 0))
+            self._new[key] = self._append(CONST, width, (), len(self.constants) - 1)
+        return self._new[key]
+
+    def run(self, known: Mapping[int, int], equal: Mapping[int, int]) -> StepGraph:
+        """Return the graph in which state s reads as `known[s]`, or as what node `equal[s]` is."""
+        base, new = self.base, self.map
+        for node in range(len(base.op)):
+            if base.op[node] == READ:
+                state = base.param[node]
+                if state in known:
+                    new[node] = self.constant(base.width[node], known[state])
+                elif state in equal:
+                    # What a sample samples has a lower or higher id; only lower ones are rewritten already.
+                    new[node] = new.get(equal[state], equal[state])
+            else:
+                sources = base.srcs[node]
+                for source in sources:
+                    if source in new:
+                        self._rewrite(node, tuple([new.get(s, s) for s in sources]))
+                        break
+        return self._result()
+
+    def _rewrite(self, node: int, sources: tuple[int, ...]) -> None:
+        op, width, param = self.op[node], self.width[node], self.param[node]
+        simpler = self._simplify(op, width, sources, param)
+        if simpler < 0:
+            key = (op, width, sources, param)
+            simpler = self._new.get(key, -1)
+            if simpler < 0:
+                simpler = self._new[key] = self._append(op, width, sources, param)
+        self.map[node] = simpler
+
+    def _append(self, op: int, width: int, sources: tuple[int, ...], param: int) -> int:
+        self.op.append(op)
+        self.width.append(width)
+        self.srcs.append(sources)
+        self.param.append(param)
+        return len(self.op) - 1
+
+    def _value(self, node: int) -> int | None:
+        return self.constants[self.param[node]][0] if self.op[node] == CONST else None
+
+    def _simplify(self, op: int, width: int, sources: tuple[int, ...], param: int) -> int:
+        """Return an equal node that exists or is a constant, or -1."""
+        values = [self._value(source) for source in sources]
+        evaluate = OPS[op].evaluate
+        if evaluate is not None and all(value is not None for value in values):
+            numbers = [value for value in values if value is not None]
+            return self.constant(width, evaluate(numbers, [self.width[s] for s in sources], width, param))
+        if op == MUX:
+            if values[0] is not None:
+                return sources[1] if values[0] else sources[2]
+            return sources[1] if sources[1] == sources[2] else -1
+        if len(sources) != 2:
+            return -1
+        return self._simplify_pair(op, width, sources, values)
+
+    def _simplify_pair(self, op: int, width: int, sources: tuple[int, ...], values: list[int | None]) -> int:
+        a, b = sources
+        if a == b:
+            if op in (_POSEDGE, _NEGEDGE, _CHANGED, XOR):
+                return self.constant(width, 0)
+            return self.constant(1, 1) if op == _EQ else a if op in (AND, OR) else -1
+        if op in (_POSEDGE, _NEGEDGE):
+            return self._simplify_edge(op == _POSEDGE, a, b, values)
+        if op in (AND, OR):
+            absorbing = 0 if op == AND else mask(width)
+            for value, other in ((values[0], b), (values[1], a)):
+                if value == absorbing:
+                    return self.constant(width, absorbing)
+                if value == mask(width) - absorbing:
+                    return other
+        return -1
+
+    def _simplify_edge(self, rising: bool, before: int, now: int, values: list[int | None]) -> int:
+        """Simplify an edge one of whose sides is known; `rising` wants 0 before and 1 now."""
+        was, want = values[0], int(rising)
+        if was == want or values[1] == 1 - want:
+            return self.constant(1, 0)
+        if was == 1 - want:
+            return now if want else self._invert(now)
+        if values[1] == want:
+            return self._invert(before) if want else before
+        return -1
+
+    def _invert(self, node: int) -> int:
+        key = (NOT, 1, (node,), 0)
+        if key not in self._new:
+            self._new[key] = self._append(NOT, 1, (node,), 0)
+        return self._new[key]
+
+    def _result(self) -> StepGraph:
+        base, new = self.base, self.map
+        triggers = [new.get(trigger, trigger) for trigger in base.triggers]
+        dead = {domain for domain, trigger in enumerate(triggers) if self._value(trigger) == 0}
+
+        def get(node: int) -> int:
+            return new.get(node, node)
+
+        def lives(domain: int, enable: int) -> bool:
+            return domain not in dead and self._value(get(enable)) != 0
+
+        return replace(
+            base,
+            op=self.op,
+            width=self.width,
+            param=self.param,
+            srcs=self.srcs,
+            constants=self.constants,
+            triggers=triggers,
+            writes=[
+                replace(write, value=get(write.value), enable=get(write.enable))
+                for write in base.writes
+                if lives(write.domain, write.enable)
+            ],
+            memory_writes=[
+                replace(w, address=get(w.address), value=get(w.value), enable=get(w.enable), mask=get(w.mask))
+                for w in base.memory_writes
+                if lives(w.domain, w.enable)
+            ],
+            effects=[
+                (
+                    index,
+                    replace(
+                        effect,
+                        args=tuple(map(get, effect.args)),
+                        unknowns=tuple(map(get, effect.unknowns)),
+                        enable=get(effect.enable),
+                    ),
+                )
+                for index, effect in base.effects
+                if lives(effect.domain, effect.enable)
+            ],
+        )
+
+
+def edge_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
+    """Return what the first step after a clock edge does, in a design that had settled before it."""
+    samples = _samples(step)
+    clock_samples = [s for s, node in samples.items() if step.op[node] == READ and step.param[node] == clock]
+    moving = ("time", "latch", "sample")
+    equal = {
+        s: node
+        for s, node in samples.items()
+        if s not in clock_samples and not _reads(step, node, {clock}) and not depends_on(step, node, moving)
+    }
+    known = {clock: level, **dict.fromkeys(clock_samples, 1 - level)}
+    result = Specialiser(step).run(known, equal)
+    return replace(result, writes=[write for write in result.writes if write.state not in equal])
+
+
+def after_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
+    """Return what the next step does: only samples of the clock and of inputs are sure to equal what they sample."""
+    samples = _samples(step)
+    clock_samples = [s for s, node in samples.items() if step.op[node] == READ and step.param[node] == clock]
+    moving = ("time", "latch", "sample", "register", "memory")
+    equal = {
+        s: node
+        for s, node in samples.items()
+        if s not in clock_samples and not _reads(step, node, {clock}) and not depends_on(step, node, moving)
+    }
+    known = {clock: level, **dict.fromkeys(clock_samples, level)}
+    result = Specialiser(step).run(known, equal)
+    writes = [w for w in result.writes if w.state not in clock_samples and w.state not in equal]
+    return replace(result, writes=writes)
+
+
+def _samples(step: StepGraph) -> dict[int, int]:
+    """Return what each sample state samples, for those written just once and at every step."""
+    found: dict[int, int] = {}
+    for write in step.writes:
+        if step.states[write.state].kind == "sample":
+            sure = write.domain == SETTLE and step.constant(write.enable) == 1 and write.state not in found
+            found[write.state] = write.value if sure else -1
+    return {state: node for state, node in found.items() if node >= 0}
+
+
+def _reads(step: StepGraph, node: int, states: set[int]) -> bool:
+    seen, stack = {node}, [node]
+    while stack:
+        n = stack.pop()
+        if step.op[n] == READ and step.param[n] in states:
+            return True
+        for source in step.srcs[n]:
+            if source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return False
