@@ -20,6 +20,7 @@ from weft.engines.cpu import trace_records as rec
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
+from weft.engines.cpu.step_graph import step_graph
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.ops import CODE
@@ -59,6 +60,7 @@ class TraceEmitter:
         self, graph: ConeGraph, layout: StateLayout, signals: Sequence[TracedNode], hot: frozenset[int], chains: bool
     ) -> None:
         self.graph, self.layout, self.signals, self.chains = graph, layout, signals, chains
+        self._step = step_graph(graph)
         self._hot = hot
         offset = rec.HEADER_BYTES + rec.ROW_BYTES * len(signals)
         planes: list[int] = []
@@ -82,9 +84,7 @@ class TraceEmitter:
             for chunk in self._chunks(chosen):
                 function = f"{name}{len(calls[name])}"
                 emitter = self._function(chunk)
-                functions.append(
-                    function_text(function, emitter, "void", _SIGNATURE).replace("define", "define internal")
-                )
+                functions.append(function_text(f"define internal void @{function}", emitter, _SIGNATURE))
                 emitters.append(emitter)
                 calls[name].append(f"  call void @{function}(ptr %s, ptr %m, ptr %c, i64 %now, i1 %first)")
         text = module_text(functions, emitters)
@@ -152,7 +152,7 @@ class TraceEmitter:
 
     def _function(self, chunk: tuple[list[int], list[int]]) -> NodeEmitter:
         signals, nodes = chunk
-        e = NodeEmitter(self.graph, self.layout, self._scratch)
+        e = NodeEmitter(self._step, self.layout, self._scratch)
         inside = set(nodes)
         for node in nodes:
             for source in e.sources(node):
