@@ -15,7 +15,7 @@ from weft.passes.simplify_logic import narrow_operands
 ARITHMETIC = RuleSet()
 
 _CONST, _NOT, _EQ, _ULT, _ADD, _MUL = (CODE[name] for name in ("const", "not", "eq", "ult", "add", "mul"))
-_ZEXT, _SEXT, _SHL = (CODE[name] for name in ("zext", "sext", "shl"))
+_ZEXT, _SEXT, _SHL, _REDOR = (CODE[name] for name in ("zext", "sext", "shl", "redor"))
 _KNOWN = " ".join(sorted(ALWAYS_KNOWN))
 _NEVER_Z = "and or xor not add sub mul eq ult slt redand redor redxor " + _KNOWN
 
@@ -29,10 +29,13 @@ def compare_self(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...],
     return b.const(1, int(op == _EQ))
 
 
-@ARITHMETIC.add("bit equal to 0", "eq", True, 1, "const")
-def eq_zero_bit(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
-    """`bit == 0` is `~bit`."""
-    return b.node(_NOT, 1, (sources[0],)) if b.width[sources[0]] == 1 and b.value(sources[1]) == 0 else None
+@ARITHMETIC.add("equality with 0", "eq", True, 1, "const")
+def eq_zero(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
+    """`x == 0` is `~|x`, and for one bit `~x`."""
+    if b.value(sources[1]) != 0:
+        return None
+    bit = sources[0] if b.width[sources[0]] == 1 else b.node(_REDOR, 1, (sources[0],))
+    return b.node(_NOT, 1, (bit,))
 
 
 @ARITHMETIC.add("bit equal to 1", "eq", False, 1, "const")
@@ -105,7 +108,7 @@ def slt_of_zext(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], 
 
 @ARITHMETIC.add("less than a constant", "ult", False, 1, "const")
 def ult_constant(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
-    """`x < 0` is 0, `x < 1` is `x == 0`, and `x < K` is 1 if K is beyond what x can be."""
+    """`x < 0` is 0, `x < 1` is `~|x`, and `x < K` is 1 if K is beyond what x can be."""
     bound = b.value(sources[1])
     if bound == 0:
         return b.const(1, 0)

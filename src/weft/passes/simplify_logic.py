@@ -14,6 +14,7 @@ LOGIC = RuleSet()
 
 _CONST, _NOT, _AND, _XOR = (CODE[name] for name in ("const", "not", "and", "xor"))
 _MUX, _ZEXT, _SEXT = (CODE[name] for name in ("mux", "zext", "sext"))
+_JOINS = {CODE["redand"]: CODE["and"], CODE["redor"]: CODE["or"], CODE["redxor"]: CODE["xor"]}
 
 
 # ---------------------------------------------------------------------------------------------- bitwise
@@ -185,6 +186,17 @@ def reduce_zext(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], 
 def reduce_sext(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
     """Copies of the sign add nothing."""
     return b.node(op, 1, b.srcs[sources[0]])
+
+
+@LOGIC.add("reduction of a concatenation", "redand redor redxor", True, 0, "concat")
+def reduce_parts(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
+    """Reduce each part, then join the bits in pairs: `|{p, q}` is `|p | |q`."""
+    bits = [b.node(op, 1, (part,)) for part in b.srcs[sources[0]]]
+    join = _JOINS[op]
+    while len(bits) > 1:
+        pairs = [b.node(join, 1, (bits[i], bits[i + 1])) for i in range(0, len(bits) - 1, 2)]
+        bits = pairs + bits[len(pairs) * 2 :]
+    return bits[0]
 
 
 # ----------------------------------------------------------------------------------------------- choices

@@ -14,6 +14,8 @@ SHAPE = RuleSet()
 
 _CONST, _CONCAT, _SLICE, _ZEXT, _SEXT = (CODE[name] for name in ("const", "concat", "slice", "zext", "sext"))
 _MUX, _AND, _OR = (CODE[name] for name in ("mux", "and", "or"))
+_BUILT = frozenset({_CONST, _CONCAT, _ZEXT, _SEXT})
+_ENDS = _BUILT | {_SLICE, CODE["read"]}
 
 
 @SHAPE.add("slice of moved bits", "slice", True, 0, "slice concat zext sext")
@@ -67,11 +69,15 @@ def _slice_of_parts(b: GraphBuilder, node: int, low: int, width: int) -> int:
     return b.concat(parts)
 
 
-@SHAPE.add("slice of a choice of constants", "slice", True, 0, "mux")
-def slice_of_constants(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
-    """`mux(c, K, L)[i]` is `mux(c, K[i], L[i])`."""
+@SHAPE.add("slice of a choice", "slice", True, 0, "mux")
+def slice_of_choice(b: GraphBuilder, op: int, width: int, sources: tuple[int, ...], param: int) -> int | None:
+    """`mux(c, x, y)[i]` is `mux(c, x[i], y[i])`, if that spares putting together at least one arm.
+
+    Not through chains of choices: each slice would copy the whole chain.
+    """
     cond, then, other = b.srcs[sources[0]]
-    if b.op[then] != _CONST or b.op[other] != _CONST:
+    then_op, other_op = b.op[then], b.op[other]
+    if then_op not in _ENDS or other_op not in _ENDS or not (then_op in _BUILT or other_op in _BUILT):
         return None
     return b.node(_MUX, width, (cond, b.slice(then, param, width), b.slice(other, param, width)))
 
