@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.passes.fragments import Bench, Maker, flatten
 
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 from weft.base.source import SourceMap, Span
 
 
@@ -187,6 +187,48 @@ def test_only_the_bits_that_hold_become_a_latch():
     bench.poke(en=0)
     bench.poke(d=9)
     assert bench.peek("top.q") == 0x59
+
+
+@pytest.mark.parametrize("shape", ["count", "toggle", "shift", "choose"])
+def test_a_latch_that_is_no_latch_is_refused(shape):
+    """Each would depend on how often it is evaluated."""
+    top = Maker("top")
+    en, d, q = top.signal("en", port="input"), top.signal("d", 4, port="input"), top.signal("q", 4)
+    held = top.read(q, hold=True)
+    value = {
+        "count": lambda: top.op("add", held, top.const(4, 1)),
+        "toggle": lambda: top.op("not", held),
+        "shift": lambda: top.builder.concat([top.read(en), top.builder.slice(held, 0, 3)]),
+        "choose": lambda: top.op("mux", top.builder.slice(held, 0, 1), top.read(d), held),
+    }[shape]()
+    top.drive(q, top.op("mux", top.read(en), value, held))
+    with pytest.raises(Unsupported, match="computing 'q' from its own old value without a clock"):
+        flatten(top)
+
+
+def test_latches_that_replace_some_bits_in_place():
+    top = Maker("top")
+    en, d, q = top.signal("en", port="input"), top.signal("d", 4, port="input"), top.signal("q", 4)
+    held = top.read(q, hold=True)
+    offset = top.op("zext", top.builder.slice(top.read(d), 0, 2), width=4)
+    chosen = top.op("insert", held, offset, top.builder.slice(top.read(d), 3, 1), width=4)
+    top.drive(q, top.op("mux", top.read(en), chosen, held))
+    bench = Bench(flatten(top))
+    bench.poke(en=1, d=0b1000)
+    bench.poke(d=0b1010)
+    bench.poke(en=0)
+    bench.poke(d=0b1001)
+    assert bench.peek("top.q") == 0b0101
+
+
+def test_a_variable_that_is_read_before_it_is_assigned_is_refused():
+    """`always @* begin y = x; x = d; end`: y would be one evaluation late."""
+    top = Maker("top")
+    d, x, y = top.signal("d", 4, port="input"), top.signal("x", 4), top.signal("y", 4)
+    top.drive(y, top.read(x, hold=True))
+    top.drive(x, top.read(d))
+    with pytest.raises(Unsupported, match="reading 'top.x' before its process has assigned it"):
+        flatten(top)
 
 
 def test_never_driven():

@@ -3,16 +3,25 @@
 A combinational process that does not assign a variable on every path leaves a `hold` use in its value (`fragment.Use`).
 One forward sweep over a fragment gives each node the set of holds that it depends on, as an int of bits. A drive that
 is a concatenation is cut between parts that hold and parts that do not, so that only bits that must become state do.
+
+A latch is evaluated as often as there are steps, so doing it twice must be the same as doing it once: every bit may
+only be kept as it is, in place, or be replaced. `q = q + 1` without a clock is not that (it counts how often something
+changed), and is not supported.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from weft.base.errors import Unsupported
+from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE
 from weft.passes.fragment import Drive, Fragment
 
-_CONCAT, _READ, _MEMREAD = CODE["concat"], CODE["read"], CODE["memread"]
+_CONCAT, _READ, _MEMREAD, _SLICE, _MUX = (CODE[name] for name in ("concat", "read", "memread", "slice", "mux"))
+_AND, _OR = CODE["and"], CODE["or"]
+_IN_PLACE = (_AND, _OR, CODE["zext"], CODE["insert"])
+"""Operations that keep or replace each bit of their first source (`and`, `or`: of either) where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,9 @@ def _cut_drive(fragment: Fragment, drive: Drive, depends: list[int], own: int) -
     builder = fragment.builder
     if not depends[drive.value] & own:
         return [PlannedDrive(drive.low, drive.width, 0, drive, False)]
+    if not _is_stable(builder, depends, own, drive):
+        name = fragment.uses[drive.target].signal.name
+        raise Unsupported(f"computing {name!r} from its own old value without a clock", drive.span)
     sources = builder.srcs[drive.value] if builder.op[drive.value] == _CONCAT else (drive.value,)
     result: list[PlannedDrive] = []
     at = 0
@@ -73,3 +85,43 @@ def _cut_drive(fragment: Fragment, drive: Drive, depends: list[int], own: int) -
             result.append(PlannedDrive(drive.low + at, width, at, drive, holds))
         at += width
     return result
+
+
+def _is_stable(builder: GraphBuilder, depends: list[int], own: int, drive: Drive) -> bool:
+    """Say whether a latch's value keeps each held bit where it is.
+
+    Each node on the way gets the held bit that its bit 0 is; what disagrees, or chooses by a held bit, does not keep.
+    """
+    cone = {drive.value}
+    pending = [drive.value]
+    while pending:
+        for source in builder.srcs[pending.pop()]:
+            if depends[source] & own and source not in cone:
+                cone.add(source)
+                pending.append(source)
+    places: dict[int, int] = {}
+    for node in sorted(cone):
+        place = _held_place(builder, node, places)
+        if place is None:
+            return False
+        places[node] = place
+    return places[drive.value] == drive.low
+
+
+def _held_place(builder: GraphBuilder, node: int, places: dict[int, int]) -> int | None:
+    """Return which held bit a node's bit 0 is, given that of its sources, or None if it is none."""
+    op, sources = builder.op[node], builder.srcs[node]
+    if op == _READ:
+        return 0
+    found: set[int] = set()
+    at = 0
+    for position, source in enumerate(sources):
+        if source in places:
+            data = position > 0 if op == _MUX else position == 0 or op in (_CONCAT, _AND, _OR)
+            if not data:
+                return None
+            found.add(places[source] - at)
+        at += builder.width[source] if op == _CONCAT else 0
+    if len(found) > 1 or op not in (_SLICE, _CONCAT, _MUX, *_IN_PLACE):
+        return None
+    return found.pop() + (builder.param[node] if op == _SLICE else 0)
