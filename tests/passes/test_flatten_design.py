@@ -227,7 +227,7 @@ def test_a_variable_that_is_read_before_it_is_assigned_is_refused():
     d, x, y = top.signal("d", 4, port="input"), top.signal("x", 4), top.signal("y", 4)
     top.drive(y, top.read(x, hold=True))
     top.drive(x, top.read(d))
-    with pytest.raises(Unsupported, match="reading 'top.x' before its process has assigned it"):
+    with pytest.raises(Unsupported, match=r"reading 'top\.x' before its process has assigned it"):
         flatten(top)
 
 

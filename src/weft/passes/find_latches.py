@@ -12,16 +12,20 @@ changed), and is not supported.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from weft.base.errors import Unsupported
 from weft.ir.graph_builder import GraphBuilder
-from weft.ir.ops import CODE
+from weft.ir.ops import CODE, signed
 from weft.passes.fragment import Drive, Fragment
 
 _CONCAT, _READ, _MEMREAD, _SLICE, _MUX = (CODE[name] for name in ("concat", "read", "memread", "slice", "mux"))
-_AND, _OR = CODE["and"], CODE["or"]
-_IN_PLACE = (_AND, _OR, CODE["zext"], CODE["insert"])
-"""Operations that keep or replace each bit of their first source (`and`, `or`: of either) where it is."""
+_AND, _OR, _INSERT, _EXTRACT = (CODE[name] for name in ("and", "or", "insert", "extract"))
+_IN_PLACE = (_CONCAT, _SLICE, _MUX, _AND, _OR, _INSERT, _EXTRACT, CODE["zext"])
+"""Operations that keep or replace bits; `insert` puts back where `extract` with the same index has taken."""
+
+_Place = tuple[tuple[Any, ...], int]
+"""Where bit 0 of a node is in the held value: an offset from a window, which is empty or (index node, its place)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def _cut_drive(fragment: Fragment, drive: Drive, depends: list[int], own: int) -
 def _is_stable(builder: GraphBuilder, depends: list[int], own: int, drive: Drive) -> bool:
     """Say whether a latch's value keeps each held bit where it is.
 
-    Each node on the way gets the held bit that its bit 0 is; what disagrees, or chooses by a held bit, does not keep.
+    Each node on the way gets the place of its bit 0; where sources disagree, or a held bit chooses, nothing is kept.
     """
     cone = {drive.value}
     pending = [drive.value]
@@ -99,29 +103,42 @@ def _is_stable(builder: GraphBuilder, depends: list[int], own: int, drive: Drive
             if depends[source] & own and source not in cone:
                 cone.add(source)
                 pending.append(source)
-    places: dict[int, int] = {}
+    places: dict[int, _Place] = {}
     for node in sorted(cone):
         place = _held_place(builder, node, places)
         if place is None:
             return False
         places[node] = place
-    return places[drive.value] == drive.low
+    return places[drive.value] == ((), drive.low)
 
 
-def _held_place(builder: GraphBuilder, node: int, places: dict[int, int]) -> int | None:
-    """Return which held bit a node's bit 0 is, given that of its sources, or None if it is none."""
+def _held_place(builder: GraphBuilder, node: int, places: dict[int, _Place]) -> _Place | None:
+    """Return where a node's bit 0 is in the held value, given that of its sources, or None if it is nowhere."""
     op, sources = builder.op[node], builder.srcs[node]
     if op == _READ:
-        return 0
-    found: set[int] = set()
+        return (), 0
+    found: set[_Place] = set()
     at = 0
     for position, source in enumerate(sources):
-        if source in places:
-            data = position > 0 if op == _MUX else position == 0 or op in (_CONCAT, _AND, _OR)
-            if not data:
+        place = places.get(source)
+        if place is not None:
+            if op == _EXTRACT and position == 0:
+                known = builder.value(sources[1])
+                at = 0 if known is None else -signed(known, builder.width[sources[1]])
+                place = ((sources[1], place), 0) if known is None else place
+            elif op == _INSERT and position == 2:
+                known = builder.value(sources[1])
+                at = 0 if known is None else signed(known, builder.width[sources[1]])
+                if known is None:
+                    window, offset = place
+                    if offset or not window or window[0] != sources[1]:
+                        return None
+                    place = window[1]
+            elif not (position > 0 if op == _MUX else position == 0 or op in (_CONCAT, _AND, _OR)):
                 return None
-            found.add(places[source] - at)
+            found.add((place[0], place[1] - at))
         at += builder.width[source] if op == _CONCAT else 0
-    if len(found) > 1 or op not in (_SLICE, _CONCAT, _MUX, *_IN_PLACE):
+    if len(found) != 1 or op not in _IN_PLACE:
         return None
-    return found.pop() + (builder.param[node] if op == _SLICE else 0)
+    window, offset = found.pop()
+    return window, offset + (builder.param[node] if op == _SLICE else 0)

@@ -17,6 +17,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from weft.base.errors import WeftError
 from weft.ir.cone_graph import SETTLE, ConeGraph, MemoryWrite, Scope, State, Write
 from weft.ir.design import Design, Module
 from weft.ir.graph_builder import GraphBuilder, Simplify
@@ -51,6 +52,9 @@ def flatten_design(
     gc.disable()  # a million tuples and no garbage: the collector would only walk them again and again
     try:
         return _Flattener(design, fragments, four_state, loops, simplify, forced).run()
+    except WeftError as error:
+        error.sources = error.sources or design.sources
+        raise
     finally:
         if collecting:
             gc.enable()
@@ -84,8 +88,8 @@ class _Flattener:
         connect_element_reads(hierarchy, items, self.memories)
         latches = {write.value: write.state for write in resolver.latch_writes}
         names = SignalNames(hierarchy, items, self.drivers)
-        splitter = LoopSplitter(items, self.loops, latches, names.describe, hierarchy.design.sources)
-        order = ItemOrder(items, splitter.untie, hierarchy.design.sources)
+        splitter = LoopSplitter(items, self.loops, latches, names.describe)
+        order = ItemOrder(items, splitter.untie)
         self._build_scopes(order)
         domains = DomainTable(self.builder, order.build, self._node_names())
         self._write_registers(resolver, order, domains)

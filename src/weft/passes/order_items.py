@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from weft.base.errors import InternalError, Unsupported
-from weft.base.source import SourceMap
 from weft.ir.ops import CODE
 from weft.passes.link_items import ALIAS, REFUSED, LinkedItems
 
@@ -26,8 +25,8 @@ Untie = Callable[[list[int]], None]
 class ItemOrder:
     """Build items on demand."""
 
-    def __init__(self, items: LinkedItems, untie: Untie, sources: SourceMap) -> None:
-        self.items, self.untie, self.sources = items, untie, sources
+    def __init__(self, items: LinkedItems, untie: Untie) -> None:
+        self.items, self.untie = items, untie
         self._visits = 1
         self._open: list[int] = []
 
@@ -121,7 +120,7 @@ class ItemOrder:
             built[item] = items.builder.node(op, items.width[item], sources, items.param[item])
         elif op == REFUSED:
             what, span = items.refusals[item]
-            raise Unsupported(what, span, sources=self.sources)
+            raise Unsupported(what, span)
         elif not items.srcs[item]:
             raise InternalError(f"item {item} was not linked")
         else:

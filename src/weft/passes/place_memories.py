@@ -100,7 +100,7 @@ def _check_not_written(hierarchy: Hierarchy, drivers: Drivers, wire: int) -> Non
     if wire in drivers.memory_written:
         span = drivers.driven[wire][0].span
         message = f"{hierarchy.name(wire)!r} is driven here, and a clocked process writes it as well"
-        raise UserError("multiple-drivers", message, span, sources=hierarchy.design.sources)
+        raise UserError("multiple-drivers", message, span)
 
 
 def memory_entries(

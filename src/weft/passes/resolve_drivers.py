@@ -118,7 +118,7 @@ class WireResolver:
         if self._ports[wire] == "input":
             for driver in [*driven, *clocked]:
                 message = f"{self.hierarchy.name(wire)!r} is an input of the top module, and is driven inside"
-                raise UserError("multiple-drivers", message, driver.span, sources=self.hierarchy.design.sources)
+                raise UserError("multiple-drivers", message, driver.span)
             items.alias(wire, outside)
             return
         parts: list[int] = []
@@ -173,7 +173,6 @@ class WireResolver:
             f"{name!r} has {'two' if len(drivers) == 2 else len(drivers)} drivers",
             drivers[0].span,
             tuple(Note("the other one is here", driver.span) for driver in drivers[1:]),
-            self.hierarchy.design.sources,
         )
 
     def _add_segment_state(self, wire: int, segment: Segment, kind: str) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weft.base.errors import Note, UserError
-from weft.base.source import NOWHERE, SourceMap, Span
+from weft.base.source import NOWHERE, Span
 from weft.ir.cone_graph import State
 from weft.passes.link_items import LinkedItems
 from weft.passes.slice_rules import FREE_OPS, build_slice, copies, slice_sources
@@ -44,9 +44,8 @@ class LoopSplitter:
         loops: str,
         latches: dict[int, int],
         describe: Callable[[int, int, int], tuple[str, Span] | None],
-        sources: SourceMap,
     ) -> None:
-        self.items, self.loops, self.latches, self.describe, self.sources = items, loops, latches, describe, sources
+        self.items, self.loops, self.latches, self.describe = items, loops, latches, describe
         self.looping: set[int] = set()
         self.writes: list[LoopWrite] = []
 
@@ -218,4 +217,4 @@ class _Component:
         steps = zip(path, [*names[1:], names[0]], strict=True)
         notes = tuple(Note(f"{name!r} depends on {needed!r}", span) for (name, span), needed in steps if name != needed)
         message = f"{names[0]!r} depends on itself without a register or latch between"
-        raise UserError("combinational-loop", message, path[0][1], notes, self.splitter.sources)
+        raise UserError("combinational-loop", message, path[0][1], notes)
