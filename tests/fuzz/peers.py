@@ -53,7 +53,8 @@ def run_icarus(source: str, name: str, out_width: int, stimulus: Stimulus, two_s
             _TESTBENCH.format(
                 high=INPUT_BITS - 1,
                 last=len(stimulus) - 1,
-                initial=" = 0" if two_state else "",
+                # Weft's clocks begin at 0, its other inputs unknown in 4-state.
+                initial=" = 0" if two_state else f" = {{2'b00, {{{INPUT_BITS - 2}{{1'bx}}}}}}",
                 out=out_width - 1,
                 data=DATA_WIDTH - 1,
                 name=name,
