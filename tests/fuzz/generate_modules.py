@@ -124,7 +124,8 @@ class _Generator:
             value = self.random.getrandbits(width)
         sign = "s" if self.chance(0.3) else ""
         if not self.two_state and self.chance(0.2):
-            return expr(f"{width}'{sign}b" + "".join(self.random.choice("01xz") for _ in range(width)))
+            # No z: where a condition is unknown and both arms are z, Icarus gives z, IEEE 1800-2023 table 11-20 x.
+            return expr(f"{width}'{sign}b" + "".join(self.random.choice("01x") for _ in range(width)))
         if not self.sized_only and self.chance(0.2):
             return expr(str(self.random.randint(0, 300)))
         return expr(f"{width}'{sign}h{value:x}")
@@ -590,7 +591,7 @@ def generate_stimulus(seed: int, steps: int, two_state: bool) -> list[dict[str, 
             name = source.choice(("en0", "en1"))
             row[name] = "10"[int(row[name])]
         elif kind <= 8:
-            digits = "01" if two_state or source.random() < 0.8 else "0011x1z0"
+            digits = "01" if two_state or source.random() < 0.8 else "0011x100"
             row["data"] = "".join(source.choice(digits) for _ in range(DATA_WIDTH))
         else:
             name = source.choice(("clk0", "clk0", "clk1"))

@@ -127,9 +127,7 @@ class Fuzzer:
                 else:
                     self.counts["equal to Verilator"] += 1
 
-    def report(
-        self, module: Module, stimulus: Stimulus, seed: int, two_state: bool, engine: str, what: str
-    ) -> None:
+    def report(self, module: Module, stimulus: Stimulus, seed: int, two_state: bool, engine: str, what: str) -> None:
         """Shrink a module that Weft and Icarus disagree on, and write what is left."""
         print(f"seed {seed} ({'2' if two_state else '4'}-state, {engine}): {what}", flush=True)
         fails = self.difference(module, stimulus, two_state, engine, crash=what != "different")

@@ -232,3 +232,25 @@ def test_x_initial():
     assert values["random:1"][0] == values["random:1"][1] != values["random:2"][0]
     with pytest.raises(UserError, match="bad-option"):
         weft.compile(texts={"t.sv": text}, x_initial="2")
+
+
+@pytest.mark.parametrize("four_state", [False, True])
+def test_latch_begins_with_its_initialiser(four_state):
+    source = """
+    module top(input logic en, input logic [3:0] d, output logic [7:0] q);
+      logic [7:0] held = 8'h5a;
+      always_latch begin
+        if (en) held[7:4] = d;
+        if (!en) held[3:0] = 4'h6;
+      end
+      assign q = held;
+    endmodule"""
+    with weft.compile(texts={"top.sv": source}, four_state=four_state, cache=False) as sim:
+        sim.poke("en", 0)
+        sim.poke("d", 3)
+        assert sim.peek("q") == 0x56
+        sim.poke("en", 1)
+        assert sim.peek("q") == 0x36
+        sim.poke("en", 0)
+        sim.poke("d", 4)
+        assert sim.peek("q") == 0x36

@@ -205,6 +205,8 @@ class Interpreter:
         if found.memory >= 0:
             return self._memory(found.memory)
         parts = self.signals.parts(found.node)
+        if parts is None and not signal.net:
+            parts = self.signals.latch_parts(scope, signal.name) or None
         is_input = any(port.signal is signal and port.direction != "output" for port in module.ports)
         if parts is None or signal.net or is_input:
             cell: Cell | ComputedCell = ComputedCell(lambda: self._compute(found.node, found.unknown))

@@ -7,6 +7,7 @@ bits then have places in the state array, and it can be written. Any other signa
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ from weft.ir.expressions import Signal
 from weft.ir.ops import CODE
 
 _READ, _CONCAT, _SLICE = CODE["read"], CODE["concat"], CODE["slice"]
+
+
+_PART_NAME = re.compile(r"(.*)\[(?:\d+:)?(\d+)\]", re.DOTALL)
+"""How `passes.flatten_design` names a state that holds some bits of a variable, counted from 0: `top.q[7:4]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class SignalMap:
         self.scopes = {scope.path: number for number, scope in enumerate(graph.scopes)}
         self._indices: dict[int, dict[str, int]] = {}
         self._parts: dict[int, tuple[Part, ...] | None] = {}
+        self._latches: dict[str, list[Part]] | None = None
 
     def indices(self, scope: int) -> dict[str, int]:
         """Return the signal numbers of a scope by name; instances of one module share the table."""
@@ -127,6 +133,17 @@ class SignalMap:
         if node not in self._parts:
             self._parts[node] = self._trace(node)
         return self._parts[node]
+
+    def latch_parts(self, scope: int, signal: str) -> tuple[Part, ...]:
+        """Return where the bits that a variable keeps as a latch are stored; what `peek` shows of it is computed."""
+        if self._latches is None:
+            self._latches = {}
+            for number, state in enumerate(self.graph.states):
+                if state.kind == "latch" and state.plane != "unknown":
+                    match = _PART_NAME.fullmatch(state.name)
+                    path, low = (match[1], int(match[2])) if match else (state.name, 0)
+                    self._latches.setdefault(path, []).append(Part(low, state.width, number, 0))
+        return tuple(self._latches.get(f"{self.graph.scopes[scope].path}.{signal}", ()))
 
     def _trace(self, node: int) -> tuple[Part, ...] | None:
         graph = self.graph
