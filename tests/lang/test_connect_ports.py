@@ -2,7 +2,7 @@ import pytest
 
 from lang.compile_text import load, module, show
 from weft.base.errors import Unsupported
-from weft.ir.design import Concat, Port, Ref
+from weft.ir.design import Concat, Const, Port, Ref
 
 KINDS = """
 module ansi(input [3:0] a, input [1:0] d = 2'b10, output reg [3:0] y, inout [1:0] z);
@@ -100,3 +100,19 @@ def test_inout_port_of_another_width_is_not_supported():
     text = "module u(inout [3:0] z); endmodule\nmodule top;\n  wire [1:0] w;\n  u u1(w);\nendmodule"
     with pytest.raises(Unsupported, match="a connection of another width or type to an inout port"):
         load(text, "-Wnone")
+
+
+def test_output_variables_have_initial_values():
+    """IEEE 1800-2023 23.2.2.2: the value of an output's declaration is the variable's, not a connection's."""
+    text = "module top(output reg [3:0] q = 5, output logic r); endmodule module old(s); output s; reg s = 1; endmodule"
+    design = load(text, top=("top", "old"))
+    values = {signal.name: signal.initial for found in design.modules for signal in found.signals}
+    assert values == {"q": Const(4, 5), "r": None, "s": Const(1, 1)}
+
+
+def test_output_to_an_equal_type_of_another_name_needs_no_signal():
+    text = """module u(output logic [1:0] y); assign y = 1; endmodule
+    module top; typedef enum logic [1:0] {A, B} e; e x; u u1(x); endmodule"""
+    top = module(load(text), "top")
+    assert [signal.name for signal in top.signals] == ["x"]
+    assert isinstance(top.instances[0].connections[0], Ref)

@@ -122,6 +122,17 @@ def test_equal_parameters_share_a_module():
     assert x.module is y.module is not z.module
 
 
+def test_functions_of_packages_are_converted_once():
+    text = """package a; function int f(int x); return b::g(x) + 1; endfunction endpackage
+    package b; function int g(int x); return x * 2; endfunction endpackage
+    module top(output int y, z); assign y = a::f(3), z = b::g(4); endmodule"""
+    found = {name: package.functions for name, package in load(text).packages}
+    assert {name: [function.name for function in functions] for name, functions in found.items()} == {
+        "a": ["f"],
+        "b": ["g"],
+    }
+
+
 def test_functions_see_the_module_that_calls_them():
     text = """module u(input a, output b); logic seen; function logic f(logic x); seen = x; return ~x; endfunction
     assign b = f(a); endmodule module top(input a, output b); u u1(a, b); endmodule"""

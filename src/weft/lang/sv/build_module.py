@@ -109,7 +109,7 @@ def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
     """Drive a net by its declaration's assignment, or give a variable its value at the start."""
     assert isinstance(symbol, ast.ValueSymbol)
     if not isinstance(symbol, ast.NetSymbol):
-        convert_initializer(context, symbol)
+        convert_initializer(context, symbol, symbol.initializer)
         return
     value = value_as(context.state, symbol.initializer, symbol)
     own = context.own(symbol)

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from pyslang import ast
 
-from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Resize, Signal, Unary
+from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Signal
+from weft.lang.sv.build import known, resize
 from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
 from weft.lang.sv.expressions import convert, convert_lvalue
-from weft.lang.sv.leaf_values import split
+from weft.lang.sv.leaf_values import convert_initializer, split
 from weft.lang.sv.shapes import align
 from weft.lang.sv.types import describe_type
 
@@ -96,7 +97,11 @@ def _declare_port(context: ModuleContext, port: ast.PortSymbol) -> PortSlot:
     direction = DIRECTIONS[port.direction]
     if port.internalExpr is not None or port.internalSymbol is None:
         return PortSlot((_declare_port_expression(context, port, direction),))
-    signal = context.own(port.internalSymbol)
+    inside = port.internalSymbol
+    signal = context.own(inside)
+    if port.initializer is not None and direction == "output":
+        assert isinstance(inside, ast.ValueSymbol)
+        convert_initializer(context, inside, port.initializer)
     if isinstance(signal, dict):
         ports = tuple(Port(".".join((port.name, *leaf)), direction, one) for leaf, one in signal.items())
         return PortSlot(ports, tuple(signal))
@@ -164,27 +169,33 @@ def _undriven(instance: ast.InstanceSymbol, port: Port) -> Expr | None:
 
 def _connect_converted(context: ModuleContext, name: str, inside: Signal, expression: ast.AssignmentExpression) -> Expr:
     """Connect an output through a signal of the port's width, from which the actual is assigned."""
+    lhs = convert_lvalue(context, expression.left)
     signal = Signal(name, inside.width, inside.type, inside.depth, inside.signed, "wire", span=context.span(expression))
-    context.module.signals.append(signal)
-    conversions: list[ast.ConversionExpression] = []
-    value = expression.right
-    while isinstance(value, ast.ConversionExpression):
-        conversions.append(value)
-        value = value.operand
-    if value.kind != ast.ExpressionKind.EmptyArgument:
-        context.unsupported("this connection of an output", expression)
     driven: Expr = Ref(signal)
-    for conversion in reversed(conversions):
+    for conversion in _conversions(context, expression):
         source, target = conversion.operand.type, conversion.type
         if not (source.isIntegral and target.isIntegral):
             context.unsupported("a connection of an output that converts an unpacked type", expression)
-        if source.bitWidth != target.bitWidth:
-            driven = Resize(driven, target.bitWidth, source.isSigned)
+        driven = resize(driven, target.bitWidth, source.isSigned)
         if source.isFourState and not target.isFourState:
-            driven = Unary("known", driven, target.bitWidth)
-    lhs = convert_lvalue(context, expression.left)
+            driven = known(driven)
+    if isinstance(driven, Ref):
+        return lhs
+    context.module.signals.append(signal)
     context.module.assigns.append(ContinuousAssign(lhs, driven, context.span(expression)))
     return Ref(signal)
+
+
+def _conversions(context: ModuleContext, expression: ast.AssignmentExpression) -> list[ast.ConversionExpression]:
+    """Return the conversions from the port's value to what is assigned, in the order in which they happen."""
+    found: list[ast.ConversionExpression] = []
+    value = expression.right
+    while isinstance(value, ast.ConversionExpression):
+        found.insert(0, value)
+        value = value.operand
+    if value.kind != ast.ExpressionKind.EmptyArgument:
+        context.unsupported("this connection of an output", expression)
+    return found
 
 
 def _connect_expanded(

@@ -149,8 +149,10 @@ class ModuleContext:
         found = self._functions.get(subroutine)
         if found is not None:
             return found
-        if self.body is not None and subroutine.parentScope.containingInstance is None:
-            return self.owner.package_context(subroutine).function(subroutine)
+        if subroutine.parentScope.containingInstance is None:
+            home = self.owner.package_context(subroutine)
+            if home is not self:
+                return home.function(subroutine)
         return self._convert_function(subroutine)
 
     def temporary(self, name: str, width: int) -> Signal:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 Leaf = tuple[str, ...]
 
 
-def convert_initializer(context: Context, symbol: ast.ValueSymbol) -> None:
-    """Give the signal or signals of a variable the values that its declaration says."""
+def convert_initializer(context: Context, symbol: ast.ValueSymbol, initializer: ast.Expression) -> None:
+    """Give the signal or signals of a variable the values that its declaration, or its port's, says."""
     state = context.state
-    value = value_as(state, symbol.initializer, symbol)
+    value = value_as(state, initializer, symbol)
     layout = state.layout(symbol.type)
     if not layout.has_struct:
         context.signal(symbol).initial = value

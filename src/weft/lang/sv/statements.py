@@ -111,7 +111,7 @@ def _convert_declaration(state: State, node: ast.Statement) -> Statement:
     if symbol.lifetime == ast.VariableLifetime.Automatic:
         return _declare_automatic(state, symbol, layout, node)
     if symbol.initializer is not None:
-        convert_initializer(state.context, symbol)
+        convert_initializer(state.context, symbol, symbol.initializer)
     return Block(())
 
 
