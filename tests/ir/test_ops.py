@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from weft.engines.reference.program import ReferenceProgram
 from weft.ir.four_state import ALWAYS_KNOWN
 from weft.ir.ops import BY_NAME, OPS
+from weft.ir.parse_graph import parse_graph
+from weft.ir.program import Clock
 
 PAGE = Path(__file__).parents[2] / "docs" / "cone-graph.md"
 
@@ -29,6 +32,15 @@ def test_the_page_has_the_table(request: pytest.FixtureRequest):
         PAGE.write_text(f"{head}<!-- begin operations{comment}-->\n{operations_table()}\n<!-- end operations -->{tail}")
         table = operations_table() + "\n"
     assert table == operations_table() + "\n", "run pytest tests/ir/test_ops.py --update-golden"
+
+
+def test_the_example_on_the_page_is_a_graph_that_counts():
+    text = "graph two_state" + PAGE.read_text().split("```\ngraph two_state", 1)[1].split("```", 1)[0]
+    program = ReferenceProgram(parse_graph(text))
+    state = program.layout.allocate()
+    result = program.run(state, [Clock(1, 10, 5, 10)], 100)
+    assert program.layout.read(state, 3) == 10
+    assert len(result.effects) == 10 * 24
 
 
 EXAMPLES = [

@@ -224,3 +224,23 @@ def test_the_smt_meaning_is_the_table(seed: int, size: int):
     raw = builder._append(op.code, width, sources, param)
     folded = builder.node(CODE[op.name], width, sources, param)
     assert Encoder(builder.freeze(), {raw, folded}).equal(raw, folded), (op.name, values)
+
+
+def test_long_chains_do_not_recurse():
+    """Rules walk chains in loops: the depth of a design is not the depth of Python's stack."""
+    builder = GraphBuilder(simplify_two_state)
+    builder.states += [State("a", 64, kind="input"), State("c", 1, kind="input")]
+    a, cond = builder.read(0), builder.read(1)
+    chains = {"or": a, "mux": a, "concat": builder.slice(a, 0, 1), "slice": a, "not": a, "add": a}
+    for step in range(3000):
+        bit = builder.const(64, 1 << step % 64)
+        chains["or"] = builder.add("or", 64, builder.add("and", 64, chains["or"], builder.const(64, step | 1)), bit)
+        chains["mux"] = builder.add("mux", 64, builder.add("xor", 1, cond, cond), bit, chains["mux"])
+        chains["concat"] = builder.concat([chains["concat"], builder.slice(a, step % 63, 1)])
+        chains["slice"] = builder.concat([builder.slice(chains["slice"], 1, 63), builder.slice(chains["slice"], 0, 1)])
+        chains["not"] = builder.add("zext", 64, builder.add("not", 63, builder.slice(chains["not"], 0, 63)))
+        chains["add"] = builder.add("add", 64, chains["add"], builder.const(64, step))
+    for node in chains.values():
+        for low in range(0, 64, 7):
+            builder.slice(node, low, 1)
+    verify_graph(builder.freeze())
