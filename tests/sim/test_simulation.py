@@ -254,3 +254,44 @@ def test_latch_begins_with_its_initialiser(four_state):
         sim.poke("en", 0)
         sim.poke("d", 4)
         assert sim.peek("q") == 0x36
+
+
+@pytest.mark.parametrize("named", [(), ("top.u.q", "top.irq", "top.d", "top.u.rst")])
+@pytest.mark.parametrize("four_state", [False, True])
+@pytest.mark.parametrize("engine", ["reference", "cpu"])
+def test_force(engine, four_state, named):
+    """A forced variable holds and keeps the value when released; a net goes back to what drives it (10.6.2)."""
+    sim = weft.compile(texts={"top.sv": SOURCE}, engine=engine, four_state=four_state, cache=False, forceable=named)
+    sim.poke("rst", 1)
+    sim.run_cycles(2)
+    sim.poke("rst", 0)
+    seen = []
+    sim.watch("irq", lambda value: seen.append(int(value)))
+    handle, irq = sim["u.q"], sim["irq"]
+    sim.run_cycles(2)
+    sim.force("u.q", 60)
+    assert (handle.value, sim.peek("q"), irq.value, sim.cycle, seen) == (60, 60, 1, 4, [1])
+    sim.run_cycles(3)
+    assert handle.value == 60
+    sim.release("u.q")
+    assert handle.value == 60 and sim.peek("q") == 60
+    sim.run_cycles(1)
+    assert (handle.value, irq.value) == (66, 0)
+    irq.force(1)
+    sim.run_cycles(1)
+    assert irq.value == 1
+    irq.release()
+    assert irq.value == 0
+    sim.force("d", 100)
+    sim.run_cycles(1)
+    assert sim.peek("q") == 172 and sim.peek("u.d") == 100
+    sim.release("d")
+    sim.release("d")
+    assert sim.peek("d") == 6
+    sim["u.rst"].force(1)
+    sim.run_cycles(1)
+    assert sim.peek("u.q") == 0
+    sim.release("u.rst")
+    assert sim.cycle == 11
+    with pytest.raises(UserError, match="value-range"):
+        sim.force("irq", 2)

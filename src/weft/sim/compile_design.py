@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from weft.base.errors import UserError
 from weft.engines.reference.program import ReferenceProgram
@@ -22,6 +23,8 @@ from weft.sim.elaborate import Stages, elaborate, read_sources
 from weft.sim.initial_state import parse_x_initial
 from weft.sim.run_effects import Output
 from weft.sim.simulation import RunOptions, Simulation
+
+Made = TypeVar("Made")
 
 _LOOPS = ("error", "iterate", "break")
 _ENGINES = ("cpu", "reference")
@@ -65,6 +68,7 @@ def compile_design(
     engine: str = "cpu",
     clock: str | Mapping[str, str | int] | None = None,
     period: str | int = "10ns",
+    forceable: Sequence[str] = (),
     plusargs: Sequence[str] = (),
     cache: bool = True,
     output: Output | None = None,
@@ -72,7 +76,8 @@ def compile_design(
 ) -> Simulation:
     """Compile Verilog or SystemVerilog files and return a simulation at time 0.
 
-    `texts` gives sources as text, by name. `clock` names the input that `run_cycles` toggles with `period`, or maps
+    `texts` gives sources as text, by name. `forceable` names signals (full paths) that will be forced: forcing another
+    one later compiles the design again. `clock` names the input that `run_cycles` toggles with `period`, or maps
     several to their periods; without it the one clock of the design is used. `plusargs` are given without their plus.
     `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
     to the standard output. `progress` is called with the name of each stage.
@@ -90,14 +95,18 @@ def compile_design(
         assertions=assertions,
         arguments=tuple(slang_args),
     )
-    options = BuildOptions(front_end, four_state, loops, cache)
     stages = Stages(progress)
-    build = build_design(files, options, texts, stages)
-    with stages.stage("generate code"):
-        program = make_program(build.design, engine)
+
+    def build(forced: tuple[str, ...]) -> tuple[CompiledDesign, Program]:
+        options = BuildOptions(front_end, four_state, loops, cache, tuple(sorted(forced)))
+        design = build_design(files, options, texts, stages).design
+        with stages.stage("generate code"):
+            return design, make_program(design, engine)
+
+    design, program = build(tuple(forceable))
     run_options = RunOptions(x_initial, tuple(word.removeprefix("+") for word in plusargs), clock, period, output)
     with stages.stage("initialise"):
-        simulation = Simulation(build.design, program, run_options)
+        simulation = Simulation(design, program, run_options, build)
     simulation.build_seconds = dict(stages.seconds)
     return simulation
 
@@ -118,15 +127,21 @@ def build_design(
     if store is not None:
         with stages.stage("load from cache"):
             key = store.find(options_key)
-            design = _without_collector(lambda: store.load(key)) if key is not None else None
-        if design is not None:
-            return Build(design, True, stages.seconds)
+            found = _without_collector(lambda: store.load(key)) if key is not None else None
+        if found is not None:
+            return Build(found, True, stages.seconds)
         del stages.seconds["load from cache"]
     source = read_sources(files, options.front_end, texts, stages)
     digest = hash_words([source.digest, *_graph_words(options)])
-    read = list(source.files)
     design = _without_collector(
-        lambda: elaborate(source, four_state=options.four_state, loops=options.loops, digest=digest, stages=stages)
+        lambda: elaborate(
+            source,
+            four_state=options.four_state,
+            loops=options.loops,
+            forced=options.forced,
+            digest=digest,
+            stages=stages,
+        )
     )
     build = Build(design, False, stages.seconds)
     if store is not None:
@@ -134,7 +149,7 @@ def build_design(
             words = list_files(options.front_end.arguments)
             folders = [*options.front_end.include_dirs, *options.front_end.library_dirs]
             build.stored_bytes = store.store(digest, design)
-            store.remember(options_key, digest, [*read, *words], folders)
+            store.remember(options_key, digest, [*source.files, *words], folders)
     return build
 
 
@@ -173,12 +188,12 @@ def _options_key(files: Sequence[str | Path], options: BuildOptions, texts: Mapp
     return hash_words(words)
 
 
-def _without_collector(work: Callable[[], CompiledDesign | None]) -> CompiledDesign:
+def _without_collector(work: Callable[[], Made]) -> Made:
     """Do work that makes a million objects and no garbage without the cyclic collector walking them over and over."""
     enabled = gc.isenabled()
     gc.disable()
     try:
-        return work()  # type: ignore[return-value]
+        return work()
     finally:
         if enabled:
             gc.enable()

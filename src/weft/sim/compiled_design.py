@@ -37,6 +37,7 @@ class CompiledDesign:
     watch_memory: int
     clocks: ClockReport
     warnings: tuple[str, ...] = ()
+    forced: tuple[str, ...] = ()
     drivers: dict[Module, dict[str, tuple[DriverNote, ...]]] = field(
         default_factory=dict[Module, dict[str, tuple[DriverNote, ...]]]
     )

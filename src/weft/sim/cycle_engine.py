@@ -17,6 +17,7 @@ from typing import Any
 
 from weft.base.errors import InternalError, Unsupported, UserError
 from weft.ir.program import Clock, Hook, Program, RunResult, StateArray, Status
+from weft.passes.insert_forces import ForcePoint, find_force_point
 from weft.sim.build_condition import Condition, build_change
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.engine import Checkpoint, Planes, Stop
@@ -51,6 +52,7 @@ class CycleEngine:
         self._time = next(i for i, s in enumerate(design.graph.states) if s.kind == "time")
         self._watches: dict[int, _Watch] = {}
         self._next_watch = 1
+        self._force_points: dict[str, ForcePoint] = {}
         self._conditions: dict[int, tuple[Condition, Hook]] = {}
         self._traces: dict[int, tuple[Hook, Callable[[], None], Callable[[], None]]] = {}
         self._interrupted = self._stop = False
@@ -77,15 +79,14 @@ class CycleEngine:
             twins = tuple(self._twins[part.state] for part in parts)
             return planes(read_parts(self.program.layout, self.state, parts, twins))
         nodes = [signal.node] if signal.unknown < 0 else [signal.node, signal.unknown]
-        values = self.program.evaluate(self.state, self.design.graph, nodes)
+        values = self.evaluate(nodes)
         return (values[0], values[1]) if len(values) > 1 else (values[0], 0)
 
     def set(self, signal: Found, value: Planes) -> None:
         """Set an input or variable."""
         parts = self.signals.parts(signal.node) if signal.node >= 0 else None
         if parts is None or not self.settable(signal):
-            name = f"{self.design.graph.scopes[signal.scope].path}.{signal.signal.name}"
-            raise UserError("read-only", f"'{name}' is driven by the design: force it instead")
+            raise UserError("read-only", f"'{self.full_path(signal)}' is driven by the design: force it instead")
         twins = tuple(self._twins[part.state] for part in parts)
         write_parts(self.program.layout, self.state, parts, twins, bits(*value))
         self.dirty = True
@@ -100,11 +101,71 @@ class CycleEngine:
 
     def force(self, signal: Found, value: Planes) -> None:
         """Hold a signal at a value; the design must have been compiled with this signal forceable."""
-        raise Unsupported("forcing a signal with this engine")
+        point = self._force_point(signal)
+        self._write_state(point.value, value)
+        self._write_state(point.enable, (1, 0))
+        self.dirty = True
+        self.settle()
 
     def release(self, signal: Found) -> None:
-        """End a force."""
-        raise Unsupported("releasing a signal with this engine")
+        """End a force; a variable keeps the forced value until its next assignment (IEEE 1800-2023 10.6.2)."""
+        if not self.forceable(signal):
+            return
+        point = self._force_point(signal)
+        if not self.program.layout.read(self.state, point.enable):
+            return
+        parts = self.signals.parts(point.driven)
+        if parts is not None and not signal.signal.net:
+            twins = tuple(self._twins[part.state] for part in parts)
+            write_parts(self.program.layout, self.state, parts, twins, bits(*self.get(signal)))
+        self._write_state(point.enable, (0, 0))
+        self.dirty = True
+        self.settle()
+
+    def forceable(self, signal: Found) -> bool:
+        """Say whether the design was compiled so that `force` can hold this signal."""
+        return self.full_path(signal) in self.design.forced
+
+    def full_path(self, signal: Found) -> str:
+        """Return a signal's path, the top's name first."""
+        return f"{self.design.graph.scopes[signal.scope].path}.{signal.signal.name}"
+
+    def _force_point(self, signal: Found) -> ForcePoint:
+        path = self.full_path(signal)
+        if path not in self._force_points:
+            point = find_force_point(self.design.graph, path)
+            if point is None:
+                raise InternalError(f"'{path}' was made forceable and has no force point")
+            self._force_points[path] = point
+        return self._force_points[path]
+
+    def _write_state(self, number: int, value: Planes) -> None:
+        """Set a whole scalar state."""
+        self.program.layout.write(self.state, number, value[0] if self._twins[number] >= 0 else value[0] & ~value[1])
+        if self._twins[number] >= 0:
+            self.program.layout.write(self.state, self._twins[number], value[1])
+
+    def replace(self, design: CompiledDesign, program: Program) -> None:
+        """Go on with the same design compiled anew (with more signals forceable), from the present state."""
+        if self._traces:
+            raise Unsupported("making a signal forceable while a trace is open (name it in forceable=)")
+        self.settle()
+        watched = [(watch, self.full_path(watch.found)) for watch in self._watches.values()]
+        state = copy_states(self.design, self.program, self.state, design, program)
+        self.design, self.program, self.state = design, program, state
+        self.signals = SignalMap(design.graph)
+        self._twins = [s.twin if s.plane == "value" else -1 for s in design.graph.states]
+        self._time = next(i for i, s in enumerate(design.graph.states) if s.kind == "time")
+        self._force_points, self._conditions = {}, {}
+        self.effects.use_graph(design.graph)
+        for watch, path in watched:
+            watch.found = self.signals.find(path)
+            watch.hook = self._change_hook(watch.found, watch.first)
+            self._remember(watch, watch.last)
+
+    def evaluate(self, nodes: Sequence[int]) -> list[int]:
+        """Compute nodes of the design's graph at the present state."""
+        return self.program.evaluate(self.state, self.design.graph, nodes)
 
     # --------------------------------------------------------------------------------------------------- time
 
@@ -227,13 +288,17 @@ class CycleEngine:
         words = planes_count * -(-signal.signal.bits // 64)
         first = self._free_words(words)
         last = self.get(signal)
-        condition = build_change(signal, self.signals, self.design.watch_memory, first)
-        hook = self.program.condition_hook(condition.graph, condition.node)
+        hook = self._change_hook(signal, first)
         number = self._next_watch
         self._next_watch += 1
         self._watches[number] = watch = _Watch(signal, callback, hook, first, words, last)
         self._remember(watch, last)
         return number
+
+    def _change_hook(self, signal: Found, first: int) -> Hook:
+        """Compile the test whether a signal differs from what is remembered of it."""
+        condition = build_change(signal, self.signals, self.design.watch_memory, first)
+        return self.program.condition_hook(condition.graph, condition.node)
 
     def unwatch(self, number: int) -> None:
         """End a watch."""
@@ -282,6 +347,20 @@ class CycleEngine:
         self.dirty = False
         for watch in self._watches.values():
             self._remember(watch, self.get(watch.found))
+
+
+def copy_states(
+    old: CompiledDesign, old_program: Program, old_array: StateArray, new: CompiledDesign, new_program: Program
+) -> StateArray:
+    """Return a state array for a design that has the states of another one and more, which begin as 0."""
+    array = new_program.layout.allocate()
+    source = {(s.name, s.plane, s.width, s.depth): old_program.layout.slots[i] for i, s in enumerate(old.graph.states)}
+    for slot, state in zip(new_program.layout.slots, new.graph.states, strict=True):
+        before = source.get((state.name, state.plane, state.width, state.depth))
+        if before is not None:
+            size = slot.stride * max(slot.depth, 1)
+            array[slot.offset : slot.offset + size] = old_array[before.offset : before.offset + size]
+    return array
 
 
 def _next_edges(clock: Clock, now: int) -> Sequence[int]:

@@ -57,7 +57,9 @@ def read_sources(
         return load_design(files, options, texts)
 
 
-def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stages: Stages) -> CompiledDesign:
+def elaborate(
+    design: Design, *, four_state: bool, loops: str, forced: tuple[str, ...], digest: str, stages: Stages
+) -> CompiledDesign:
     """Turn a design into the graph that engines run."""
     simplify = simplify_exact if four_state else simplify_two_state
     try:
@@ -65,7 +67,9 @@ def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stag
             modules = all_modules(design)
             fragments = {module: lower_module(module, four_state=four_state, simplify=simplify) for module in modules}
         with stages.stage("flatten"):
-            graph = flatten_design(design, fragments, four_state=four_state, loops=loops, simplify=simplify)
+            graph = flatten_design(
+                design, fragments, four_state=four_state, loops=loops, simplify=simplify, forced=forced
+            )
             graph, _ = drop_dead_nodes(graph)
             _verify(graph)
     except WeftError as error:
@@ -92,6 +96,7 @@ def elaborate(design: Design, *, four_state: bool, loops: str, digest: str, stag
         clocks=clocks,
         drivers=drivers,
         warnings=tuple(design.warnings),
+        forced=forced,
     )
 
 

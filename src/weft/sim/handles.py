@@ -24,10 +24,18 @@ Value = int | Logic | LogicArray
 class SignalHandle:
     """Be one signal of a simulation; `value` reads and sets it."""
 
-    __slots__ = ("_found", "_simulation", "path")
+    __slots__ = ("_design", "_known", "_simulation", "path")
 
     def __init__(self, simulation: Simulation, path: str, found: Found) -> None:
-        self._simulation, self.path, self._found = simulation, path, found
+        self._simulation, self.path, self._known = simulation, path, found
+        self._design = simulation.design
+
+    @property
+    def _found(self) -> Found:
+        """Return the signal; look it up again when a force has compiled the design anew."""
+        if self._design is not self._simulation.design:
+            self._design, self._known = self._simulation.design, self._simulation.engine.signals.find(self.path)
+        return self._known
 
     def __repr__(self) -> str:
         return f"<signal {self.path} [{self.width}]>"
@@ -89,9 +97,16 @@ class MemoryHandle:
     """
 
     def __init__(self, simulation: Simulation, path: str, found: Found) -> None:
-        self._simulation, self.path, self._found = simulation, path, found
+        self._simulation, self.path, self._known = simulation, path, found
+        self._design = simulation.design
         dimensions = found.signal.type.unpacked
         self._lowest = min(dimensions[0]) if len(dimensions) == 1 else 0
+
+    @property
+    def _found(self) -> Found:
+        if self._design is not self._simulation.design:
+            self._design, self._known = self._simulation.design, self._simulation.engine.signals.find(self.path)
+        return self._known
 
     def __repr__(self) -> str:
         return f"<memory {self.path} [{self.width}] x {self.depth}>"

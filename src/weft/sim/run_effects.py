@@ -138,6 +138,12 @@ class EffectRunner:
         self._layouts: list[_Layout | None] = [None] * len(graph.effects)
         self._widths = graph.width
 
+    def use_graph(self, graph: ConeGraph) -> None:
+        """Go on with the same design's graph, compiled anew."""
+        self.graph = graph
+        self._layouts = [None] * len(graph.effects)
+        self._widths = graph.width
+
     def run(self, records: bytes) -> None:
         """Perform every effect of an engine's buffer, in order."""
         at = 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 from weft.base.source import Span
 from weft.ir.program import Program
 from weft.passes.trace_clocks import ClockReport
@@ -56,8 +56,15 @@ class _Cache:
 class Simulation:
     """Be one running design. Make one with `weft.compile`."""
 
-    def __init__(self, design: CompiledDesign, program: Program, options: RunOptions | None = None) -> None:
+    def __init__(
+        self,
+        design: CompiledDesign,
+        program: Program,
+        options: RunOptions | None = None,
+        rebuild: Callable[[tuple[str, ...]], tuple[CompiledDesign, Program]] | None = None,
+    ) -> None:
         options = options or RunOptions()
+        self._rebuild, self._forced = rebuild, design.forced
         self.design, self.options = design, options
         self.build_seconds: dict[str, float] = {}
         self._cache = _Cache()
@@ -70,7 +77,7 @@ class Simulation:
             graph=design.graph,
             layout=program.layout,
             state=state,
-            evaluate=lambda nodes: program.evaluate(state, design.graph, nodes),
+            evaluate=self.engine.evaluate,
             effects=effects,
             sources=design.sources,
             four_state=design.four_state,
@@ -168,9 +175,29 @@ class Simulation:
         return handle
 
     def force(self, path: str, value: Value | str | bool) -> None:
-        """Hold a signal at a value, whatever drives it, until `release`."""
+        """Hold a signal at a value, whatever drives it, until `release`.
+
+        A force is logic, so the first force of a signal that was not named in `forceable` compiles the design again;
+        NumPy views of memories that were taken before then show the old state.
+        """
         found = self._signal(path)
+        if not self.engine.forceable(found):
+            self._make_forceable(self.engine.full_path(found))
+            found = self._signal(path)
         self.engine.force(found, to_planes(path, found, value))
+
+    def _make_forceable(self, path: str) -> None:
+        """Compile the design again with a signal forceable, and go on from the present state."""
+        if self._rebuild is None:
+            raise Unsupported(f"forcing '{path}' in a simulation that was not made by weft.compile")
+        self._forced = (*self._forced, path)
+        self.design, program = self._rebuild(self._forced)
+        self._cache = _Cache()
+        self.engine.replace(self.design, program)
+        self._choose_clocks()
+        world = self._world
+        world.graph, world.layout, world.state = self.design.graph, program.layout, self.engine.state
+        world.evaluate = self.engine.evaluate
 
     def release(self, path: str) -> None:
         """End a force; a variable keeps the forced value until it is next assigned (IEEE 1800-2023 10.6.2)."""
@@ -232,6 +259,7 @@ class Simulation:
 
     def _choose_clocks(self) -> None:
         wish, period = self.options.clock, self.options.period
+        # After a force the design is another one, and its clocks other states.
         self._clocks = choose_clocks(wish, period, self.clock_report, self.engine.signals)
         self.engine.clocks = tuple(chosen.clock for chosen in self._clocks)
 
