@@ -24,7 +24,7 @@ SOURCES = {
     "class": "class c; int x; endclass c o; logic a; initial a = o.x;",
     "queue": "int q[$]; logic [7:0] a; initial a = q[0];",
     "dynamic array": "int q[]; initial q = new[3];",
-    "associative array": "int q[string]; initial q[\"a\"] = 1;",
+    "associative array": 'int q[string]; initial q["a"] = 1;',
     "string variable": 'string s; initial s = "abc";',
     "string expression": 'int n; initial n = {"a", $sformatf("%d", n)} == "a1";',
     "string argument": 'function automatic void f(string s); endfunction initial f("a");',

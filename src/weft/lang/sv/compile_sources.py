@@ -66,6 +66,8 @@ def load_design(
     except WeftError as error:
         error.sources = error.sources or index.sources
         raise
+    finally:
+        elaboration.release()
     design.digest = _digest(driver.sourceManager, options, index)
     design.files = _files_read(driver.sourceManager, texts or {})
     return design

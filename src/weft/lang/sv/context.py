@@ -104,6 +104,14 @@ class ModuleContext:
     def __post_init__(self) -> None:
         self.state = State(self)
 
+    def release(self) -> None:
+        """Let go of everything of slang's, and of what refers back to this context."""
+        del self.state
+        self.body = None
+        for table in (self.interfaces, self.members, self._signals, self._leaves, self._found, self._functions):
+            table.clear()
+        self._children.clear()
+
     @property
     def ignore_assertions(self) -> bool:
         """Say whether concurrent assertions are left out, because the user asked for it."""

@@ -42,6 +42,17 @@ class Elaboration:
     _types: dict[ast.Type, Type] = field(default_factory=dict[ast.Type, Type])
     _keys: dict[str, int] = field(default_factory=dict[str, int])
 
+    def release(self) -> None:
+        """Let go of everything of slang's, so that its memory is freed before anything else is done.
+
+        The contexts and what they remember refer to each other; left to the garbage collector, their views of slang's
+        objects would outlive those objects.
+        """
+        for context in {*self._contexts.values(), *self._packages.values()}:
+            context.release()
+        for table in (self._contexts, self._packages, self._finished, self._places, self._types):
+            table.clear()
+
     def context_of(self, body: ast.InstanceBodySymbol) -> ModuleContext:
         """Return the context for an instance body: that of the canonical body where it can be shared."""
         known = self._contexts.get(body)
