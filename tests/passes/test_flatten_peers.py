@@ -40,6 +40,24 @@ DESIGNS = {
           always @(posedge slow or posedge rst) if (rst) q <= 0; else q <= d + r;
           always @(posedge clk or posedge rst) if (rst) r <= 0; else r <= q ^ d;
         endmodule""",
+    "a_divider_with_blocking_assignments": """
+        module top(input clk, input rst, input [7:0] d, output reg [7:0] q, output reg [7:0] r, output reg [7:0] s);
+          reg half, quarter;
+          always @(posedge clk) if (rst) half = 0; else half = ~half;
+          always @(posedge half or posedge rst) if (rst) quarter = 0; else quarter = ~quarter;
+          always @(posedge clk) if (rst) q <= 0; else q <= q + d;
+          always @(posedge half) if (rst) r <= 0; else r <= q;
+          always @(negedge quarter or posedge rst) if (rst) s <= 0; else s <= q ^ r;
+        endmodule""",
+    "a_divider_with_nonblocking_assignments": """
+        module top(input clk, input rst, input [7:0] d, output reg [7:0] q, output reg [7:0] r, output reg [7:0] s);
+          reg half, quarter;
+          always @(posedge clk) if (rst) half <= 0; else half <= ~half;
+          always @(posedge half or posedge rst) if (rst) quarter <= 0; else quarter <= ~quarter;
+          always @(posedge clk) if (rst) q <= 0; else q <= q + d;
+          always @(posedge half or posedge rst) if (rst) r <= 0; else r <= q;
+          always @(negedge quarter or posedge rst) if (rst) s <= 0; else s <= q ^ r;
+        endmodule""",
     "asynchronous_set_and_reset": """
         module top(input clk, input rst, input set_n, input [3:0] d, output reg [3:0] q, output reg [3:0] r);
           always @(posedge clk or posedge rst or negedge set_n)

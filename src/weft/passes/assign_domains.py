@@ -3,6 +3,10 @@
 An edge needs to know what the clock was: a `sample` state for each clock node keeps its previous value, written in
 SETTLE each step. The trigger is the or of the edges, each with its `iff` condition. Triggers are ordinary nodes, so
 equal ones are one node and one domain. A trigger that folds to 0 (a clock that is constant) has no domain.
+
+A clock divider that is written with blocking assignments (`clk2 = ~clk2`) changes in the active region: what waits for
+its edge runs before the nonblocking updates of the same time (IEEE 1800-2023 4.4.2), and samples old values. So a clock
+that is computed from such a register is taken as it is *after* the step's blocking assignments (`_advance`).
 """
 
 from __future__ import annotations
@@ -11,9 +15,12 @@ from collections.abc import Callable
 
 from weft.ir.cone_graph import SETTLE, Domain, Effect, State, Write
 from weft.ir.graph_builder import GraphBuilder
+from weft.ir.ops import CODE
 from weft.passes.elaborate_instances import InstancePlace
 from weft.passes.fragment import FragmentEffect, Trigger
+from weft.passes.resolve_drivers import RegisterWrite
 
+_READ = CODE["read"]
 NEVER = -1
 """Stands for a domain whose trigger is constant 0."""
 
@@ -21,8 +28,21 @@ NEVER = -1
 class DomainTable:
     """Make domains and samples on demand. `names` gives a clock node's name; `build` an item's node."""
 
-    def __init__(self, builder: GraphBuilder, build: Callable[[int], int], names: dict[int, str]) -> None:
-        self.builder, self.build, self.names = builder, build, names
+    def __init__(
+        self,
+        builder: GraphBuilder,
+        build: Callable[[int], int],
+        names: dict[int, str],
+        places: list[InstancePlace],
+        register_writes: list[RegisterWrite],
+    ) -> None:
+        self.builder, self.build, self.names, self.places = builder, build, names, places
+        self._blocking: dict[int, list[RegisterWrite]] = {}
+        for write in register_writes:
+            if write.driver.blocking:
+                self._blocking.setdefault(write.state, []).append(write)
+        self._advanced: dict[int, int] = {}
+        self._advancing: set[int] = set()
         self._samples: dict[int, int] = {}
         self._domains: dict[int, int] = {}
         self._known: dict[tuple[int, int], int] = {}
@@ -81,9 +101,46 @@ class DomainTable:
                 clock = builder.slice(clock, 0, 1)  # an edge is one of the lowest bit (IEEE 1800-2023 9.4.2)
             guard = self.build(first + condition) if condition >= 0 else -1
             labels.append(f"{'' if edge == 'any' else edge + ' '}{self._name(clock)}{' iff ...' if guard >= 0 else ''}")
-            term = self._edge(edge, clock)
+            term = self._edge(edge, self._advance(clock))
             terms.append(term if guard < 0 else builder.add("and", 1, term, guard))
         return self._add(" or ".join(dict.fromkeys(labels)), self._either(terms))
+
+    def _advance(self, clock: int) -> int:
+        """Return what a clock is after the blocking assignments of this step."""
+        if not self._blocking:
+            return clock
+        found = self._advanced.get(clock)
+        if found is None:
+            builder = self.builder
+            cone = _cone(builder, clock)
+            new: dict[int, int] = {}
+            for node in cone:
+                state = builder.param[node] if builder.op[node] == _READ else -1
+                sources = builder.srcs[node]
+                if state in self._blocking:
+                    new[node] = self._next_value(state, node)
+                elif any(new[source] != source for source in sources):
+                    moved = tuple([new[source] for source in sources])
+                    new[node] = builder.node(builder.op[node], builder.width[node], moved, builder.param[node])
+                else:
+                    new[node] = node
+            found = self._advanced[clock] = new[clock]
+        return found
+
+    def _next_value(self, state: int, node: int) -> int:
+        """Return what a register is after this step's blocking assignments to it."""
+        if state in self._advancing:
+            return node  # a register that takes part in its own clock
+        self._advancing.add(state)
+        builder = self.builder
+        for write in self._blocking[state]:
+            domain = self.domain(self.places[write.driver.instance], write.driver.trigger)
+            if domain != NEVER:
+                enable = self.build(write.enable) if write.enable >= 0 else builder.const(1, 1)
+                fires = builder.add("and", 1, builder.domains[domain].trigger, enable)
+                node = builder.add("mux", builder.width[node], fires, self.build(write.value), node)
+        self._advancing.discard(state)
+        return node
 
     def _edge(self, edge: str, clock: int) -> int:
         builder = self.builder
@@ -124,3 +181,15 @@ class DomainTable:
 
     def _name(self, node: int) -> str:
         return self.names.get(node, f"node{node}")
+
+
+def _cone(builder: GraphBuilder, root: int) -> list[int]:
+    """Return the nodes that a node depends on, itself included, in evaluation order."""
+    seen = {root}
+    pending = [root]
+    while pending:
+        for source in builder.srcs[pending.pop()]:
+            if source not in seen:
+                seen.add(source)
+                pending.append(source)
+    return sorted(seen)

@@ -47,6 +47,7 @@ class ClockedDriver:
     trigger: int
     process: int
     span: Span
+    blocking: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ def _collect_fragment(drivers: Drivers, number: int, place: InstancePlace, items
                     entry.trigger,
                     entry.process,
                     entry.span,
+                    entry.blocking,
                 )
             )
 

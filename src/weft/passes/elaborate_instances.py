@@ -10,7 +10,7 @@ whole signal they get one canonical wire here; a port on a part of a signal is l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from weft.base.errors import InternalError
 from weft.ir.design import Design, Module, Signal
@@ -211,16 +211,7 @@ def _join_clocked(fragment: Fragment) -> list[tuple[Clocked, tuple[int, ...]]]:
                     entry.enable,
                 )
                 if same and last.low + last.width == entry.low:
-                    joined = Clocked(
-                        last.target,
-                        last.low,
-                        last.width + entry.width,
-                        -1,
-                        last.enable,
-                        last.trigger,
-                        last.process,
-                        last.span,
-                    )
+                    joined = replace(last, width=last.width + entry.width, value=-1)
                     result[-1] = joined, (*values, entry.value)
                     continue
             result.append((entry, (entry.value,)))

@@ -139,7 +139,9 @@ class ProcessLowering:
         target = self.context.use(variable.signal, variable.path)
         width = self.context.builder.width
         for low, value, enable in self._results(executor, variable):
-            self.fragment.clocked.append(Clocked(target, low, width[value], value, enable, trigger, number, span))
+            blocking = variable.pending is None
+            entry = Clocked(target, low, width[value], value, enable, trigger, number, span, blocking)
+            self.fragment.clocked.append(entry)
 
     # ----------------------------------------------------------------------------------------------- common
 

@@ -91,7 +91,7 @@ class _Flattener:
         splitter = LoopSplitter(items, self.loops, latches, names.describe)
         order = ItemOrder(items, splitter.untie)
         self._build_scopes(order)
-        domains = DomainTable(self.builder, order.build, self._node_names())
+        domains = DomainTable(self.builder, order.build, self._node_names(), hierarchy.places, resolver.register_writes)
         self._write_registers(resolver, order, domains)
         self._write_memories(order, domains)
         self._write_latches(resolver, order, domains, splitter)

@@ -65,7 +65,8 @@ class Trigger:
 class Clocked:
     """Set bits `low` to `low + width - 1` of `target` to `value` when `trigger` fires and `enable` (1 bit) holds.
 
-    Where `enable` is 0 the value does not matter. One process gives at most one entry for each bit.
+    Where `enable` is 0 the value does not matter. One process gives at most one entry for each bit. `blocking` says
+    that only blocking assignments set it: an edge of it comes before the nonblocking updates of the same step.
     """
 
     target: int
@@ -76,6 +77,7 @@ class Clocked:
     trigger: int
     process: int
     span: Span = NOWHERE
+    blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
