@@ -1,9 +1,12 @@
 """Lowering of hand-made modules, checked by running the flattened result."""
 
+from random import Random
+
 from tests.passes.modules import Design1, bit, blocking, const, element, eq, later, op, part, seq, when, wide
 
 from weft.ir.design import Case, CaseItem, Jump, Loop
 from weft.ir.expressions import Concat, Cond, Ref
+from weft.ir.ops import OPS
 
 
 def counting_loop(i: Ref, stop: int, *body):
@@ -160,3 +163,20 @@ def test_small_arrays_are_written_element_by_element():
     assert bench.peek("top.bank") == 0xCBA9
     bench.poke(a=1)
     assert bench.peek("top.y") == 10
+
+
+def test_tables_are_trees_over_the_subject():
+    d, draw = Design1(), Random(1)
+    s, y, z = d.input("s", 7), d.signal("y", 8), d.signal("z", 8)
+    table = {k: draw.randrange(256) for k in draw.sample(range(128), 90)}
+    chosen = tuple(CaseItem((const(7, k),), blocking(y, const(8, v))) for k, v in table.items())
+    d.comb(Case("case", s, chosen, blocking(y, const(8, 77))))
+    full = tuple(CaseItem((const(7, k),), blocking(z, const(8, k * 37 & 255))) for k in range(128))
+    d.comb(Case("case", s, full))
+    fragment = d.lower()
+    names = [OPS[code].name for code in fragment.builder.op]
+    assert not any(use.hold for use in fragment.uses) and names.count("mux") < 260
+    bench = d.bench()
+    for k in range(128):
+        bench.poke(s=k)
+        assert (bench.peek("top.y"), bench.peek("top.z")) == (table.get(k, 77), k * 37 & 255)

@@ -128,6 +128,40 @@ DESIGNS = {
           z <= y;
           if (s[1]) z[3:0] = b;
         end""",
+    "static_variables": """
+        function [7:0] total(input [3:0] v);
+          reg [7:0] sum; begin if (c === 1'b1) sum = 3; else sum = sum + v; total = sum; end endfunction
+        always @(posedge clk) begin : counting
+          reg [3:0] count;
+          if (c === 1'b1) count = 0; else count = count + 1;
+          y <= {count, s};
+          z <= total(s);
+        end""",
+    "shared_loop_variable": """
+        integer i;
+        always @* begin y = 0; for (i = 0; i < 4; i = i + 1) y[2 * i] = a[i]; end
+        always @(posedge clk) for (i = 0; i < 4; i = i + 1) z[i +: 4] <= b;""",
+    "nested_calls_and_jumps": """
+        function automatic [3:0] first(input [3:0] v); integer k; begin : body
+          first = 9; for (k = 0; k < 4; k = k + 1) if (v[k]) begin first = k; disable body; end end endfunction
+        function automatic [7:0] both(input [3:0] p, q); both = {first(p), first(q ^ first(p))}; endfunction
+        always @* begin y = both(a, b); z = c ? first(s) : both(b, {2{s}}); end""",
+    "parts_of_elements": """
+        reg [7:0] bank [0:2][0:1];
+        always @* begin
+          bank[0][0] = 1; bank[0][1] = 2; bank[1][0] = 3; bank[1][1] = 4; bank[2][0] = 5; bank[2][1] = 6;
+          bank[s][c] = {a, b};
+          bank[1][s[0]][a[1:0] +: 3] = b;
+          y = bank[s][c];
+          z = bank[a[1:0]][b[0]] ^ bank[2][1];
+        end""",
+    "wide_arithmetic": """
+        reg [99:0] w, v;
+        always @* begin
+          w = {25{a}} * {b, 60'd7, s};
+          v = ({w, w} >> {a, s}) - (w << b) + {100{c}};
+          y = v[a * 6 +: 8]; z = {^w, ^v, w > v, v[99 -: 3], &w, |v};
+        end""",
     "sensitivity_list": """
         initial z = 0;
         always @(a or b or c) if (c) y = a + b; else y = a - b;

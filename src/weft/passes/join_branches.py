@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from weft.ir.ops import OPS
 from weft.passes.symbolic_paths import Changes, Entry, Path, conjunction
 
 if TYPE_CHECKING:
     from weft.passes.symbolic_state import Environment
+
+
+Table = tuple[int, list[list[int]]]
+"""A subject, and for each branch the values of the subject that choose it."""
+
+TABLE_SIZE = 8
+"""From so many different values on, a table is a tree."""
 
 
 class Join:
@@ -25,9 +33,10 @@ class Join:
         paths: list[Path],
         outcomes: list[Changes],
         exclusive: bool,
+        table: Table | None = None,
     ) -> None:
         self.environment, self.conditions, self.paths = environment, conditions, paths
-        self.outcomes, self.exclusive = outcomes, exclusive
+        self.outcomes, self.exclusive, self.table = outcomes, exclusive, table
         self._none: list[int] = []
 
     def merge(self, key: int, arms: list[int]) -> Entry:
@@ -56,6 +65,8 @@ class Join:
             for arm, chosen in zip(arms, values, strict=True):
                 groups.setdefault(chosen, []).append(self.conditions[arm])
             groups.pop(value, None)
+            if self.table is not None and len(groups) >= TABLE_SIZE and self._plain([value, *groups]):
+                return self._look_up(self.table, dict(zip(arms, values, strict=True)), value)
             for chosen, conditions in reversed(groups.items()):
                 value = environment.mux(environment.any_of(conditions), chosen, value)
             return value
@@ -64,6 +75,33 @@ class Join:
             cond = self.conditions[arm] if free or arm == position else self.selector(arm)
             value = environment.mux(cond, chosen, value)
         return value
+
+    def _plain(self, values: Sequence[int]) -> bool:
+        """Return whether values cost nothing to have, so that no branch around them saves work."""
+        builder = self.environment.builder
+        return all(OPS[builder.op[value]].name in ("const", "read", "slice") for value in values)
+
+    def _look_up(self, table: Table, chosen: dict[int, int], other: int) -> int:
+        """Choose by the subject's bits, the highest first: a tree of muxes in place of a chain of comparisons."""
+        subject, labels = table
+        items = {label: value for arm, value in chosen.items() if value != other for label in labels[arm]}
+        return self._tree(subject, self.environment.builder.width[subject], items, other)
+
+    def _tree(self, subject: int, bits: int, items: dict[int, int], other: int) -> int:
+        environment, builder = self.environment, self.environment.builder
+        if not items:
+            return other
+        values = set(items.values())
+        if len(values) == 1 and len(items) == 1 << bits:
+            return values.pop()
+        if len(items) == 1:
+            ((label, value),) = items.items()
+            here = builder.add("eq", 1, builder.slice(subject, 0, bits), builder.const(bits, label))
+            return environment.mux(here, value, other)
+        half = 1 << bits - 1
+        low = self._tree(subject, bits - 1, {k: v for k, v in items.items() if k < half}, other)
+        high = self._tree(subject, bits - 1, {k - half: v for k, v in items.items() if k >= half}, other)
+        return environment.mux(builder.slice(subject, bits - 1, 1), high, low)
 
     def selector(self, arm: int) -> int:
         """Return the condition, within the enclosing path, that this arm runs."""

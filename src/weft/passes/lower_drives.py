@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from weft.base.errors import Unsupported
 from weft.ir.design import ContinuousAssign, Instance, Port
-from weft.ir.expressions import Concat, Cond, Const, Expr, Repeat, Resize, Slice
+from weft.ir.expressions import Concat, Cond, Const, Expr, Ref, Repeat, Resize, Slice
 from weft.ir.ops import mask
 from weft.passes.execute_statements import Executor
 from weft.passes.fragment import Connection, Drive
@@ -36,6 +36,8 @@ def lower_assign(context: ModuleContext, executor: Executor, assign: ContinuousA
 
 def _targets(context: ModuleContext, executor: Executor, lhs: Expr) -> list[tuple[int, int, int, int]]:
     """Return where the bits of an lvalue are: (use, low, width, bit of the lvalue)."""
+    if isinstance(lhs, Ref) and lhs.signal not in context.memories:
+        return [(context.use(lhs.signal, lhs.path), 0, lhs.signal.bits, 0)]
     found: list[tuple[int, int, int, int]] = []
     work: list[tuple[Expr, int]] = [(lhs, 0)]
     while work:

@@ -365,9 +365,8 @@ class Evaluator:
         )
 
     def branches(self, cond: int, then: Expr, other: Expr | None) -> tuple[int, int]:
-        """Evaluate two operands of which only one happens; -1 for a missing one."""
-        environment, results = self.environment, [-1, -1]
-        truth = self.truth(cond) if self.four_state else cond
+        """Evaluate two operands of which only one happens, or both if the condition is x; -1 for a missing one."""
+        select, results = self.environment.select, [-1, -1]
 
         def run(arm: int, operand: Expr) -> Callable[[], None]:
             def body() -> None:
@@ -375,7 +374,12 @@ class Evaluator:
 
             return body
 
-        environment.select([truth], [run(0, then)], run(1, other) if other is not None else None, exclusive=False)
+        if not self.four_state:
+            select([cond], [run(0, then)], run(1, other) if other is not None else None, exclusive=False)
+        else:
+            select([self.negate(self.truth(self.negate(cond)))], [run(0, then)], None, exclusive=True)
+            if other is not None:
+                select([self.negate(self.truth(cond))], [run(1, other)], None, exclusive=True)
         return results[0], results[1]
 
     def _short_circuit(self, lhs: Expr, rhs: Expr, conjunctive: bool) -> int:

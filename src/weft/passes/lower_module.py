@@ -8,6 +8,7 @@ interprets them. `symbolic_state` describes the method: symbolic execution with 
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -43,13 +44,19 @@ def lower_module(module: Module, *, four_state: bool, simplify: Simplify | None 
 
 @contextmanager
 def _deep_recursion() -> Generator[None, None, None]:
-    """Let pure Python calls nest deeply: they take no C stack (since CPython 3.11)."""
-    before = sys.getrecursionlimit()
+    """Let pure Python calls nest deeply: they take no C stack (since CPython 3.11).
+
+    The collector rests meanwhile: there is no garbage, and it would walk the whole design again and again.
+    """
+    before, collecting = sys.getrecursionlimit(), gc.isenabled()
     sys.setrecursionlimit(max(before, RECURSION_LIMIT))
+    gc.disable()
     try:
         yield
     finally:
         sys.setrecursionlimit(before)
+        if collecting:
+            gc.enable()
 
 
 def _lower_wiring(context: ModuleContext) -> None:

@@ -4,7 +4,7 @@
 compares with `==?` and knows ranges. When the labels are constants of which no two can match together, the items'
 order does not matter, and the join needs no priority chain; when they cover every value of the subject, nothing is
 left for a default. In a 2-state graph a `case` label with unknown bits never matches, and a `casez` or `casex` label's
-unknown bits are wildcards.
+unknown bits are wildcards. `unique` and `priority` say what the designer expects; violations are not reported.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from weft.ir.design import Block, Case, CaseItem, Statement
 from weft.ir.expressions import Const, Expr
 from weft.ir.ops import mask
+from weft.passes.join_branches import Table
 from weft.passes.side_effects import may_act
 
 if TYPE_CHECKING:
@@ -71,9 +72,12 @@ def _run_items(executor: Executor, statement: Case, subject: int, start: int) ->
     exclusive = plain and patterns is not None and _disjoint(patterns)
     width = executor.builder.width[subject]
     complete = exclusive and patterns is not None and not executor.four_state and _covers(patterns, width)
+    table: Table | None = None
+    if exclusive and patterns is not None and not executor.four_state:
+        table = _table(subject, patterns, len(conditions), mask(width))
     if rest is None and default is not None:
         rest = partial(executor.execute, default)
-    executor.environment.select(conditions, bodies, rest, exclusive, complete)
+    executor.environment.select(conditions, bodies, rest, exclusive, complete, table)
 
 
 def _item_condition(
@@ -173,6 +177,16 @@ def _disjoint(patterns: list[tuple[int, int, int]]) -> bool:
         for position, (item, value, care) in enumerate(patterns)
         for other, value_2, care_2 in patterns[:position]
     )
+
+
+def _table(subject: int, patterns: list[tuple[int, int, int]], arms: int, full: int) -> Table | None:
+    """Return the subject's values for each item, if every label compares all bits."""
+    labels: list[list[int]] = [[] for _ in range(arms)]
+    for item, value, care in patterns:
+        if care != full:
+            return None
+        labels[item - 1].append(value)
+    return subject, labels
 
 
 def _covers(patterns: list[tuple[int, int, int]], width: int) -> bool:

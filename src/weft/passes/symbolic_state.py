@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from weft.ir.design import Signal
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE, mask
-from weft.passes.join_branches import Join
+from weft.passes.join_branches import Join, Table
 from weft.passes.symbolic_paths import Changes, Choice, Entry, Path
 
 MUX = CODE["mux"]
@@ -318,10 +318,12 @@ class Environment:
         other: Callable[[], None] | None,
         exclusive: bool,
         complete: bool = False,
+        table: Table | None = None,
     ) -> None:
         """Run the first body whose condition holds, else `other`.
 
-        `exclusive`: no two conditions hold together, so their order is free. `complete`: one always holds.
+        `exclusive`: no two conditions hold together, so their order is free. `complete`: one always holds. `table`:
+        the conditions say that a subject has one of some values.
         """
         rest = self.frame.path
         paths: list[Path] = []
@@ -342,7 +344,7 @@ class Environment:
             self._live.append(outcomes[-1])
         del self._live[live:]
         if any(outcomes):
-            self.join(Join(self, conditions, paths, outcomes, exclusive))
+            self.join(Join(self, conditions, paths, outcomes, exclusive, table))
 
     def join(self, join: Join) -> None:
         """Store the merged outcome of branches."""
