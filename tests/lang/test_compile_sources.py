@@ -85,6 +85,11 @@ def test_sources_without_modules_have_no_top():
     assert (error.code, error.message) == ("no-top", "there is no top module; the sources have no modules")
 
 
+def test_errors_come_before_a_missing_top():
+    assert error_of("module top(input a; endmodule\n").code == "source-errors"
+    assert error_of("modul top; endmodule\n").code == "source-errors"
+
+
 def test_every_module_that_nothing_instantiates_is_a_top():
     text = "module a; endmodule module b; c u(); endmodule module c; endmodule"
     assert [name for name, _ in load(text).tops] == ["a", "b"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lang.compile_text import load, module
+from weft.base.errors import UserError
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 
@@ -85,3 +86,33 @@ def test_relaxations_let_common_code_through():
           if (N > 4) assign z[3] = a[N];
         endmodule"""
     )
+
+
+@pytest.mark.parametrize("word", ["--max-parse-depth=2000", "--allow-use-before-declare", "-Werror=index-oob"])
+def test_what_is_set_already_can_be_set_again(word: str):
+    assert load("module top; endmodule", word).tops
+
+
+def test_selects_out_of_range_can_be_errors_again():
+    with pytest.raises(UserError, match="index-oob"):
+        load("module top(input [3:0] a, output y); assign y = a[4]; endmodule", warnings=("-Werror=index-oob",))
+
+
+DEPTH = 4000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " + ".join(["a"] * DEPTH),
+        " : ".join(f"a == {i} ? 16'd{i}" for i in range(DEPTH)) + " : 0",
+        "(" * DEPTH + "a" + ")" * DEPTH,
+    ],
+)
+def test_deep_expressions(text: str):
+    assert load(f"module top(input [15:0] a, output [15:0] y); assign y = {text}; endmodule", "-Wnone").tops
+
+
+def test_deeper_text_than_that_is_an_error():
+    with pytest.raises(UserError, match="too deeply nested"):
+        load(f"module top(input a, output y); assign y = {'(' * 6000}a{')' * 6000}; endmodule", "-Wnone")

@@ -8,7 +8,17 @@ from lang.cores import CORES
 from weft.lang.sv.compile_sources import load_design
 
 
-@pytest.mark.parametrize(("name", "modules", "instances"), [("picorv32", 3, 3), ("serv", 21, 21), ("ibex", 32, 41)])
+@pytest.mark.parametrize(
+    ("name", "modules", "instances"),
+    [
+        ("picorv32", 3, 3),
+        ("serv", 21, 21),
+        ("vexriscv", 3, 3),
+        ("ibex", 32, 41),
+        ("cva6", 79, 374),
+        ("rocket", 203, 443),
+    ],
+)
 def test_core_becomes_a_design(name: str, modules: int, instances: int) -> None:
     core = CORES[name]()
     design = load_design(core.files, core.options)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ import pyslang
 from pyslang import ast, syntax
 from pyslang.driver import Driver
 
-from weft.base.errors import UserError, WeftError
+from weft.base.errors import Unsupported, UserError, WeftError
 from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module
 from weft.lang.sv.elaboration import Elaboration
@@ -33,6 +34,9 @@ from weft.lang.sv.source_index import SourceIndex
 
 _LISTED = 20
 """How many modules an error lists."""
+
+_DEPTH = 50_000
+"""How deeply Python functions may call each other here: slang's parser goes 5,000 levels down, at a few calls each."""
 
 
 def load_design(
@@ -62,10 +66,13 @@ def load_design(
         compilation, index, design, convert_function, build_module, declare_module, options.assertions == "off"
     )
     try:
-        design.tops += [(top.name, elaboration.module_of(top.body).module) for top in tops]
+        with _deep_recursion():
+            design.tops += [(top.name, elaboration.module_of(top.body).module) for top in tops]
     except WeftError as error:
         error.sources = error.sources or index.sources
         raise
+    except RecursionError:
+        raise Unsupported(f"source text nested more than about {_DEPTH // 5} levels deep") from None
     finally:
         elaboration.release()
     design.digest = _digest(driver.sourceManager, options, index)
@@ -150,7 +157,7 @@ def _check_tops(
             near = difflib.get_close_matches(name, modules, 3)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise UserError("no-top", f"no module is called '{name}'; {hint}{listed}")
-    if not tops and not (report.errors and modules):
+    if not tops and not report.errors:
         raise UserError("no-top", f"there is no top module; {listed}")
 
 
@@ -192,6 +199,17 @@ def _quote(word: str) -> str:
     """Quote a word for slang's splitting of a command line."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+@contextmanager
+def _deep_recursion() -> Generator[None]:
+    """Let conversions follow deep expressions and `else if` chains; calls among Python functions need no C stack."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(usual, _DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(usual)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ Some rules of the standard that most tools do not enforce would keep real cores 
 * `--allow-use-before-declare`: a name may be used above its declaration (6.21, 13.3);
 * `--allow-genblk-reference`: an unnamed generate block may be named in a hierarchical reference (27.6);
 * `--allow-merging-ansi-ports` and `--allow-bare-value-param-assigment` (slang spells it so): notations of older tools;
+* `--max-parse-depth=5000`: generated code nests more than slang's usual 1,024 levels;
 * `-Wno-error=index-oob`, `range-oob` and `range-width-oob`: a constant select outside a vector only warns, because
   parameterised code has such selects where they are never used. It reads x and ignores writes (11.5.1).
 """
@@ -29,6 +30,7 @@ RELAXATIONS = (
     "--allow-genblk-reference",
     "--allow-merging-ansi-ports",
     "--allow-bare-value-param-assigment",
+    "--max-parse-depth=5000",
     "-Wno-error=index-oob",
     "-Wno-error=range-oob",
     "-Wno-error=range-width-oob",
@@ -59,7 +61,8 @@ class FrontEndOptions:
 
     def words(self) -> list[str]:
         """Return the words of slang's command line, without the files."""
-        words = list(RELAXATIONS)
+        given = {word.partition("=")[0] for word in self.arguments}
+        words = [word for word in RELAXATIONS if word.startswith("-W") or word.partition("=")[0] not in given]
         for flag, values in (
             ("--top", self.top),
             ("-I", self.include_dirs),
