@@ -27,8 +27,8 @@ class Design:
     """Describe a design completely: its sources, and how long to run it.
 
     `unable` says, for a peer that cannot run it, why. `golden_cycles` is the length of the end-to-end test and
-    `cycles` that of a benchmark run, both after `reset_cycles` cycles of reset. `chosen` are the globs of about fifty
-    signals that someone at work on this design would watch.
+    `cycles` that of a benchmark run, both after `reset_cycles` cycles of reset. `chosen` is a glob of
+    signals that someone at work on this design would watch; benchmarks trace the first fifty.
     """
 
     name: str
@@ -52,9 +52,7 @@ class Design:
             "top": self.top,
             "include_dirs": self.include_dirs,
             "defines": {name: value or None for name, value in self.defines.items()},
-            "parameters": {
-                name: f'"{value}"' if isinstance(value, str) else value for name, value in self.parameters.items()
-            },
+            "parameters": self.parameters,
             "clock": self.clock,
         }
 

@@ -1,0 +1,94 @@
+"""Weft, in a process of its own like every peer: from Python's start to the first cycle, then the cycle loop."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.designs import DESIGNS, Design
+from bench.peers.process import CACHE, Build, Run, execute, parse_report
+
+if TYPE_CHECKING:
+    from weft.sim.simulation import Simulation
+
+ROOT = Path(__file__).resolve().parents[2]
+WAVES = ("none", "vcd", "fst")
+CHOSEN = 50
+_CACHE = CACHE / "weft"
+
+
+def version() -> str:
+    """Return the version."""
+    import weft
+
+    return f"Weft {weft.__version__}"
+
+
+def _environment() -> dict[str, str]:
+    return {"WEFT_CACHE_DIR": str(_CACHE), "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+
+
+def build(design: Design, waves: str = "none", again: bool = False) -> Build:
+    """Compile a design and run its first cycle, on an empty cache if `again`, and return what that took."""
+    if again:
+        shutil.rmtree(_CACHE, ignore_errors=True)
+    command = (sys.executable, "-m", "bench.peers.weft", design.name)
+    cost = execute([*command, "1"], ROOT, _environment())
+    return Build(command, {"weft": cost.seconds}, cost.cpu_seconds, cost.peak_bytes)
+
+
+def run(design: Design, built: Build, cycles: int, wave: Path | None = None, signals: str = "") -> Run:
+    """Run a design for some cycles after its reset; `signals` limits the trace to some globs."""
+    command = [*built.command, str(cycles), *([str(wave), signals] if wave else [])]
+    cost = execute(command, ROOT, _environment())
+    report = parse_report(cost.output)
+    return Run(cycles, report["seconds"], report["start"], cost.peak_bytes, report["hash"], report["text"])
+
+
+def chosen_signals(sim: Simulation, pattern: str) -> list[str]:
+    """Return the first fifty signals that a glob matches, below the top."""
+    paths = (path.partition(".")[2] for path, _, _ in sim.engine.signals.paths())
+    return list(islice((path for path in paths if fnmatchcase(path, pattern)), CHOSEN))
+
+
+def main() -> None:
+    """Run one design: `python -m bench.peers.weft DESIGN CYCLES [WAVE [SIGNALS]]`."""
+    started = time.perf_counter()
+    import weft
+
+    design, cycles = DESIGNS[sys.argv[1]](), int(sys.argv[2])
+    wave, signals = [*sys.argv[3:], "", ""][:2]
+    with ExitStack() as stack:
+        options = design.compile_options()
+        sim = stack.enter_context(weft.compile(*design.files, **options, output=lambda text: None))
+        sim.poke(design.reset, 1)
+        sim.run_cycles(design.reset_cycles)
+        sim.poke(design.reset, 0)
+        start = time.perf_counter() - started
+        trace = ExitStack()
+        if wave:
+            trace.enter_context(sim.trace(wave, signals=chosen_signals(sim, signals) if signals else "*"))
+        first = time.perf_counter()
+        sim.run_cycles(cycles)
+        trace.close()
+        seconds = time.perf_counter() - first
+        text = bytes(int(element) for element in sim.memory(design.text_memory)[0 : int(sim.peek("text_count"))])
+        report = {
+            "start": start,
+            "seconds": seconds,
+            "hash": f"{int(sim.peek('hash')):016x}",
+            "text": text.decode(),
+            "stages": sim.build_seconds,
+        }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
