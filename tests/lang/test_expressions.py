@@ -289,6 +289,9 @@ DECLARED = {
           byte m [0:3]; byte r [3:0]; {>>{m}} = a; r = m; return {<<byte{r}} ^ 32'd5; endfunction""".replace(
         "return {<<byte{r}} ^ 32'd5;", "a = {<<byte{r}}; return a;"
     ),
+    "text in an array of bytes": """
+        function automatic logic [39:0] f(bit [1:0] i);
+          byte m [0:3] = "AB"; byte r [2:0] = "wxyz"; return {m[i], m[1], r[i], r[2], r[1]}; endfunction""",
     "bit-stream cast": """
         typedef struct {byte a; logic [7:0] b [1:0];} s_t; typedef byte m_t [0:2];
         function automatic logic [23:0] f(logic [23:0] a);

@@ -53,7 +53,9 @@ def layout_of(state: State, node: ast.Expression) -> Layout:
 
 def refuse_type(state: State, node: ast.Expression, layout: Layout) -> NoReturn:
     """Raise `Unsupported` for an expression whose type has no flat form."""
-    what = {STRING: "a string", REAL: "a real number", UNION: "an unpacked union"}.get(layout.kind)
+    if layout.kind == REAL:
+        state.context.unsupported("a real number", node)
+    what = {STRING: "a string", UNION: "an unpacked union"}.get(layout.kind)
     if what is None and layout.kind == OTHER:
         what = _OTHER_TYPES.get(type(node.type.canonicalType), f"a value of type '{node.type}'")
     state.context.unsupported(f"{what or 'a value without a type'} that is computed at run time", node)

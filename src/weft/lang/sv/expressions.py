@@ -141,7 +141,9 @@ def _convert_other(state: State, node: ast.ConversionExpression) -> Expr:
     operand = node.operand
     layout = state.layout(node.type)
     source = state.layout(operand.type)
-    if node.conversionKind == ast.ConversionKind.StreamingConcat and layout.kind <= STRUCT:
+    text_to_bytes = source.kind == PACKED and layout.kind == ARRAY and operand.isImplicitString
+    if layout.kind <= STRUCT and (node.conversionKind == ast.ConversionKind.StreamingConcat or text_to_bytes):
+        # A string literal, too, fills an array of bytes from the left (IEEE 1800-2023 5.9).
         return patterns.convert_stream_cast(state, operand, layout)
     if source.kind == REAL and layout.kind == PACKED:
         time = _time_call(operand)
