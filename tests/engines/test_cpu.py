@@ -55,3 +55,15 @@ def test_random_graphs_run_as_the_reference_says(compiler: Compiler, seed: int, 
     graph = random_graph(seed, size)
     clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
     compare(graph, seed, CpuProgram(graph, compiler, tier="quick"), clocks, range(40, 200, 40))
+
+
+@given(seed=st.integers(0, 10**6), size=st.integers(0, 150))
+@hypothesis_settings(max_examples=15)
+def test_random_graphs_cut_into_many_functions(compiler: Compiler, seed: int, size: int):
+    graph = random_graph(seed, size)
+    clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("weft.engines.cpu.emit_regions.PIECE_LINES", 40)
+        patch.setattr("weft.engines.cpu.emit_step.FLAT_NODES", 30)
+        program = CpuProgram(graph, compiler, tier="quick")
+        compare(graph, seed, program, clocks, range(40, 120, 40))

@@ -12,7 +12,7 @@ makes it impossible the old value is loaded early, into the scope that encloses 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from weft.base.errors import InternalError
@@ -22,8 +22,11 @@ from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.order_sinks import Item, order_items
 from weft.engines.cpu.sink_regions import SinkRegions
 from weft.engines.cpu.step_graph import MEMREAD, READ, StepGraph
-from weft.ir.layout import StateLayout
+from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
+
+PIECE_LINES = 5000
+"""A function is cut when it has this many lines: optimisers need more than linear time."""
 
 _ALIASES = {CODE[name] for name in ("mux", "zext", "sext", "slice")}
 
@@ -38,11 +41,25 @@ class Scope:
     gap: int = -1
 
 
-class RegionEmitter(NodeEmitter):
-    """Emit a step's nodes and sinks by region."""
+@dataclass(slots=True)
+class Piece:
+    """Be one of the functions that a long step is cut into, with the constants and helpers that it needs."""
 
-    def __init__(self, step: StepGraph, layout: StateLayout, scratch: int) -> None:
+    lines: list[str]
+    globals: dict[str, str]
+    helpers: set[str]
+
+
+class RegionEmitter(NodeEmitter):
+    """Emit a step's nodes and sinks by region.
+
+    A long step is cut at its top level into several functions. A value that crosses a cut is `foreign` after it: its
+    first use there makes it pass through a word of scratch.
+    """
+
+    def __init__(self, step: StepGraph, layout: StateLayout, scratch: int, whole: bool = False) -> None:
         super().__init__(step, layout, scratch)
+        self._longest = 1 << 60 if whole else PIECE_LINES
         self.regions = SinkRegions(step)
         self.tree = self.regions.tree
         self.scopes = [Scope(0)]
@@ -51,6 +68,10 @@ class RegionEmitter(NodeEmitter):
         self.level: dict[int, int] = {}
         self.cold = False
         self.stored: set[int] = set()
+        self.pieces: list[Piece] = []
+        self.foreign: dict[int, str] = {}
+        self._homes: dict[str, tuple[list[str], int]] = {}
+        self._slots: dict[str, int] = {}
         self._prepared: set[int] = set()
         self._count_uses()
 
@@ -102,6 +123,8 @@ class RegionEmitter(NodeEmitter):
     def define(self, node: int, name: str) -> None:
         """Name a node's value in the current scope and count its sources as used."""
         self.names[node] = name
+        if name not in self._homes:
+            self._homes[name] = (self.lines, len(self.lines))
         self.scopes[-1].added.append(node)
         self.level[node] = len(self.scopes) - 1
         if not self.cold and not self.emitted[node]:
@@ -111,16 +134,23 @@ class RegionEmitter(NodeEmitter):
 
     # ---------------------------------------------------------------------------------------------- on demand
 
-    def demand(self, node: int) -> None:
+    def demand(self, node: int, may_cut: bool = False) -> None:
         """Emit a node and what it needs, each in the scope of its region; all of them are the current one's."""
-        names, srcs, regions = self.names, self.srcs, self.regions
+        names, srcs, regions, foreign = self.names, self.srcs, self.regions, self.foreign
         region, here = regions.region, self.scopes[-1].region
+        may_cut = may_cut and len(self.scopes) == 1
         stack = [node]
         while stack:
             top = stack[-1]
             if top in names:
                 stack.pop()
                 continue
+            if top in foreign:
+                stack.pop()
+                self._take(top)
+                continue
+            if may_cut and len(self.lines) > self._longest:
+                self.cut()
             if self.op[top] <= READ:
                 stack.pop()
                 self.emit(top)
@@ -136,12 +166,57 @@ class RegionEmitter(NodeEmitter):
                     stack.pop()
                     self._emit_branch(branch)
                 continue
-            missing = [source for source in srcs[top] if source not in names]
+            missing = [source for source in srcs[top] if source not in names and source not in foreign]
             if missing:
                 stack.extend(reversed(missing))
             else:
                 stack.pop()
                 self.emit(top)
+
+    def cut(self) -> None:
+        """End the current function; what it computed is foreign from now on."""
+        self.add("ret void")
+        self.pieces.append(Piece(self.lines, self.globals, self.helpers))
+        self.lines, self.globals, self.helpers = [], {}, set()
+        self.label_now = "entry"
+        for node, name in self.names.items():
+            if self._is_past(node):
+                self.foreign.setdefault(node, name)
+        self.names.clear()
+        self.scopes[0].added.clear()
+
+    def _take(self, node: int) -> None:
+        """Load a foreign value."""
+        name = self.foreign[node]
+        self.names[node] = self._import(node, name)
+        self.scopes[-1].added.append(node)
+        self.level[node] = len(self.scopes) - 1
+
+    def _import(self, node: int, name: str) -> str:
+        """Return the local name of a value of another function."""
+        if name[0] != "%" or name in ("%s", "%m", "%c"):
+            if name[0] == "@":
+                self.globals[name] = next(piece.globals[name] for piece in self.pieces if name in piece.globals)
+            return name
+        width = self.width[node]
+        stride = 8 if width > WIDE else container_bytes(width)
+        at = self._slots.get(name)
+        if at is None:
+            at = self._slots[name] = self.scratch
+            self.scratch += (stride + 7) & ~7
+            lines, index = self._homes[name]
+            kept, self.lines = self.lines, list[str]()
+            where = self.put(f"getelementptr i8, ptr %c, i64 {at}")
+            if width > WIDE:
+                self.add(f"store ptr {name}, ptr {where}, align 8")
+            else:
+                self.store(where, name, width, stride)
+            lines[index - 1] += "\n" + "\n".join(self.lines)
+            self.lines = kept
+        where = self.put(f"getelementptr i8, ptr %c, i64 {at}")
+        if width > WIDE:
+            return self.put(f"load ptr, ptr {where}, align 8")
+        return self.container(where, width, stride)
 
     def _branch_needs(self, branch: int) -> list[int]:
         """Return what must be there before a branch opens: its condition and what its arms use from outside."""
@@ -152,14 +227,14 @@ class RegionEmitter(NodeEmitter):
 
     def outer_needs(self, roots: list[int]) -> list[int]:
         """Return the nodes of the current region that the cones of `roots` need and that are not there yet."""
-        here, names, op = self.scopes[-1].region, self.names, self.op
+        here, names, op, foreign = self.scopes[-1].region, self.names, self.op, self.foreign
         region, instance, instances = self.regions.region, self.regions.instance, self.regions.instances
         depth, limit = self.tree.depth, self.tree.depth[here]
         found: list[int] = []
         seen, stack = set(roots), list(roots)
         while stack:
             node = stack.pop()
-            if node in names or op[node] <= READ:
+            if node in names or op[node] <= READ or node in foreign:
                 continue
             if depth[region[node]] <= limit:
                 found.append(node)
@@ -180,6 +255,11 @@ class RegionEmitter(NodeEmitter):
         outer = self.scopes[-1]
         self.scopes.append(Scope(region))
         for node, name in outer.exports.get(region, {}).items():
+            home = self._homes.get(name)
+            if home is not None and home[0] is not self.lines:
+                if self.uses[node] <= 0:
+                    continue
+                name = self._import(node, name)
             self.names[node] = name
             self.scopes[-1].added.append(node)
             self.level[node] = len(self.scopes) - 1
@@ -196,7 +276,7 @@ class RegionEmitter(NodeEmitter):
             if self.level.get(node) != len(self.scopes):
                 continue
             name = self.names.pop(node, "")
-            if not self.cold and self.uses[node] > 0 and name and self._is_past(node):
+            if not self.cold and self.uses[node] > 0 and name and self._is_past(node) and node not in self.foreign:
                 leaving[node] = (scope.region, node, name)
         return list(leaving.values())
 
@@ -240,7 +320,10 @@ class RegionEmitter(NodeEmitter):
                 kind = self.kind(node)
                 phi = self.put(f"phi {kind} [{name}, %{ends[arm]}], [poison, %{ends[1 - arm]}]")
                 self.scopes[-1].exports.setdefault(region, {})[node] = phi
-        return joined
+                joined.append(phi)
+        for name in joined:
+            self._homes[name] = (self.lines, len(self.lines))
+        return joined[: len(kinds)]
 
     def kind(self, node: int) -> str:
         """Return the LLVM type of a node's operand."""
@@ -263,6 +346,18 @@ class RegionEmitter(NodeEmitter):
         names = self.branch(self.use(condition), [arm(1), arm(0)], [self.kind(mux) for mux in muxes])
         for mux, name in zip(muxes, names, strict=True):
             self.define(mux, name)
+
+    def test(self, nodes: Sequence[int]) -> str:
+        """Return whether any of some one-bit nodes is 1."""
+        if any(self.constant(node) == 1 for node in nodes):
+            return "true"
+        unknown = [node for node in dict.fromkeys(nodes) if self.constant(node) is None]
+        for node in unknown:
+            self.demand_here(node)
+        result = "false"
+        for node in unknown:
+            result = self.use(node) if result == "false" else self.put(f"or i1 {result}, {self.use(node)}")
+        return result
 
     def emit_cold(self, condition: str, body: Callable[[], None]) -> None:
         """Emit code that seldom runs, with its own copy of everything that it alone needs."""
@@ -304,14 +399,20 @@ class RegionEmitter(NodeEmitter):
         items += [self._item(place, tuple(numbers)) for place, numbers in groups.items()]
         for item in order_items(items, self.ordered):
             self._emit_item(item.region, item.sinks)
+            self._cut_if_long()
         for _, number in memories:
             self._demand_all((*self.regions.sinks[number].payload, self._test(number)))
         for place, number in memories:
             self._emit_item(place, (number,))
+            self._cut_if_long()
+
+    def _cut_if_long(self) -> None:
+        if len(self.scopes) == 1 and len(self.lines) > self._longest:
+            self.cut()
 
     def _demand_all(self, nodes: Iterable[int]) -> None:
         for node in self.outer_needs(list(nodes)):
-            self.demand(node)
+            self.demand(node, may_cut=True)
 
     def _emit_item(self, place: int, sinks: tuple[int, ...]) -> None:
         here, regions = self.scopes[-1].region, self.regions
@@ -339,7 +440,7 @@ class RegionEmitter(NodeEmitter):
     def demand_here(self, node: int) -> None:
         """Demand a node unless it is there, or needs nothing."""
         if node not in self.names:
-            self.demand(node)
+            self.demand(node, may_cut=True)
 
     def _read_memory_first(self, number: int) -> None:
         """Emit the reads of a memory, of this region, that must precede a write to it."""
@@ -400,7 +501,7 @@ class RegionEmitter(NodeEmitter):
             return
         level = min(tree.depth[tree.common(place, here)] for place in places)
         for node in self.read_nodes.get(state, ()):
-            if node in self.names and self.level[node] <= level:
+            if node in self.foreign or (node in self.names and self.level[node] <= level):
                 continue
             outside = level < len(self.scopes) - 1
             kept, self.lines = self.lines, [] if outside else self.lines
@@ -412,6 +513,9 @@ class RegionEmitter(NodeEmitter):
             if outside:
                 kept[self.scopes[level].gap] += "\n".join(self.lines) + "\n"
                 self.lines = kept
+                self._homes[name] = (kept, self.scopes[level].gap + 1)
+            else:
+                self._homes[name] = (kept, len(kept))
             self.names[node] = name
             self.level[node] = level
             self.scopes[level].added.append(node)

@@ -9,19 +9,23 @@ and the last step only stores latches and samples; otherwise the general functio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
 from weft.engines.cpu.emit_ops import NodeEmitter
-from weft.engines.cpu.emit_regions import RegionEmitter
+from weft.engines.cpu.emit_regions import Piece, RegionEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
-from weft.engines.cpu.step_graph import StepGraph, after_graph, edge_graph, step_graph
+from weft.engines.cpu.step_graph import StepGraph, after_graph, edge_graph, flatten_domains, step_graph
 from weft.engines.cpu.wide_words import helper_text
 from weft.ir.cone_graph import SETTLE, STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout
 
 SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind"
 _ARGUMENTS = "(ptr %s, ptr %m, ptr %c)"
+
+FLAT_NODES = 8000
+"""In graphs with more nodes, the general step tests triggers at each sink: it is cut into pieces at its top level."""
 
 _SETTLE_TEXT = f"""define i32 @settle{SIGNATURE} {{
 entry:
@@ -55,8 +59,16 @@ def function_text(head: str, emitter: Emitter, signature: str = SIGNATURE) -> st
     return f"{head}{signature} {{\nentry:\n  " + "\n  ".join(emitter.lines) + "\n}\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Be what is compiled and linked together: the texts of its modules, and the functions that it exports."""
+
+    texts: tuple[str, ...]
+    exports: tuple[str, ...]
+
+
 class StepEmitter:
-    """Emit the modules of one graph. `scratch` grows to what the context block needs."""
+    """Emit the units of one graph. `scratch` grows to what the context block needs."""
 
     def __init__(self, graph: ConeGraph, layout: StateLayout) -> None:
         self.graph, self.layout = graph, layout
@@ -64,20 +76,22 @@ class StepEmitter:
         self.scratch = ctx.scratch_offset(len(graph.effects))
         self.has_postponed = any(effect.postponed for effect in graph.effects)
 
-    def general(self) -> str:
-        """Return the module of `settle`, and of `postponed` if the graph has postponed effects."""
-        text, emitter = self._step("define internal i1 @step", self.step)
-        functions, emitters = [text, _SETTLE_TEXT], [emitter]
+    def general(self) -> Unit:
+        """Return the unit of `settle`, and of `postponed` if the graph has postponed effects."""
+        step = self.step if len(self.step.op) < FLAT_NODES else flatten_domains(self.step)
+        functions, emitters, texts = self._step(step)
+        functions.append(_SETTLE_TEXT)
+        exports = ["settle"]
         if self.has_postponed:
             late = self._postponed()
             functions.append(function_text("define void @postponed", late))
             emitters.append(late)
-        return module_text(functions, emitters)
+            exports.append("postponed")
+        return Unit((module_text(functions, emitters), *texts), tuple(exports))
 
-    def phase(self, clock: int, level: int) -> str:
-        """Return the module of `phase`, what an edge of one clock causes in a settled design."""
-        first = edge_graph(self.step, clock, level)
-        text, emitter = self._step("define internal i1 @step", first)
+    def phase(self, clock: int, level: int) -> Unit:
+        """Return the unit of `phase`, what an edge of one clock causes in a settled design."""
+        functions, emitters, texts = self._step(edge_graph(self.step, clock, level))
         after, last = self._after(after_graph(self.step, clock, level))
         body = f"""define i32 @phase{SIGNATURE} {{
 entry:
@@ -90,28 +104,43 @@ done:
   ret i32 0
 }}
 """
-        return module_text([text, after, body], [emitter, last])
+        return Unit((module_text([*functions, after, body], [*emitters, last]), *texts), ("phase",))
 
-    def _step(self, head: str, step: StepGraph) -> tuple[str, Emitter]:
+    def _step(self, step: StepGraph) -> tuple[list[str], list[Emitter], list[str]]:
+        """Emit `step`; return functions of the main module, their emitters, and the modules of a long step's pieces."""
         e = RegionEmitter(step, self.layout, self.scratch)
-        fired = _any(e, step.triggers[SETTLE + 1 :])
+        fired = e.test(step.triggers[SETTLE + 1 :])
+        known = fired[0] != "%"
+        if not known:
+            e.add(f"store i64 {e.resize(fired, 1, 64)}, ptr {e.context_word(ctx.FIRED)}")
         for index, effect in step.effects:
-            fire = e.use(effect.enable)
-            if step.constant(step.triggers[effect.domain]) != 1:
-                fire = e.put(f"and i1 {fire}, {e.use(step.triggers[effect.domain])}")
+            trigger = step.triggers[effect.domain]
+            nodes = [effect.enable] if step.constant(trigger) == 1 else [effect.enable, trigger]
+            for node in nodes:
+                e.demand_here(node)
+            fire = e.use(nodes[0])
+            if len(nodes) > 1:
+                fire = e.put(f"and i1 {fire}, {e.use(trigger)}")
             e.emit_cold(fire, lambda i=index, x=effect: emit_effect(e, i, x))
         e.emit_sinks()
-        e.add(f"ret i1 {fired}")
+        calls = [f"call void @piece{number}{_ARGUMENTS}" for number in range(len(e.pieces))]
+        texts = [_piece_text(number, piece) for number, piece in enumerate(e.pieces)]
+        declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(e.pieces))]
+        if known:
+            e.add(f"ret i1 {fired}")
+        else:
+            e.add(f"ret i1 {e.resize(e.put(f'load i64, ptr {e.context_word(ctx.FIRED)}'), 64, 1)}")
+        e.lines[:0] = calls
         self.scratch = e.scratch
-        return function_text(head, e), e
+        return [function_text("define internal i1 @step", e), *declared], [e], texts
 
     def _after(self, step: StepGraph) -> tuple[str, Emitter]:
         """Emit the step after an edge: hand over to the general function, or store latches and samples."""
         step.writes = [write for write in step.writes if write.domain == SETTLE]
         step.memory_writes = [write for write in step.memory_writes if write.domain == SETTLE]
         step.effects = [(index, effect) for index, effect in step.effects if effect.domain == SETTLE]
-        e = RegionEmitter(step, self.layout, self.scratch)
-        pending = _any(e, step.triggers[SETTLE + 1 :])
+        e = RegionEmitter(step, self.layout, self.scratch, whole=True)
+        pending = e.test(step.triggers[SETTLE + 1 :])
         if pending != "false":
             go, quiet = e.label(), e.label()
             e.add(f'br i1 {pending}, label %{go}, label %{quiet}, !prof !{{!"branch_weights", i32 1, i32 1000}}')
@@ -127,7 +156,7 @@ done:
         return function_text("define internal i32 @after", e), e
 
     def _postponed(self) -> Emitter:
-        e = RegionEmitter(self.step, self.layout, self.scratch)
+        e = RegionEmitter(self.step, self.layout, self.scratch, whole=True)
         for index, effect in self.step.effects:
             if effect.postponed:
                 flag = pending_flag(e, index)
@@ -143,15 +172,11 @@ done:
         return e
 
 
-def _any(e: Emitter, triggers: Sequence[int]) -> str:
-    """Return whether any of some triggers is 1."""
-    unknown = [trigger for trigger in dict.fromkeys(triggers) if e.constant(trigger) is None]
-    if any(e.constant(trigger) == 1 for trigger in triggers):
-        return "true"
-    result = "false"
-    for trigger in unknown:
-        result = e.use(trigger) if result == "false" else e.put(f"or i1 {result}, {e.use(trigger)}")
-    return result
+def _piece_text(number: int, piece: Piece) -> str:
+    """Return the module of one piece of a long step."""
+    head = f"define void @piece{number}{SIGNATURE} {{\nentry:\n  "
+    body = head + "\n  ".join(piece.lines) + "\n}\n"
+    return "\n".join([*piece.globals.values(), body, helper_text(piece.helpers)])
 
 
 def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -> tuple[str, int]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from weft.base.errors import InternalError
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import record_bytes
-from weft.engines.cpu.emit_step import StepEmitter, condition_text, evaluate_text
+from weft.engines.cpu.emit_step import StepEmitter, Unit, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
 from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
@@ -56,10 +56,8 @@ class CpuProgram:
 
     def _compile(self) -> None:
         emitter = self._emitter = StepEmitter(self.graph, self.layout)
-        code = self._compiler.submit(emitter.general(), self._tier)
         loop = self._compiler.submit(run_loop_text(), FULL)
-        exports = ["settle", "postponed"] if emitter.has_postponed else ["settle"]
-        self._library = Library([code.result()], exports)
+        self._library = self._link(emitter.general())
         self._loop = Library([loop.result()], ["weft_run", "weft_settle"])
         self._run: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3, ctypes.c_uint64)(
             self._loop.addresses["weft_run"]
@@ -85,12 +83,16 @@ class CpuProgram:
         if old is not None:
             self._words[:] = old
 
+    def _link(self, unit: Unit) -> Library:
+        """Compile a unit's modules in parallel and link them."""
+        codes = [self._compiler.submit(text, self._tier) for text in unit.texts]
+        return Library([code.result() for code in codes], list(unit.exports))
+
     def _phase(self, clock: int, level: int) -> int:
         """Return the address of the function for one edge of a clock, compiled when it is first wanted."""
         found = self._phases.get((clock, level))
         if found is None:
-            code = self._compiler.object(self._emitter.phase(clock, level), self._tier)
-            found = self._phases[clock, level] = Library([code], ["phase"])
+            found = self._phases[clock, level] = self._link(self._emitter.phase(clock, level))
             if self._emitter.scratch + 64 > len(self._block):
                 self._allocate(self._emitter.scratch)
         return found.addresses["phase"]

@@ -27,6 +27,9 @@ BRANCH_COST = 12
 SINK_COST = 8
 """What a group of sinks must save before its enable becomes a branch; each store counts too."""
 
+MAX_WORK = 2000
+"""Branches that hold more are given up, so that long functions can be cut at their top level."""
+
 MAX_DEPTH = 60
 """Regions are not nested deeper; muxes below become selects."""
 
@@ -251,7 +254,7 @@ class SinkRegions:
         cost = [total[r] + stores[r] for r in both]
         work = sum(total[r] for r in both)
         limit = SINK_COST if any(stores[r] for r in both) else BRANCH_COST
-        if max(cost) >= limit:
+        if max(cost) >= limit and work < MAX_WORK:
             kept.add((parent, condition))
             total[parent] += 2 + work / 4
         else:

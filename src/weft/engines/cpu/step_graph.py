@@ -64,6 +64,33 @@ def step_graph(graph: ConeGraph) -> StepGraph:
     )
 
 
+def flatten_domains(step: StepGraph) -> StepGraph:
+    """Return the same step with every trigger made part of the enables, so that no sink waits behind its domain's."""
+    more = Specialiser(step)
+    joined: dict[tuple[int, int], int] = {}
+
+    def enable(sink: Write | MemoryWrite) -> int:
+        trigger = step.triggers[sink.domain]
+        if step.constant(trigger) == 1:
+            return sink.enable
+        key = (trigger, sink.enable)
+        if key not in joined:
+            joined[key] = trigger if step.constant(sink.enable) == 1 else more.append(AND, 1, key, 0)
+        return joined[key]
+
+    writes = [replace(write, enable=enable(write), domain=SETTLE) for write in step.writes]
+    memory_writes = [replace(write, enable=enable(write), domain=SETTLE) for write in step.memory_writes]
+    return replace(
+        step,
+        op=more.op,
+        width=more.width,
+        param=more.param,
+        srcs=more.srcs,
+        writes=writes,
+        memory_writes=memory_writes,
+    )
+
+
 def depends_on(step: StepGraph, node: int, states: Iterable[str]) -> bool:
     """Say whether a cone reads a state of one of these kinds."""
     kinds, seen, stack = set(states), {node}, [node]
@@ -93,7 +120,7 @@ class Specialiser:
         key = (CONST, width, (), value)
         if key not in self._new:
             self.constants.append((value, 0))
-            self._new[key] = self._append(CONST, width, (), len(self.constants) - 1)
+            self._new[key] = self.append(CONST, width, (), len(self.constants) - 1)
         return self._new[key]
 
     def run(self, known: Mapping[int, int], equal: Mapping[int, int]) -> StepGraph:
@@ -122,10 +149,11 @@ class Specialiser:
             key = (op, width, sources, param)
             simpler = self._new.get(key, -1)
             if simpler < 0:
-                simpler = self._new[key] = self._append(op, width, sources, param)
+                simpler = self._new[key] = self.append(op, width, sources, param)
         self.map[node] = simpler
 
-    def _append(self, op: int, width: int, sources: tuple[int, ...], param: int) -> int:
+    def append(self, op: int, width: int, sources: tuple[int, ...], param: int) -> int:
+        """Add a node."""
         self.op.append(op)
         self.width.append(width)
         self.srcs.append(sources)
@@ -181,7 +209,7 @@ class Specialiser:
     def _invert(self, node: int) -> int:
         key = (NOT, 1, (node,), 0)
         if key not in self._new:
-            self._new[key] = self._append(NOT, 1, (node,), 0)
+            self._new[key] = self.append(NOT, 1, (node,), 0)
         return self._new[key]
 
     def _result(self) -> StepGraph:
