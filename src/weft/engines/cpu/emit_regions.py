@@ -3,23 +3,17 @@
 Nodes are emitted on demand, in the scope of the region they belong to. Before a branch opens, everything that its arms
 need from outside is emitted; a value of a region that is needed again after its branch leaves through a phi (poison on
 the other side, where nobody looks).
-
-State is written where the new value is computed, without a shadow copy. That is right as long as every read of the old
-value comes first: sinks are ordered so that readers precede writers where possible (`order_items`), and where a cycle
-makes it impossible the old value is loaded early, into the scope that encloses both.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from weft.base.errors import InternalError
-from weft.engines.cpu.emit_commit import emit_memory_write
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emitter import WIDE, words
-from weft.engines.cpu.order_sinks import Item, order_items
 from weft.engines.cpu.sink_regions import SinkRegions
 from weft.engines.cpu.step_graph import MEMREAD, READ, StepGraph
 from weft.ir.layout import StateLayout, container_bytes
@@ -31,13 +25,20 @@ PIECE_LINES = 5000
 _ALIASES = {CODE[name] for name in ("mux", "zext", "sext", "slice")}
 
 
+Exports = dict[int, dict[int, str]]
+"""Values that left closed branches: by region, then by node."""
+
+
 @dataclass(slots=True)
 class Scope:
-    """Be one open region: what was named in it, where code can still be put before its current branch."""
+    """Be one open region: what was named in it, where code can still be put before its current branch.
+
+    `exports` holds what left branches, by the child region that leads there.
+    """
 
     region: int
     added: list[int] = field(default_factory=list[int])
-    exports: dict[int, dict[int, str]] = field(default_factory=dict[int, dict[int, str]])
+    exports: dict[int, Exports] = field(default_factory=dict[int, "Exports"])
     gap: int = -1
 
 
@@ -59,7 +60,7 @@ class RegionEmitter(NodeEmitter):
 
     def __init__(self, step: StepGraph, layout: StateLayout, scratch: int, whole: bool = False) -> None:
         super().__init__(step, layout, scratch)
-        self._longest = 1 << 60 if whole else PIECE_LINES
+        self.longest = 1 << 60 if whole else PIECE_LINES
         self.regions = SinkRegions(step)
         self.tree = self.regions.tree
         self.scopes = [Scope(0)]
@@ -70,7 +71,7 @@ class RegionEmitter(NodeEmitter):
         self.stored: set[int] = set()
         self.pieces: list[Piece] = []
         self.foreign: dict[int, str] = {}
-        self._homes: dict[str, tuple[list[str], int]] = {}
+        self.homes: dict[str, tuple[list[str], int]] = {}
         self._slots: dict[str, int] = {}
         self._prepared: set[int] = set()
         self._count_uses()
@@ -99,7 +100,7 @@ class RegionEmitter(NodeEmitter):
             if op[node] == MEMREAD:
                 self.memory_readers.setdefault(self.param[node], []).append(node)
         for number, sink in enumerate(regions.sinks):
-            for node in (*sink.payload, self._test(number)):
+            for node in (*sink.payload, self.deciding_node(number)):
                 self.uses[node] += 1
                 if op[node] == READ:
                     self.sink_readers.setdefault(self.param[node], []).append(number)
@@ -123,8 +124,8 @@ class RegionEmitter(NodeEmitter):
     def define(self, node: int, name: str) -> None:
         """Name a node's value in the current scope and count its sources as used."""
         self.names[node] = name
-        if name not in self._homes:
-            self._homes[name] = (self.lines, len(self.lines))
+        if name not in self.homes:
+            self.homes[name] = (self.lines, len(self.lines))
         self.scopes[-1].added.append(node)
         self.level[node] = len(self.scopes) - 1
         if not self.cold and not self.emitted[node]:
@@ -149,7 +150,7 @@ class RegionEmitter(NodeEmitter):
                 stack.pop()
                 self._take(top)
                 continue
-            if may_cut and len(self.lines) > self._longest:
+            if may_cut and len(self.lines) > self.longest:
                 self.cut()
             if self.op[top] <= READ:
                 stack.pop()
@@ -180,7 +181,7 @@ class RegionEmitter(NodeEmitter):
         self.lines, self.globals, self.helpers = [], {}, set()
         self.label_now = "entry"
         for node, name in self.names.items():
-            if self._is_past(node):
+            if self.is_past(node):
                 self.foreign.setdefault(node, name)
         self.names.clear()
         self.scopes[0].added.clear()
@@ -204,7 +205,7 @@ class RegionEmitter(NodeEmitter):
         if at is None:
             at = self._slots[name] = self.scratch
             self.scratch += (stride + 7) & ~7
-            lines, index = self._homes[name]
+            lines, index = self.homes[name]
             kept, self.lines = self.lines, list[str]()
             where = self.put(f"getelementptr i8, ptr %c, i64 {at}")
             if width > WIDE:
@@ -254,8 +255,12 @@ class RegionEmitter(NodeEmitter):
         """Enter a region: values that left an earlier branch on it are known again."""
         outer = self.scopes[-1]
         self.scopes.append(Scope(region))
-        for node, name in outer.exports.get(region, {}).items():
-            home = self._homes.get(name)
+        known = outer.exports.get(region, {})
+        for below, values in known.items():
+            if below != region:
+                self.scopes[-1].exports.setdefault(self._way(region, below), {})[below] = dict(values)
+        for node, name in known.get(region, {}).items():
+            home = self.homes.get(name)
             if home is not None and home[0] is not self.lines:
                 if self.uses[node] <= 0:
                     continue
@@ -264,23 +269,31 @@ class RegionEmitter(NodeEmitter):
             self.scopes[-1].added.append(node)
             self.level[node] = len(self.scopes) - 1
 
+    def _way(self, outer: int, inner: int) -> int:
+        """Return the child of `outer` that is or contains `inner`."""
+        parent = self.tree.parent
+        while parent[inner] != outer:
+            inner = parent[inner]
+        return inner
+
     def close(self) -> list[tuple[int, int, str]]:
         """Leave the region; return (region, node, name) of each value that somebody still needs."""
         scope = self.scopes.pop()
         leaving: dict[int, tuple[int, int, str]] = {}
-        for region, values in scope.exports.items():
-            for node, name in values.items():
-                if self.uses[node] > 0:
-                    leaving[node] = (region, node, name)
+        for exports in scope.exports.values():
+            for region, values in exports.items():
+                for node, name in values.items():
+                    if self.uses[node] > 0:
+                        leaving[node] = (region, node, name)
         for node in scope.added:
             if self.level.get(node) != len(self.scopes):
                 continue
             name = self.names.pop(node, "")
-            if not self.cold and self.uses[node] > 0 and name and self._is_past(node) and node not in self.foreign:
+            if not self.cold and self.uses[node] > 0 and name and self.is_past(node) and node not in self.foreign:
                 leaving[node] = (scope.region, node, name)
         return list(leaving.values())
 
-    def _is_past(self, node: int) -> bool:
+    def is_past(self, node: int) -> bool:
         """Say whether a value cannot simply be read again."""
         return self.op[node] > READ or (self.op[node] == READ and self.param[node] in self.stored)
 
@@ -316,13 +329,14 @@ class RegionEmitter(NodeEmitter):
             for i, kind in enumerate(kinds)
         ]
         for arm, values in enumerate(leaving):
+            exports = self.scopes[-1].exports.setdefault(arms[arm][0], {})
             for region, node, name in values:
-                kind = self.kind(node)
-                phi = self.put(f"phi {kind} [{name}, %{ends[arm]}], [poison, %{ends[1 - arm]}]")
-                self.scopes[-1].exports.setdefault(region, {})[node] = phi
-                joined.append(phi)
+                known = exports.setdefault(region, {})
+                if node not in known:
+                    known[node] = self.put(f"phi {self.kind(node)} [{name}, %{ends[arm]}], [poison, %{ends[1 - arm]}]")
+                    joined.append(known[node])
         for name in joined:
-            self._homes[name] = (self.lines, len(self.lines))
+            self.homes[name] = (self.lines, len(self.lines))
         return joined[: len(kinds)]
 
     def kind(self, node: int) -> str:
@@ -346,6 +360,16 @@ class RegionEmitter(NodeEmitter):
         names = self.branch(self.use(condition), [arm(1), arm(0)], [self.kind(mux) for mux in muxes])
         for mux, name in zip(muxes, names, strict=True):
             self.define(mux, name)
+
+    def demand_here(self, node: int) -> None:
+        """Demand a node unless it is there, or needs nothing."""
+        if node not in self.names:
+            self.demand(node, may_cut=True)
+
+    def deciding_node(self, number: int) -> int:
+        """Return the node that decides whether an enabled sink fires."""
+        enable = self.regions.sinks[number].enable
+        return enable if self.regions.selected[number] else self.regions.base(enable)[0]
 
     def test(self, nodes: Sequence[int]) -> str:
         """Return whether any of some one-bit nodes is 1."""
@@ -373,174 +397,3 @@ class RegionEmitter(NodeEmitter):
         self.cold = False
         self.add(f"br label %{done}")
         self.begin(done)
-
-    # --------------------------------------------------------------------------------------------------- sinks
-
-    def emit_sinks(self) -> None:
-        """Emit every sink, in place."""
-        self._emit_level(tuple(range(len(self.regions.sinks))))
-
-    def _emit_level(self, sinks: tuple[int, ...]) -> None:
-        """Emit sinks that are in the current region or below: scalars in a good order, then memories in theirs."""
-        here, tree = self.scopes[-1].region, self.tree
-        groups: dict[int, list[int]] = {}
-        items: list[Item] = []
-        memories: list[tuple[int, int]] = []
-        for number in sinks:
-            place = self.regions.sink_region[number]
-            while tree.depth[place] > tree.depth[here] + 1:
-                place = tree.parent[place]
-            if self.regions.sinks[number].kind == "memory":
-                memories.append((place, number))
-            elif place == here or self._written(number) in self.ordered:
-                items.append(self._item(place, (number,)))
-            else:
-                groups.setdefault(place, []).append(number)
-        items += [self._item(place, tuple(numbers)) for place, numbers in groups.items()]
-        for item in order_items(items, self.ordered):
-            self._emit_item(item.region, item.sinks)
-            self._cut_if_long()
-        for _, number in memories:
-            self._demand_all((*self.regions.sinks[number].payload, self._test(number)))
-        for place, number in memories:
-            self._emit_item(place, (number,))
-            self._cut_if_long()
-
-    def _cut_if_long(self) -> None:
-        if len(self.scopes) == 1 and len(self.lines) > self._longest:
-            self.cut()
-
-    def _demand_all(self, nodes: Iterable[int]) -> None:
-        for node in self.outer_needs(list(nodes)):
-            self.demand(node, may_cut=True)
-
-    def _emit_item(self, place: int, sinks: tuple[int, ...]) -> None:
-        here, regions = self.scopes[-1].region, self.regions
-        if place == here:
-            for number in sinks:
-                self._emit_sink(number)
-            return
-        roots = [node for number in sinks for node in regions.sinks[number].payload]
-        roots += [self._test(number) for number in sinks]
-        self._demand_all(roots)
-        for number in sinks:
-            self._read_memory_first(number)
-        condition = self.tree.condition[place]
-        self.demand_here(condition)
-        test = self.use(condition)
-        if not self.tree.polarity[place]:
-            test = self.put(f"xor i1 {test}, true")
-
-        def body() -> list[str]:
-            self._emit_level(sinks)
-            return []
-
-        self.branch(test, [(place, body)], [])
-
-    def demand_here(self, node: int) -> None:
-        """Demand a node unless it is there, or needs nothing."""
-        if node not in self.names:
-            self.demand(node, may_cut=True)
-
-    def _read_memory_first(self, number: int) -> None:
-        """Emit the reads of a memory, of this region, that must precede a write to it."""
-        sink, here = self.regions.sinks[number], self.scopes[-1].region
-        if sink.kind != "memory":
-            return
-        for node in self.memory_readers.get(self._written(number), ()):
-            if not self.emitted[node]:
-                where = self.regions.region[node]
-                if where == here:
-                    self.demand(node)
-                elif not self.tree.contains(here, where):
-                    raise InternalError(f"memory read {node} comes after the write")
-
-    def _emit_sink(self, number: int) -> None:
-        sink, step = self.regions.sinks[number], self.step
-        self._read_memory_first(number)
-        for node in sink.payload:
-            self.demand_here(node)
-        if sink.kind == "memory":
-            self._finish(number)
-            emit_memory_write(self, step.memory_writes[sink.index])
-            return
-        state = self._written(number)
-        self.done_sinks[number] = 1
-        self._keep_old(state)
-        self.stored.add(state)
-        slot, address, value = self.layout.slots[state], self.state_address(state), self.use(sink.payload[0])
-        if self.regions.selected[number]:
-            fire = self.use(sink.enable)
-            if slot.width > WIDE:
-                address = self.put(f"select i1 {fire}, ptr {address}, ptr {self.allocate(slot.width)}")
-            else:
-                old = self.container(address, slot.width, slot.stride)
-                value = self.put(f"select i1 {fire}, i{slot.width} {value}, i{slot.width} {old}")
-        self._finish(number)
-        self.store(address, value, slot.width, slot.stride)
-
-    def _finish(self, number: int) -> None:
-        sink = self.regions.sinks[number]
-        self.done_sinks[number] = 1
-        for node in (*sink.payload, self._test(number)):
-            self.uses[node] -= 1
-
-    def _test(self, number: int) -> int:
-        """Return the node that decides whether an enabled sink fires."""
-        enable = self.regions.sinks[number].enable
-        return enable if self.regions.selected[number] else self.regions.base(enable)[0]
-
-    def _keep_old(self, state: int) -> None:
-        """Before a store: load the old value where everybody who still needs it can see it."""
-        tree, regions = self.tree, self.regions
-        here = self.scopes[-1].region
-        places = [regions.region[node] for node in self.readers.get(state, ()) if not self.emitted[node]]
-        late = (number for number in self.sink_readers.get(state, ()) if not self.done_sinks[number])
-        places.extend(regions.sink_region[number] for number in late)
-        if not places:
-            return
-        level = min(tree.depth[tree.common(place, here)] for place in places)
-        for node in self.read_nodes.get(state, ()):
-            if node in self.foreign or (node in self.names and self.level[node] <= level):
-                continue
-            outside = level < len(self.scopes) - 1
-            kept, self.lines = self.lines, [] if outside else self.lines
-            name = self.table[READ](self, node, self.width[node])
-            if self.width[node] > WIDE:
-                at = self.allocate(self.width[node])
-                self.store(at, name, self.width[node], 8 * words(self.width[node]))
-                name = at
-            if outside:
-                kept[self.scopes[level].gap] += "\n".join(self.lines) + "\n"
-                self.lines = kept
-                self._homes[name] = (kept, self.scopes[level].gap + 1)
-            else:
-                self._homes[name] = (kept, len(kept))
-            self.names[node] = name
-            self.level[node] = level
-            self.scopes[level].added.append(node)
-
-    def _item(self, place: int, sinks: tuple[int, ...]) -> Item:
-        """Describe an item; its reads are those of the cones that nobody else needs."""
-        here, regions, op = self.scopes[-1].region, self.regions, self.op
-        reads: set[int] = set()
-        stack = [node for number in sinks for node in regions.sinks[number].payload]
-        seen = set(stack)
-        while stack:
-            node = stack.pop()
-            if op[node] == READ:
-                reads.add(self.param[node])
-            if node in self.names or op[node] <= READ:
-                continue
-            if regions.region[node] == here and self.uses[node] > 1:
-                continue
-            for source in regions.uses(node):
-                if source not in seen:
-                    seen.add(source)
-                    stack.append(source)
-        return Item(place, sinks, frozenset(reads), frozenset(self._written(number) for number in sinks))
-
-    def _written(self, number: int) -> int:
-        sink = self.regions.sinks[number]
-        table = self.step.writes if sink.kind == "write" else self.step.memory_writes
-        return table[sink.index].state

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
 from weft.engines.cpu.emit_ops import NodeEmitter
-from weft.engines.cpu.emit_regions import Piece, RegionEmitter
+from weft.engines.cpu.emit_regions import Piece
+from weft.engines.cpu.emit_sinks import SinkEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
 from weft.engines.cpu.step_graph import StepGraph, after_graph, edge_graph, flatten_domains, step_graph
 from weft.engines.cpu.wide_words import helper_text
@@ -108,7 +109,7 @@ done:
 
     def _step(self, step: StepGraph) -> tuple[list[str], list[Emitter], list[str]]:
         """Emit `step`; return functions of the main module, their emitters, and the modules of a long step's pieces."""
-        e = RegionEmitter(step, self.layout, self.scratch)
+        e = SinkEmitter(step, self.layout, self.scratch)
         fired = e.test(step.triggers[SETTLE + 1 :])
         known = fired[0] != "%"
         if not known:
@@ -139,7 +140,7 @@ done:
         step.writes = [write for write in step.writes if write.domain == SETTLE]
         step.memory_writes = [write for write in step.memory_writes if write.domain == SETTLE]
         step.effects = [(index, effect) for index, effect in step.effects if effect.domain == SETTLE]
-        e = RegionEmitter(step, self.layout, self.scratch, whole=True)
+        e = SinkEmitter(step, self.layout, self.scratch, whole=True)
         pending = e.test(step.triggers[SETTLE + 1 :])
         if pending != "false":
             go, quiet = e.label(), e.label()
@@ -156,7 +157,7 @@ done:
         return function_text("define internal i32 @after", e), e
 
     def _postponed(self) -> Emitter:
-        e = RegionEmitter(self.step, self.layout, self.scratch, whole=True)
+        e = SinkEmitter(self.step, self.layout, self.scratch, whole=True)
         for index, effect in self.step.effects:
             if effect.postponed:
                 flag = pending_flag(e, index)
