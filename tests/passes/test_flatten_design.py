@@ -7,6 +7,9 @@ from tests.passes.fragments import Bench, Maker, flatten
 
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import SourceMap, Span
+from weft.engines.reference.program import ReferenceProgram
+from weft.ir.design import SystemTask
+from weft.passes.fragment import FragmentEffect
 
 
 def counter(name: str = "counter", width: int = 8) -> Maker:
@@ -332,3 +335,53 @@ def test_variables_of_two_state_types_are_known_and_begin_as_zero():
     for name in ("top.count", "top.ram"):
         assert (states[name].known, states[name].initial) == (True, 0)
     assert (states["top.unsure"].known, states["top.unsure"].initial) == (False, None)
+
+
+def test_a_uwire_has_one_driver():
+    top = Maker("top")
+    q = top.signal("q", 1, "uwire")
+    top.drive(q, top.const(1, 0))
+    top.drive(q, top.const(1, 1))
+    with pytest.raises(UserError, match="has two drivers"):
+        flatten(top)
+
+
+def test_effects_know_their_scope_and_domain():
+    """A clocked message, one of combinational logic, one that never happens; in two instances."""
+    child, top = Maker("child"), Maker("top")
+    clk, d = child.signal("clk", port="input"), child.signal("d", 4, port="input")
+    clocked = child.trigger(("posedge", child.read(clk)))
+    value, one = child.read(d), child.const(1, 1)
+    for task, trigger, enable in (
+        (SystemTask("$display", (None,), scope="loop[1]"), clocked, one),
+        (SystemTask("$write", (None,)), -1, child.op("redor", value, width=1)),
+        (SystemTask("$error", (None,)), clocked, child.const(1, 0)),
+    ):
+        child.fragment.effects.append(FragmentEffect(task, (value,), enable, trigger))
+    top_clk, data = top.signal("clk", port="input"), top.signal("d", 4, port="input")
+    top.instance("a", child, clk=top.read(top_clk), d=top.read(data))
+    top.instance("b", child, clk=top.read(top_clk), d=top.op("not", top.read(data)))
+    graph = flatten(top, child)
+    assert [(effect.task.name, effect.scope, graph.domains[effect.domain].name) for effect in graph.effects] == [
+        ("$display", "top.a.loop[1]", "posedge top.clk"),
+        ("$write", "top.a", "$write in top.a"),
+        ("$display", "top.b.loop[1]", "posedge top.clk"),
+        ("$write", "top.b", "$write in top.b"),
+    ]
+
+
+def test_a_combinational_effect_happens_at_once_and_at_each_change():
+    top = Maker("top")
+    d = top.signal("d", 4, port="input")
+    top.signal("other", port="input")
+    shown = top.op("and", top.read(d), top.const(4, 3))
+    top.fragment.effects.append(FragmentEffect(SystemTask("$display", (None,)), (shown,), top.const(1, 1), -1))
+    graph = flatten(top)
+    program = ReferenceProgram(graph)
+    state = program.layout.allocate()
+    number = {s.name: i for i, s in enumerate(graph.states)}
+    counts = [len(program.settle(state).effects)]
+    for name, value in (("top.d", 1), ("top.other", 1), ("top.d", 5), ("top.d", 6)):
+        program.layout.write(state, number[name], value)
+        counts.append(len(program.settle(state).effects))
+    assert [count > 0 for count in counts] == [True, True, False, False, True]

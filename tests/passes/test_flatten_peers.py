@@ -41,13 +41,17 @@ DESIGNS = {
           always @(posedge clk or posedge rst) if (rst) r <= 0; else r <= q ^ d;
         endmodule""",
     "a_divider_with_blocking_assignments": """
-        module top(input clk, input rst, input [7:0] d, output reg [7:0] q, output reg [7:0] r, output reg [7:0] s);
+        module top(input clk, input rst, input [7:0] d, output reg [7:0] q, output reg [7:0] r, output reg [7:0] s,
+                   output reg [7:0] t);
           reg half, quarter;
-          always @(posedge clk) if (rst) half = 0; else half = ~half;
+          reg [7:0] x, y;
+          always @(posedge clk) if (rst) begin half = 0; x = 0; end else begin half = ~half; x = x + d; end
           always @(posedge half or posedge rst) if (rst) quarter = 0; else quarter = ~quarter;
           always @(posedge clk) if (rst) q <= 0; else q <= q + d;
           always @(posedge half) if (rst) r <= 0; else r <= q;
           always @(negedge quarter or posedge rst) if (rst) s <= 0; else s <= q ^ r;
+          always @(posedge half or posedge rst)
+            if (rst) begin y <= 0; t <= 0; end else begin y <= y ^ x; t <= y + q + x; end
         endmodule""",
     "a_divider_with_nonblocking_assignments": """
         module top(input clk, input rst, input [7:0] d, output reg [7:0] q, output reg [7:0] r, output reg [7:0] s);

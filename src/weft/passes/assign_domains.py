@@ -6,12 +6,13 @@ equal ones are one node and one domain. A trigger that folds to 0 (a clock that 
 
 A clock divider that is written with blocking assignments (`clk2 = ~clk2`) changes in the active region: what waits for
 its edge runs before the nonblocking updates of the same time (IEEE 1800-2023 4.4.2), and samples old values. So a clock
-that is computed from such a register is taken as it is *after* the step's blocking assignments (`_advance`).
+that is computed from such a register is taken as it is *after* the step's blocking assignments, and so is all that the
+processes waiting for it read of what other domains assign with `=`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from weft.ir.cone_graph import SETTLE, Domain, Effect, State, Write
 from weft.ir.graph_builder import GraphBuilder
@@ -42,6 +43,7 @@ class DomainTable:
             if write.driver.blocking:
                 self._blocking.setdefault(write.state, []).append(write)
         self._advanced: dict[int, int] = {}
+        self._late: dict[int, dict[int, int]] = {}
         self._advancing: set[int] = set()
         self._samples: dict[int, int] = {}
         self._domains: dict[int, int] = {}
@@ -75,6 +77,7 @@ class DomainTable:
             domain = self._add(f"{effect.task.name} in {place.path}", self._either([self._not_started(), *changes]))
         if domain == NEVER:
             return
+        enable, args = self.at(domain, enable), tuple([self.at(domain, arg) if arg >= 0 else -1 for arg in args])
         scope = f"{place.path}.{effect.task.scope}" if effect.task.scope else place.path
         unit = place.plan.module.time_unit_fs
         builder.effects.append(
@@ -95,50 +98,58 @@ class DomainTable:
         first, builder = place.first_item, self.builder
         terms: list[int] = []
         labels: list[str] = []
+        late = False
         for edge, node, condition in trigger.edges:
             clock = self.build(first + node)
             if edge != "any":
                 clock = builder.slice(clock, 0, 1)  # an edge is one of the lowest bit (IEEE 1800-2023 9.4.2)
             guard = self.build(first + condition) if condition >= 0 else -1
             labels.append(f"{'' if edge == 'any' else edge + ' '}{self._name(clock)}{' iff ...' if guard >= 0 else ''}")
-            term = self._edge(edge, self._advance(clock))
+            after = self._after_blocking(clock, NEVER, self._advanced) if self._blocking else clock
+            late = late or after != clock
+            term = self._edge(edge, after)
             terms.append(term if guard < 0 else builder.add("and", 1, term, guard))
-        return self._add(" or ".join(dict.fromkeys(labels)), self._either(terms))
+        domain = self._add(" or ".join(dict.fromkeys(labels)), self._either(terms))
+        if late and domain != NEVER:
+            self._late.setdefault(domain, {})
+        return domain
 
-    def _advance(self, clock: int) -> int:
-        """Return what a clock is after the blocking assignments of this step."""
-        if not self._blocking:
-            return clock
-        found = self._advanced.get(clock)
-        if found is None:
-            builder = self.builder
-            cone = _cone(builder, clock)
-            new: dict[int, int] = {}
-            for node in cone:
-                state = builder.param[node] if builder.op[node] == _READ else -1
-                sources = builder.srcs[node]
-                if state in self._blocking:
-                    new[node] = self._next_value(state, node)
-                elif any(new[source] != source for source in sources):
-                    moved = tuple([new[source] for source in sources])
-                    new[node] = builder.node(builder.op[node], builder.width[node], moved, builder.param[node])
-                else:
-                    new[node] = node
-            found = self._advanced[clock] = new[clock]
-        return found
+    def at(self, domain: int, node: int) -> int:
+        """Return what a node is for a domain's processes: after the blocking assignments that raised its clock."""
+        late = self._late.get(domain)
+        return node if late is None else self._after_blocking(node, domain, late)
 
-    def _next_value(self, state: int, node: int) -> int:
-        """Return what a register is after this step's blocking assignments to it."""
+    def _after_blocking(self, root: int, domain: int, new: dict[int, int]) -> int:
+        """Return a node with the registers that other domains assign with `=` as they are after this step."""
+        builder = self.builder
+        for node in _cone(builder, root, new):
+            state = builder.param[node] if builder.op[node] == _READ else -1
+            sources = builder.srcs[node]
+            if state in self._blocking:
+                new[node] = self._next_value(state, node, domain)
+            elif any(new[source] != source for source in sources):
+                moved = tuple([new[source] for source in sources])
+                new[node] = builder.node(builder.op[node], builder.width[node], moved, builder.param[node])
+            else:
+                new[node] = node
+        return new[root]
+
+    def _next_value(self, state: int, node: int, domain: int) -> int:
+        """Return what a register is after this step's blocking assignments to it, if another domain makes them."""
         if state in self._advancing:
             return node  # a register that takes part in its own clock
         self._advancing.add(state)
-        builder = self.builder
+        builder, before = self.builder, node
         for write in self._blocking[state]:
-            domain = self.domain(self.places[write.driver.instance], write.driver.trigger)
-            if domain != NEVER:
-                enable = self.build(write.enable) if write.enable >= 0 else builder.const(1, 1)
-                fires = builder.add("and", 1, builder.domains[domain].trigger, enable)
-                node = builder.add("mux", builder.width[node], fires, self.build(write.value), node)
+            writer = self.domain(self.places[write.driver.instance], write.driver.trigger)
+            if writer == domain:
+                node = before
+                break
+            if writer != NEVER:
+                enable = self.at(writer, self.build(write.enable)) if write.enable >= 0 else builder.const(1, 1)
+                fires = builder.add("and", 1, builder.domains[writer].trigger, enable)
+                value = self.at(writer, self.build(write.value))
+                node = builder.add("mux", builder.width[node], fires, value, node)
         self._advancing.discard(state)
         return node
 
@@ -183,13 +194,13 @@ class DomainTable:
         return self.names.get(node, f"node{node}")
 
 
-def _cone(builder: GraphBuilder, root: int) -> list[int]:
-    """Return the nodes that a node depends on, itself included, in evaluation order."""
-    seen = {root}
-    pending = [root]
+def _cone(builder: GraphBuilder, root: int, known: Container[int]) -> list[int]:
+    """Return the nodes that a node depends on, itself included, in evaluation order, down to those known already."""
+    seen = set[int]() if root in known else {root}
+    pending = list(seen)
     while pending:
         for source in builder.srcs[pending.pop()]:
-            if source not in seen:
+            if source not in seen and source not in known:
                 seen.add(source)
                 pending.append(source)
     return sorted(seen)

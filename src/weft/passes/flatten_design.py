@@ -134,7 +134,7 @@ class _Flattener:
             enable = order.build(write.enable) if write.enable >= 0 else builder.const(1, 1)
             if domain == NEVER or builder.value(enable) == 0:
                 continue
-            value = order.build(write.value)
+            value, enable = domains.at(domain, order.build(write.value)), domains.at(domain, enable)
             earlier = last.get(write.state)
             if earlier is not None and builder.writes[earlier].domain == domain:
                 before = builder.writes[earlier]
@@ -152,8 +152,9 @@ class _Flattener:
             enable = order.build(entry.enable) if entry.enable >= 0 else builder.const(1, 1)
             if domain == NEVER or builder.value(enable) == 0:
                 continue
-            address, value = order.build(entry.address), order.build(entry.value)
-            mask = order.build(entry.mask) if entry.mask >= 0 else -1
+            address, value = (domains.at(domain, order.build(item)) for item in (entry.address, entry.value))
+            mask = domains.at(domain, order.build(entry.mask)) if entry.mask >= 0 else -1
+            enable = domains.at(domain, enable)
             builder.memory_writes.append(MemoryWrite(entry.state, address, value, enable, domain, mask, entry.count))
 
     def _write_latches(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import State
@@ -142,6 +143,8 @@ class WireResolver:
             return items.slice(part.outer, part.outer_low + segment.low - part.low, width), -1
         if signal.net:
             nets = [self._net_driver(segment, driver) for driver in segment.driven]
+            if signal.net == "uwire" and len(nets) > 1:
+                self._refuse_drivers(wire, segment)
             if nets:
                 return resolve_net(items, signal.net, width, nets, self.four_state), -1
             return undriven(items, signal.net, width, self.four_state), -1
@@ -163,10 +166,12 @@ class WireResolver:
         return item, item
 
     def _check_drivers(self, wire: int, segment: Segment) -> None:
-        drivers: list[Driver | ClockedDriver] = [*segment.driven, *segment.clocked[:1]]
         ports = any(driver.process[1] < 0 for driver in segment.driven)
-        if wire not in self._read and not ports:
-            return
+        if wire in self._read or ports:
+            self._refuse_drivers(wire, segment)
+
+    def _refuse_drivers(self, wire: int, segment: Segment) -> NoReturn:
+        drivers: list[Driver | ClockedDriver] = [*segment.driven, *segment.clocked[:1]]
         name = self.hierarchy.name(wire, segment.low, segment.width)
         raise UserError(
             "multiple-drivers",
