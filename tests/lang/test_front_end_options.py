@@ -55,6 +55,23 @@ def test_file_lists(project: Path):
     assert [name for name, _ in design.tops] == ["top"]
 
 
+def test_file_lists_belong_to_what_was_read(project: Path):
+    (project / "inner.f").write_text("+define+X=3\n")
+    (project / "all.f").write_text("-F inner.f\ntop.sv -v lib/gadget.v -v lib/other.sv\n+incdir+inc\n")
+    options = FrontEndOptions(arguments=("-F", str(project / "all.f")))
+    before = load_design(options=options)
+    assert {Path(path).name for path in before.files} == {
+        "all.f",
+        "inner.f",
+        "top.sv",
+        "gadget.v",
+        "other.sv",
+        "size.svh",
+    }
+    (project / "inner.f").write_text("+define+X=4\n")
+    assert load_design(options=options).digest != before.digest
+
+
 def test_defines():
     text = "module top(input [`W-1:0] a);\n`ifdef B\n wire b;\n`endif\n`ifndef C\n wire c;\n`endif\nendmodule\n"
     top = load(text, "-U", "C", defines={"W": "2 + 2", "B": None}).tops[0][1]

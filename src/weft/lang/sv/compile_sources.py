@@ -75,8 +75,8 @@ def load_design(
         raise Unsupported(f"source text nested more than about {_DEPTH // 5} levels deep") from None
     finally:
         elaboration.release()
-    design.digest = _digest(driver.sourceManager, options, index)
-    design.files = _files_read(driver.sourceManager, texts or {})
+    design.digest = _digest(driver, options, index)
+    design.files = _files_read(driver, texts or {})
     return design
 
 
@@ -174,24 +174,27 @@ def _check_parameters(driver: Driver, tops: list[ast.InstanceSymbol]) -> None:
         raise UserError("bad-option", f"no top module has a parameter '{name}'; {hint}")
 
 
-def _digest(manager: pyslang.SourceManager, options: FrontEndOptions, index: SourceIndex) -> str:
-    """Hash every text that was read, the options, and the versions of slang and Weft."""
+def _digest(driver: Driver, options: FrontEndOptions, index: SourceIndex) -> str:
+    """Hash every text that was read, file lists included, the options, and the versions of slang and Weft."""
     state = hashlib.blake2b(digest_size=16)
     for word in (version("weft"), version("pyslang"), options.assertions, *options.words()):
         state.update(word.encode() + b"\0")
-    for buffer in manager.getAllBuffers():
-        if manager.getRawFileName(buffer):
+    for path in sorted(driver.commandFileMetadata):
+        state.update(path.read_bytes() + b"\0")
+    for buffer in driver.sourceManager.getAllBuffers():
+        if driver.sourceManager.getRawFileName(buffer):
             state.update(index.text_of(buffer).encode() + b"\0")
     return state.hexdigest()
 
 
-def _files_read(manager: pyslang.SourceManager, texts: Mapping[str, str]) -> list[str]:
-    """Return the paths of the files that were read, without macro expansions and texts that are no files."""
-    paths = {
-        str(manager.getFullPath(buffer)): None
-        for buffer in manager.getAllBuffers()
-        if manager.getRawFileName(buffer) and manager.getRawFileName(buffer) not in texts
-    }
+def _files_read(driver: Driver, texts: Mapping[str, str]) -> list[str]:
+    """Return the paths of the files and file lists that were read, without texts that are no files."""
+    manager = driver.sourceManager
+    paths = {str(path): None for path in sorted(driver.commandFileMetadata)}
+    for buffer in manager.getAllBuffers():
+        name = manager.getRawFileName(buffer)
+        if name and name not in texts:
+            paths[str(manager.getFullPath(buffer))] = None
     return [path for path in paths if Path(path).is_file()]
 
 
