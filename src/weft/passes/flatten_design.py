@@ -7,7 +7,8 @@
 4. `assign_domains` turns triggers into domains; the sinks follow here.
 
 Every signal that has a name stays, so that it can be looked at; dropping what nothing reads is a later pass's choice.
-Nothing here recurses over the design, and each node is visited once: about 8 microseconds and 500 bytes for each.
+Nothing here recurses over the design, and each node of each instance is visited once: about 5 microseconds and 300
+bytes for each (Rocket with four harts: 400,000 of them, 125,000 when equal ones are shared).
 """
 
 from __future__ import annotations
