@@ -44,7 +44,7 @@ def test_an_immediate_assertion_that_fails_is_an_error_where_it_stands():
 
 def test_an_assertion_without_else_reports_itself():
     lines, _ = simulate("always @(posedge clk) begin tiny: assert (a < 10); end", [{"a": 12}, {"clk": 1}])
-    assert len(lines) == 1 and "'tiny' failed" in lines[0]
+    assert "Assertion 'tiny' failed" in lines[0]
 
 
 def test_a_combinational_display_follows_its_values():
@@ -82,3 +82,16 @@ def test_outputs_connect_to_parts_and_wider_nets():
     )
     w = 0b10 << 4 | (0b11001 & 7) << 1 | 1
     assert values == [w << 2 | 0b11001 >> 3]
+
+
+def test_memories_of_other_modules_are_read_and_written_by_path():
+    body = """
+        inner u(.clk(clk));
+        always @(posedge clk) begin if (c) u.ram[a] <= a + 1; y <= u.ram[a] + u.ram[2]; end
+    endmodule
+    module inner(input clk);
+      reg [7:0] ram [0:4999];
+      integer i;
+      initial for (i = 0; i < 5000; i = i + 1) ram[i] = i;"""
+    _, values = simulate(body, [{"a": 3, "c": 0}, {"clk": 1}, {"clk": 0, "c": 1}, {"clk": 1}, {"clk": 0}, {"clk": 1}])
+    assert values == [0, 5, 5, 5, 5, 6]

@@ -63,6 +63,8 @@ class _Scan:
     """Collect how the arrays of a module are used."""
 
     candidates: set[Signal]
+    foreign: bool = False
+    dropped: set[Signal] = field(default_factory=set[Signal])
     dynamic: set[Signal] = field(default_factory=set[Signal])
     counters: set[Signal] = field(default_factory=set[Signal])
     clocked: bool = False
@@ -71,6 +73,7 @@ class _Scan:
     def drop(self, signal: Signal) -> None:
         """Decide that an array is a vector."""
         self.candidates.discard(signal)
+        self.dropped.add(signal)
 
     def read(self, root: Expr) -> None:
         """Scan an expression that is evaluated."""
@@ -82,8 +85,8 @@ class _Scan:
                 case Ref(signal):
                     if signal.depth:
                         self.drop(signal)
-                case Element(signal, index):
-                    self._index(signal, index)
+                case Element(signal, index, path):
+                    self._index(signal, index, path)
                     work.append(index)
                 case Slice(value, offset):
                     work.append(value)
@@ -104,7 +107,9 @@ class _Scan:
                 case AssignExpr(lhs, rhs):
                     self.write(lhs, rhs)
 
-    def _index(self, signal: Signal, index: Expr) -> None:
+    def _index(self, signal: Signal, index: Expr, path: tuple[str, ...]) -> None:
+        if self.foreign and path and signal.bits > SMALLEST_BITS and signal not in self.dropped:
+            self.candidates.add(signal)
         if signal in self.candidates and not self._static(index):
             self.dynamic.add(signal)
 
@@ -142,13 +147,13 @@ class _Scan:
             case Ref(signal):
                 if signal.depth and not (self.clocked and rhs is not None and _uniform(rhs)):
                     self.drop(signal)
-            case Element(signal, index):
+            case Element(signal, index, path):
                 if not self.clocked:
                     self.drop(signal)
                 elif signal.depth <= SHIFTED_DEPTH and rhs is not None and not isinstance(rhs, Const):
                     if not isinstance(index, Const) and self._static(index):
                         self.drop(signal)
-                self._index(signal, index)
+                self._index(signal, index, path)
                 self.read(index)
             case Slice(value, offset):
                 if not isinstance(offset, int):
@@ -219,11 +224,17 @@ class _Scan:
 
 
 def infer_memories(module: Module) -> set[Signal]:
-    """Return the arrays of a module that stay memories, those of other modules that it reaches included."""
+    """Return the arrays of a module that stay memories."""
     candidates = {signal for signal in module.signals if signal.depth and signal.bits > SMALLEST_BITS}
-    if not candidates:
-        return set()
-    scan = _Scan(candidates)
+    return _scan(module, _Scan(candidates)) if candidates else set()
+
+
+def infer_foreign_memories(module: Module) -> set[Signal]:
+    """Return the arrays of other modules that a module uses, by paths, as memories."""
+    return _scan(module, _Scan(set(), foreign=True))
+
+
+def _scan(module: Module, scan: _Scan) -> set[Signal]:
     for port in module.ports:
         scan.drop(port.signal)
     for assign in module.assigns:

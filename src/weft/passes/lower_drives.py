@@ -36,7 +36,7 @@ def lower_assign(context: ModuleContext, executor: Executor, assign: ContinuousA
 
 def _targets(context: ModuleContext, executor: Executor, lhs: Expr) -> list[tuple[int, int, int, int]]:
     """Return where the bits of an lvalue are: (use, low, width, bit of the lvalue)."""
-    if isinstance(lhs, Ref) and lhs.signal not in context.memories:
+    if isinstance(lhs, Ref) and not context.is_memory(lhs.signal, lhs.path):
         return [(context.use(lhs.signal, lhs.path), 0, lhs.signal.bits, 0)]
     found: list[tuple[int, int, int, int]] = []
     work: list[tuple[Expr, int]] = [(lhs, 0)]

@@ -10,6 +10,7 @@ from weft.ir.expressions import Signal, Type
 from weft.ir.graph_builder import GraphBuilder, Simplify
 from weft.ir.ops import mask
 from weft.passes.fragment import Fragment, Use
+from weft.passes.infer_memories import infer_foreign_memories
 from weft.passes.symbolic_state import Variable
 
 
@@ -27,11 +28,20 @@ class ModuleContext:
         self.writers: dict[Signal, set[int]] = {}
         """The processes that assign a variable with blocking assignments only."""
         self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool], int] = {}
+        self._foreign: set[Signal] | None = None
         self._special: dict[str, Signal] = {}
+
+    def is_memory(self, signal: Signal, path: tuple[str, ...]) -> bool:
+        """Return whether an array is used as a memory; `flatten_design` decides what one of another module is."""
+        if not path or not signal.depth:
+            return signal in self.memories
+        if self._foreign is None:
+            self._foreign = infer_foreign_memories(self.module)
+        return signal in self._foreign
 
     def use(self, signal: Signal, path: tuple[str, ...] = (), hold: bool = False) -> int:
         """Return the number of a use, made when it is new."""
-        memory = signal in self.memories
+        memory = self.is_memory(signal, path)
         key = (signal, path, hold, memory)
         number = self._uses.get(key)
         if number is None:
@@ -53,7 +63,7 @@ class ModuleContext:
     def attach(self, variable: Variable, held: int) -> None:
         """Let a variable begin with the signal's value; the bits of `held` with what the process left there."""
         signal, path, builder = variable.signal, variable.path, self.builder
-        variable.memory = signal in self.memories
+        variable.memory = self.is_memory(signal, path)
 
         def plain(low: int, width: int) -> int:
             return builder.slice(builder.read(self.use(signal, path)), low, width)
