@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from weft.base.errors import WeftError
+from weft.base.recursion import deep_recursion
 from weft.ir.cone_graph import ConeGraph, State
 from weft.ir.design import Design, Kind, Module, SystemTask
 from weft.ir.expressions import Expr, Text
@@ -53,7 +54,7 @@ def read_sources(
     files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[str, str], stages: Stages
 ) -> Design:
     """Parse and elaborate sources."""
-    with stages.stage("parse and elaborate"):
+    with stages.stage("parse and elaborate"), deep_recursion():
         return load_design(files, options, texts)
 
 

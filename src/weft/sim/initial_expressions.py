@@ -381,7 +381,10 @@ class ExpressionWriter:
             self.indent = self.indent[:-4]
             return f"int({found} is not None)"
         if name in ("$random", "$urandom") and call.args:
-            place = self.place(call.args[0])
+            target = call.args[0]
+            while isinstance(target, Resize | Unary):  # the value's conversions; the variable is what is updated
+                target = target.value
+            place = self.place(target)
             seed, result = self.temporary(self.read(place)), self._temporary_pair()
             self.emit(f"{result[0]}, {result[1]} = system.seeded('{name}', {seed})")
             self.write(place, result[1])

@@ -1,20 +1,21 @@
 """Run what happens at time 0: declaration initialisers, then initial procedures (IEEE 1800-2023 6.21, 9.2.1).
 
-All initialisers run first, then the initial procedures in source order, instance by instance from the top down, then
-their nonblocking assignments. Procedures run once, so they are not compiled to machine code but translated to Python
-source, once for each module (`initial_statements`), and run on the state array. What needs time to pass raises
-`Unsupported`. `final` procedures run the same way, at the end (9.2.3).
+All initialisers run first, then the initial procedures in source order, instance by instance, those of inner instances
+first (the standard leaves that open; so does Icarus, and so a memory that is cleared inside can be loaded from
+outside), then their nonblocking assignments. Procedures run once, so they are not compiled to machine code but
+translated to Python source, once for each module (`initial_statements`), and run on the state array. What needs time to
+pass raises `Unsupported`. `final` procedures run the same way, at the end (9.2.3).
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from weft.base.errors import InternalError, Unsupported, UserError, WeftError
+from weft.base.recursion import deep_recursion
 from weft.base.source import SourceMap, Span
 from weft.ir.cone_graph import ConeGraph, Scope
 from weft.ir.design import Assign, Block, Kind, Module, Statement, SystemTask
@@ -45,8 +46,6 @@ from weft.sim.random_sequence import random32, rtl_dist_uniform, signed32
 from weft.sim.run_effects import EffectRunner
 from weft.sim.signal_map import Found, SignalMap
 from weft.sim.unknown_values import Bits, Unknown, bits, known, planes
-
-_DEEP = 100_000
 
 Evaluate = Callable[[Sequence[int]], list[int]]
 Deferred = tuple[SystemTask, Callable[[], list[Argument]], "InstanceSystem"]
@@ -100,7 +99,8 @@ class Interpreter:
         for number, scope in enumerate(self.world.graph.scopes):
             self._run_scope(number, scope, self._initialisers(scope.module))
         nonblocking: list[Callable[[], None]] = []
-        for number, scope in enumerate(self.world.graph.scopes):
+        for number in _children_first(self.world.graph.scopes):
+            scope = self.world.graph.scopes[number]
             self._run_scope(number, scope, _bodies(scope.module, Kind.INITIAL), nonblocking)
             if self.world.effects.outcome.finished:
                 break
@@ -326,6 +326,21 @@ class InstanceSystem:
                 raise Unsupported(f"the system function {name} in an initial procedure", span)
 
 
+def _children_first(scopes: Sequence[Scope]) -> list[int]:
+    """Return the scopes so that each comes after those inside it, siblings in source order."""
+    children: dict[int, list[int]] = {}
+    for number, scope in enumerate(scopes):
+        children.setdefault(scope.parent, []).append(number)
+    order: list[int] = []
+    work = children.get(-1, [])[:]
+    while work:
+        number = work.pop()
+        order.append(number)
+        work += children.get(number, ())
+    # Each parent was listed before its children, the last child first: backwards that is children first, in order.
+    return order[::-1]
+
+
 def _bodies(module: Module, kind: Kind) -> tuple[tuple[Statement, str], ...]:
     """Return a module's procedures of a kind, in source order."""
     return tuple((process.body, process.scope) for process in module.processes if process.kind is kind)
@@ -334,17 +349,14 @@ def _bodies(module: Module, kind: Kind) -> tuple[tuple[Statement, str], ...]:
 def _translate(statement: Statement, world: World) -> _Code:
     """Translate a procedure to Python source and compile that."""
     names = Names(world.four_state)
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, _DEEP))
     try:
-        source = StatementWriter(names).process(statement)
-        space: dict[str, object] = {**_HELPERS, **names.constants}
-        exec(compile(source, "<initial>", "exec"), space)
+        with deep_recursion():
+            source = StatementWriter(names).process(statement)
     except WeftError as error:
         error.sources = error.sources or world.sources
         raise
-    finally:
-        sys.setrecursionlimit(limit)
+    space: dict[str, object] = {**_HELPERS, **names.constants}
+    exec(compile(source, "<initial>", "exec"), space)
     make = cast("Callable[..., Callable[[], None]]", space["make"])
     return _Code(make, list(names.signals.values()))
 

@@ -82,6 +82,7 @@ class DesignFiles:
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write to every channel of a descriptor; unknown ones are ignored."""
+        descriptor &= 0xFFFF_FFFF
         if descriptor & 0x8000_0000:
             if descriptor == 0x8000_0001:
                 self._output(data)
@@ -103,6 +104,7 @@ class DesignFiles:
 
     def close(self, descriptor: int) -> None:
         """Close a file, or every file of a multichannel descriptor."""
+        descriptor &= 0xFFFF_FFFF
         if descriptor & 0x8000_0000:
             stream = self._descriptors.pop(descriptor, None)
             if stream is not None:
