@@ -42,7 +42,7 @@ from weft.sim.initial_expressions import Names
 from weft.sim.initial_statements import StatementWriter
 from weft.sim.initial_storage import Cell, CellArray, ComputedCell, StoredCell, StoredMemory, memory_view
 from weft.sim.memory_files import read_memory_file, write_memory_file
-from weft.sim.random_sequence import random32, rtl_dist_uniform, signed32
+from weft.sim.random_sequence import random32, rtl_dist_uniform
 from weft.sim.run_effects import EffectRunner
 from weft.sim.signal_map import Found, SignalMap
 from weft.sim.unknown_values import Bits, Unknown, bits, known, planes
@@ -313,8 +313,10 @@ class InstanceSystem:
             case "$urandom_range":
                 first, *others = map(_number, arguments)
                 low, high = sorted((first, others[0] if others else 0))
-                value, world.urandom_seed = rtl_dist_uniform(world.urandom_seed, signed32(low), signed32(high))
-                return value & ones
+                # The bounds are unsigned; shifted by half the range they keep their order as signed ones.
+                half = 1 << 31
+                value, world.urandom_seed = rtl_dist_uniform(world.urandom_seed, low - half, high - half)
+                return value + half & ones
             case "$time" | "$stime":
                 return (world.time_fs + self.unit // 2) // self.unit & ones
             case "$test$plusargs":
