@@ -4,9 +4,9 @@ Cost is what matters: a traced run spends most of its time here. So
 
 * a value that is traced is remembered, and cones stop at remembered values: each node is computed at most once, also
   where the functions are split (`CHUNK` nodes at most in one);
-* signals that depend neither on a clock input nor on a memory are looked at only when some register or other input has
-  changed since the last call, which one sweep over the scalar state tells: the idle edge of a clock costs nearly
-  nothing.
+* signals that do not depend on a clock input are looked at only when some register or other input has changed since the
+  last call, which one sweep over the scalar state tells, or when a memory may have been written: the idle edge of a
+  clock costs nearly nothing.
 
 Values live in the context in the form of `tools.waves.change_log`: planes of one or more 32-bit words.
 """
@@ -21,7 +21,7 @@ from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.step_graph import step_graph
-from weft.ir.cone_graph import ConeGraph
+from weft.ir.cone_graph import ConeGraph, Node
 from weft.ir.layout import StateLayout
 from weft.ir.ops import CODE
 
@@ -61,7 +61,8 @@ class TraceEmitter:
     ) -> None:
         self.graph, self.layout, self.signals, self.chains = graph, layout, signals, chains
         self._step = step_graph(graph)
-        self._hot = hot
+        # Samples of clocks toggle with them, and nothing that people look at depends on them.
+        self._hot = hot | {index for index, state in enumerate(graph.states) if state.kind == "sample"}
         offset = rec.HEADER_BYTES + rec.ROW_BYTES * len(signals)
         planes: list[int] = []
         for signal in signals:
@@ -73,6 +74,7 @@ class TraceEmitter:
         self._shadow = (offset + 8 + 63) & ~63
         self._scratch = self._shadow + layout.memory_offset
         self._remembered: dict[int, int] = {}
+        self._reads_memory = False
 
     def emit(self) -> TraceText:
         """Return the module."""
@@ -104,7 +106,8 @@ class TraceEmitter:
             if ops[node] == _READ:
                 hot[node] = params[node] in self._hot
             else:
-                hot[node] = ops[node] == _MEMREAD or any(hot[s] for s in sources[starts[node] : starts[node + 1]])
+                self._reads_memory = self._reads_memory or ops[node] == _MEMREAD
+                hot[node] = any(hot[s] for s in sources[starts[node] : starts[node + 1]])
         always: list[int] = []
         quiet: list[int] = []
         order = sorted(range(len(self.signals)), key=lambda i: max(self.signals[i].value, self.signals[i].unknown))
@@ -113,6 +116,35 @@ class TraceEmitter:
             is_hot = hot[signal.value] or (signal.unknown >= 0 and hot[signal.unknown])
             (always if is_hot else quiet).append(i)
         return always, quiet
+
+    def _writing_clocks(self) -> list[int] | None:
+        """Return the clock inputs whose positive edges write memories, or None if other events may write them too."""
+        graph, clocks = self.graph, set[int]()
+        for write in graph.memory_writes:
+            match graph.node(graph.domains[write.domain].trigger):
+                case Node("posedge", _, (_, now), _) if graph.op[now] == _READ and int(graph.param[now]) in self._hot:
+                    clocks.add(int(graph.param[now]))
+                case _:
+                    return None
+        return sorted(clocks)
+
+    def _memory_test(self) -> tuple[str, str]:
+        """Return code and operand that say whether a memory may have been written since the last call."""
+        if not self._reads_memory:
+            return "", "false"
+        clocks = self._writing_clocks()
+        if clocks is None:
+            return "", "true"
+        text, result = "", "false"
+        for n, clock in enumerate(clocks):
+            offset = self.layout.slots[clock].offset
+            text += f"""  %mp{n} = getelementptr i8, ptr %s, i64 {offset}
+  %mv{n} = load i8, ptr %mp{n}
+  %mt{n} = trunc i8 %mv{n} to i1
+  %mo{n} = or i1 {result}, %mt{n}
+"""
+            result = f"%mo{n}"
+        return text, result
 
     def _cone(self, targets: set[int], known: set[int]) -> list[int]:
         """Return the nodes that targets need, in order, not going beyond known ones."""
@@ -256,6 +288,7 @@ class TraceEmitter:
         time = next(i for i, state in enumerate(self.graph.states) if state.kind == "time")
         time_offset = self.layout.slots[time].offset
         ignored = "\n".join(self._ignore(n, state) for n, state in enumerate(sorted(self._hot | {time})))
+        memory_code, memory_test = self._memory_test()
         begin, end = (_CHAIN_BEGIN, _CHAIN_END) if self.chains else (_LOG_BEGIN, _LOG_END)
         return f"""
 define i32 @trace(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind {{
@@ -264,6 +297,7 @@ entry:
   %first64 = load i64, ptr %first.p
   store i64 0, ptr %first.p
   %first = trunc i64 %first64 to i1
+  %forced = icmp ugt i64 %first64, 1
   %now.p = getelementptr i64, ptr %c, i64 {rec.NOW}
   %now = load i64, ptr %now.p
   %time.p = getelementptr i8, ptr %s, i64 {time_offset}
@@ -290,7 +324,9 @@ sweep:
 swept:
   %all = call i64 @llvm.vector.reduce.or.v8i64(<8 x i64> %acc1)
   %differs = icmp ne i64 %all, 0
-  %look = or i1 %differs, %first
+{memory_code}  %written = or i1 {memory_test}, %forced
+  %unquiet = or i1 %written, %first
+  %look = or i1 %differs, %unquiet
   br i1 %look, label %quiet, label %finish
 quiet:
 {quiet}

@@ -21,7 +21,7 @@ from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 
-ARENA_BYTES = 16 << 20
+ARENA_BYTES = 8 << 20
 LOG_BYTES = 16 << 20
 TIMES = 1 << 18
 _VARINT = 10
@@ -86,6 +86,8 @@ class TraceHook:
 
     def call(self, state: StateArray) -> None:
         """Record the present values now: the first call records them all."""
+        # Bit 0 records everything; a larger number looks at everything, for memories that Python may have written.
+        self._words[rec.FIRST] |= np.uint64(2)
         at = state.ctypes.data
         ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(self.address)(at, at + self._memories, self.context)
 

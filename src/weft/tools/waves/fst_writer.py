@@ -292,22 +292,24 @@ def _pack_chains(
         if zeros:
             index += varint(zeros << 1)
             zeros = 0
-        chain = bytes(data[begin:stop])
-        memory += len(chain)
-        twin = seen.get(chain)
-        if twin is not None:
+        chain = data[begin:stop]
+        size = stop - begin
+        memory += size
+        # Equal chains have equal stored forms, which are shorter to compare.
+        stored = b""
+        if size >= _STORED_BELOW:
+            packed = lz4.block.compress(chain, store_size=False)
+            if len(packed) < size:
+                stored = varint(size) + packed
+        stored = stored or b"\0" + chain
+        twin = seen.setdefault(stored, i + 1)
+        if twin <= i:
             # A repeat of the alias before it is written as 0; else the negated handle of the signal that has the chain.
             index += signed_varint(1 if -twin == alias else (-twin << 1) | 1)
             alias = -twin
             continue
-        seen[chain] = i + 1
         index += signed_varint(((position - previous) << 1) | 1)
         previous = position
-        stored = varint(0) + chain
-        if len(chain) >= _STORED_BELOW:
-            packed = lz4.block.compress(chain, store_size=False)
-            if len(packed) < len(chain):
-                stored = varint(len(chain)) + packed
         position += len(stored)
         chains.append(stored)
     if zeros:
