@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -26,15 +26,15 @@ from weft.engines.cpu.object_cache import ObjectCache
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Choose how hard to optimise: `passes` is the pass pipeline's speed level, `codegen` the code generator's."""
+    """Choose how hard to optimise: the pass pipeline's speed level (0: no passes) and the code generator's."""
 
     name: str
     passes: int
     codegen: int
 
 
-QUICK = Tier("quick", 1, 1)
-FULL = Tier("full", 2, 2)
+QUICK = Tier("quick", 0, 1)
+FULL = Tier("full", 3, 3)
 
 _numbers = itertools.count()
 
@@ -89,6 +89,16 @@ def _thread_machine(codegen: int) -> Any:
     return machines[codegen]
 
 
+def _optimise(module: Any, machine: Any, level: int) -> None:
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    options.loop_unrolling = False
+    options.loop_vectorization = False
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(machine, options)
+    manager = builder.getModulePassManager()
+    _unguarded("LLVMPY_RunNewModulePassManager")(manager, module, builder)
+
+
 def compile_object(text: str, tier: Tier) -> bytes:
     """Compile IR text to an object file."""
     machine = _thread_machine(tier.codegen)
@@ -96,13 +106,8 @@ def compile_object(text: str, tier: Tier) -> bytes:
     module = llvm.parse_assembly(text, context)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
-    options = llvm.create_pipeline_tuning_options(speed_level=tier.passes)
-    options.loop_unrolling = False
-    options.loop_vectorization = False
-    options.slp_vectorization = False
-    builder = llvm.create_pass_builder(machine, options)
-    manager = builder.getModulePassManager()
-    _unguarded("LLVMPY_RunNewModulePassManager")(manager, module, builder)
+    if tier.passes:
+        _optimise(module, machine, tier.passes)
     with llvm.ffi.OutputString() as error:
         buffer = _unguarded("LLVMPY_TargetMachineEmitToMemory")(machine, module, 1, error)
         if not buffer:
@@ -122,9 +127,16 @@ class Compiler:
         cpu, features = host()
         self._salt = f"{llvm.llvm_version_info}|{cpu}|{features}|1"
 
+    def knows(self, texts: Iterable[str], tier: Tier) -> bool:
+        """Say whether the objects of all these texts are in the cache."""
+        return all(self.cache.has(self._key(text, tier)) for text in texts)
+
+    def _key(self, text: str, tier: Tier) -> str:
+        return hashlib.sha256(f"{self._salt}|{tier}|{text}".encode()).hexdigest()
+
     def object(self, text: str, tier: Tier) -> bytes:
         """Return the object of a module's text, from the cache if it is there."""
-        key = hashlib.sha256(f"{self._salt}|{tier}|{text}".encode()).hexdigest()
+        key = self._key(text, tier)
         code = self.cache.load(key)
         if code is None:
             code = compile_object(text, tier)

@@ -49,6 +49,10 @@ class ObjectCache:
             os.utime(path)
         return data[32:]
 
+    def has(self, key: str) -> bool:
+        """Say whether there is an entry, perhaps a damaged one."""
+        return self._path(key).is_file()
+
     def store(self, key: str, code: bytes) -> None:
         """Keep an object; failing to is no error, since it can always be compiled again."""
         path = self._path(key)

@@ -8,6 +8,7 @@ optimised tier can take over between two of them.
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,16 +18,19 @@ from numpy.typing import NDArray
 from weft.base.errors import InternalError
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import record_bytes
-from weft.engines.cpu.emit_step import StepEmitter, Unit, condition_text, evaluate_text
+from weft.engines.cpu.emit_step import StepEmitter, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
-from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
+from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
+from weft.engines.cpu.tiers import TieredUnit, Tiers
 from weft.ir.cone_graph import STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import Clock, Hook, RunResult, StateArray, Status
 
 _BUFFER_BYTES = 1 << 20
 _SLICE_EDGES = 20_000
+_WARM_SECONDS = 0.3
+"""How long a program runs before better code is worth its compilation."""
 
 
 class CpuHook:
@@ -49,15 +53,16 @@ class CpuProgram:
         self.layout: StateLayout = place_state(graph.states)
         self._compiler = compiler or Compiler()
         self._time_state = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
-        self._tier: Tier = QUICK if tier == "quick" else FULL
-        self._phases: dict[tuple[int, int], Library] = {}
+        self._tiers = Tiers(self._compiler, tier)
+        self._phases: dict[tuple[int, int], TieredUnit] = {}
+        self._seconds = 0.0
         self._compile()
         self._evaluators: dict[tuple[int, tuple[int, ...]], tuple[ConeGraph, Library, NDArray[np.uint8]]] = {}
 
     def _compile(self) -> None:
         emitter = self._emitter = StepEmitter(self.graph, self.layout)
         loop = self._compiler.submit(run_loop_text(), FULL)
-        self._library = self._link(emitter.general())
+        (self._general,) = self._tiers.compile([emitter.general()])
         self._loop = Library([loop.result()], ["weft_run", "weft_settle"])
         self._run: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3, ctypes.c_uint64)(
             self._loop.addresses["weft_run"]
@@ -70,8 +75,7 @@ class CpuProgram:
         margin = (STEP_LIMIT + 2) * each
         self._effects = np.zeros(max(_BUFFER_BYTES, 2 * margin) if each else 64, np.uint8)
         self._words[ctx.EFFECT_NEAR] = self._effects.ctypes.data + len(self._effects) - margin
-        self._words[ctx.SETTLE] = self._library.addresses["settle"]
-        self._words[ctx.POSTPONED_FUNCTION] = self._library.addresses.get("postponed", 0)
+        self._use_general()
         if self._time_state >= 0:
             self._words[ctx.TIME_OFFSET] = self.layout.slots[self._time_state].offset
 
@@ -83,19 +87,34 @@ class CpuProgram:
         if old is not None:
             self._words[:] = old
 
-    def _link(self, unit: Unit) -> Library:
-        """Compile a unit's modules in parallel and link them."""
-        codes = [self._compiler.submit(text, self._tier) for text in unit.texts]
-        return Library([code.result() for code in codes], list(unit.exports))
+    def _compile_phases(self, clocks: Sequence[Clock]) -> None:
+        """Compile the functions for the edges of these clocks that are not there yet."""
+        wanted = {(clock.state, level) for clock in clocks for level in (0, 1)} - self._phases.keys()
+        order = sorted(wanted)
+        units = [self._emitter.phase(clock, level) for clock, level in order]
+        for key, unit in zip(order, self._tiers.compile(units), strict=True):
+            self._phases[key] = unit
+        if self._emitter.scratch + 64 > len(self._block):
+            self._allocate(self._emitter.scratch)
 
-    def _phase(self, clock: int, level: int) -> int:
-        """Return the address of the function for one edge of a clock, compiled when it is first wanted."""
-        found = self._phases.get((clock, level))
-        if found is None:
-            found = self._phases[clock, level] = self._link(self._emitter.phase(clock, level))
-            if self._emitter.scratch + 64 > len(self._block):
-                self._allocate(self._emitter.scratch)
-        return found.addresses["phase"]
+    def _improve(self, clocks: Sequence[Clock], edges: NDArray[np.uint64]) -> None:
+        """Ask for better code for what this run uses, and take over what is ready."""
+        used = [self._general]
+        for row, clock in enumerate(clocks):
+            for level in (0, 1):
+                unit = self._phases[clock.state, level]
+                used.append(unit)
+                if unit.upgrade():
+                    edges[2 * row + 1 - level, ctx.EDGE_FUNCTION] = unit.library.addresses["phase"]
+        if self._general.upgrade():
+            self._use_general()
+        for unit in used:
+            unit.improve(self._compiler)
+
+    def _use_general(self) -> None:
+        addresses = self._general.library.addresses
+        self._words[ctx.SETTLE] = addresses["settle"]
+        self._words[ctx.POSTPONED_FUNCTION] = addresses.get("postponed", 0)
 
     def settle(self, state: StateArray) -> RunResult:
         """Run steps at the present time until the design has settled."""
@@ -120,9 +139,13 @@ class CpuProgram:
         at, block = state.ctypes.data, self._block.ctypes.data
         while True:
             words_[ctx.BUDGET] = _SLICE_EDGES
+            began = time.perf_counter()
             status = self._run(at, at + self.layout.memory_offset, block, until_fs)
+            self._seconds += time.perf_counter() - began
             if status != SLICE:
                 break
+            if self._tiers.option == "auto" and self._seconds > _WARM_SECONDS:
+                self._improve(clocks, edges)
         if status == Status.INTERRUPTED:
             words_[ctx.INTERRUPT] = 0
         del table
@@ -153,6 +176,10 @@ class CpuProgram:
             low += 8 * count
         return values
 
+    def units(self) -> list[TieredUnit]:
+        """Return what is compiled so far: the general function, and the phases of the clocks that have run."""
+        return [self._general, *self._phases.values()]
+
     def interrupt(self) -> None:
         """Make the run in another thread, or the next one, return INTERRUPTED."""
         self._words[ctx.INTERRUPT] = 1
@@ -171,12 +198,21 @@ class CpuProgram:
         return table
 
     def _edge_table(self, clocks: Sequence[Clock], now: int) -> NDArray[np.uint64]:
+        self._compile_phases(clocks)
         rows: list[tuple[int, int, int, int, int]] = []
         for clock in clocks:
             for first, level in ((clock.rise_fs, 1), (clock.fall_fs, 0)):
                 following = first + max(0, (now - first) // clock.period_fs + 1) * clock.period_fs
                 offset = self.layout.slots[clock.state].offset
-                rows.append((following, clock.period_fs, offset, level, self._phase(clock.state, level)))
+                rows.append(
+                    (
+                        following,
+                        clock.period_fs,
+                        offset,
+                        level,
+                        self._phases[clock.state, level].library.addresses["phase"],
+                    )
+                )
         return np.array(rows, np.uint64).reshape(-1, ctx.EDGE_WORDS)
 
     def _drain(self) -> bytes:
