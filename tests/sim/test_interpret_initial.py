@@ -300,3 +300,29 @@ def test_initial_values_cause_no_edges():
     endmodule"""
     _, sim = run(text, four_state=False)
     assert sim.peek("n") == 0 and sim.peek("m") == 0
+
+
+def test_dumpvars(tmp_path):
+    """The design's own dump shows the scopes and levels that it asks for, until the simulation is closed."""
+    text = """module sub(input clk, output reg r = 0); always @(posedge clk) r <= !r; endmodule
+    module t(input clk, output reg [7:0] q = 0);
+      wire r; sub u(clk, r);
+      initial begin $dumpfile("PATH"); $dumpvars(ARGUMENTS); end
+      always @(posedge clk) q <= q + 1;
+    endmodule"""
+    for arguments, names in (("", "clk q r"), ("1, t", "clk q r"), ("0, t.u", "clk r"), ("0, q", "q")):
+        path = tmp_path / "d.vcd"
+        with weft.compile(
+            texts={"t.sv": text.replace("PATH", str(path)).replace("ARGUMENTS", arguments)}, cache=False, top="t"
+        ) as sim:
+            sim.run_cycles(4)
+        dumped = path.read_text()
+        found = {line.split()[4] for line in dumped.splitlines() if line.startswith("$var")}
+        assert found == set(names.split()), arguments
+        assert dumped.rstrip().endswith("#40") and ("$scope module u" in dumped) == (arguments in ("", "0, t.u"))
+    late = (
+        text.replace("initial begin", "always @(posedge clk) begin").replace("PATH", "x.vcd").replace("ARGUMENTS", "")
+    )
+    sim = weft.compile(texts={"t.sv": late}, cache=False, top="t")
+    with pytest.raises(Unsupported, match="after time 0"):
+        sim.run_cycles(1)

@@ -20,6 +20,7 @@ from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.ops import CODE
 
 _READ, _NOT, _MUX, _AND, _OR, _CONST = (CODE[name] for name in ("read", "not", "mux", "and", "or", "const"))
+_TRUE = CODE["true"]
 _EDGES = {CODE[name]: name for name in ("posedge", "negedge", "changed")}
 _RESET_NAME = re.compile(r"(?<!fi)(?<!bu)(?<!wo)rst|reset|(^|_)(clr|clear)", re.IGNORECASE)  # not first, burst, worst
 _CLOCK_NAME = re.compile(r"clk|clock|(^|\.|_)ck($|_)", re.IGNORECASE)
@@ -184,6 +185,8 @@ class _Tracer:
             op = self.graph.op[node]
             if op == _READ and self._kind(int(self.graph.param[node])) == "input" and self.graph.width[node] == 1:
                 result.append((int(self.graph.param[node]), low))
+            elif op == _TRUE:  # of a 4-state graph: an if's condition
+                pending.append((self.graph.sources(node)[0], low, depth))
             elif depth < _DEPTH and op == _NOT:
                 pending.append((self.graph.sources(node)[0], not low, depth + 1))
             elif depth < _DEPTH and op == (_AND if low else _OR):  # any one of them is enough

@@ -55,6 +55,14 @@ class _Layout:
     places: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
 
 
+@dataclass(frozen=True, slots=True)
+class DumpRequest:
+    """Be a call of `$dumpfile`, `$dumpvars` or their kin at time 0."""
+
+    task: SystemTask
+    values: tuple[Argument, ...]
+
+
 class DesignFiles:
     """Hold the files that a design opens: multichannel descriptors and file descriptors (IEEE 1800-2023 21.3.1)."""
 
@@ -136,7 +144,7 @@ class EffectRunner:
         self.outcome = Outcome()
         self.context = FormatContext(precision_fs=precision_fs)
         self.monitoring = True
-        self.dumps: list[tuple[str, tuple[Argument, ...], str, SystemTask]] = []
+        self.dumps: list[DumpRequest] | None = []
         self._layouts: list[_Layout | None] = [None] * len(graph.effects)
         self._widths = graph.width
 
@@ -194,12 +202,16 @@ class EffectRunner:
         name = task.name
         if scope != self.context.scope or time_unit_fs != self.context.time_unit_fs:
             self.context.scope, self.context.time_unit_fs = scope, time_unit_fs
-        if name in ("$finish", "$stop"):
+        if name in ("$finish", "$stop", "$exit"):
             self._stop(task, values, time_fs)
         elif name in _SEVERITIES:
             self._report(task, values, scope, time_fs)
         elif name in _DUMPS:
-            self.dumps.append((name, tuple(values), scope, task))
+            if self.dumps is None:
+                if name == "$dumpflush":
+                    return
+                raise Unsupported(f"{name} after time 0", task.span, sources=self.sources)
+            self.dumps.append(DumpRequest(task, tuple(values)))
         elif name == "$timeformat":
             self._set_time_format(values, task.span)
         elif name == "$fclose":
@@ -241,7 +253,7 @@ class EffectRunner:
             where = _place(self.sources, task.span)
             at = time_fs // precision
             self.output(f"{where}: {task.name} called at {at} ({_unit_text(precision)})\n".encode())
-        if task.name == "$finish":
+        if task.name != "$stop":
             self.outcome.finished, self.outcome.finish_time_fs = True, time_fs
         else:
             self.outcome.stopped = True

@@ -6,10 +6,11 @@ code release the GIL. A simulation is made by `weft.compile` and begins at time 
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock, choose_clocks
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.cycle_engine import CycleEngine
+from weft.sim.dump_waves import plan_dump
 from weft.sim.engine import Checkpoint, Stop
 from weft.sim.handles import MemoryHandle, SignalHandle, Value, to_planes, to_value
 from weft.sim.hierarchy import Driver, HierarchyNode, build_hierarchy, find_drivers
@@ -70,6 +72,7 @@ class Simulation:
         self._cache = _Cache()
         self._clocks: tuple[ChosenClock, ...] | None = None
         self._closed = False
+        self._dump = ExitStack()
         effects = EffectRunner(design.graph, design.sources, design.precision_fs, options.output or write_stdout)
         state = allocate_state(design, program, options.x_initial, options.plusargs)
         self.engine = CycleEngine(design, program, state, effects)
@@ -103,11 +106,21 @@ class Simulation:
             return
         engine.dirty = True
         engine.settle()
+        self._start_dump()
         for task, arguments, system in world.strobes:
             interpreter.reload()
             engine.effects.perform(task, arguments(), system.scope(task), 0, system.unit)
         if world.monitor is not None:
             self._start_monitor(interpreter)
+
+    def _start_dump(self) -> None:
+        """Open the waveform that `$dumpvars` asked for at time 0; `close`, or the end of Python, completes it."""
+        effects = self.engine.effects
+        requests, effects.dumps = effects.dumps or (), None
+        plan = plan_dump(requests, self.design.graph, self.design.sources)
+        if plan is not None:
+            self._dump.enter_context(self.trace(plan.path, plan.patterns, plan.depth))
+            atexit.register(self._dump.close)
 
     def _possible_clocks(self) -> list[int]:
         """Return the states of the inputs that runs may toggle; a clock begins at 0."""
@@ -362,6 +375,8 @@ class Simulation:
         if self._closed:
             return
         self._closed = True
+        self._dump.close()
+        atexit.unregister(self._dump.close)
         self._world.time_fs = self.time_fs
         Interpreter(self._world, self.engine.signals).run_final()
         self.engine.effects.files.close_all()
