@@ -240,6 +240,9 @@ class RegionEmitter(NodeEmitter):
             if depth[region[node]] <= limit:
                 found.append(node)
                 continue
+            if self.emitted[node]:
+                # It left its branch, for somebody still needs it, and is known again where that branch goes on.
+                continue
             branch = instance.get(node, -1)
             sources = self.regions.uses(node) if branch < 0 else (*self.regions.uses(node), *instances[branch])
             for source in sources:
