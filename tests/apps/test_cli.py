@@ -174,7 +174,7 @@ def test_interrupt_ends_cleanly(here):
 
 
 def test_interrupt_while_compiling(here, capfd, monkeypatch):
-    monkeypatch.setattr("weft.sim.compile_design.elaborate", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("weft.sim.elaborate.elaborate", lambda *_, **__: signal.raise_signal(signal.SIGINT))
     assert weft(capfd, "sim", "top.sv")[0] == 130
 
 

@@ -13,8 +13,8 @@ from weft.apps.show_progress import compile_progress, print_warnings
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compile_design import Build, BuildOptions, build_design, make_program
 from weft.sim.compiled_design import CompiledDesign
-from weft.sim.elaborate import Stages
 from weft.sim.hierarchy import HierarchyNode, build_hierarchy
+from weft.sim.stages import Stages
 
 
 def report_build(

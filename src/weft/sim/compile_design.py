@@ -19,10 +19,10 @@ from weft.ir.program import Program
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words
-from weft.sim.elaborate import Stages, elaborate, read_sources
 from weft.sim.initial_state import parse_x_initial
 from weft.sim.run_effects import Output
 from weft.sim.simulation import RunOptions, Simulation
+from weft.sim.stages import Stages
 
 Made = TypeVar("Made")
 
@@ -131,6 +131,8 @@ def build_design(
         if found is not None:
             return Build(found, True, stages.seconds)
         del stages.seconds["load from cache"]
+    from weft.sim.elaborate import elaborate, read_sources  # slang is only loaded when it is needed
+
     source = read_sources(files, options.front_end, texts, stages)
     digest = hash_words([source.digest, *_graph_words(options)])
     design = _without_collector(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from weft.base.errors import WeftError
@@ -27,27 +25,7 @@ from weft.passes.split_planes import split_planes
 from weft.passes.trace_clocks import find_clocks
 from weft.sim.compiled_design import CompiledDesign, DriverNote
 from weft.sim.cycle_engine import WATCH_WORDS
-
-Progress = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Stages:
-    """Measure stages: seconds by name, in order; tells `progress` what begins."""
-
-    progress: Progress | None = None
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-
-    @contextmanager
-    def stage(self, name: str) -> Generator[None]:
-        """Measure a stage."""
-        if self.progress is not None:
-            self.progress(name)
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+from weft.sim.stages import Stages
 
 
 def read_sources(
