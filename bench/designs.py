@@ -8,7 +8,12 @@ console, which memory `monitor.text` also keeps.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +21,11 @@ from typing import Any
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 COMMON = tuple(EXAMPLES / "common" / name for name in ("hash_outputs.v", "uart_transmitter.v", "uart_monitor.v"))
+
+CACHE = Path(os.environ.get("WEFT_BENCH_CACHE", Path(tempfile.gettempdir()) / "weft-bench"))
+"""Where generated designs and what peers have built are kept; outside the tree."""
+
+AXI_MEMORY = EXAMPLES / "common" / "axi_memory.sv"
 
 
 class MissingPackage(Exception):
@@ -166,11 +176,85 @@ def _ibex() -> Design:
     )
 
 
+def _cva6() -> Design:
+    source = package_folder("pythondata_cpu_cva6", "system_verilog")
+    here = EXAMPLES / "cva6"
+    listed = (line.strip() for line in (source / "core" / "Flist.cv32a6_imac_sv32").read_text().splitlines())
+    paths = [Path(line.replace("${CVA6_REPO_DIR}", str(source))) for line in listed if line.startswith("${CVA6")]
+    # The list names a configuration without an MMU, the floating-point unit, which the package does not have, and a
+    # tracer made of classes.
+    paths = [path.with_name(path.name.replace("imac_sv0_config", "imac_sv32_config")) for path in paths]
+    files = [path for path in paths if path.exists() and not path.name.startswith("instr_tracer")]
+    cells = source / "common" / "submodules" / "common_cells"
+    return Design(
+        name="cva6",
+        top="cva6_bench",
+        files=(*files, *COMMON, AXI_MEMORY, here / "cva6_soc.sv", here / "cva6_bench.sv"),
+        include_dirs=(cells / "include", cells / "src", source / "common" / "local" / "util"),
+        defines={"WT_DCACHE": "1", "SYNTHESIS": "", "VERILATOR": ""},
+        parameters={"FIRMWARE": str(here / "firmware.hex")},
+        cycles=100_000,
+        golden_cycles=100_000,
+        chosen="soc.cpu.*",
+        unable={"icarus": "Icarus 11 cannot parse CVA6's packages", "cxxrtl": "Yosys cannot parse CVA6's packages"},
+    )
+
+
+def _rocket() -> Design:
+    source = package_folder("pythondata_cpu_rocket", "verilog")
+    name = "freechips.rocketchip.system.LitexLinux4Config"
+    here = EXAMPLES / "rocket"
+    return Design(
+        name="rocket",
+        top="rocket_bench",
+        files=(
+            *(source / "vsrc" / f"{part}.v" for part in ("EICG_wrapper", "plusarg_reader")),
+            source / "generated-src" / f"{name}.behav_srams.v",
+            source / "generated-src" / f"{name}.v",
+            *COMMON,
+            AXI_MEMORY,
+            here / "rocket_soc.sv",
+            here / "rocket_bench.sv",
+        ),
+        defines={"SYNTHESIS": ""},
+        parameters={"FIRMWARE": str(here / "firmware.hex"), "BOOT_ROM": str(here / "boot_rom.hex")},
+        cycles=40_000,
+        golden_cycles=100_000,
+        chosen="soc.cpu.*",
+        unable={"icarus": "not tried: minutes for a few thousand cycles"},
+    )
+
+
+def _litex() -> Design:
+    source = package_folder("pythondata_cpu_vexriscv", "verilog")
+    here = EXAMPLES / "litex"
+    folder = CACHE / f"litex-{hashlib.sha256((here / 'generate.py').read_bytes()).hexdigest()[:16]}"
+    generated = folder / "gateware" / "sim.v"
+    if not generated.exists():
+        if importlib.util.find_spec("litex") is None:
+            raise MissingPackage("litex is not installed; examples/litex/generate.py says what it needs")
+        # LiteX prints much; it is shown only when it fails.
+        done = subprocess.run([sys.executable, here / "generate.py", folder], capture_output=True, text=True)
+        if done.returncode:
+            raise MissingPackage(f"LiteX cannot generate the design: {done.stderr[-1000:]}")
+    return Design(
+        name="litex",
+        top="litex_bench",
+        files=(source / "VexRiscv.v", generated, COMMON[0], here / "litex_bench.v"),
+        cycles=2_000_000,
+        golden_cycles=500_000,
+        chosen="computer.VexRiscv.*",
+    )
+
+
 DESIGNS: dict[str, Callable[[], Design]] = {
     "picorv32": _picorv32,
     "serv": _serv,
     "vexriscv_linux": _vexriscv_linux,
     "vexriscv_min": _vexriscv_min,
     "ibex": _ibex,
+    "cva6": _cva6,
+    "rocket": _rocket,
+    "litex": _litex,
 }
 """How to find each design; calling it raises `MissingPackage` where its PyPI package is not installed."""

@@ -39,9 +39,10 @@ def record(name: str) -> None:
 def main() -> None:
     """Record the named designs, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(DESIGNS))
+    parser.add_argument("names", nargs="*")
     names: list[str] = parser.parse_args().names
-    for name in names or list(DESIGNS):
+    # LiteX's firmware is built on the spot and differs with its compiler: no golden file can hold for it.
+    for name in names or [name for name in DESIGNS if name != "litex"]:
         record(name)
 
 

@@ -9,8 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench.designs import Design
-from bench.peers.process import CACHE, Build, PeerFailed, Run, execute, parse_report
+from bench.designs import CACHE, Design
+from bench.peers.process import Build, PeerFailed, Run, execute, parse_report
 
 WAVES = ("none",)
 

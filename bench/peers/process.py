@@ -15,9 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-CACHE = Path(os.environ.get("WEFT_BENCH_CACHE", Path(tempfile.gettempdir()) / "weft-bench"))
-"""Where peers keep what they have built; outside the tree."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cost:

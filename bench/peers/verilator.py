@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from bench.designs import Design
-from bench.peers.process import CACHE, Build, PeerFailed, Run, execute, parse_report
+from bench.designs import CACHE, Design
+from bench.peers.process import Build, PeerFailed, Run, execute, parse_report
 
 WAVES = ("none", "vcd", "fst")
 

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.designs import DESIGNS, Design
-from bench.peers.process import CACHE, Build, Run, execute, parse_report
+from bench.designs import CACHE, DESIGNS, Design
+from bench.peers.process import Build, Run, execute, parse_report
 
 if TYPE_CHECKING:
     from weft.sim.simulation import Simulation
