@@ -1,5 +1,8 @@
 """The user's API on a small design: signals, time, conditions, watches, checkpoints, errors; in both modes."""
 
+import signal
+import threading
+
 import numpy as np
 import pytest
 
@@ -219,6 +222,14 @@ def test_ambiguous_clock():
         weft.compile(texts={"t.sv": text}, engine="reference", cache=False, clock="p")
 
 
+def test_poked_clocks():
+    sim = weft.compile(texts={"top.sv": SOURCE}, engine="cpu", cache=False, clock={})
+    for level in (1, 0, 1, 0):
+        sim.poke("clk", level)
+        sim.step()
+    assert sim.peek("q") == 12 and sim.run_until("1us").value == "time" and sim.peek("q") == 12
+
+
 def test_x_initial():
     text = """module t(input clk, output reg [7:0] q);
       reg [7:0] m [0:9];
@@ -295,3 +306,60 @@ def test_force(engine, four_state, named):
     assert sim.cycle == 11
     with pytest.raises(UserError, match="value-range"):
         sim.force("irq", 2)
+
+
+@pytest.mark.parametrize("engine", ["reference", "cpu"])
+def test_interrupt(engine):
+    """Ctrl-C ends a run at a settled time; the simulation goes on from there."""
+    sim = weft.compile(texts={"top.sv": SOURCE}, engine=engine, cache=False)
+    sim.poke("rst", 1)
+    sim.run_cycles(1)
+    sim.poke("rst", 0)
+    number = sim.watch("irq", lambda value: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        sim.run_until("1s")
+    assert sim.peek("q") == 60 and sim.time_fs == 105 * 10**6
+    sim.unwatch(number)
+    sim.run_cycles(1)
+    assert sim.peek("q") == 66 and sim.cycle == 11
+
+
+def test_stop_from_another_thread():
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    threading.Timer(0.05, sim.stop).start()
+    assert sim.run_until("1000s").value == "stop"
+    assert sim.run_cycles(1).value == "time"
+
+
+def test_stop_from_a_callback():
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    sim.watch("irq", lambda value: sim.stop())
+    assert sim.run_until("1s").value == "stop" and sim.peek("irq") == 1
+
+
+def test_oscillation():
+    text = "module t(input go, output y); wire a; assign a = go & ~a; assign y = a; endmodule"
+    sim = weft.compile(texts={"t.sv": text}, cache=False, loops="iterate")
+    sim.poke("go", 1)
+    with pytest.raises(UserError, match="no-convergence"):
+        sim.peek("y")
+    with pytest.raises(UserError, match="combinational-loop"):
+        weft.compile(texts={"t.sv": text}, cache=False)
+
+
+def test_trace(tmp_path):
+    """Pokes and cycles are both seen; a trace that cannot be written is one error."""
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    with sim.trace(tmp_path / "o.vcd", signals=["u.*", "k"], depth=2):
+        sim.poke("k", 9)
+        sim.run_cycles(3)
+        with pytest.raises(weft.Unsupported, match="trace is open"):
+            sim.force("u.q", 1)
+    sim.run_cycles(3)
+    text = (tmp_path / "o.vcd").read_text()
+    assert text.rstrip().endswith("#30") and "b1001 " in text and "irq" not in text
+    for path in (tmp_path / "no" / "o.fst", tmp_path / "o.png"):
+        with pytest.raises(UserError, match=r"cannot-write|bad-option"), sim.trace(path):
+            pass
+    with pytest.raises(UserError), sim.trace(tmp_path / "o.fst", signals="nothing.*"):
+        pass

@@ -78,7 +78,8 @@ def compile_design(
 
     `texts` gives sources as text, by name. `forceable` names signals (full paths) that will be forced: forcing another
     one later compiles the design again. `clock` names the input that `run_cycles` toggles with `period`, or maps
-    several to their periods; without it the one clock of the design is used. `plusargs` are given without their plus.
+    several to their periods; without it the one clock of the design is used, and with `{}` none, so that you can poke
+    clocks yourself. `plusargs` are given without their plus.
     `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
     to the standard output. `progress` is called with the name of each stage.
     """

@@ -9,7 +9,6 @@ become `if` statements, so that only the chosen arm runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import NOWHERE, Span
@@ -31,6 +30,7 @@ from weft.ir.expressions import (
     Text,
     Unary,
 )
+from weft.sim.initial_names import Names, Place
 from weft.sim.unknown_values import Unknown
 
 _MOST_NESTED = 40
@@ -49,44 +49,6 @@ _COMPARISONS = {
     "sle": (True, True, True),
 }
 _SHIFTS = {"shl": "shift_left4", "lshr": "shift_right4", "ashr": "shift_signed4"}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Be an lvalue whose indices are computed: a whole signal, an element, or a part of another place."""
-
-    kind: str
-    width: int
-    name: str = ""
-    signal: Signal | None = None
-    index: str = ""
-    inner: Place | None = None
-    offset: str | int = 0
-    parts: tuple[Place, ...] = ()
-
-
-@dataclass(slots=True)
-class Names:
-    """Hold what generated source refers to: signals by slot, and objects as constants of the source."""
-
-    four_state: bool
-    signals: dict[tuple[int, tuple[str, ...]], tuple[int, Signal, tuple[str, ...]]] = field(
-        default_factory=dict[tuple[int, tuple[str, ...]], tuple[int, Signal, tuple[str, ...]]]
-    )
-    constants: dict[str, object] = field(default_factory=dict[str, object])
-
-    def signal(self, signal: Signal, path: tuple[str, ...] = ()) -> str:
-        """Return the name of a signal's cell (`.v`) or, for an array, of its elements."""
-        key = (id(signal), path)
-        if key not in self.signals:
-            self.signals[key] = (len(self.signals), signal, path)
-        return f"{'m' if signal.depth else 's'}{self.signals[key][0]}"
-
-    def constant(self, value: object) -> str:
-        """Return a name for an object."""
-        name = f"k{len(self.constants)}"
-        self.constants[name] = value
-        return name
 
 
 class ExpressionWriter:

@@ -28,7 +28,8 @@ from weft.ir.design import (
     WaitUntil,
 )
 from weft.ir.expressions import Call, Const, Element, Expr, Ref, Signal, Text
-from weft.sim.initial_expressions import ExpressionWriter, Names, Place
+from weft.sim.initial_expressions import ExpressionWriter
+from weft.sim.initial_names import Names, Place
 
 _TO_STRING = {"$swrite": "d", "$swriteb": "b", "$swriteo": "o", "$swriteh": "h", "$sformat": "d"}
 

@@ -38,7 +38,7 @@ from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 from weft.sim import initial_storage, unknown_values
 from weft.sim.format_values import Argument, Value, format_message
-from weft.sim.initial_expressions import Names
+from weft.sim.initial_names import Names
 from weft.sim.initial_statements import StatementWriter
 from weft.sim.initial_storage import Cell, CellArray, ComputedCell, StoredCell, StoredMemory, memory_view
 from weft.sim.memory_files import read_memory_file, write_memory_file

@@ -278,7 +278,7 @@ class Simulation:
 
     def step(self) -> Stop:
         """Settle what was poked, then advance to the next clock edge, if the design has a clock, and settle."""
-        if self._clocks is None and len(self.clock_report.clocks) == 1:
+        if self._clocks is None and len(self.clock_report.clocks) <= 1:
             self._choose_clocks()
         return self.engine.step()
 
@@ -295,9 +295,9 @@ class Simulation:
         cycles pass. Returns `Stop.CONDITION` if it holds, else why the run stopped.
         """
         if isinstance(target, int) or looks_like_time(target):
-            until = parse_time(target)
-            if max_cycles is not None and self.clocks:
-                until = min(until, self.time_fs + max_cycles * self.clocks[0].clock.period_fs)
+            until, clocks = parse_time(target), self.clocks
+            if max_cycles is not None and clocks:
+                until = min(until, self.time_fs + max_cycles * clocks[0].clock.period_fs)
             return self.engine.run_until(until)
         condition = self.condition(target)
         if self.engine.holds(condition):
