@@ -33,6 +33,7 @@ class Tier:
     codegen: int
 
 
+START = Tier("start", 0, 0)
 QUICK = Tier("quick", 0, 1)
 FULL = Tier("full", 3, 3)
 

@@ -120,7 +120,13 @@ class CpuProgram:
         """Run steps at the present time until the design has settled."""
         self._begin(())
         at = state.ctypes.data
+        began = time.perf_counter()
         status = self._settle(at, at + self.layout.memory_offset, self._block.ctypes.data)
+        self._seconds += time.perf_counter() - began
+        if self._tiers.option == "auto" and self._seconds > _WARM_SECONDS:
+            if self._general.upgrade():
+                self._use_general()
+            self._general.improve(self._compiler)
         status = Status.DONE if status == Status.BUFFER else Status(status)
         return RunResult(status, self._time(state), self._drain())
 

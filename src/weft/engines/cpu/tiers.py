@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 
 from weft.engines.cpu.emit_step import Unit
-from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
+from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier
 
 
 class TieredUnit:
@@ -67,7 +67,8 @@ class Tiers:
     def _tier(self, unit: Unit) -> Tier:
         if self.option == "full" or (self.option == "auto" and self.compiler.knows(unit.texts, FULL)):
             return FULL
-        return QUICK
+        # The general step of a large design runs a few times while the simulation starts, then seldom.
+        return START if "settle" in unit.exports and len(unit.texts) > 1 else QUICK
 
 
 class _Background:
