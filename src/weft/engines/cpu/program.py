@@ -99,7 +99,7 @@ class CpuProgram:
 
     def _improve(self, clocks: Sequence[Clock], edges: NDArray[np.uint64]) -> None:
         """Ask for better code for what this run uses, and take over what is ready."""
-        used = [self._general]
+        used: list[TieredUnit] = []
         for row, clock in enumerate(clocks):
             for level in (0, 1):
                 unit = self._phases[clock.state, level]
@@ -108,7 +108,7 @@ class CpuProgram:
                     edges[2 * row + 1 - level, ctx.EDGE_FUNCTION] = unit.library.addresses["phase"]
         if self._general.upgrade():
             self._use_general()
-        for unit in used:
+        for unit in (*used, self._general):
             unit.improve(self._compiler)
 
     def _use_general(self) -> None:
