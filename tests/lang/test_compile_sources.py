@@ -5,6 +5,7 @@ import pytest
 
 from lang.compile_text import load
 from weft.base.errors import Unsupported, UserError
+from weft.ir.design import Const
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 
@@ -143,6 +144,22 @@ def test_warnings_are_returned_not_printed(capfd: pytest.CaptureFixture[str]):
     design = load("module top(input [3:0] a, output [1:0] y); assign y = a; endmodule\n", "-Wconversion")
     assert any("t.sv:1:55: warning: implicit conversion" in warning for warning in design.warnings)
     assert capfd.readouterr() == ("", "")
+
+
+def test_later_declarations_hide_no_outer_ones():
+    """A name means what is declared above it (IEEE 1800-2023 23.9); only where nothing is, what comes later."""
+    text = """typedef enum logic [1:0] {VALUE = 1} outer_t;
+    module top(input a, output y, output [1:0] p, q);
+      localparam first = VALUE;
+      typedef enum logic [1:0] {VALUE = 2} inner_t;
+      localparam second = VALUE;
+      assign p = first, q = second;
+      EARLY
+    endmodule\n"""
+    design = load(text.replace("EARLY", "assign y = a;"))
+    assert [assign.rhs for assign in design.modules[0].assigns[:2]] == [Const(2, 1), Const(2, 2)]
+    design = load(text.replace("EARLY", "assign y = later; wire later = a;").replace("VALUE = 2", "OTHER = 2"))
+    assert [assign.rhs for assign in design.modules[0].assigns[:2]] == [Const(2, 1), Const(2, 1)]
 
 
 def test_warnings_can_be_errors():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.lang.compile_text import load, show
 
-from weft.ir.design import Assertion, Block, Const, Jump, Loop, SystemCall, SystemTask, Text
+from weft.ir.design import Assertion, Assign, Block, Const, Jump, Loop, SystemCall, SystemTask, Text
 
 TIMING = """
 `timescale 1ns / 1ps
@@ -118,3 +118,15 @@ def test_unpacked_structs_are_initialised_leaf_by_leaf() -> None:
         endmodule""")
     signals = {signal.name: signal.initial for signal in design.tops[0][1].signals}
     assert signals == {"s.a": Const(8, 0x41), "s.b": Const(32, 0x05060203)}
+
+
+def test_foreach_without_variables_runs_nothing() -> None:
+    text = "module t; logic a [2][3]; int n; initial begin foreach (a[]) n++; n = 7; foreach (a[,]) n++; end endmodule"
+    (process,) = load(text).modules[0].processes
+    work: list[object] = [process.body]
+    found: list[object] = []
+    while work:
+        statement = work.pop()
+        work += statement.body if isinstance(statement, Block) else ()
+        found += [] if isinstance(statement, Block) else [statement]
+    assert [type(statement) for statement in found] == [Assign]

@@ -35,6 +35,13 @@ from weft.lang.sv.source_index import SourceIndex
 _LISTED = 20
 """How many modules an error lists."""
 
+_FORGIVING = "--allow-use-before-declare"
+"""Lets a name be used above its declaration (IEEE 1800-2023 6.21 forbids it), as most tools do.
+
+It also lets a later declaration hide an outer one that is meant by the standard (23.9), so it is used only for sources
+that have errors without it.
+"""
+
 _DEPTH = 50_000
 """How deeply Python functions may call each other here: slang's parser goes 5,000 levels down, at a few calls each."""
 
@@ -53,8 +60,13 @@ def load_design(
         if not Path(file).is_file():
             raise UserError("no-such-file", f"cannot read source file '{file}'")
     driver, warnings = _create_driver([str(file) for file in files], options, bool(texts))
-    compilation = _compile(driver, texts or {})
+    trees = _parse(driver, texts or {})
+    compilation = _compile(driver, trees)
     report = _report(driver, compilation)
+    if report.errors:
+        driver.parseCommandLine(f"weft {_FORGIVING}")
+        compilation = _compile(driver, trees)
+        report = _report(driver, compilation)
     tops = list(compilation.getRoot().topInstances)
     _check_tops(compilation, report, options, tops)
     if report.errors:
@@ -104,12 +116,16 @@ def _create_driver(files: list[str], options: FrontEndOptions, has_texts: bool) 
     return driver, [text] if text else []
 
 
-def _compile(driver: Driver, texts: Mapping[str, str]) -> ast.Compilation:
+def _parse(driver: Driver, texts: Mapping[str, str]) -> list[syntax.SyntaxTree]:
     bag = driver.createOptionBag()
     trees: list[syntax.SyntaxTree] = []
     for name, text in texts.items():
         buffer = driver.sourceManager.assignText(name, text)
         trees.append(syntax.SyntaxTree.fromBuffer(buffer, driver.sourceManager, bag))
+    return trees
+
+
+def _compile(driver: Driver, trees: list[syntax.SyntaxTree]) -> ast.Compilation:
     compilation = driver.createCompilation()
     for tree in trees:
         compilation.addSyntaxTree(tree)
@@ -126,6 +142,7 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
     # else; modules without one count in nanoseconds, and only delays and $time would show it.
     engine.setSeverity(pyslang.Diags.MissingTimeScale, pyslang.DiagnosticSeverity.Warning)
     engine.clearClients()
+    engine.clearCounts()
     engine.addClient(client)
     for diagnostic in compilation.getAllDiagnostics():
         errors = engine.numErrors

@@ -9,7 +9,6 @@ Some rules of the standard that most tools do not enforce would keep real cores 
 
 * `--relax-enum-conversions`: an integer may be assigned to an enum (IEEE 1800-2023 6.19.3 wants a cast);
 * `--relax-string-conversions`: a string may be assigned to an integer without a cast (6.16);
-* `--allow-use-before-declare`: a name may be used above its declaration (6.21, 13.3);
 * `--allow-genblk-reference`: an unnamed generate block may be named in a hierarchical reference (27.6);
 * `--allow-merging-ansi-ports` and `--allow-bare-value-param-assigment` (slang spells it so): notations of older tools;
 * `--max-parse-depth=5000`: generated code nests more than slang's usual 1,024 levels;
@@ -26,7 +25,6 @@ from dataclasses import dataclass, field
 RELAXATIONS = (
     "--relax-enum-conversions",
     "--relax-string-conversions",
-    "--allow-use-before-declare",
     "--allow-genblk-reference",
     "--allow-merging-ansi-ports",
     "--allow-bare-value-param-assigment",

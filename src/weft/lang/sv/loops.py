@@ -65,9 +65,14 @@ def convert_repeat(state: State, node: ast.Statement) -> Statement:
 
 
 def convert_foreach(state: State, node: ast.Statement) -> Statement:
-    """Convert `foreach`: a loop for each dimension that has a variable, from its left bound to its right one."""
+    """Convert `foreach`: a loop for each dimension that has a variable, from its left bound to its right one.
+
+    Without any variable nothing is iterated over, so nothing runs: so Icarus Verilog and Verilator read 12.7.3, too.
+    """
     loop = cast("ast.ForeachLoopStatement", node)
     dimensions = [dimension for dimension in loop.loopDims if dimension.loopVar is not None]
+    if not dimensions:
+        return Block(())
     label = state.fresh_label("foreach") if len(dimensions) > 1 else ""
     result = loop_body(state, loop.body, label)
     for dimension in reversed(dimensions):
