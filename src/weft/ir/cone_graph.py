@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 SETTLE = 0
 STEP_LIMIT = 100
+STARTED = "$started"
+"""The name of the sample that is 0 in the first step and 1 from then on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from weft.ir.cone_graph import SETTLE, Domain, Effect, State, Write
+from weft.ir.cone_graph import SETTLE, STARTED, Domain, Effect, State, Write
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE
 from weft.passes.elaborate_instances import InstancePlace
@@ -170,7 +170,7 @@ class DomainTable:
         builder = self.builder
         if self._started < 0:
             self._started = len(builder.states)
-            builder.states.append(State("$started", 1, kind="sample", initial=0))
+            builder.states.append(State(STARTED, 1, kind="sample", initial=0))
             one = builder.const(1, 1)
             builder.writes.append(Write(self._started, one, one, SETTLE))
         return builder.add("not", 1, builder.read(self._started))

@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from weft.base.errors import InternalError, UserError
-from weft.ir.cone_graph import SETTLE, STEP_LIMIT, State
+from weft.ir.cone_graph import SETTLE, STARTED, STEP_LIMIT, State
 from weft.ir.ops import mask
 from weft.ir.program import Program, StateArray
 from weft.sim.compiled_design import CompiledDesign
@@ -53,9 +53,12 @@ def allocate_state(design: CompiledDesign, program: Program, x_initial: str, plu
 
 
 def settle_samples(program: Program, array: StateArray) -> None:
-    """Let latches and clock samples take their settled values without any edge firing."""
+    """Let latches and clock samples take their settled values without any edge firing.
+
+    That time 0 is not over yet is not such a sample: combinational procedures begin there (IEEE 1800-2023 9.2.2.2.2).
+    """
     graph = program.graph
-    writes = [write for write in graph.writes if write.domain == SETTLE]
+    writes = [write for write in graph.writes if write.domain == SETTLE and graph.states[write.state].name != STARTED]
     if not writes:
         return
     nodes = [node for write in writes for node in (write.value, write.enable)]
