@@ -33,6 +33,23 @@ def test_default_formats_and_missing_arguments():
     assert show("%m %%") == "top.u %"
 
 
+def test_zero_bytes_of_strings():
+    """Leading ones are no characters (IEEE 1800-2023 21.2.1.7), others print as spaces."""
+    for text in (Value(40, 0x0061006200), "\0a\0b\0"):
+        assert show("[%s][%0s][%8s][%-8s][%2s]", text, text, text, text, text) == (
+            "[ a b ][a b ][    a b ][a b     ][a b ]"
+        )
+    assert show("[%s][%0s][%3s]", Value(16, 0), Value(16, 0), "") == "[  ][][   ]"
+
+
+def test_wide_decimals():
+    """Python itself converts only 4300 digits."""
+    value = 10**5000
+    assert show("%0d", Value(20000, value)) == "1" + "0" * 5000
+    assert show("%0d", Value(20000, (1 << 20000) - value, 0, True)) == "-1" + "0" * 5000
+    assert len(show("%d", Value(20000, 1))) == 6021
+
+
 def test_time_format():
     context = FormatContext(time_unit_fs=10**6, precision_fs=10**3)
     assert format_message(["[%t][%0t]", Value(64, 1500), Value(64, 2)], context) == b"[             1500000][2000]"

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import time
+from decimal import Decimal
 
 import pytest
 
@@ -300,6 +301,33 @@ def test_initial_values_cause_no_edges():
     endmodule"""
     _, sim = run(text, four_state=False)
     assert sim.peek("n") == 0 and sim.peek("m") == 0
+
+
+@pytest.mark.parametrize("four_state", [False, True])
+def test_values_of_any_size(four_state):
+    """Neither source text nor Python limits the digits of an integer."""
+    body = """big = '1; part = big[19999:10]; big[5] = 0; big = ~big ^ {2{10000'h1}};
+      $display("%0d %0d %0d", &part, big == (20000'h21 | 20000'h1 << 10000), big < part);
+      $display("%0d", 20000'h1 << 16000);"""
+    printed = said(body, "reg [19999:0] big; reg [19989:0] part;", four_state=four_state)
+    assert printed.split() == ["1", "1", "1", format(Decimal(1 << 16000), "f")]
+
+
+@pytest.mark.parametrize("engine", ["reference", "cpu"])
+@pytest.mark.parametrize("four_state", [False, True])
+def test_combinational_procedures_run_at_time_zero(engine, four_state):
+    """IEEE 1800-2023 9.2.2.2.2: once, even if nothing that they read ever changes."""
+    text = """module t(input [3:0] a);
+      reg [3:0] r; initial r = 5;
+      function void show; $display("r=%0d", r); endfunction
+      always_comb show();
+      always_comb $display("always");
+      always_comb if (r == 4) $display("never");
+      always_comb begin : check assert (r == 5); end
+    endmodule"""
+    printed = []
+    sim = weft.compile(texts={"t.sv": text}, engine=engine, cache=False, four_state=four_state, output=printed.append)
+    assert sorted(b"".join(printed).split()) == [b"always", b"r=5"] and not sim.errors
 
 
 def test_dumpvars(tmp_path):

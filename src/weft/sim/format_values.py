@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeAlias
 
+from weft.base.decimal_text import decimal_text
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
 
@@ -129,7 +130,7 @@ class Specification:
         if letter == "v":
             return self._pad_bytes(_strength(value).encode())
         if isinstance(argument, float) and letter == "d":
-            return self._pad(str(_number(value))).encode()
+            return self._pad(decimal_text(_number(value))).encode()
         text = _BASES[letter](value, self.field)
         if self.left and self.field is None:
             text = text.lstrip().ljust(len(text))
@@ -150,14 +151,14 @@ class Specification:
         return f"%{precision}{self.letter}" % value
 
     def _string(self, argument: Argument) -> bytes:
+        """Return an argument's characters: leading zero bytes are none, others print as spaces."""
         if isinstance(argument, str):
-            text, natural = argument.encode(), 0
+            text = argument.encode()
         else:
             value = _as_value(argument)
-            natural = (value.width + 7) // 8
             known = value.value & ~value.unknown
-            text = known.to_bytes(natural, "big").replace(b"\0", b"")
-        return self._pad_bytes(text, natural)
+            text = known.to_bytes((value.width + 7) // 8, "big")
+        return self._pad_bytes(text.lstrip(b"\0").replace(b"\0", b" "), len(text))
 
     def _pad_bytes(self, text: bytes, natural: int = 0) -> bytes:
         width = natural if self.field is None else self.field
@@ -236,7 +237,7 @@ def _number(value: Value) -> int:
 @lru_cache(maxsize=1024)
 def _decimal_digits(width: int, signed: bool) -> int:
     """Return the natural width of a decimal: that of the largest or smallest value; Icarus gives a signed bit 1."""
-    return len(str(1 << (width - 1))) + (width > 1) if signed else len(str((1 << width) - 1))
+    return len(decimal_text(1 << (width - 1))) + (width > 1) if signed else len(decimal_text((1 << width) - 1))
 
 
 def _decimal(value: Value, width: int | None) -> str:
@@ -249,7 +250,7 @@ def _decimal(value: Value, width: int | None) -> str:
         else:
             text = "Z" if strays == value.unknown else "X"
     else:
-        text = str(_number(value))
+        text = decimal_text(_number(value))
     return text.rjust(_decimal_digits(value.width, value.signed)) if width is None else text
 
 

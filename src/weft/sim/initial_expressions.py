@@ -34,6 +34,7 @@ from weft.sim.initial_names import Names, Place
 from weft.sim.unknown_values import Unknown
 
 _MOST_NESTED = 40
+_SHORT = 1 << 64
 _INLINE = {"add": "+", "sub": "-", "mul": "*"}
 _BITWISE = {"and": "&", "or": "|", "xor": "^"}
 _HELPERS = {"and": "and4", "or": "or4", "xor": "xor4"}
@@ -95,10 +96,12 @@ class ExpressionWriter:
         match expr:
             case Const(width, value, unknown):
                 if not unknown:
-                    return str(value)
-                return self.names.constant(Unknown(value, unknown)) if self.four_state else str(value & ~unknown)
+                    return integer_source(value)
+                if self.four_state:
+                    return self.names.constant(Unknown(value, unknown))
+                return integer_source(value & ~unknown)
             case Text(text):
-                return str(int.from_bytes(text.encode(), "big"))
+                return integer_source(int.from_bytes(text.encode(), "big"))
             case Ref(signal, path):
                 return self._signal(signal, path)
             case Element(signal, index, path):
@@ -160,7 +163,7 @@ class ExpressionWriter:
         if isinstance(offset, int) and offset >= 0 and offset + width <= value.width:
             source = self.value(value)
             shifted = f"{source} >> {offset}" if offset else source
-            return f"({shifted} & {(1 << width) - 1})" if offset + width < value.width else f"({shifted})"
+            return f"({shifted} & {(1 << width) - 1:#x})" if offset + width < value.width else f"({shifted})"
         source = self.value(value)
         return f"select({source}, {value.width}, {self._offset(offset)}, {width}, {self.unknown(width)})"
 
@@ -174,14 +177,14 @@ class ExpressionWriter:
     def _resize(self, value: Expr, width: int, signed: bool) -> str:
         source, old = self.value(value), value.width
         if width < old:
-            return f"({source} & {(1 << width) - 1})"
+            return f"({source} & {(1 << width) - 1:#x})"
         if width == old or not signed:
             return source
         if self.four_state:
             return f"extend_sign({source}, {old}, {width})"
         name = self._simple(source)
         extension = (1 << width) - (1 << old)
-        return f"({name} | {extension} if {name} >> {old - 1} else {name})"
+        return f"({name} | {extension:#x} if {name} >> {old - 1} else {name})"
 
     def _unary(self, expr: Unary) -> str:
         source, width = self.value(expr.value), expr.value.width
@@ -189,13 +192,13 @@ class ExpressionWriter:
         four = self.four_state
         match expr.op:
             case "not":
-                return f"xor4({source}, {ones})" if four else f"({source} ^ {ones})"
+                return f"xor4({source}, {ones:#x})" if four else f"({source} ^ {ones:#x})"
             case "neg":
-                return f"(-{source} & {ones})"
+                return f"(-{source} & {ones:#x})"
             case "lnot":
                 return f"logical_not4({source})" if four else f"(0 if {source} else 1)"
             case "redand":
-                return f"reduce_and4({source}, {width})" if four else f"int({source} == {ones})"
+                return f"reduce_and4({source}, {width})" if four else f"int({source} == {ones:#x})"
             case "redor":
                 return f"truth4({source})" if four else f"(1 if {source} else 0)"
             case "redxor":
@@ -226,11 +229,11 @@ class ExpressionWriter:
         width = expr.lhs.width
         ones = (1 << width) - 1
         if op in _INLINE:
-            return f"({a} {_INLINE[op]} {b} & {(1 << expr.width) - 1})"
+            return f"({a} {_INLINE[op]} {b} & {(1 << expr.width) - 1:#x})"
         if op in _BITWISE:
             return f"{_HELPERS[op]}({a}, {b})" if four else f"({a} {_BITWISE[op]} {b})"
         if op == "xnor":
-            return f"xor4(xor4({a}, {b}), {ones})" if four else f"({a} ^ {b} ^ {ones})"
+            return f"xor4(xor4({a}, {b}), {ones:#x})" if four else f"({a} ^ {b} ^ {ones:#x})"
         if op in _SHIFTS:
             return f"{_SHIFTS[op]}({a}, {b}, {width})"
         if op in ("udiv", "sdiv", "umod", "smod"):
@@ -252,7 +255,7 @@ class ExpressionWriter:
     def _equal2(self, expr: Binary, a: str, b: str) -> str:
         """Return a 2-state equality; the unknown bits of a constant right operand of `==?` match anything."""
         if expr.op in ("weq", "wne") and isinstance(expr.rhs, Const) and expr.rhs.unknown:
-            return f"(not ({a} ^ {b}) & {~expr.rhs.unknown & (1 << expr.rhs.width) - 1})"
+            return f"(not ({a} ^ {b}) & {~expr.rhs.unknown & (1 << expr.rhs.width) - 1:#x})"
         return f"({a} == {b})"
 
     def _compare(self, op: str, a: str, b: str, width: int) -> str:
@@ -261,10 +264,10 @@ class ExpressionWriter:
             a, b = b, a
         sign = 1 << (width - 1)
         if self.four_state:
-            less = f"signed_less4({a}, {b}, {sign})" if signed else f"less4({a}, {b})"
+            less = f"signed_less4({a}, {b}, {sign:#x})" if signed else f"less4({a}, {b})"
             return f"logical_not4({less})" if negate else less
         if signed:
-            a, b = f"({a} ^ {sign})", f"({b} ^ {sign})"
+            a, b = f"({a} ^ {sign:#x})", f"({b} ^ {sign:#x})"
         return f"int({a} {'>=' if negate else '<'} {b})"
 
     def _concat(self, parts: Sequence[Expr]) -> str:
@@ -452,7 +455,7 @@ class ExpressionWriter:
                 for part in place.parts:
                     low -= part.width
                     shifted = f"({name} >> {low})" if low else name
-                    self.write(part, f"({shifted} & {(1 << part.width) - 1})")
+                    self.write(part, f"({shifted} & {(1 << part.width) - 1:#x})")
 
     def _write_part(self, place: Place, source: str) -> None:
         inner, offset, width = place.inner, place.offset, place.width
@@ -461,9 +464,14 @@ class ExpressionWriter:
         if isinstance(offset, int) and offset >= 0 and offset + width <= inner.width:
             kept = ((1 << inner.width) - 1) ^ (((1 << width) - 1) << offset)
             shifted = f"({source} << {offset})" if offset else f"({source})"
-            self.write(inner, f"({old} & {kept} | {shifted})")
+            self.write(inner, f"({old} & {kept:#x} | {shifted})")
         else:
             self.write(inner, f"insert({old}, {inner.width}, {offset}, {source}, {width})")
+
+
+def integer_source(value: int) -> str:
+    """Return a literal of an integer; Python reads only some thousands of digits in decimal, any number in hex."""
+    return str(value) if -_SHORT < value < _SHORT else hex(value)
 
 
 def _constant_offset(offset: Expr | int) -> Expr | int:

@@ -1,0 +1,16 @@
+"""Write integers of any size in decimal.
+
+Python refuses to convert more than 4300 digits (`sys.set_int_max_str_digits`), since its own conversion takes time
+quadratic in their number. That of `decimal` does not, and has no limit.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+_SHORT = 1 << 8192
+
+
+def decimal_text(value: int) -> str:
+    """Return an integer's decimal digits, after a minus sign if it is negative."""
+    return str(value) if -_SHORT < value < _SHORT else format(Decimal(value), "f")
