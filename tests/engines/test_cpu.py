@@ -59,11 +59,13 @@ def test_random_graphs_run_as_the_reference_says(compiler: Compiler, seed: int, 
 
 @given(seed=st.integers(0, 10**6), size=st.integers(0, 150))
 @hypothesis_settings(max_examples=15)
-def test_random_graphs_cut_into_many_functions(compiler: Compiler, seed: int, size: int):
+def test_random_graphs_with_many_branches_cut_into_many_functions(compiler: Compiler, seed: int, size: int):
     graph = random_graph(seed, size)
     clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("weft.engines.cpu.emit_regions.PIECE_LINES", 40)
         patch.setattr("weft.engines.cpu.emit_step.FLAT_NODES", 30)
+        patch.setattr("weft.engines.cpu.sink_regions.BRANCH_COST", 1)
+        patch.setattr("weft.engines.cpu.sink_regions.SINK_COST", 2)
         program = CpuProgram(graph, compiler, tier="quick")
         compare(graph, seed, program, clocks, range(40, 120, 40))
