@@ -22,7 +22,7 @@ PORTS = "input wire clk0, input wire clk1, input wire rst_n, input wire en0, inp
 
 _BINARY = ("+", "-", "*", "&", "|", "^", "~^", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "===", "!==")
 _UNARY = ("~", "-", "+", "!", "&", "|", "^", "~&", "~|", "~^")
-_EDGES = ("posedge clk0", "negedge clk0", "posedge clk1", "negedge clk1", "posedge gated", "posedge divided")
+_EDGES = ("posedge clk0", "negedge clk0", "posedge clk1", "negedge clk1", "posedge gated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class _Generator:
     functions: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     observed: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     counter: int = 0
+    known_only: int = 0  # in an index: slang refuses constant unknown ones, and Icarus reads element 0
     sized_only: int = 0  # inside a concatenation, where IEEE 1800-2023 11.4.12 forbids unsized constants
 
     # Small choices.
@@ -123,7 +124,7 @@ class _Generator:
         else:
             value = self.random.getrandbits(width)
         sign = "s" if self.chance(0.3) else ""
-        if not self.two_state and self.chance(0.2):
+        if not self.two_state and not self.known_only and self.chance(0.2):
             # No z: where a condition is unknown and both arms are z, Icarus gives z, IEEE 1800-2023 table 11-20 x.
             return expr(f"{width}'{sign}b" + "".join(self.random.choice("01x") for _ in range(width)))
         if not self.sized_only and self.chance(0.2):
@@ -134,10 +135,14 @@ class _Generator:
         """Return an index expression from 0 to below `limit`; in a 4-state module sometimes beyond."""
         if limit == 1:
             return expr("0")
+        self.known_only += 1
+        index = self.expression(depth)
+        self.known_only -= 1
         if not self.two_state and self.chance(0.2):
-            return expr("({0})", self.expression(depth))
+            # Beyond the end, but not beyond 32 bits, where Icarus 11 drops the rest.
+            return expr("(({0}) & 255)", index)
         mask = (1 << (limit.bit_length() - 1)) - 1
-        return expr("(({0}) & " + str(mask) + ")", self.expression(depth))
+        return expr("(({0}) & " + str(mask) + ")", index)
 
     def select(self, signal: Signal, depth: int) -> Node:
         """Return a bit or part select of a signal."""
@@ -332,7 +337,7 @@ class _Generator:
         # `data` in the process's list makes `always @*` run when the first row comes, whatever else it reads.
         head = "always_comb" if self.chance(0.5) else "always @*"
         declarations = "\n".join(f"{signal.type} {signal.name};" for signal in targets)
-        guard = f"if (data[0] === 1'bz) {targets[0].name} = 0;"
+        guard = f"if (data[0] === 1'bx) {targets[0].name} = 0;"
         first = Node("fixed", "\n".join(f"{{{at}}}" for at in range(len(targets))), defaults)
         return [item(f"{declarations}\n{head} begin\n{guard}\n{{0}}\n{{1}}\nend", first, body)]
 
@@ -556,13 +561,19 @@ class _Generator:
         return nodes
 
     def clocks(self) -> list[Node]:
-        """Return a gated clock, with the latch that makes it free of glitches, and a divided clock."""
+        """Return a gated clock, with the latch that makes it free of glitches, and a counter on a divided clock.
+
+        The counter reads only itself: whether logic fed by registers of the undivided clock has settled when the
+        divided one rises is a race (IEEE 1800-2023 4.8).
+        """
+        self.observed.append(("count", 8))
         return [
             item("logic gate = 1'b0;"),
             item("always_latch if (!clk0) gate = en1;"),
             item("logic gated;\nassign gated = clk0 & gate;"),
             item("logic divided = 1'b0;"),
             item("always @(posedge clk1) divided <= ~divided;"),
+            item("logic [7:0] count = 8'd0;\nalways @(posedge divided) count <= count + 8'd1;"),
         ]
 
 
