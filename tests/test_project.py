@@ -11,7 +11,13 @@ SOURCES = sorted((ROOT / "src" / "weft").rglob("*.py"))
 
 
 def test_imports_point_downwards():
-    result = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [str(pathlib.Path(sys.executable).parent / "lint-imports")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
