@@ -55,7 +55,7 @@ def place_memories(hierarchy: Hierarchy, items: LinkedItems, drivers: Drivers) -
             continue
         if wire in drivers.driven:
             _check_not_written(hierarchy, drivers, wire)
-        elif wire in dynamic or (wire not in whole and wire not in drivers.clocked):
+        elif wire in dynamic or not (signal.local or signal.automatic or wire in whole or wire in drivers.clocked):
             memories[wire] = len(states)
             states.append(variable_state(signal, hierarchy.name(wire), signal.width, "memory", signal.depth))
     for wire in whole:

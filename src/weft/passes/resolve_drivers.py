@@ -19,6 +19,7 @@ from typing import NoReturn
 from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import State
 from weft.ir.design import Signal
+from weft.ir.ops import mask
 from weft.passes.collect_drivers import ClockedDriver, Driver, Drivers, OuterBits
 from weft.passes.elaborate_instances import Hierarchy
 from weft.passes.insert_forces import force_wire
@@ -85,6 +86,10 @@ class WireResolver:
         signal = self.hierarchy.signal[wire]
         if wire in self._ports:
             self._resolve_port(wire, driven or [], clocked or [])
+            return
+        if (signal.local or signal.automatic) and not (driven or clocked or outer or wire in self._read):
+            # Scratch of a procedure, which is assigned before it is read: no state, nothing to look at.
+            self.items.alias(wire, self.items.constant(signal.bits, 0, mask(signal.bits)))
             return
         if self.hierarchy.owner[wire] < 0 and not clocked:
             kind = "time" if signal.name == "$time" else "constant"
