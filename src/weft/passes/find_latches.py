@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.base.errors import Unsupported
+from weft.base.source import Span
+from weft.ir.expressions import Signal
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE, signed
+from weft.passes.check_latches import LatchChecker
 from weft.passes.fragment import Drive, Fragment
 
 _CONCAT, _READ, _MEMREAD, _SLICE, _MUX = (CODE[name] for name in ("concat", "read", "memread", "slice", "mux"))
@@ -24,6 +27,7 @@ _AND, _OR, _INSERT, _EXTRACT = (CODE[name] for name in ("and", "or", "insert", "
 _IN_PLACE = (_CONCAT, _SLICE, _MUX, _AND, _OR, _INSERT, _EXTRACT, CODE["zext"])
 """Operations that keep or replace bits; `insert` puts back where `extract` with the same index has taken."""
 
+Path = tuple[str, ...]
 _Place = tuple[tuple[Any, ...], int]
 """Where bit 0 of a node is in the held value: an offset from a window, which is empty or (index node, its place)."""
 
@@ -49,7 +53,35 @@ def plan_drives(fragment: Fragment) -> list[PlannedDrive]:
     for drive in fragment.drives:
         use = fragment.uses[drive.target]
         result += _cut_drive(fragment, drive, depends, names.get((use.signal, use.path), 0))
+    _check_readers(fragment, result, depends, names)
     return result
+
+
+def _check_readers(
+    fragment: Fragment, planned: list[PlannedDrive], depends: list[int], names: dict[tuple[Signal, Path], int]
+) -> None:
+    """Refuse what depends on other latches of its process and on how often they are evaluated."""
+    parts: dict[int, list[tuple[int, int, int, int]]] = {}
+    for plan in planned:
+        if plan.holds:
+            use = fragment.uses[plan.drive.target]
+            hold = names[use.signal, use.path].bit_length() - 1
+            parts.setdefault(hold, []).append((plan.low, plan.width, plan.drive.value, plan.bit))
+    latched = sum(1 << hold for hold in parts)
+    readers: dict[int, tuple[Span, str]] = {}
+    for drive in fragment.drives:
+        use = fragment.uses[drive.target]
+        if depends[drive.value] & latched & ~names.get((use.signal, use.path), 0):
+            readers[drive.value] = drive.span, repr(use.signal.name)
+    for effect in fragment.effects:
+        for node in (effect.enable, *effect.args):
+            if node >= 0 and depends[node] & latched:
+                readers.setdefault(node, (effect.task.span, f"an argument of {effect.task.name}"))
+    if readers:
+        checker = LatchChecker(fragment, depends, {hold: sorted(found) for hold, found in parts.items()})
+        for node, (span, what) in readers.items():
+            if not checker.settles(node):
+                raise Unsupported(f"computing {what} from the old value of a latch without a clock", span)
 
 
 def _hold_dependencies(fragment: Fragment) -> list[int]:
