@@ -40,7 +40,7 @@ def resize(value: Expr, width: int, signed: bool) -> Expr:
     if kind is Resize:
         inner: Resize = value  # pyright: ignore[reportAssignmentType]
         source = inner.value.width
-        if width <= source:
+        if width <= min(have, source):
             return resize(inner.value, width, False)
         if have > source and (width < have or inner.signed == signed or not inner.signed):
             return Resize(inner.value, width, inner.signed)
