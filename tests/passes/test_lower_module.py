@@ -5,7 +5,7 @@ from random import Random
 from tests.passes.modules import Design1, bit, blocking, const, element, eq, later, op, part, seq, when, wide
 
 from weft.ir.design import Case, CaseItem, Jump, Loop
-from weft.ir.expressions import Concat, Cond, Ref
+from weft.ir.expressions import Concat, Cond, Const, Ref
 from weft.ir.ops import OPS
 
 
@@ -23,6 +23,16 @@ def test_assigns_and_operators():
     bench = d.bench()
     bench.poke(a=0xC3, b=0x12)
     assert (bench.peek("top.y"), bench.peek("top.z")) == (0xB1, 0x3B1)
+
+
+def test_digits_that_are_not_compared_leave_no_trace_in_constants():
+    d = Design1()
+    a, y = d.input("a", 7), d.signal("y")
+    d.assign(y, op("weq", a, Const(7, 0b1111111, 0b1110011), 1))
+    bench = d.bench()
+    for value in range(128):
+        bench.poke(a=value)
+        assert bench.peek("top.y") == (value & 0b1100 == 0b1100)
 
 
 def test_registers_have_precise_enables():

@@ -316,7 +316,7 @@ class Evaluator:
             return builder.const(1, 1)
         low, high = (care & -care).bit_length() - 1, care.bit_length()
         if care == mask(high) - mask(low):
-            wanted = builder.const(high - low, value >> low)
+            wanted = builder.const(high - low, (value & care) >> low)
             return builder.add("eq", 1, builder.slice(subject, low, high - low), wanted)
         masked = builder.add("and", width, subject, builder.const(width, care))
         return builder.add("eq", 1, masked, builder.const(width, value & care))
