@@ -53,6 +53,18 @@ DESIGNS = {
           always @(posedge half or posedge rst)
             if (rst) begin y <= 0; t <= 0; end else begin y <= y ^ x; t <= y + q + x; end
         endmodule""",
+    "a_memory_and_a_clock_assigned_together": """
+        module top(input clk, input rst, input [7:0] d, output reg [7:0] q, output reg [7:0] r, output reg [7:0] s);
+          reg half;
+          reg [7:0] m [0:15], late [0:15];
+          integer i;
+          always @(posedge clk)
+            if (rst) begin half = 0; for (i = 0; i < 16; i = i + 1) begin m[i] = 85; late[i] <= 204; end end
+            else begin m[d[3:0]] = d; m[d[5:2]][5:2] = d[3:0]; late[d[3:0]] <= d; half = ~half; end
+          always @(posedge half or posedge rst) if (rst) q <= 0; else q <= m[d[7:4]] ^ late[d[3:0]];
+          always @(posedge half or posedge rst) if (rst) r <= 0; else r <= m[d[3:0]] + m[d[5:2]];
+          always @(negedge half or posedge rst) if (rst) s <= 0; else s <= m[d[3:0]];
+        endmodule""",
     "a_divider_with_nonblocking_assignments": """
         module top(input clk, input rst, input [7:0] d, output reg [7:0] q, output reg [7:0] r, output reg [7:0] s);
           reg half, quarter;

@@ -19,9 +19,10 @@ from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import CODE
 from weft.passes.elaborate_instances import InstancePlace
 from weft.passes.fragment import FragmentEffect, Trigger
+from weft.passes.place_memories import MemoryEntry
 from weft.passes.resolve_drivers import RegisterWrite
 
-_READ = CODE["read"]
+_READ, _MEMREAD = CODE["read"], CODE["memread"]
 NEVER = -1
 """Stands for a domain whose trigger is constant 0."""
 
@@ -36,12 +37,17 @@ class DomainTable:
         names: dict[int, str],
         places: list[InstancePlace],
         register_writes: list[RegisterWrite],
+        memory_writes: list[MemoryEntry],
     ) -> None:
         self.builder, self.build, self.names, self.places = builder, build, names, places
         self._blocking: dict[int, list[RegisterWrite]] = {}
         for write in register_writes:
             if write.driver.blocking:
                 self._blocking.setdefault(write.state, []).append(write)
+        self._blocking_memories: dict[int, list[MemoryEntry]] = {}
+        for entry in memory_writes:
+            if entry.blocking:
+                self._blocking_memories.setdefault(entry.state, []).append(entry)
         self._advanced: dict[int, int] = {}
         self._late: dict[int, dict[int, int]] = {}
         self._advancing: set[int] = set()
@@ -123,10 +129,12 @@ class DomainTable:
         """Return a node with the registers that other domains assign with `=` as they are after this step."""
         builder = self.builder
         for node in _cone(builder, root, new):
-            state = builder.param[node] if builder.op[node] == _READ else -1
+            state = builder.param[node] if builder.op[node] in (_READ, _MEMREAD) else -1
             sources = builder.srcs[node]
             if state in self._blocking:
                 new[node] = self._next_value(state, node, domain)
+            elif state in self._blocking_memories:
+                new[node] = self._next_element(state, new[sources[0]], domain)
             elif any(new[source] != source for source in sources):
                 moved = tuple([new[source] for source in sources])
                 new[node] = builder.node(builder.op[node], builder.width[node], moved, builder.param[node])
@@ -152,6 +160,40 @@ class DomainTable:
                 node = builder.add("mux", builder.width[node], fires, value, node)
         self._advancing.discard(state)
         return node
+
+    def _next_element(self, state: int, address: int, domain: int) -> int:
+        """Return what an element of a memory is after this step's blocking assignments, if other domains make them."""
+        builder = self.builder
+        value = before = builder.memread(state, address)
+        if state in self._advancing:
+            return before
+        self._advancing.add(state)
+        for entry in self._blocking_memories[state]:
+            writer = self.domain(self.places[entry.instance], entry.trigger)
+            if writer == domain:
+                value = before
+                break
+            if writer != NEVER:
+                value = self._forward(entry, writer, address, value)
+        self._advancing.discard(state)
+        return value
+
+    def _forward(self, entry: MemoryEntry, writer: int, address: int, value: int) -> int:
+        """Return an element of a memory, `value` before, as it is after one write."""
+        builder, width = self.builder, self.builder.width[value]
+        enable = self.at(writer, self.build(entry.enable)) if entry.enable >= 0 else builder.const(1, 1)
+        there, new = self.at(writer, self.build(entry.address)), self.at(writer, self.build(entry.value))
+        size = max(builder.width[address], builder.width[there], entry.count.bit_length()) + 1
+        offset = builder.add("sub", size, builder.add("zext", size, address), builder.add("zext", size, there))
+        hit = builder.add("ult", 1, offset, builder.const(size, entry.count))
+        if builder.four_state:
+            hit = builder.add("true", 1, hit)
+        if entry.mask >= 0:
+            chosen = self.at(writer, self.build(entry.mask))
+            kept = builder.add("and", width, value, builder.add("not", width, chosen))
+            new = builder.add("or", width, kept, builder.add("and", width, new, chosen))
+        fires = builder.add("and", 1, builder.add("and", 1, builder.domains[writer].trigger, enable), hit)
+        return builder.add("mux", width, fires, new, value)
 
     def _edge(self, edge: str, clock: int) -> int:
         builder = self.builder

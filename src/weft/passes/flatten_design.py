@@ -30,7 +30,7 @@ from weft.passes.insert_forces import find_forced_wires, refuse_memories
 from weft.passes.link_items import ALIAS, LinkedItems
 from weft.passes.name_signals import SignalNames
 from weft.passes.order_items import ItemOrder
-from weft.passes.place_memories import connect_element_reads, memory_entries, place_memories
+from weft.passes.place_memories import MemoryEntry, connect_element_reads, memory_entries, place_memories
 from weft.passes.resolve_drivers import WireResolver
 from weft.passes.split_loops import LoopSplitter
 
@@ -92,9 +92,11 @@ class _Flattener:
         splitter = LoopSplitter(items, self.loops, latches, names.describe)
         order = ItemOrder(items, splitter.untie)
         self._build_scopes(order)
-        domains = DomainTable(self.builder, order.build, self._node_names(), hierarchy.places, resolver.register_writes)
+        entries = memory_entries(hierarchy, items, self.drivers, self.memories)
+        written = (resolver.register_writes, entries)
+        domains = DomainTable(self.builder, order.build, self._node_names(), hierarchy.places, *written)
         self._write_registers(resolver, order, domains)
-        self._write_memories(order, domains)
+        self._write_memories(order, domains, entries)
         self._write_latches(resolver, order, domains, splitter)
         for place in hierarchy.places:
             for effect in place.plan.fragment.effects:
@@ -146,9 +148,9 @@ class _Flattener:
             last[write.state] = len(builder.writes)
             builder.writes.append(Write(write.state, value, enable, domain))
 
-    def _write_memories(self, order: ItemOrder, domains: DomainTable) -> None:
+    def _write_memories(self, order: ItemOrder, domains: DomainTable, entries: list[MemoryEntry]) -> None:
         builder, places = self.builder, self.hierarchy.places
-        for entry in memory_entries(self.hierarchy, self.items, self.drivers, self.memories):
+        for entry in entries:
             domain = domains.domain(places[entry.instance], entry.trigger)
             enable = order.build(entry.enable) if entry.enable >= 0 else builder.const(1, 1)
             if domain == NEVER or builder.value(enable) == 0:

@@ -82,7 +82,10 @@ class Clocked:
 
 @dataclass(frozen=True, slots=True)
 class ClockedMemory:
-    """Write an element of memory use `target`; in program order. `mask` is a node selecting bits, or -1 for all."""
+    """Write an element of memory use `target`; in program order. `mask` is a node selecting bits, or -1 for all.
+
+    `blocking` says that it is assigned with `=`: who waits for a clock that rises in the same step sees it.
+    """
 
     target: int
     address: int
@@ -93,6 +96,7 @@ class ClockedMemory:
     mask: int = -1
     count: int = 1
     span: Span = NOWHERE
+    blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

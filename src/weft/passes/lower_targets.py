@@ -215,7 +215,8 @@ class Writer(Evaluator):
             return
         use, enable = self.context.use(variable.signal, variable.path), self.environment.path()
         writes = self.nonblocking_writes if nonblocking else self.blocking_writes
-        writes.append(ClockedMemory(use, address, value, enable, self.trigger, self.process, chosen, count, self.span))
+        place = (self.trigger, self.process, chosen, count, self.span)
+        writes.append(ClockedMemory(use, address, value, enable, *place, blocking=not nonblocking))
 
     def _fill(self, variable: Variable, value: int, nonblocking: bool) -> None:
         """Write a value to a whole memory: one write if all elements get the same."""

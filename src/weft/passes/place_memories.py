@@ -34,6 +34,7 @@ class MemoryEntry:
     process: int
     mask: int = -1
     count: int = 1
+    blocking: bool = False
 
 
 def place_memories(hierarchy: Hierarchy, items: LinkedItems, drivers: Drivers) -> dict[int, int]:
@@ -121,6 +122,7 @@ def memory_entries(
                 entry.process,
                 first + entry.mask if entry.mask >= 0 else -1,
                 entry.count,
+                entry.blocking,
             )
             for entry in place.plan.fragment.clocked_memories
         ]
@@ -156,6 +158,7 @@ def _element_entries(items: LinkedItems, state: int, driver: ClockedDriver) -> l
                 driver.trigger,
                 driver.process,
                 selected,
+                blocking=driver.blocking,
             )
         )
     return result
