@@ -69,6 +69,7 @@ class RegionEmitter(NodeEmitter):
         self.level: dict[int, int] = {}
         self.cold = False
         self.stored: set[int] = set()
+        self.copies: set[str] = set()
         self.pieces: list[Piece] = []
         self.foreign: dict[int, str] = {}
         self.homes: dict[str, tuple[list[str], int]] = {}
@@ -104,21 +105,37 @@ class RegionEmitter(NodeEmitter):
                 self.uses[node] += 1
                 if op[node] == READ:
                     self.sink_readers.setdefault(self.param[node], []).append(number)
-        written = {write.state for write in self.step.writes} | {write.state for write in self.step.memory_writes}
+        self.written = {write.state for write in self.step.writes} | {write.state for write in self.step.memory_writes}
         self.copied = {
             node
             for node, where in enumerate(regions.region)
-            if where >= 0 and self.width[node] > WIDE and op[node] in (MEMREAD, *_ALIASES) and written
+            if where >= 0 and self.width[node] > WIDE and op[node] in (MEMREAD, *_ALIASES) and self.written
         }
 
     def emit(self, node: int) -> str:
         """Emit a node in the current scope."""
         name = self.table[self.op[node]](self, node, self.width[node])
         if node in self.copied:
-            at = self.allocate(self.width[node])
-            self.store(at, name, self.width[node], 8 * words(self.width[node]))
-            name = at
+            name = self.copy(name, self.width[node])
         self.define(node, name)
+        return name
+
+    def copy(self, name: str, width: int) -> str:
+        """Copy a wide value to scratch, for what it points to is going to change; return the copy's name."""
+        at = self.allocate(width)
+        self.store(at, name, width, 8 * words(width))
+        self.copies.add(at)
+        return at
+
+    def is_alias(self, node: int) -> bool:
+        """Say whether a node that has a name is a pointer into the state."""
+        return self.width[node] > WIDE and self.op[node] == READ and self.names[node] not in self.copies
+
+    def lasting(self, node: int) -> str:
+        """Return a node's name; it stays right when the state that the node reads is stored."""
+        name = self.use(node)
+        if self.is_alias(node) and self.param[node] in self.written:
+            name = self.copy(name, self.width[node])
         return name
 
     def define(self, node: int, name: str) -> None:
@@ -358,7 +375,7 @@ class RegionEmitter(NodeEmitter):
             for mux in muxes:
                 _, then_when = regions.base(self.srcs[mux][0])
                 chosen.append(self.srcs[mux][1] if then_when == polarity else self.srcs[mux][2])
-            return tree.child(here, condition, polarity), lambda: [self.use(node) for node in chosen]
+            return tree.child(here, condition, polarity), lambda: [self.lasting(node) for node in chosen]
 
         names = self.branch(self.use(condition), [arm(1), arm(0)], [self.kind(mux) for mux in muxes])
         for mux, name in zip(muxes, names, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from weft.base.errors import InternalError
 from weft.engines.cpu.emit_commit import emit_memory_write
 from weft.engines.cpu.emit_regions import RegionEmitter
-from weft.engines.cpu.emitter import WIDE, words
+from weft.engines.cpu.emitter import WIDE
 from weft.engines.cpu.order_sinks import Item, order_items
 from weft.engines.cpu.step_graph import READ
 
@@ -135,15 +135,13 @@ class SinkEmitter(RegionEmitter):
             return
         level = min(tree.depth[tree.common(place, here)] for place in places)
         for node in self.read_nodes.get(state, ()):
-            if node in self.foreign or (node in self.names and self.level[node] <= level):
+            if node in self.foreign or (node in self.names and self.level[node] <= level and not self.is_alias(node)):
                 continue
             outside = level < len(self.scopes) - 1
             kept, self.lines = self.lines, [] if outside else self.lines
             name = self.table[READ](self, node, self.width[node])
             if self.width[node] > WIDE:
-                at = self.allocate(self.width[node])
-                self.store(at, name, self.width[node], 8 * words(self.width[node]))
-                name = at
+                name = self.copy(name, self.width[node])
             if outside:
                 kept[self.scopes[level].gap] += "\n".join(self.lines) + "\n"
                 self.lines = kept
