@@ -117,7 +117,7 @@ def source_arguments(design: Design) -> list[str]:
     ]
 
 
-def verilate(arguments: Sequence[str], folder: Path) -> Build:
+def verilate(arguments: Sequence[str], folder: Path, optimise: str = "-O3 -march=native") -> Build:
     """Run Verilator and the C++ compiler with two jobs in `folder`; the program is `folder/Vtop`."""
     environment = {"VERILATOR_ROOT": str(root())}
     front = execute([str(root() / "bin" / "verilator_bin"), *arguments], folder, environment)
@@ -132,9 +132,9 @@ def verilate(arguments: Sequence[str], folder: Path) -> Build:
         "CFG_CXXFLAGS_STD": "-std=c++20",
         "CFG_CXXFLAGS_PCH_I": "-include",
         "CFG_LDLIBS_THREADS": "-pthread",
-        "OPT_FAST": "-O3 -march=native",
+        "OPT_FAST": optimise,
         "OPT_SLOW": "-O1",
-        "OPT_GLOBAL": "-O3 -march=native",
+        "OPT_GLOBAL": optimise,
     }
     make = ["make", "-s", "-j2", "-f", "Vtop.mk", *(f"{name}={value}" for name, value in variables.items()), "Vtop"]
     back = execute(make, folder)

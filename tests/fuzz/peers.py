@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.fuzz.generate_modules import DATA_WIDTH
+from tests.fuzz.tree import dialect
 
 Stimulus = list[dict[str, str]]
 _ORDER = ("clk0", "clk1", "rst_n", "en0", "en1", "data")
@@ -43,12 +44,17 @@ def write_rows(stimulus: Stimulus, path: Path) -> None:
     path.write_text("\n".join("".join(row[name] for name in _ORDER) for row in stimulus) + "\n")
 
 
-def run_icarus(source: str, name: str, out_width: int, stimulus: Stimulus, two_state: bool) -> list[str]:
-    """Return `out` after each step, as binary digits; raise `PeerRefused` if Icarus cannot."""
+def run_icarus(
+    source: str, name: str, out_width: int, stimulus: Stimulus, two_state: bool
+) -> tuple[list[str], list[str]]:
+    """Return `out` after each step, as binary digits, and what the module displays; raise `PeerRefused` if it cannot.
+
+    The source still has both dialects.
+    """
     with tempfile.TemporaryDirectory(prefix="weft-fuzz-") as temporary:
         folder = Path(temporary)
         # Icarus 11 can run `always_comb` for ever, though nothing changes; `always @*` means the same here.
-        (folder / "design.sv").write_text(source.replace("always_comb", "always @*"))
+        (folder / "design.sv").write_text(dialect(source, modern=False).replace("always_comb", "always @*"))
         (folder / "testbench.v").write_text(
             _TESTBENCH.format(
                 high=INPUT_BITS - 1,
@@ -67,7 +73,7 @@ def run_icarus(source: str, name: str, out_width: int, stimulus: Stimulus, two_s
     outs = [line[4:] for line in lines if line.startswith("out ")]
     if len(outs) != len(stimulus):
         raise PeerRefused(f"Icarus printed {len(outs)} of {len(stimulus)} steps")
-    return outs
+    return outs, [line for line in lines if line.startswith("show ")]
 
 
 def _execute(command: list[str], folder: Path) -> str:
@@ -149,7 +155,7 @@ def run_verilator(modules: list[tuple[str, str, int]], stimulus: Stimulus) -> li
         ]
         names = ["--prefix", "Vtop", "--Mdir", ".", "--top-module", "top", "design.sv", "main.cpp"]
         try:
-            built = verilator.verilate([*flags, *names], folder)
+            built = verilator.verilate([*flags, *names], folder, optimise="-O0")
             lines = process.execute(built.command, folder).output.splitlines()
         except process.PeerFailed as error:
             raise PeerRefused(str(error)) from error

@@ -2,14 +2,17 @@
 
 Each seed gives a 2-state module, which Weft's engines and Icarus Verilog run, and a 4-state one, whose x and z must be
 Icarus's too. With `--verilator`, batches of 2-state modules also go through Verilator, which is slow to build but
-judges where Icarus 11 is known to be wrong. A module on which they differ is made smaller while they still do, and
-written to a folder with everything that is needed to run it again. The exit status is 1 if any was found.
+judges where Icarus 11 is known to be wrong. A module on which they differ is made smaller while they still do, printed,
+and written to a folder with everything that is needed to run it again: `run_fuzz.py --replay FOLDER`. The exit status
+is 1 if any was found. The same first seed gives the same modules on every machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -22,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.fuzz.generate_modules import Module, generate_module, generate_stimulus  # noqa: E402
 from tests.fuzz.peers import PeerRefused, Stimulus, has_icarus, run_icarus, run_verilator  # noqa: E402
-from tests.fuzz.tree import Node, shrink  # noqa: E402
+from tests.fuzz.tree import Node, dialect, shrink  # noqa: E402
 
 import weft  # noqa: E402
 from weft.base.logic import digits  # noqa: E402
@@ -36,38 +39,63 @@ class Refused(Exception):
     """Say that Weft refuses a module as illegal or unsupported, which is no difference in behaviour."""
 
 
-def run_weft(source: str, name: str, width: int, stimulus: Stimulus, engine: str, four_state: bool) -> list[str]:
-    """Return `out` after each step, as binary digits."""
+def _is_error(line: str) -> bool:
+    """Say whether a line of slang's output is an error's first line; it comes without its position."""
+    return "error:" in line
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Be what a simulator makes of a module: `out` after each step, as binary digits, and what was displayed."""
+
+    outs: list[str]
+    shown: list[str] | None = None  # not known of Verilator
+
+    def known(self) -> bool:
+        """Say whether no output has an unknown bit."""
+        return not any("x" in out or "z" in out for out in self.outs[FIRST:])
+
+
+def run_weft(source: str, name: str, stimulus: Stimulus, engine: str, four_state: bool) -> Run:
+    """Run a module, whose source may still have both dialects."""
+    printed: list[bytes] = []
     try:
         simulation = weft.compile(
-            texts={"design.sv": source},
+            texts={"design.sv": dialect(source, modern=True)},
             top=name,
             engine=engine,
             four_state=four_state,
             cache=False,
-            output=lambda text: None,
+            output=printed.append,
         )
     except (weft.UserError, weft.Unsupported) as error:
-        raise Refused(f"{error.code}: {error.message.splitlines()[-1]}") from error
+        raise Refused(f"{error.code}: {next(filter(_is_error, error.message.splitlines()), '')}") from error
     outs: list[str] = []
     before: dict[str, str] = {}
     with simulation as sim:
         out = sim.engine.signals.find("out")
+        width = out.signal.bits
         for row in stimulus:
             for port, value in row.items():
                 if before.get(port) != value:
                     sim.poke(port, value if four_state and len(value) > 1 else int(value, 2))
             before = row
             outs.append(digits(*sim.engine.get(out), width))
-    return outs
+    return Run(outs, [line for line in b"".join(printed).decode("latin-1").splitlines() if line.startswith("show ")])
 
 
-def first_difference(want: Sequence[str], got: Sequence[str]) -> int:
-    """Return the first step at which two runs differ, or -1."""
-    for step in range(FIRST, min(len(want), len(got))):
-        if want[step] != got[step]:
-            return step
-    return -1
+def first_difference(want: Run, got: Run) -> str:
+    """Return a line on the first difference of two runs, or nothing."""
+    for step in range(FIRST, min(len(want.outs), len(got.outs))):
+        if want.outs[step] != got.outs[step]:
+            pairs = list(zip(reversed(want.outs[step]), reversed(got.outs[step]), strict=True))
+            bit = next(at for at, (wanted, mine) in enumerate(pairs) if wanted != mine)
+            return f"step {step}: out[{bit}] is {pairs[bit][1]}, not {pairs[bit][0]}"
+    for wanted, line in itertools.zip_longest(want.shown or (), got.shown or () if want.shown is not None else ()):
+        # Icarus takes bits beyond a value's width for zeros, so that a first digit of fewer x bits is X there.
+        if wanted is None or line is None or wanted.lower() != line.lower():
+            return f"{line!r} is displayed, not {wanted!r}"
+    return ""
 
 
 @dataclass(slots=True)
@@ -76,110 +104,122 @@ class Fuzzer:
 
     engines: tuple[str, ...]
     folder: Path
+    shrink_seconds: float = 60
     counts: Counter[str] = field(default_factory=Counter[str])
+    refusals: Counter[str] = field(default_factory=Counter[str])
 
     def check(self, seed: int, two_state: bool) -> None:
         """Compare every engine with Icarus on the module of one seed."""
         module = generate_module(seed, two_state)
         stimulus = generate_stimulus(seed, STEPS, two_state)
+        text = module.text()
         try:
-            want = run_icarus(module.text(), module.name, module.out_width, stimulus, two_state)
+            want = Run(*run_icarus(text, module.name, module.out_width, stimulus, two_state))
         except PeerRefused:
             self.counts["refused by Icarus"] += 1
-            return
-        if two_state and any("x" in out or "z" in out for out in want[FIRST:]):
+            want = None
+        if two_state and want and not want.known():
             self.counts["not 2-state in Icarus"] += 1
-            return
+            want = None
         for engine in self.engines:
-            try:
-                got = run_weft(module.text(), module.name, module.out_width, stimulus, engine, not two_state)
-            except Refused as refused:
-                self.counts[f"refused by Weft ({str(refused).split(':', 1)[0]})"] += 1
+            what = self.outcome(text, module.name, stimulus, engine, not two_state, want)
+            if what == "refused":
                 continue
-            except Exception as error:
-                self.report(module, stimulus, seed, two_state, engine, f"{type(error).__name__}: {error}")
+            if what:
+                self.report(module, stimulus, seed, two_state, engine, what)
                 return
-            if first_difference(want, got) >= 0:
-                self.report(module, stimulus, seed, two_state, engine, "different")
-                return
-            self.counts["equal"] += 1
+            self.counts["equal to Icarus" if want else "run alone"] += 1
+
+    def outcome(self, text: str, name: str, stimulus: Stimulus, engine: str, four_state: bool, want: Run | None) -> str:
+        """Return what is wrong with a run of Weft, `refused`, or nothing; without a run to compare, only crashes."""
+        try:
+            got = run_weft(text, name, stimulus, engine, four_state)
+        except Refused as refused:
+            self.counts["refused by Weft"] += 1
+            self.refusals[str(refused)] += 1
+            return "refused"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return first_difference(want, got) if want else ""
 
     def check_batch(self, seeds: Sequence[int]) -> None:
         """Compare Weft with Verilator on the 2-state modules of some seeds, built into one program."""
         modules = [generate_module(seed, True, f"fuzz{seed}") for seed in seeds]
         stimulus = generate_stimulus(seeds[0], STEPS, True)
-        triples = [(module.text(), module.name, module.out_width) for module in modules]
+        triples = [(dialect(module.text(), modern=True), module.name, module.out_width) for module in modules]
         try:
             wants = run_verilator(triples, stimulus)
         except PeerRefused as refused:
             self.counts["batches refused by Verilator"] += 1
             print(f"Verilator refused a batch: {str(refused)[-600:]}", file=sys.stderr)
             return
-        for seed, module, want in zip(seeds, modules, wants, strict=True):
+        for seed, module, outs in zip(seeds, modules, wants, strict=True):
             for engine in self.engines:
-                try:
-                    got = run_weft(module.text(), module.name, module.out_width, stimulus, engine, False)
-                except Refused as refused:
-                    self.counts[f"refused by Weft ({str(refused).split(':', 1)[0]})"] += 1
-                    continue
-                if (step := first_difference(want, got)) >= 0:
-                    self.write(module.tree, module, stimulus, seed, True, engine, "Verilator", want[step], got[step])
-                else:
+                what = self.outcome(module.text(), module.name, stimulus, engine, False, Run(outs))
+                if what and what != "refused":
+                    self.write(module.tree, stimulus, seed, True, engine, f"{what} (in Verilator)")
+                elif not what:
                     self.counts["equal to Verilator"] += 1
 
     def report(self, module: Module, stimulus: Stimulus, seed: int, two_state: bool, engine: str, what: str) -> None:
         """Shrink a module that Weft and Icarus disagree on, and write what is left."""
         print(f"seed {seed} ({'2' if two_state else '4'}-state, {engine}): {what}", flush=True)
-        fails = self.difference(module, stimulus, two_state, engine, crash=what != "different")
-        tree = shrink(module.tree, fails, 3) if fails(module.tree) else module.tree
-        self.write(tree, module, stimulus, seed, two_state, engine, "Icarus", "", what)
+        fails = self.difference(module, stimulus, two_state, engine, what)
+        tree = shrink(module.tree, fails, 3) if self.shrink_seconds and fails(module.tree) else module.tree
+        self.write(tree, stimulus, seed, two_state, engine, what)
 
     def difference(
-        self, module: Module, stimulus: Stimulus, two_state: bool, engine: str, crash: bool
+        self, module: Module, stimulus: Stimulus, two_state: bool, engine: str, what: str
     ) -> Callable[[Node], bool]:
-        """Return the question whether a tree still shows the failure."""
-        deadline = time.monotonic() + 90
+        """Return the question whether a tree still shows the failure: a difference, or the same exception."""
+        deadline = time.monotonic() + self.shrink_seconds
+        crash = "" if what.startswith(("step", "'show")) else what.split(":")[0]
 
         def fails(tree: Node) -> bool:
             if time.monotonic() > deadline:
                 return False
             text = tree.render()
             try:
-                want = run_icarus(text, module.name, module.out_width, stimulus, two_state)
-                if two_state and any("x" in out or "z" in out for out in want[FIRST:]):
+                if crash:
+                    run_weft(text, module.name, stimulus, engine, not two_state)
                     return False
-                got = run_weft(text, module.name, module.out_width, stimulus, engine, not two_state)
+                want = Run(*run_icarus(text, module.name, module.out_width, stimulus, two_state))
+                if two_state and not want.known():
+                    return False
+                return bool(first_difference(want, run_weft(text, module.name, stimulus, engine, not two_state)))
             except (PeerRefused, Refused):
                 return False
-            except Exception:
-                return crash
-            return not crash and first_difference(want, got) >= 0
+            except Exception as error:
+                return type(error).__name__ == crash
 
         return fails
 
-    def write(
-        self,
-        tree: Node,
-        module: Module,
-        stimulus: Stimulus,
-        seed: int,
-        two_state: bool,
-        engine: str,
-        peer: str,
-        want: str,
-        got: str,
-    ) -> None:
-        """Write a reproducer: the module, the inputs of each step, and what differs."""
+    def write(self, tree: Node, stimulus: Stimulus, seed: int, two_state: bool, engine: str, what: str) -> None:
+        """Print and write a reproducer: the module, the inputs of each step, and what differs."""
         self.counts["DIFFERENT"] += 1
-        folder = self.folder / f"{seed}-{'two' if two_state else 'four'}-{engine}-{peer.lower()}"
+        folder = self.folder / f"{seed}-{'two' if two_state else 'four'}-{engine}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "design.sv").write_text(tree.render())
+        text = tree.render()
+        (folder / "design.sv").write_text(dialect(text, modern=True))
+        (folder / "icarus.sv").write_text(dialect(text, modern=False))
         (folder / "stimulus.json").write_text(json.dumps(stimulus, indent=0))
-        lines = [f"seed {seed}, {engine} engine, four_state={not two_state}, against {peer}", f"Weft: {got}"]
-        if want:
-            lines.append(f"{peer}: {want}")
-        (folder / "difference.txt").write_text("\n".join(lines) + "\n")
-        print(f"  written to {folder}", flush=True)
+        (folder / "difference.txt").write_text(
+            f"seed {seed}, {engine} engine, {'2' if two_state else '4'}-state: {what}\n"
+        )
+        print(dialect(text, modern=True) + f"  written to {folder}", flush=True)
+
+    def replay(self, folder: Path) -> None:
+        """Run a reproducer again, on all engines."""
+        texts = [(folder / name).read_text() for name in ("design.sv", "icarus.sv")]
+        stimulus: Stimulus = json.loads((folder / "stimulus.json").read_text())
+        two_state = "2-state" in (folder / "difference.txt").read_text()
+        found = re.findall(r"module (\w+) \(input wire clk0.* output wire \[(\d+):0\] out\)", texts[0])
+        name, width = found[-1][0], int(found[-1][1]) + 1
+        want = Run(*run_icarus(texts[1], name, width, stimulus, two_state))
+        for engine in self.engines:
+            what = self.outcome(texts[0], name, stimulus, engine, not two_state, want)
+            self.counts["DIFFERENT" if what else "equal to Icarus"] += 1
+            print(f"{engine}: {what or 'equal'}")
 
 
 def main() -> int:
@@ -190,11 +230,16 @@ def main() -> int:
     parser.add_argument("--engines", default="cpu,reference")
     parser.add_argument("--verilator", action="store_true", help="also compare batches with Verilator")
     parser.add_argument("--out", type=Path, default=Path("fuzz-failures"))
+    parser.add_argument("--shrink-seconds", type=float, default=60, help="time to make each failing module smaller")
+    parser.add_argument("--replay", type=Path, metavar="FOLDER", help="run one reproducer again")
     options = parser.parse_args()
     if not has_icarus():
         print("Icarus Verilog is not installed: apt install iverilog", file=sys.stderr)
         return 2
-    fuzzer = Fuzzer(tuple(options.engines.split(",")), options.out)
+    fuzzer = Fuzzer(tuple(options.engines.split(",")), options.out, options.shrink_seconds)
+    if options.replay:
+        fuzzer.replay(options.replay)
+        return 1 if fuzzer.counts["DIFFERENT"] else 0
     deadline = time.monotonic() + options.seconds
     seed = options.seed
     while time.monotonic() < deadline:
@@ -203,6 +248,8 @@ def main() -> int:
         fuzzer.check(seed, True)
         fuzzer.check(seed, False)
         seed += 1
+    for refusal, count in fuzzer.refusals.most_common(10):
+        print(f"{count} refused by Weft: {refusal}")
     print(f"seeds {options.seed} to {seed - 1}: " + ", ".join(f"{n} {what}" for what, n in fuzzer.counts.items()))
     return 1 if fuzzer.counts["DIFFERENT"] else 0
 

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from tests.fuzz.generate_modules import generate_module, generate_stimulus
 from tests.fuzz.peers import has_icarus
-from tests.fuzz.run_fuzz import Fuzzer, first_difference, run_weft
-from tests.fuzz.tree import shrink
+from tests.fuzz.run_fuzz import Fuzzer, Run, first_difference, run_weft
+from tests.fuzz.tree import dialect, either, shrink
 
 
 def test_seeds_are_repeatable():
@@ -28,8 +28,21 @@ def test_shrinking_keeps_what_fails():
 
 def test_engines_agree():
     module, stimulus = generate_module(11, True), generate_stimulus(11, 30, True)
-    runs = [run_weft(module.text(), module.name, module.out_width, stimulus, e, False) for e in ("cpu", "reference")]
-    assert first_difference(*runs) == -1 and len(runs[0]) == len(stimulus)
+    runs = [run_weft(module.text(), module.name, stimulus, engine, False) for engine in ("cpu", "reference")]
+    assert first_difference(*runs) == "" and len(runs[0].outs) == len(stimulus)
+
+
+def test_differences_are_described():
+    want, got = Run(["00", "0100", "1x01"], ["show 1"]), Run(["11", "0100", "1001"], ["show 1"])
+    assert first_difference(want, got) == "step 2: out[2] is 0, not x"
+    assert first_difference(got, Run(got.outs, [])) == "None is displayed, not 'show 1'"
+    assert first_difference(got, got) == ""
+
+
+def test_dialects():
+    text = f"a {either('b ' + either('c', 'd'), 'e')} f"
+    assert dialect(text, modern=True) == "a b c f"
+    assert dialect(text, modern=False) == "a e f"
 
 
 @pytest.mark.peer
@@ -41,4 +54,4 @@ def test_some_seeds_agree_with_icarus(tmp_path, two_state):
     for seed in range(40, 46):
         fuzzer.check(seed, two_state)
     assert fuzzer.counts["DIFFERENT"] == 0, fuzzer.counts
-    assert fuzzer.counts["equal"] >= 4
+    assert fuzzer.counts["equal to Icarus"] >= 4

@@ -4,10 +4,14 @@ A node is a template with numbered holes and the nodes that fill them. Its role 
 failing module is made smaller: an expression by one of its own operands or a constant, a statement by one of its parts
 or nothing, an element of a list by nothing. Nothing here knows Verilog's types, for almost any expression may stand
 where another one stood; a candidate that the peers refuse is simply not kept.
+
+Icarus 11 lacks much of SystemVerilog. `either` writes a piece twice: as it is, and in words that mean the same and that
+Icarus knows. `dialect` chooses when the text is made.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -59,6 +63,30 @@ def several(children: list[Node], separator: str = "\n") -> Node:
 def fixed(template: str, *children: Node) -> Node:
     """Return a piece that must stay."""
     return Node("fixed", template, list(children))
+
+
+_MODERN, _OLD, _END = "\x01", "\x02", "\x03"
+
+
+def either(modern: str, old: str) -> str:
+    """Return a template of SystemVerilog that stands for the same in older words; they may nest."""
+    return f"{_MODERN}{modern}{_OLD}{old}{_END}"
+
+
+def dialect(text: str, modern: bool) -> str:
+    """Return a rendered text with one side of each `either`."""
+    parts: list[str] = []
+    kept = [True]
+    for piece in re.split(f"([{_MODERN}{_OLD}{_END}])", text):
+        if piece == _MODERN:
+            kept.append(kept[-1] and modern)
+        elif piece == _OLD:
+            kept[-1] = kept[-2] and not modern
+        elif piece == _END:
+            kept.pop()
+        elif kept[-1]:
+            parts.append(piece)
+    return "".join(parts)
 
 
 _EMPTY = {"stmt": ";", "item": ""}
