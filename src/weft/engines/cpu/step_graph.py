@@ -268,7 +268,17 @@ def edge_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
         if s not in clock_samples and not _reads(step, node, {clock}) and not depends_on(step, node, moving)
     }
     known = {clock: level, **dict.fromkeys(clock_samples, 1 - level)}
-    result = Specialiser(step).run(known, equal)
+    moved = _moved_by(step, {clock, *(i for i, state in enumerate(step.states) if state.kind == "time")})
+    # A latch that the edge does not reach has its settled value already.
+    writes = [
+        write
+        for write in step.writes
+        if write.domain != SETTLE
+        or step.states[write.state].kind != "latch"
+        or moved[write.value]
+        or moved[write.enable]
+    ]
+    result = Specialiser(replace(step, writes=writes)).run(known, equal)
     return replace(result, writes=[write for write in result.writes if write.state not in equal])
 
 
@@ -296,6 +306,14 @@ def _samples(step: StepGraph) -> dict[int, int]:
             sure = write.domain == SETTLE and step.constant(write.enable) == 1 and write.state not in found
             found[write.state] = write.value if sure else -1
     return {state: node for state, node in found.items() if node >= 0}
+
+
+def _moved_by(step: StepGraph, states: set[int]) -> list[bool]:
+    """Say of each node whether it depends on one of these states."""
+    moved: list[bool] = []
+    for op, param, sources in zip(step.op, step.param, step.srcs, strict=True):
+        moved.append(param in states if op == READ else any(moved[source] for source in sources))
+    return moved
 
 
 def _reads(step: StepGraph, node: int, states: set[int]) -> bool:
