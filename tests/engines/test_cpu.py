@@ -57,6 +57,19 @@ def test_random_graphs_run_as_the_reference_says(compiler: Compiler, seed: int, 
     compare(graph, seed, CpuProgram(graph, compiler, tier="quick"), clocks, range(40, 200, 40))
 
 
+@given(seed=st.integers(0, 10**6), size=st.integers(0, 60))
+@hypothesis_settings(max_examples=20)
+def test_phases_compiled_for_steady_inputs_hand_over_when_they_move(compiler: Compiler, seed: int, size: int):
+    graph = random_graph(seed, size)
+    inputs = [i for i, state in enumerate(graph.states) if state.kind == "input" and i > FIRST_CLOCK + 2]
+    narrow = [i for i in inputs if graph.states[i].width <= 64]
+    # Pokes between runs draw other values for most of them, so both ways are taken.
+    steady = {i: Random(seed + i).getrandbits(graph.states[i].width) for i in narrow[:2]}
+    clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
+    program = CpuProgram(graph, compiler, tier="quick", steady=steady)
+    compare(graph, seed, program, clocks, range(40, 360, 40))
+
+
 @given(seed=st.integers(0, 10**6), size=st.integers(0, 150))
 @hypothesis_settings(max_examples=15)
 def test_random_graphs_with_many_branches_cut_into_many_functions(compiler: Compiler, seed: int, size: int):

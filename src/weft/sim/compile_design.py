@@ -171,13 +171,23 @@ def list_files(words: Sequence[str]) -> list[str]:
     return list(found)
 
 
+_STEADY_RESETS = 4
+"""Resets that clock edges are compiled without; each costs a comparison an edge."""
+
+
 def make_program(design: CompiledDesign, engine: str) -> Program:
     """Return a program that runs a design's graph."""
     if engine == "reference":
         return ReferenceProgram(design.graph)
     from weft.engines.cpu.program import CpuProgram  # llvmlite is only loaded when it is needed
 
-    return CpuProgram(design.graph)
+    steady: dict[int, int] = {}
+    for reset in design.clocks.resets[:_STEADY_RESETS]:
+        steady[reset.state] = int(reset.active_low)
+        twin = design.graph.states[reset.state].twin
+        if twin >= 0:
+            steady[twin] = 0
+    return CpuProgram(design.graph, steady=steady)
 
 
 def _graph_words(options: BuildOptions) -> list[str]:

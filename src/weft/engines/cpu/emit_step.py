@@ -8,7 +8,7 @@ and the last step only stores latches and samples; otherwise the general functio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weft.engines.cpu import context as ctx
@@ -69,10 +69,14 @@ class Unit:
 
 
 class StepEmitter:
-    """Emit the units of one graph. `scratch` grows to what the context block needs."""
+    """Emit the units of one graph. `scratch` grows to what the context block needs.
 
-    def __init__(self, graph: ConeGraph, layout: StateLayout) -> None:
-        self.graph, self.layout = graph, layout
+    `steady` gives inputs that nearly always have a value, resets as a rule: phases are compiled for it, and hand over
+    to the general function when it is not so.
+    """
+
+    def __init__(self, graph: ConeGraph, layout: StateLayout, steady: Mapping[int, int] | None = None) -> None:
+        self.graph, self.layout, self.steady = graph, layout, steady or {}
         self.step = step_graph(graph)
         self.scratch = ctx.scratch_offset(len(graph.effects))
         self.has_postponed = any(effect.postponed for effect in graph.effects)
@@ -92,10 +96,18 @@ class StepEmitter:
 
     def phase(self, clock: int, level: int) -> Unit:
         """Return the unit of `phase`, what an edge of one clock causes in a settled design."""
-        functions, emitters, texts = self._step(edge_graph(self.step, clock, level))
-        after, last = self._after(after_graph(self.step, clock, level))
+        steady = {state: value for state, value in self.steady.items() if state != clock}
+        functions, emitters, texts = self._step(edge_graph(self.step, clock, level, steady))
+        after, last = self._after(after_graph(self.step, clock, level, steady))
         body = f"""define i32 @phase{SIGNATURE} {{
 entry:
+{self._steady_test(steady)}  br i1 %odd, label %other, label %usual
+other:
+  %word = getelementptr i64, ptr %c, i64 {ctx.SETTLE}
+  %general = load ptr, ptr %word
+  %all = call i32 %general{_ARGUMENTS}
+  ret i32 %all
+usual:
   %fired = call i1 @step{_ARGUMENTS}
   br i1 %fired, label %next, label %done
 next:
@@ -106,6 +118,20 @@ done:
 }}
 """
         return Unit((module_text([*functions, after, body], [*emitters, last]), *texts), ("phase",))
+
+    def _steady_test(self, steady: Mapping[int, int]) -> str:
+        """Return code that sets `%odd` when an input does not have the value that it is compiled for."""
+        text, result = "", "false"
+        for n, (state, value) in enumerate(steady.items()):
+            slot = self.layout.slots[state]
+            kind = f"i{8 * slot.stride}"
+            text += f"""  %steady{n} = getelementptr i8, ptr %s, i64 {slot.offset}
+  %value{n} = load {kind}, ptr %steady{n}
+  %differs{n} = icmp ne {kind} %value{n}, {value}
+  %some{n} = or i1 {result}, %differs{n}
+"""
+            result = f"%some{n}"
+        return text + f"  %odd = or i1 {result}, false\n"
 
     def _step(self, step: StepGraph) -> tuple[list[str], list[Emitter], list[str]]:
         """Emit `step`; return functions of the main module, their emitters, and the modules of a long step's pieces."""

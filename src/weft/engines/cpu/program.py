@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,19 @@ class CpuHook:
 
 
 class CpuProgram:
-    """Implement `weft.ir.program.Program` with LLVM."""
+    """Implement `weft.ir.program.Program` with LLVM.
 
-    def __init__(self, graph: ConeGraph, compiler: Compiler | None = None, tier: str = "auto") -> None:
+    `steady` gives inputs (scalar states) that nearly always have a value, such as an inactive reset: the code for clock
+    edges is compiled for that, which removes every reset from it, and other values take the general way.
+    """
+
+    def __init__(
+        self,
+        graph: ConeGraph,
+        compiler: Compiler | None = None,
+        tier: str = "auto",
+        steady: Mapping[int, int] | None = None,
+    ) -> None:
         if graph.four_state:
             raise InternalError("the CPU engine runs 2-state graphs: split the planes first")
         self.graph = graph
@@ -55,12 +65,13 @@ class CpuProgram:
         self._time_state = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
         self._tiers = Tiers(self._compiler, tier)
         self._phases: dict[tuple[int, int], TieredUnit] = {}
+        self._steady = steady or {}
         self._seconds = 0.0
         self._compile()
         self._evaluators: dict[tuple[int, tuple[int, ...]], tuple[ConeGraph, Library, NDArray[np.uint8]]] = {}
 
     def _compile(self) -> None:
-        emitter = self._emitter = StepEmitter(self.graph, self.layout)
+        emitter = self._emitter = StepEmitter(self.graph, self.layout, self._steady)
         loop = self._compiler.submit(run_loop_text(), FULL)
         (self._general,) = self._tiers.compile([emitter.general()])
         self._loop = Library([loop.result()], ["weft_run", "weft_settle"])

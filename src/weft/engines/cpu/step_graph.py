@@ -257,8 +257,11 @@ class Specialiser:
         )
 
 
-def edge_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
-    """Return what the first step after a clock edge does, in a design that had settled before it."""
+def edge_graph(step: StepGraph, clock: int, level: int, steady: Mapping[int, int]) -> StepGraph:
+    """Return what the first step after a clock edge does, in a design that had settled before it.
+
+    `steady` gives inputs, resets as a rule, that are known to have a value.
+    """
     samples = _samples(step)
     clock_samples = [s for s, node in samples.items() if step.op[node] == READ and step.param[node] == clock]
     moving = ("time", "latch", "sample")
@@ -267,7 +270,7 @@ def edge_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
         for s, node in samples.items()
         if s not in clock_samples and not _reads(step, node, {clock}) and not depends_on(step, node, moving)
     }
-    known = {clock: level, **dict.fromkeys(clock_samples, 1 - level)}
+    known = {**steady, clock: level, **dict.fromkeys(clock_samples, 1 - level)}
     moved = _moved_by(step, {clock, *(i for i, state in enumerate(step.states) if state.kind == "time")})
     # A latch that the edge does not reach has its settled value already.
     writes = [
@@ -282,7 +285,7 @@ def edge_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
     return replace(result, writes=[write for write in result.writes if write.state not in equal])
 
 
-def after_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
+def after_graph(step: StepGraph, clock: int, level: int, steady: Mapping[int, int]) -> StepGraph:
     """Return what the next step does: only samples of the clock and of inputs are sure to equal what they sample."""
     samples = _samples(step)
     clock_samples = [s for s, node in samples.items() if step.op[node] == READ and step.param[node] == clock]
@@ -292,7 +295,7 @@ def after_graph(step: StepGraph, clock: int, level: int) -> StepGraph:
         for s, node in samples.items()
         if s not in clock_samples and not _reads(step, node, {clock}) and not depends_on(step, node, moving)
     }
-    known = {clock: level, **dict.fromkeys(clock_samples, level)}
+    known = {**steady, clock: level, **dict.fromkeys(clock_samples, level)}
     result = Specialiser(step).run(known, equal)
     writes = [w for w in result.writes if w.state not in clock_samples and w.state not in equal]
     return replace(result, writes=writes)
