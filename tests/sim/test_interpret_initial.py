@@ -330,6 +330,13 @@ def test_combinational_procedures_run_at_time_zero(engine, four_state):
     assert sorted(b"".join(printed).split()) == [b"always", b"r=5"] and not sim.errors
 
 
+def test_parameters_that_are_strings():
+    """One without a type is like the literal, a format too; of a vector's type, it is a number."""
+    names = 'parameter S = "abc", F = "f=%0d.", V = {"x", S}; parameter [31:0] N = "four";'
+    body = '$write(S,, V,, F, 7); $write(" %0d %h %5s", S, S, S); $write(" %0d %s ", N, N); $write(N);'
+    assert said(body, names) == "abc xabc f=7. 6382179 616263   abc 1718580594 four 1718580594"
+
+
 def test_dumpvars(tmp_path):
     """The design's own dump shows the scopes and levels that it asks for, until the simulation is closed."""
     text = """module sub(input clk, output reg r = 0); always @(posedge clk) r <= !r; endmodule

@@ -86,7 +86,8 @@ def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: 
 def convert_argument(state: State, node: ast.Expression, text: bool = False) -> Expr | None:
     """Convert an argument of a system task or function; None if it is left out.
 
-    A string literal is a `Text`; where a string is wanted (`text`), so is a parameter that holds one.
+    A string literal is a `Text`, and so is a parameter without a type that stands for one (IEEE 1800-2023 6.20.2), as
+    Icarus Verilog and Verilator show it; where a string is wanted (`text`), so is any constant.
     """
     if isinstance(node, ast.EmptyArgumentExpression):
         return None
@@ -103,7 +104,9 @@ def convert_argument(state: State, node: ast.Expression, text: bool = False) -> 
             return Text(node.operand.value)
         node = node.operand
     value = value_of(state, node)
-    return Text(decode_text(value)) if text and isinstance(value, Const) and not value.unknown else value
+    if isinstance(value, Const) and not value.unknown and (text or node.isImplicitString):
+        return Text(decode_text(value))
+    return value
 
 
 # ------------------------------------------------------------------------------------------------- bit vectors
