@@ -162,6 +162,15 @@ def test_later_declarations_hide_no_outer_ones():
     assert [assign.rhs for assign in design.modules[0].assigns[:2]] == [Const(2, 1), Const(2, 1)]
 
 
+@pytest.mark.parametrize("constant", ["localparam N = f(2);", "logic [f(2):0] w;", "if (f(2) > 1) wire w;"])
+def test_static_variables_of_constant_functions(constant: str):
+    """Every call must find the initial value (IEEE 1800-2023 13.4.3)."""
+    function = "function int f(int a); static int sum = 1; sum += a; return sum; endfunction"
+    with pytest.raises(Unsupported, match=r"(?s)t.sv:1:\d+.*static variable in a constant function.*\^"):
+        load(f"module top; {function} {constant} endmodule\n")
+    assert load(f"module top(output int y); {function} always_comb y = f(2); endmodule\n")
+
+
 def test_warnings_can_be_errors():
     text = "module top(input [3:0] a, output [1:0] y); assign y = a; endmodule\n"
     assert error_of(text, "-Wconversion", "-Werror").code == "source-errors"

@@ -73,6 +73,9 @@ def load_design(
         raise UserError("source-errors", "the source has errors\n" + "".join(report.errors).rstrip())
     _check_parameters(driver, tops)
     index = SourceIndex(driver.sourceManager)
+    if report.skipped is not None:
+        span = index.range_span(report.skipped, report.skipped)
+        raise Unsupported("the initialiser of a static variable in a constant function", span, sources=index.sources)
     design = Design(index.sources, [], [], warnings=warnings + report.warnings)
     elaboration = Elaboration(
         compilation, index, design, convert_function, build_module, declare_module, options.assertions == "off"
@@ -97,6 +100,7 @@ class _Report:
     errors: list[str] = field(default_factory=list[str])
     warnings: list[str] = field(default_factory=list[str])
     codes: set[str] = field(default_factory=set[str])
+    skipped: pyslang.SourceLocation | None = None
 
 
 def _create_driver(files: list[str], options: FrontEndOptions, has_texts: bool) -> tuple[Driver, list[str]]:
@@ -145,6 +149,9 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
     engine.clearCounts()
     engine.addClient(client)
     for diagnostic in compilation.getAllDiagnostics():
+        if diagnostic.code == pyslang.Diags.ConstEvalStaticSkipped:
+            # The variable must have its initial value in every constant call (IEEE 1800-2023 13.4.3); slang's has none.
+            report.skipped = report.skipped or diagnostic.location
         errors = engine.numErrors
         engine.issue(diagnostic)
         text = client.getString()
