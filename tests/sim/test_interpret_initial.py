@@ -337,6 +337,19 @@ def test_parameters_that_are_strings():
     assert said(body, names) == "abc xabc f=7. 6382179 616263   abc 1718580594 four 1718580594"
 
 
+@pytest.mark.parametrize("four_state", [False, True])
+def test_any_byte_in_strings(four_state):
+    """Escapes make any byte, and UTF-8 stays as it is, in formats, arguments, parameters and vectors."""
+    text = """module t(output [31:0] p, q);
+      localparam S = "\\377\u00e9"; reg [23:0] r = "\\376\\001b"; reg [15:0] e = "\u00e9";
+      initial begin $write("\\375\u00e9|"); $write(S); $write("|%s|%s|%s|%h|%h", "\\377", S, r, r, e); end
+      assign p = "\\377\u00e9", q = "\u00e9";
+    endmodule"""
+    printed, sim = run(text, four_state=four_state)
+    assert printed.encode("latin-1") == b"\xfd\xc3\xa9|\xff\xc3\xa9|\xff|\xff\xc3\xa9|\xfe\1b|fe0162|c3a9"
+    assert (sim.peek("p"), sim.peek("q")) == (0xFFC3A9, 0xC3A9)
+
+
 def test_dumpvars(tmp_path):
     """The design's own dump shows the scopes and levels that it asks for, until the simulation is closed."""
     text = """module sub(input clk, output reg r = 0); always @(posedge clk) r <= !r; endmodule

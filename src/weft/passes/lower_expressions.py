@@ -15,6 +15,7 @@ from typing import Any
 
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import NOWHERE, Span
+from weft.base.text_bytes import text_bytes
 from weft.ir.expressions import (
     AssignExpr,
     Binary,
@@ -209,7 +210,7 @@ class Evaluator:
         return self.builder.const(expression.width, expression.value, expression.unknown)
 
     def _text(self, expression: Text) -> int:
-        data = expression.value.encode("latin-1", "replace") or b"\0"
+        data = text_bytes(expression.value) or b"\0"
         return self.builder.const(8 * len(data), int.from_bytes(data, "big"))
 
     def _resize(self, expression: Resize) -> int:

@@ -20,6 +20,7 @@ from typing import TypeAlias
 from weft.base.decimal_text import decimal_text
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
+from weft.base.text_bytes import text_bytes
 
 _SPECIFICATION = re.compile(r"%([-+ ]*)(0?)(\d*)(?:\.(\d*))?([a-zA-Z%])")
 _TIME_UNITS = ("s", "ms", "us", "ns", "ps", "fs")
@@ -153,7 +154,7 @@ class Specification:
     def _string(self, argument: Argument) -> bytes:
         """Return an argument's characters: leading zero bytes are none, others print as spaces."""
         if isinstance(argument, str):
-            text = argument.encode()
+            text = text_bytes(argument)
         else:
             value = _as_value(argument)
             known = value.value & ~value.unknown
@@ -192,7 +193,7 @@ def _split(text: str) -> tuple[bytes | Specification, ...]:
     end = 0
     for match in _SPECIFICATION.finditer(text):
         if match.start() > end:
-            pieces.append(text[end : match.start()].encode())
+            pieces.append(text_bytes(text[end : match.start()]))
         flags, zero, width, precision, letter = match.groups()
         size = int(width) if width else (0 if zero else None)
         pieces.append(
@@ -207,7 +208,7 @@ def _split(text: str) -> tuple[bytes | Specification, ...]:
         )
         end = match.end()
     if end < len(text):
-        pieces.append(text[end:].encode())
+        pieces.append(text_bytes(text[end:]))
     return tuple(pieces)
 
 
@@ -217,7 +218,7 @@ def _as_value(argument: Argument) -> Value:
         case Value():
             return argument
         case str():
-            data = argument.encode()
+            data = text_bytes(argument)
             return Value(8 * len(data) or 1, int.from_bytes(data, "big"))
         case float():
             rounded = int(argument + 0.5) if argument >= 0 else -int(0.5 - argument)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import NOWHERE, Span
+from weft.base.text_bytes import text_bytes
 from weft.ir.expressions import (
     AssignExpr,
     Binary,
@@ -101,7 +102,7 @@ class ExpressionWriter:
                     return self.names.constant(Unknown(value, unknown))
                 return integer_source(value & ~unknown)
             case Text(text):
-                return integer_source(int.from_bytes(text.encode(), "big"))
+                return integer_source(int.from_bytes(text_bytes(text), "big"))
             case Ref(signal, path):
                 return self._signal(signal, path)
             case Element(signal, index, path):

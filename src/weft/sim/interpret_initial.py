@@ -17,6 +17,7 @@ from typing import cast
 from weft.base.errors import InternalError, Unsupported, UserError, WeftError
 from weft.base.recursion import deep_recursion
 from weft.base.source import SourceMap, Span
+from weft.base.text_bytes import text_bytes
 from weft.ir.cone_graph import ConeGraph, Scope
 from weft.ir.design import Assign, Block, Kind, Module, Statement, SystemTask
 from weft.ir.expressions import (
@@ -417,7 +418,7 @@ def _base(task: SystemTask) -> int:
 
 
 def _number(value: Bits | str) -> int:
-    return int.from_bytes(value.encode(), "big") if isinstance(value, str) else known(value)
+    return int.from_bytes(text_bytes(value), "big") if isinstance(value, str) else known(value)
 
 
 def _plusarg(text: str, letter: str, width: int, span: Span) -> Bits:
@@ -426,7 +427,7 @@ def _plusarg(text: str, letter: str, width: int, span: Span) -> Bits:
     digits = text.replace("_", "")
     match letter:
         case "s":
-            return int.from_bytes(text.encode(), "big") & ones
+            return int.from_bytes(text_bytes(text), "big") & ones
         case "d" | "h" | "x" | "o" | "b":
             base = {"d": 10, "o": 8, "b": 2}.get(letter, 16)
             try:

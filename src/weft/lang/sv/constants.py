@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyslang
 
+from weft.base.text_bytes import bytes_text
 from weft.ir.design import Const
 from weft.lang.sv.build import constant, ones
 from weft.lang.sv.types import ARRAY, PACKED, STRUCT, Layout
@@ -57,7 +58,16 @@ def _join(values: list[Any], layouts: list[Layout], layout: Layout, reverse: boo
 def decode_text(value: Const) -> str:
     """Return the string that a vector holds, 8 bits a character, without leading zero bytes (IEEE 1800-2023 5.9)."""
     data = value.value.to_bytes((value.width + 7) // 8, "big").lstrip(b"\0")
-    return data.decode("latin-1")
+    return bytes_text(data)
+
+
+def literal_text(node: ast.StringLiteral) -> str:
+    """Return a literal's text; pyslang itself reads only those that are UTF-8."""
+    try:
+        return node.value
+    except UnicodeDecodeError:
+        bits = integer(node.intValue.value, node.intValue.value.bitWidth)  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+        return bytes_text(bits.value.to_bytes(bits.width // 8, "big"))
 
 
 def index_value(node: ast.Expression) -> int | None:

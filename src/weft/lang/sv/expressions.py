@@ -21,7 +21,7 @@ from weft.ir.design import AssignExpr, Expr, SystemCall, Text
 from weft.lang.sv import operators, patterns, selects
 from weft.lang.sv.build import known, resize
 from weft.lang.sv.calls import convert_call
-from weft.lang.sv.constants import integer
+from weft.lang.sv.constants import integer, literal_text
 from weft.lang.sv.dispatch import LVALUES, VALUES, layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.operators import folded
 from weft.lang.sv.shapes import align
@@ -112,7 +112,7 @@ def _convert_string(state: State, node: ast.Expression) -> Expr:
     layout = state.layout(node.type)
     if layout.kind == PACKED:
         return integer(literal.intValue.value, layout.width)  # pyright: ignore[reportArgumentType]
-    return Text(literal.value)
+    return Text(literal_text(literal))
 
 
 # ------------------------------------------------------------------------------------------------- conversions

@@ -14,7 +14,7 @@ from pyslang import ast
 
 from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Unary
 from weft.lang.sv.build import bits_of, choose, concat, constant
-from weft.lang.sv.constants import decode_text, flatten
+from weft.lang.sv.constants import decode_text, flatten, literal_text
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.shapes import elements_of, to_stream
 from weft.lang.sv.types import ARRAY, REAL, STRING, STRUCT, Layout
@@ -92,7 +92,7 @@ def convert_argument(state: State, node: ast.Expression, text: bool = False) -> 
     if isinstance(node, ast.EmptyArgumentExpression):
         return None
     if isinstance(node, ast.StringLiteral):
-        return Text(node.value)
+        return Text(literal_text(node))
     if isinstance(node, ast.AssignmentExpression) and node.isLValueArg:
         return lvalue_of(state, node.left)
     if isinstance(node, ast.AssignmentExpression):
@@ -101,7 +101,7 @@ def convert_argument(state: State, node: ast.Expression, text: bool = False) -> 
         return Text(node.symbol.hierarchicalPath)
     while text and isinstance(node, ast.ConversionExpression) and node.isImplicit:
         if isinstance(node.operand, ast.StringLiteral):
-            return Text(node.operand.value)
+            return Text(literal_text(node.operand))
         node = node.operand
     value = value_of(state, node)
     if isinstance(value, Const) and not value.unknown and (text or node.isImplicitString):
