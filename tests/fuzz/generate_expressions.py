@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.fuzz.tree import Node, either, expr
 
-_BINARY = ("+", "-", "*", "&", "|", "^", "~^", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "===", "!==", "==?", "!=?")
+_BINARY = ("+", "-", "*", "&", "|", "^", "~^", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "===", "!==")
 _UNARY = ("~", "-", "+", "!", "&", "|", "^", "~&", "~|", "~^")
 
 
@@ -226,6 +226,10 @@ class ExpressionGenerator:
         match self.random.randrange(18):
             case 0 | 1:
                 return expr(f"({self.random.choice(_UNARY)}({{0}}))", self.expression(below))
+            case 2 if self.chance(0.2):
+                # Verilator wants a constant pattern.
+                pattern = self.constant() if self.two_state or self.chance(0.5) else self.expression(below)
+                return expr(f"({{0}} {self.random.choice(('==?', '!=?'))} {{1}})", self.expression(below), pattern)
             case 2 | 3 | 4 | 5 | 6:
                 return expr(
                     f"({{0}} {self.random.choice(_BINARY)} {{1}})", self.expression(below), self.expression(below)

@@ -113,6 +113,26 @@ int main(int argc, char** argv) {
 """
 
 
+_FLAGS = ["--cc", "--exe", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "-Wno-fatal", "-Wno-lint"]
+_FLAGS += ["-Wno-style"]
+
+
+def verilator_accepts(source: str, name: str) -> bool:
+    """Return whether Verilator translates a module; it refuses a few, and crashes on a few."""
+    from bench.peers import process, verilator
+
+    with tempfile.TemporaryDirectory(prefix="weft-fuzz-") as temporary:
+        folder = Path(temporary)
+        (folder / "design.sv").write_text(source)
+        arguments = [*_FLAGS, "--top-module", name, "design.sv"]
+        program = str(verilator.root() / "bin" / "verilator_bin")
+        try:
+            process.execute([program, *arguments], folder, {"VERILATOR_ROOT": str(verilator.root())})
+        except process.PeerFailed:
+            return False
+    return True
+
+
 def run_verilator(modules: list[tuple[str, str, int]], stimulus: Stimulus) -> list[list[str]]:
     """Return `out` after each step for each (source, name, out width); all run in one program."""
     from bench.peers import process, verilator
@@ -131,6 +151,7 @@ def run_verilator(modules: list[tuple[str, str, int]], stimulus: Stimulus) -> li
         "endmodule",
     ]
     show = [
+        f'        std::cout << "out ";\n'
         f"        for (int word = {(width + 31) // 32 - 1}; word >= 0; --word) "
         f'{{ char text[9]; std::snprintf(text, 9, "%08x", top.out{i}[word]); std::cout << text; }}\n'
         f"        std::cout << (char)10;"
@@ -141,24 +162,13 @@ def run_verilator(modules: list[tuple[str, str, int]], stimulus: Stimulus) -> li
         (folder / "design.sv").write_text("\n".join(source for source, _, _ in modules) + "\n".join(top))
         (folder / "main.cpp").write_text(_MAIN % "\n".join(show))
         write_rows(stimulus, folder / "rows.txt")
-        flags = [
-            "--cc",
-            "--exe",
-            "--x-assign",
-            "fast",
-            "--x-initial",
-            "fast",
-            "--no-timing",
-            "-Wno-fatal",
-            "-Wno-lint",
-            "-Wno-style",
-        ]
         names = ["--prefix", "Vtop", "--Mdir", ".", "--top-module", "top", "design.sv", "main.cpp"]
         try:
-            built = verilator.verilate([*flags, *names], folder, optimise="-O0")
-            lines = process.execute(built.command, folder).output.splitlines()
+            built = verilator.verilate([*_FLAGS, *names], folder, optimise="-O0")
+            text = process.execute(built.command, folder).output
         except process.PeerFailed as error:
             raise PeerRefused(str(error)) from error
+    lines = [line[4:] for line in text.splitlines() if line.startswith("out ")]
     count = len(modules)
     return [
         [format(int(line, 16), f"0{width}b")[-modules[i][2] :] for line in lines[i::count]]
