@@ -162,6 +162,14 @@ def test_later_declarations_hide_no_outer_ones():
     assert [assign.rhs for assign in design.modules[0].assigns[:2]] == [Const(2, 1), Const(2, 1)]
 
 
+def test_many_errors_stay_errors():
+    early = "".join(f"assign a{i} = b{i}; wire b{i} = 0; wire a{i};\n" for i in range(30))
+    wrong = "".join(f"assign c{i} = nowhere{i};\n" for i in range(30))
+    assert load(f"module top; {early} endmodule\n").tops
+    for text in (wrong, early + wrong, early + "assign x = nowhere1;"):
+        assert "'nowhere1'" in error_of(f"module top; {text} endmodule\n").message
+
+
 @pytest.mark.parametrize("constant", ["localparam N = f(2);", "logic [f(2):0] w;", "if (f(2) > 1) wire w;"])
 def test_static_variables_of_constant_functions(constant: str):
     """Every call must find the initial value (IEEE 1800-2023 13.4.3)."""

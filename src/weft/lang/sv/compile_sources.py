@@ -39,7 +39,7 @@ _FORGIVING = "--allow-use-before-declare"
 """Lets a name be used above its declaration (IEEE 1800-2023 6.21 forbids it), as most tools do.
 
 It also lets a later declaration hide an outer one that is meant by the standard (23.9), so it is used only for sources
-that have errors without it.
+that need it.
 """
 
 _DEPTH = 50_000
@@ -62,11 +62,10 @@ def load_design(
     driver, warnings = _create_driver([str(file) for file in files], options, bool(texts))
     trees = _parse(driver, texts or {})
     compilation = _compile(driver, trees)
-    report = _report(driver, compilation)
-    if report.errors:
+    if any(found.code == pyslang.Diags.UsedBeforeDeclared for found in compilation.getAllDiagnostics()):
         driver.parseCommandLine(f"weft {_FORGIVING}")
         compilation = _compile(driver, trees)
-        report = _report(driver, compilation)
+    report = _report(driver, compilation)
     tops = list(compilation.getRoot().topInstances)
     _check_tops(compilation, report, options, tops)
     if report.errors:
@@ -146,7 +145,6 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
     # else; modules without one count in nanoseconds, and only delays and $time would show it.
     engine.setSeverity(pyslang.Diags.MissingTimeScale, pyslang.DiagnosticSeverity.Warning)
     engine.clearClients()
-    engine.clearCounts()
     engine.addClient(client)
     for diagnostic in compilation.getAllDiagnostics():
         if diagnostic.code == pyslang.Diags.ConstEvalStaticSkipped:
