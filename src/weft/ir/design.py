@@ -41,6 +41,7 @@ from weft.ir.expressions import (
     Text,
     Type,
     Unary,
+    operands,
 )
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "Unary",
     "Wait",
     "WaitUntil",
+    "operands",
 ]
 
 

@@ -234,3 +234,24 @@ Expr = (
     | SystemCall
     | AssignExpr
 )
+
+
+def operands(expression: Expr) -> tuple[Expr, ...]:
+    """Return the expressions directly inside one, arguments of calls and both sides of assignments included."""
+    match expression:
+        case Const() | Text() | Ref():
+            return ()
+        case Element(_, index):
+            return (index,)
+        case Slice(value, offset):
+            return (value,) if isinstance(offset, int) else (value, offset)
+        case Resize(value) | Unary(_, value) | Repeat(_, value):
+            return (value,)
+        case Binary(_, lhs, rhs) | AssignExpr(lhs, rhs):
+            return (lhs, rhs)
+        case Cond(cond, then, other):
+            return (cond, then, other)
+        case Concat(parts):
+            return parts
+        case Call(_, args) | SystemCall(_, args):
+            return args

@@ -31,13 +31,13 @@ from weft.ir.design import (
     SystemTask,
     Wait,
     WaitUntil,
+    operands,
 )
 from weft.ir.expressions import (
     AssignExpr,
     Binary,
     Call,
     Concat,
-    Cond,
     Const,
     Element,
     Expr,
@@ -46,8 +46,6 @@ from weft.ir.expressions import (
     Resize,
     Signal,
     Slice,
-    SystemCall,
-    Text,
     Unary,
 )
 
@@ -80,32 +78,17 @@ class _Scan:
         work: list[Expr] = [root]
         while work:
             match work.pop():
-                case Const() | Text():
-                    pass
                 case Ref(signal):
                     if signal.depth:
                         self.drop(signal)
-                case Element(signal, index, path):
-                    self._index(signal, index, path)
-                    work.append(index)
-                case Slice(value, offset):
-                    work.append(value)
-                    if not isinstance(offset, int):
-                        work.append(offset)
-                case Resize(value) | Unary(_, value) | Repeat(_, value):
-                    work.append(value)
-                case Binary(_, lhs, rhs):
-                    work += (lhs, rhs)
-                case Cond(cond, then, other):
-                    work += (cond, then, other)
-                case Concat(parts):
-                    work += parts
                 case Call() as call:
                     self._call(call)
-                case SystemCall(_, args):
-                    work += args
                 case AssignExpr(lhs, rhs):
                     self.write(lhs, rhs)
+                case inner:
+                    if isinstance(inner, Element):
+                        self._index(inner.signal, inner.index, inner.path)
+                    work += operands(inner)
 
     def _index(self, signal: Signal, index: Expr, path: tuple[str, ...]) -> None:
         if self.foreign and path and signal.bits > SMALLEST_BITS and signal not in self.dropped:

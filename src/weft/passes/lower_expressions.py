@@ -10,6 +10,7 @@ holds, and `==?` takes it as a wildcard.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,7 @@ _COMPARISONS = {  # name: (op, operands swapped, result complemented)
 }
 
 
-class Evaluator:
+class Evaluator(ABC):
     """Turn expressions into nodes, in the environment of one process."""
 
     def __init__(self, context: ModuleContext, environment: Environment) -> None:
@@ -396,22 +397,22 @@ class Evaluator:
 
     # --------------------------------------------------------------------------- what statements and memories add
 
+    @abstractmethod
     def read_memory(self, variable: Variable, address: int) -> int:
         """Return the present value of a memory element."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_memory_whole(self, variable: Variable) -> int:
         """Return all elements of a memory side by side."""
-        raise NotImplementedError
 
+    @abstractmethod
     def call(self, expression: Call) -> int:
         """Run a function and return its result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def system_call(self, expression: SystemCall) -> int:
         """Return the value of a system function."""
-        raise NotImplementedError
 
+    @abstractmethod
     def assign_expression(self, expression: AssignExpr) -> int:
         """Assign, and return the new or the old value."""
-        raise NotImplementedError

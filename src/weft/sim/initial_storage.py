@@ -7,6 +7,7 @@ containers in the state array, so that writing an element writes the state.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, MutableSequence
 from typing import overload
 
@@ -73,13 +74,13 @@ class Elements(MutableSequence[Bits]):
     def __len__(self) -> int:
         return self._length
 
+    @abstractmethod
     def get(self, index: int) -> Bits:
         """Return an element."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, index: int, value: Bits) -> None:
         """Set an element."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, index: int) -> Bits: ...
