@@ -20,7 +20,8 @@ class StatementGenerator(ExpressionGenerator):
             return stmt(f"{{{{{first.name}, {second.name}}}}} {arrow} {{0}};", self.expression(depth))
         signal = self.random.choice(targets)
         if arrow == "=" and self.chance(0.12):
-            operator = self.random.choice(("+", "-", "*", "&", "|", "^"))
+            # Icarus 11 drops an operand's high bits before it computes, also where they are unknown.
+            operator = self.random.choice("&|^+-*" if self.two_state else "&|^")
             return stmt(f"{signal.name} {operator}= {{0}};", self.expression(depth))
         if arrow == "=" and self.chance(0.03):
             return stmt(f"{signal.name}{self.random.choice(('++', '--'))};")
