@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
 
 
 _FLAGS = ["--cc", "--exe", "--x-assign", "fast", "--x-initial", "fast", "--no-timing", "-Wno-fatal", "-Wno-lint"]
-_FLAGS += ["-Wno-style"]
+_FLAGS += ["-Wno-style", "--noassert"]
 
 
 def verilator_accepts(source: str, name: str) -> bool:
