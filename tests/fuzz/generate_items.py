@@ -261,7 +261,8 @@ class ItemGenerator(StatementGenerator):
                 f"typedef enum logic [2:0] {{{{ {labels} }}}} {kind};\n{kind} {state} = {names[0]};\n{kind} {upcoming};"
             ),
             item(
-                f"always @* begin\n{upcoming} = {state};\n{check}case ({state})\n{{0}}\n"
+                f"always @* begin\nif (data[0] === 1'bx) {upcoming} = {names[0]};\n{upcoming} = {state};\n"
+                f"{check}case ({state})\n{{0}}\n"
                 f"default: {upcoming} = {names[-1]};\nendcase\nend",
                 arms,
             ),
