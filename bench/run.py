@@ -88,7 +88,9 @@ def _compare_hashes(design: Design, built: dict[str, Build], found: dict[str, Me
         judge = next(other for other in built if other != peer or len(built) == 1)
         same = next((run for run in found[judge].runs if run.cycles == last.cycles), None)
         same = same or PEERS[judge].run(design, built[judge], last.cycles)
-        measured.agreed = (same.hash, same.text) == (last.hash, last.text)
+        # The monitor in the design keeps the beginning of a long text; only that is compared.
+        kept = min(len(same.text), len(last.text))
+        measured.agreed = (same.hash, same.text[:kept]) == (last.hash, last.text[:kept])
 
 
 def _measure_waves(design: Design, built: dict[str, Build], found: dict[str, Measured], cycles: int, runs: int) -> None:

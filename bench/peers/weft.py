@@ -79,7 +79,7 @@ def main() -> None:
         sim.run_cycles(cycles)
         trace.close()
         seconds = time.perf_counter() - first
-        text = bytes(int(element) for element in sim.memory(design.text_memory)[0 : int(sim.peek("text_count"))])
+        text = bytes(int(element) for element in list(sim.memory(design.text_memory)[:])[: int(sim.peek("text_count"))])
         report = {
             "start": start,
             "seconds": seconds,
