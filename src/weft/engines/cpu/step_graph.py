@@ -91,20 +91,6 @@ def flatten_domains(step: StepGraph) -> StepGraph:
     )
 
 
-def depends_on(step: StepGraph, node: int, states: Iterable[str]) -> bool:
-    """Say whether a cone reads a state of one of these kinds."""
-    kinds, seen, stack = set(states), {node}, [node]
-    while stack:
-        n = stack.pop()
-        if step.op[n] in (READ, MEMREAD) and step.states[step.param[n]].kind in kinds:
-            return True
-        for source in step.srcs[n]:
-            if source not in seen:
-                seen.add(source)
-                stack.append(source)
-    return False
-
-
 class Specialiser:
     """Rewrite the part of a graph that depends on known values."""
 
@@ -262,16 +248,9 @@ def edge_graph(step: StepGraph, clock: int, level: int, steady: Mapping[int, int
 
     `steady` gives inputs, resets as a rule, that are known to have a value.
     """
-    samples = _samples(step)
-    clock_samples = [s for s, node in samples.items() if step.op[node] == READ and step.param[node] == clock]
-    moving = ("time", "latch", "sample")
-    equal = {
-        s: node
-        for s, node in samples.items()
-        if s not in clock_samples and not _reads(step, node, {clock}) and not depends_on(step, node, moving)
-    }
+    clock_samples, equal = _sort_samples(step, clock, ("time", "latch", "sample"))
     known = {**steady, clock: level, **dict.fromkeys(clock_samples, 1 - level)}
-    moved = _moved_by(step, {clock, *(i for i, state in enumerate(step.states) if state.kind == "time")})
+    moved = _moved_by(step, {clock} | _of_kinds(step, ("time",)))
     # A latch that the edge does not reach has its settled value already.
     writes = [
         write
@@ -287,18 +266,27 @@ def edge_graph(step: StepGraph, clock: int, level: int, steady: Mapping[int, int
 
 def after_graph(step: StepGraph, clock: int, level: int, steady: Mapping[int, int]) -> StepGraph:
     """Return what the next step does: only samples of the clock and of inputs are sure to equal what they sample."""
-    samples = _samples(step)
-    clock_samples = [s for s, node in samples.items() if step.op[node] == READ and step.param[node] == clock]
-    moving = ("time", "latch", "sample", "register", "memory")
-    equal = {
-        s: node
-        for s, node in samples.items()
-        if s not in clock_samples and not _reads(step, node, {clock}) and not depends_on(step, node, moving)
-    }
+    clock_samples, equal = _sort_samples(step, clock, ("time", "latch", "sample", "register", "memory"))
     known = {**steady, clock: level, **dict.fromkeys(clock_samples, level)}
     result = Specialiser(step).run(known, equal)
     writes = [w for w in result.writes if w.state not in clock_samples and w.state not in equal]
     return replace(result, writes=writes)
+
+
+def _sort_samples(step: StepGraph, clock: int, moving: Iterable[str]) -> tuple[list[int], dict[int, int]]:
+    """Return the samples of the clock itself, and the node of each sample that equals what it samples.
+
+    Those are the ones that depend neither on the clock nor on states of the `moving` kinds.
+    """
+    samples = _samples(step)
+    clock_samples = [s for s, node in samples.items() if step.op[node] == READ and step.param[node] == clock]
+    moved = _moved_by(step, {clock} | _of_kinds(step, moving))
+    return clock_samples, {s: node for s, node in samples.items() if not moved[node]}
+
+
+def _of_kinds(step: StepGraph, kinds: Iterable[str]) -> set[int]:
+    wanted = set(kinds)
+    return {index for index, state in enumerate(step.states) if state.kind in wanted}
 
 
 def _samples(step: StepGraph) -> dict[int, int]:
@@ -315,18 +303,6 @@ def _moved_by(step: StepGraph, states: set[int]) -> list[bool]:
     """Say of each node whether it depends on one of these states."""
     moved: list[bool] = []
     for op, param, sources in zip(step.op, step.param, step.srcs, strict=True):
-        moved.append(param in states if op == READ else any(moved[source] for source in sources))
+        read = op in (READ, MEMREAD) and param in states
+        moved.append(read or any(moved[source] for source in sources))
     return moved
-
-
-def _reads(step: StepGraph, node: int, states: set[int]) -> bool:
-    seen, stack = {node}, [node]
-    while stack:
-        n = stack.pop()
-        if step.op[n] == READ and step.param[n] in states:
-            return True
-        for source in step.srcs[n]:
-            if source not in seen:
-                seen.add(source)
-                stack.append(source)
-    return False
