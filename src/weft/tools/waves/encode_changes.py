@@ -28,14 +28,11 @@ ROW = 16  # bytes of a row of the signal table
 
 
 @functools.cache
-def kernels() -> dict[str, Callable[..., int]]:
-    """Return the compiled kernels (built on first use, some tens of milliseconds)."""
-    module = ir.Module("waves")
-    _count_chains(module)
-    _encode_chains(module)
-    _update_frame(module)
-    _encode_text(module)
-    return compile_kernels(module)
+def kernel(name: str) -> Callable[..., int]:
+    """Return a compiled kernel by name (built on first use, some milliseconds)."""
+    module = ir.Module(name)
+    _BUILDERS[name](module)
+    return compile_kernels(module)[name]
 
 
 @functools.cache
@@ -306,3 +303,11 @@ def _encode_change(k: Kernel, tables: tuple[Value, ...], at: Value, out: Value, 
     k.store(k.get(out), code, 64)
     k.set(out, k.build.add(k.get(out), k.build.lshr(code, k.const(56))))
     k.set(at, k.index(k.get(at), k.load(k.add(row, 8), 32), 4))
+
+
+_BUILDERS: dict[str, Callable[[ir.Module], None]] = {
+    "count_chains": _count_chains,
+    "encode_chains": _encode_chains,
+    "update_frame": _update_frame,
+    "encode_text": _encode_text,
+}

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from weft.base.errors import UserError
 from weft.engines.cpu.trace_hook import ChainSection
 from weft.tools.waves.change_log import LoggedSignal, signal_table
-from weft.tools.waves.encode_changes import kernels
+from weft.tools.waves.encode_changes import kernel
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
 
 _HEADER, _GEOMETRY, _HIERARCHY, _CHANGES = 0, 3, 4, 8
@@ -108,16 +108,16 @@ class FstWriter:
         """Append one section: the changes of a log that begins with a time record."""
         if not len(log):
             return
-        count, kernel = len(self._signals), kernels()
+        count = len(self._signals)
         sizes = np.zeros(count, np.int64)
-        times_count = kernel["count_chains"](log.ctypes.data, len(log), self._table.ctypes.data, sizes.ctypes.data)
+        times_count = kernel("count_chains")(log.ctypes.data, len(log), self._table.ctypes.data, sizes.ctypes.data)
         starts = np.zeros(count + 1, np.int64)
         np.cumsum(np.where(sizes > 0, sizes + 8, 0), out=starts[1:])
         cursors = starts[:-1].copy()
         arena = np.empty(int(starts[-1]) + 16, np.uint8)
         last = np.zeros((count, 2), np.int64)
         times = np.empty(times_count, np.uint64)
-        kernel["encode_chains"](
+        kernel("encode_chains")(
             log.ctypes.data, len(log), self._table.ctypes.data, cursors.ctypes.data, last.ctypes.data,
             times.ctypes.data, arena.ctypes.data,
         )  # fmt: skip
@@ -147,7 +147,7 @@ class FstWriter:
     # ------------------------------------------------------------------------------------------ sections
 
     def _update_frame(self, planes: NDArray[np.generic], last: NDArray[np.int64]) -> None:
-        kernels()["update_frame"](
+        kernel("update_frame")(
             planes.ctypes.data, len(self._signals), self._table.ctypes.data, last.ctypes.data,
             self._positions.ctypes.data, self._frame.ctypes.data,
         )  # fmt: skip

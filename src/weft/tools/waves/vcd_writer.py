@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from weft.base.errors import UserError
 from weft.tools.waves.change_log import LoggedSignal, signal_table
-from weft.tools.waves.encode_changes import digit_table, kernels
+from weft.tools.waves.encode_changes import digit_table, kernel
 from weft.tools.waves.wave_tree import WaveScope
 
 _KINDS = {"logic": "reg", "bit": "reg", "int": "integer"}
@@ -57,7 +57,7 @@ class VcdWriter:
     def write_log(self, log: NDArray[np.uint32]) -> None:
         """Append the changes of a log."""
         out = np.empty(len(log) * 4 * self._expansion + _SLACK, np.uint8)
-        size = kernels()["encode_text"](
+        size = kernel("encode_text")(
             log.ctypes.data, len(log), self._table.ctypes.data, self._codes.ctypes.data,
             digit_table().ctypes.data, out.ctypes.data, self._unit_fs,
         )  # fmt: skip
