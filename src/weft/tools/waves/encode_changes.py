@@ -22,7 +22,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from weft.tools.waves.change_log import TIME
-from weft.tools.waves.kernel_builder import I8, I64, Kernel, Value, compile_kernels
+from weft.tools.waves.kernel_builder import I8, I64, Kernel, Value, compile_kernel
 
 ROW = 16  # bytes of a row of the signal table
 
@@ -32,7 +32,7 @@ def kernel(name: str) -> Callable[..., int]:
     """Return a compiled kernel by name (built on first use, some milliseconds)."""
     module = ir.Module(name)
     _BUILDERS[name](module)
-    return compile_kernels(module)[name]
+    return compile_kernel(module)
 
 
 @functools.cache

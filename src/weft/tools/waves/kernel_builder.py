@@ -11,12 +11,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
+
+from weft.engines.cpu.jit import FULL, Compiler, Library
 
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 Value = Any
-_engines: list[Any] = []
+_libraries: list[Library] = []
 
 
 class Kernel:
@@ -91,25 +92,10 @@ class Kernel:
         self.build.ret(result)
 
 
-def compile_kernels(module: ir.Module) -> dict[str, Callable[..., int]]:
-    """Compile a module and return its functions by name; they live as long as the process."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
-    )
-    module.triple = llvm.get_default_triple()
-    compiled = llvm.parse_assembly(str(module))
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(compiled, builder)
-    engine = llvm.create_mcjit_compiler(compiled, machine)
-    engine.finalize_object()
-    _engines.append(engine)
-    kernels: dict[str, Callable[..., int]] = {}
-    for function in module.functions:
-        if not function.is_declaration:
-            signature = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * len(function.args))
-            kernels[function.name] = signature(engine.get_function_address(function.name))
-    return kernels
+def compile_kernel(module: ir.Module) -> Callable[..., int]:
+    """Compile a module of one function, or take it from the engine's cache; the function lives for ever."""
+    (function,) = [found for found in module.functions if not found.is_declaration]
+    library = Library([Compiler().object(str(module), FULL)], [function.name])
+    _libraries.append(library)
+    signature = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * len(function.args))
+    return signature(library.addresses[function.name])
