@@ -32,6 +32,11 @@ from weft.ir.expressions import (
     Const,
     Element,
     Expr,
+    Field,
+    Item,
+    Iterate,
+    New,
+    Real,
     Ref,
     Repeat,
     Resize,
@@ -53,28 +58,41 @@ __all__ = [
     "Call",
     "Case",
     "CaseItem",
+    "Class",
     "Concat",
     "Cond",
     "Const",
     "ContinuousAssign",
     "Delay",
     "Design",
+    "Disable",
+    "DisableFork",
     "Element",
     "Evaluate",
     "Event",
     "Expr",
+    "Field",
+    "Force",
     "Function",
+    "Gate",
     "If",
+    "Implicit",
     "Instance",
+    "Item",
+    "Iterate",
     "Jump",
     "Kind",
     "Loop",
     "Module",
+    "New",
     "Port",
     "Process",
+    "Real",
     "Ref",
+    "Release",
     "Repeat",
     "RepeatTimes",
+    "Repeated",
     "Resize",
     "Signal",
     "Slice",
@@ -83,9 +101,12 @@ __all__ = [
     "SystemTask",
     "Text",
     "Timing",
+    "Trigger",
     "Type",
+    "UdpTable",
     "Unary",
     "Wait",
+    "WaitFork",
     "WaitUntil",
     "operands",
 ]
@@ -93,11 +114,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Run statements in order. `disable` can leave a `label`; `fork` is empty or `join`, `join_any`, `join_none`."""
+    """Run statements in order. `disable` can leave a `label`; `fork` is empty or `join`, `join_any`, `join_none`.
+
+    `scope` is the path below the instance of a block that a `Disable` from elsewhere names. `locals` are the automatic
+    variables that come into being on entry; they are listed for a block that a `fork` or a suspension can outlive.
+    """
 
     body: tuple[Statement, ...]
     label: str = ""
     fork: str = ""
+    scope: str = ""
+    locals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,12 +248,32 @@ class Event:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delay:
-    """Wait a time given in units of the module's timescale."""
+    """Wait a time given in units of the module's timescale, as a number or (`real`) as a real.
+
+    On a gate, net or continuous assignment `value` is the delay of a rise, `fall` and `off` those of a fall and of a
+    change to z where they are given (IEEE 1800-2023 28.16).
+    """
 
     value: Expr
+    fall: Expr | None = None
+    off: Expr | None = None
+    real: bool = False
 
 
-Timing = Delay | tuple[Event, ...]
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """Wait for the events `count` times: `repeat (count) @(events)` inside an assignment."""
+
+    count: Expr
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Implicit:
+    """Wait for a change of anything that the statement behind it reads: `@*` inside a procedure."""
+
+
+Timing = Delay | Repeated | Implicit | tuple[Event, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,8 +294,80 @@ class WaitUntil:
     span: Span = NOWHERE
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Force:
+    """Override a variable or net by an expression that keeps driving it; `kind` is `force` or `assign` (10.6)."""
+
+    lhs: Expr
+    rhs: Expr
+    kind: str
+    span: Span = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Release:
+    """End a force (`release`) or a procedural continuous assignment (`deassign`)."""
+
+    lhs: Expr
+    kind: str
+    span: Span = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trigger:
+    """Trigger a named event, now (`->`) or in the NBA region (`->>`), then after a delay or event."""
+
+    event: Expr
+    blocking: bool = True
+    timing: Timing | None = None
+    span: Span = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Disable:
+    """End every activity of a block or task that is not around the statement.
+
+    `scope` is the path of the block or task below the instance that `path` leads to, as a `Ref`'s path does.
+    """
+
+    scope: str
+    path: tuple[str, ...] = ()
+    span: Span = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaitFork:
+    """Wait until the processes that this one has forked, and theirs not, are done."""
+
+    span: Span = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DisableFork:
+    """End the processes that this one has forked, and all of theirs."""
+
+    span: Span = NOWHERE
+
+
 Statement = (
-    Block | Assign | If | Case | Loop | RepeatTimes | Jump | Evaluate | SystemTask | Assertion | Wait | WaitUntil
+    Block
+    | Assign
+    | If
+    | Case
+    | Loop
+    | RepeatTimes
+    | Jump
+    | Evaluate
+    | SystemTask
+    | Assertion
+    | Wait
+    | WaitUntil
+    | Force
+    | Release
+    | Trigger
+    | Disable
+    | WaitFork
+    | DisableFork
 )
 
 # ------------------------------------------------------------------------------------- modules and hierarchy
@@ -256,7 +375,11 @@ Statement = (
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """Be a function or task. `args` pairs each formal with its direction; `result` is None for tasks and void."""
+    """Be a function or task. `args` pairs each formal with its direction; `result` is None for tasks and void.
+
+    `scope` is its path below the instance, which `Disable` and `%m` name. A method has the object that it is called on
+    in `this`; `virtual` says that a class's own method of the same name takes its place.
+    """
 
     name: str
     args: list[tuple[str, Signal]] = field(default_factory=list[tuple[str, Signal]])
@@ -265,6 +388,27 @@ class Function:
     body: Statement | None = None
     automatic: bool = False
     task: bool = False
+    span: Span = NOWHERE
+    scope: str = ""
+    this: Signal | None = None
+    virtual: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    """Be a class, one for each specialisation; `key` is unique among the design's classes.
+
+    `fields` are its own properties, static ones excepted, which are signals of the package or module. `methods` are its
+    own methods by name; `constructor` calls the base's, gives the properties their initial values, then runs the body
+    of `new`; it is None if none of this does anything.
+    """
+
+    name: str
+    key: str
+    base: Class | None = None
+    fields: list[Signal] = field(default_factory=list[Signal])
+    methods: dict[str, Function] = field(default_factory=dict[str, Function])
+    constructor: Function | None = None
     span: Span = NOWHERE
 
 
@@ -280,7 +424,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Process:
-    """Be an always, initial or final procedure. `keyword` is what the user wrote (`always_ff`)."""
+    """Be an always, initial or final procedure. `keyword` is what the user wrote (`always_ff`).
+
+    `reactive` says that it belongs to a program and runs in the reactive regions (IEEE 1800-2023 24.3).
+    """
 
     kind: Kind
     body: Statement
@@ -288,6 +435,7 @@ class Process:
     keyword: str = "always"
     span: Span = NOWHERE
     scope: str = ""
+    reactive: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,6 +447,38 @@ class ContinuousAssign:
     span: Span = NOWHERE
     strength: tuple[str, str] = ("strong", "strong")
     delay: Delay | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UdpTable:
+    """Be the table of a user-defined primitive (IEEE 1800-2023 clause 29).
+
+    `rows` are (inputs, state, next): inputs as one string of `0 1 x ? b`, with edges as `(vw)`, `r f p n *`; `state`
+    is empty for a combinational primitive; `next` is `0 1 x -`. `initial` is a sequential one's first state.
+    """
+
+    name: str
+    rows: tuple[tuple[str, str, str], ...]
+    sequential: bool = False
+    initial: str = "x"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gate:
+    """Be a primitive that an assignment cannot stand for.
+
+    `kind` is a switch (`nmos pmos cmos rnmos rpmos rcmos tran tranif0 tranif1 rtran rtranif0 rtranif1`) or `udp`.
+    `outputs` are lvalues: the output of a switch or UDP; both ends of a `tran`. `inputs` are data, then controls.
+    """
+
+    kind: str
+    outputs: tuple[Expr, ...]
+    inputs: tuple[Expr, ...]
+    span: Span = NOWHERE
+    strength: tuple[str, str] = ("strong", "strong")
+    delay: Delay | None = None
+    table: UdpTable | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -337,6 +517,7 @@ class Module:
     processes: list[Process] = field(default_factory=list[Process])
     instances: list[Instance] = field(default_factory=list[Instance])
     functions: list[Function] = field(default_factory=list[Function])
+    gates: list[Gate] = field(default_factory=list[Gate])
     time_unit_fs: int = 1_000_000
     time_precision_fs: int = 1_000_000
     span: Span = NOWHERE
@@ -362,3 +543,4 @@ class Design:
     digest: str = ""
     warnings: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
+    classes: list[Class] = field(default_factory=list[Class])

@@ -1,4 +1,14 @@
-"""Types, signals and expressions of the design; `ir.design` tells how types are flattened to bits."""
+"""Types, signals and expressions of the design; `ir.design` tells how types are flattened to bits.
+
+Values that are no bit vectors travel as 64-bit words, so that every expression still has a width:
+
+* a `real` is the bits of an IEEE 754 double (a `shortreal` too, rounded to single precision when it is stored);
+* a `string`, a dynamic array, queue or associative array, and a class object is a handle; 0 is the empty string or
+  container, and null. Containers have value semantics: who assigns one copies it (`array.copy`);
+* a named event is a counter that a trigger advances, so that waiting for it is waiting for a change.
+
+Only the event engine runs these; `passes` refuse them for the cycle engines.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +18,19 @@ from typing import TYPE_CHECKING
 from weft.base.source import NOWHERE, Span
 
 if TYPE_CHECKING:
-    from weft.ir.design import Function
+    from weft.ir.design import Class, Delay, Function
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Describe a type for people (waves, debugger); simulation only uses the flattened widths.
+    """Describe a type for people (waves, debugger); simulation only uses the flattened widths and the kinds below.
 
     `kind` is `logic`, `bit`, `enum`, `struct`, `union`, `integer`, ... ; `ranges` lists packed dimensions as
     (left, right), outermost first; `unpacked` likewise; `members` are (name, bit offset, Type).
+
+    Kinds whose values are 64-bit words: `real`, `shortreal`, `string`, `event`, `chandle`, `class`, and the containers
+    `queue` (of at most `bound` elements, 0: any number), `dynamic` and `assoc` (indexed by `key`; None: any integer),
+    whose elements are of type `element`, flattened as everything is.
     """
 
     kind: str
@@ -28,6 +42,9 @@ class Type:
     unpacked: tuple[tuple[int, int], ...] = ()
     members: tuple[tuple[str, int, Type], ...] = ()
     enum_values: tuple[tuple[str, int], ...] = ()
+    element: Type | None = None
+    key: Type | None = None
+    bound: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -37,7 +54,8 @@ class Signal:
     `width` is the width of one element in bits; `depth` the number of elements, 0 for anything but an unpacked array.
     `net` is the net type (`wire`, `tri0`, ...) or empty for a variable. `name` includes generate and block scopes
     (`gen[3].q`, `loop.i`). `initial` is the declaration's initialiser. `automatic` variables live per call or block
-    entry. A `constant` signal is never written after its initialiser.
+    entry. A `constant` signal is never written after its initialiser. `delay` is a net's own delay (`wire #5 w`),
+    `charge` the size of a `trireg` (`small`, `medium`, `large`).
     """
 
     name: str
@@ -50,6 +68,8 @@ class Signal:
     local: bool = False
     initial: Expr | None = None
     span: Span = NOWHERE
+    delay: Delay | None = None
+    charge: str = ""
 
     @property
     def bits(self) -> int:
@@ -70,8 +90,20 @@ class Const:
 
 
 @dataclass(frozen=True, slots=True)
+class Real:
+    """Be a real constant."""
+
+    value: float
+
+    @property
+    def width(self) -> int:
+        """Return the width of a double."""
+        return 64
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
-    """Be a string literal where a string, not its bits, is meant: formats, file names, plusargs."""
+    """Be a string literal where a string, not its bits, is meant: formats, file names, plusargs, string values."""
 
     value: str
 
@@ -138,7 +170,9 @@ class Resize:
 class Unary:
     """Apply `not neg lnot redand redor redxor isunknown countones onehot onehot0 clog2 known` to a value.
 
-    `known` turns x and z bits into 0 (assignment to a 2-state type).
+    `known` turns x and z bits into 0 (assignment to a 2-state type). For reals: `fneg`; `itof` and `utof` make a real
+    of a signed or unsigned number (x and z count as 0), `ftoi` rounds one to `width` bits, halves away from zero
+    (IEEE 1800-2023 6.12.1); `fround` rounds to single precision.
     """
 
     op: str
@@ -152,6 +186,7 @@ class Binary:
 
     `add sub mul udiv sdiv umod smod upow spow and or xor xnor`; `shl lshr ashr` (right operand unsigned, any width);
     `eq ne ceq cne weq wne ult ule ugt uge slt sle sgt sge land lor` (1 bit wide; `weq` is `==?`, `ceq` is `===`).
+    For reals: `fadd fsub fmul fdiv fpow`, and 1 bit wide `feq fne flt fle fgt fge`.
     """
 
     op: str
@@ -188,22 +223,104 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """Read or write an element of a container; `container` is an expression (an lvalue where the item is one).
+
+    `index` is a number, read as `signed` says, or for an associative array a key of the type that it is indexed by.
+    """
+
+    container: Expr
+    index: Expr
+    width: int
+    signed: bool = False
+    span: Span = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """Read or write a property of a class object; `object` is its handle, `member` one of the class's `fields`."""
+
+    object: Expr
+    member: Signal
+    span: Span = NOWHERE
+
+    @property
+    def width(self) -> int:
+        """Return the flattened width."""
+        return self.member.bits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class New:
+    """Create an object and run its constructor, if it has one, on it."""
+
+    type: Class
+    args: tuple[Expr, ...] = ()
+    span: Span = NOWHERE
+
+    @property
+    def width(self) -> int:
+        """Return the width of a handle."""
+        return 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """Call a user function. Output arguments are lvalues."""
+    """Call a user function. Output arguments are lvalues.
+
+    A method is called on `receiver`; if `virtual`, the method of that name of the object's own class is meant.
+    """
 
     function: Function
     args: tuple[Expr, ...]
     width: int
     span: Span = NOWHERE
+    receiver: Expr | None = None
+    virtual: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SystemCall:
-    """Call a system function whose value is not known at compile time (`$random`, `$time`, `$value$plusargs`, ...)."""
+    """Call a system function whose value is not known at compile time (`$random`, `$time`, `$value$plusargs`, ...).
+
+    `type` is given where the width does not tell what results. `signs[i]` says whether argument `i` is signed; it may
+    be empty. Operations on strings, containers and events are calls too:
+
+    * `string.concat(a, b, ...)`, `string.repeat(n, s)`, `string.compare(a, b)` (less, equal, more: -1, 0, 1),
+      `string.of(bits)` (leading zero bytes left out), `string.bits(s)` (to `width` bits), and the methods of
+      IEEE 1800-2023 6.16 (`string.len`, `string.getc`, `string.substr`, `string.atoi`, ...);
+    * `array.new(size[, source])`, `array.copy(a)`, `array.literal(e, ...)`, `array.join(a, b, ...)` (containers and,
+      as `array.literal`, elements), `array.slice(a, low, high)`, `array.equal(a, b)`, `array.pack(a)` and
+      `array.unpack(bits)` between a container and its elements in stream order, and the methods of 7.5, 7.9, 7.10;
+    * `event.triggered(e)`.
+
+    A method that changes its string or container has the lvalue as its first argument.
+    """
 
     name: str
     args: tuple[Expr, ...]
     width: int
+    signed: bool = False
+    span: Span = NOWHERE
+    type: Type | None = None
+    signs: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Iterate:
+    """Apply an array method with a `with` clause, or an ordering or locator method (IEEE 1800-2023 7.12).
+
+    `item` and `index` are automatic variables that hold each element and its index while `body` is evaluated. `array`
+    is a container or an unpacked array of fixed size; `name` is `find`, `sort`, `sum`, `min`, `unique_index`, ...
+    """
+
+    name: str
+    array: Expr
+    item: Signal
+    index: Signal
+    body: Expr | None
+    width: int
+    type: Type
     signed: bool = False
     span: Span = NOWHERE
 
@@ -230,8 +347,13 @@ Expr = (
     | Cond
     | Concat
     | Repeat
+    | Real
+    | Item
+    | Field
+    | New
     | Call
     | SystemCall
+    | Iterate
     | AssignExpr
 )
 
@@ -239,8 +361,14 @@ Expr = (
 def operands(expression: Expr) -> tuple[Expr, ...]:
     """Return the expressions directly inside one, arguments of calls and both sides of assignments included."""
     match expression:
-        case Const() | Text() | Ref():
+        case Const() | Text() | Real() | Ref():
             return ()
+        case Item(container, index):
+            return (container, index)
+        case Field(value):
+            return (value,)
+        case Iterate(_, array, _, _, body):
+            return (array,) if body is None else (array, body)
         case Element(_, index):
             return (index,)
         case Slice(value, offset):
@@ -253,5 +381,7 @@ def operands(expression: Expr) -> tuple[Expr, ...]:
             return (cond, then, other)
         case Concat(parts):
             return parts
-        case Call(_, args) | SystemCall(_, args):
+        case Call(_, args, receiver=receiver):
+            return args if receiver is None else (receiver, *args)
+        case SystemCall(_, args) | New(_, args):
             return args
