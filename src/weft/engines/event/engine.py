@@ -1,0 +1,368 @@
+"""Run a design's events: link the code, lay out its memory, start its threads, call the scheduler.
+
+The memory is one array of bytes: the control block, then the instances' blocks. Threads and records that come into being
+later are on the C heap. The scheduler runs in a Python thread of its own, with a stack for deep recursion, while the main
+thread waits, so that Ctrl-C is seen at once: it asks the run to stop, and the scheduler returns when the present process
+has suspended itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.base.errors import UserError
+from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
+from weft.engines.event import scheduler
+from weft.engines.event.code_program import ProgramCode
+from weft.engines.event.elaborate import Node
+from weft.engines.event.host_sites import HostSite
+from weft.engines.event.kernel_language import compile_kernels
+from weft.engines.event.layout import element_bytes
+from weft.engines.event.records import (
+    ACTIVE,
+    BUDGET,
+    DONE,
+    EVENTS,
+    FLAG_REACTIVE,
+    FRAME_HEADER,
+    HOST_CALL,
+    MAX_DELTAS,
+    NODE_BASE,
+    NODE_CODE,
+    NODE_FLAGS,
+    NODE_FRAME,
+    NODE_INSTANCE,
+    NODE_LIST,
+    NODE_NEXT,
+    NODE_PREV,
+    NODE_PROCESS,
+    NODE_SIZE,
+    OSCILLATES,
+    PAUSED,
+    REACTIVE,
+    SHUFFLE,
+    SIGNAL_WATCHES,
+    STACK_LIMIT,
+    STOP,
+    TIME,
+    UNTIL,
+    WATCH_ENTRIES,
+    WATCH_SIZE,
+)
+from weft.engines.event.sites import ThreadPlan
+from weft.engines.event.value_types import WORDS
+from weft.engines.event.writer import mask, plane_bytes
+from weft.ir.design import Signal
+
+_STACK_BYTES = 256 << 20
+_BUDGET = 1 << 62
+
+HostCall = Callable[[HostSite, int, int, Node], None]
+"""Called for each system task: the site, the buffer's address, the thread's address, the instance."""
+
+_KERNELS = ("run", "append", "settle", "postpone", "unlink", "make_ready")
+
+
+@dataclass(slots=True, eq=False)
+class EventEngine:
+    """Be a running simulation of events. `max_deltas` bounds the delta cycles of one time step."""
+
+    code: ProgramCode
+    host: HostCall
+    max_deltas: int = 1_000_000
+    shuffle: int = 0
+    memory: npt.NDArray[np.uint8] = field(init=False)
+    threads: list[tuple[Node, ThreadPlan]] = field(default_factory=list[tuple[Node, ThreadPlan]])
+    error: BaseException | None = None
+    _library: Library = field(init=False)
+    _state: int = 0
+    _keep: list[object] = field(default_factory=list[object])
+    _blocks: dict[int, Node] = field(default_factory=dict[int, Node])
+    _words: npt.NDArray[np.uint64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._link(QUICK)
+        self._allocate()
+        self._fill_signals()
+        self._fill_slots()
+        self._fill_watches()
+        self._fill_threads()
+
+    # ------------------------------------------------------------------------------------------- code
+
+    def _link(self, tier: Tier) -> None:
+        compiler = Compiler()
+        names = [plan.symbol for code in self.code.codes.values() for plan in code.threads]
+        names += [watch.code for code in self.code.codes.values() for site in code.sites for watch in site.watches]
+        names += self.code.resolvers.values()
+        names += self.code.initializers.values()
+        objects = [compiler.object(compile_kernels(scheduler) + _STACK_TEXT, FULL)]
+        objects.append(compiler.object(self.code.text(), tier))
+        exports = [*dict.fromkeys(name for name in names if name), *_KERNELS, "weft_stack"]
+        self._library = Library(objects, exports)
+
+    def address(self, symbol: str) -> int:
+        """Return the address of compiled code."""
+        return self._library.addresses[symbol]
+
+    def call(self, symbol: str, *arguments: int) -> int:
+        """Call compiled code with 64-bit words."""
+        kind = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * len(arguments))
+        return kind(self.address(symbol))(*arguments)
+
+    # ------------------------------------------------------------------------------------------- memory
+
+    def _allocate(self) -> None:
+        room = np.zeros(self.code.size + 4096, dtype=np.uint8)
+        skip = -room.ctypes.data % 64
+        self._keep.append(room)
+        self.memory = room[skip : skip + self.code.size + 64]
+        self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
+        self._state = self.memory.ctypes.data
+        callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._host_call)
+        self._keep.append(callback)
+        self.set_word(HOST_CALL, ctypes.cast(callback, ctypes.c_void_p).value or 0)
+        self.set_word(MAX_DELTAS, self.max_deltas)
+        self.set_word(SHUFFLE, self.shuffle)
+        self._blocks = {node.base: node for node in self.code.design.nodes}
+
+    def word(self, offset: int) -> int:
+        """Return a word of the memory."""
+        return int(self._words[offset // 8])
+
+    def set_word(self, offset: int, value: int) -> None:
+        """Set a word of the memory."""
+        self._words[offset // 8] = value & 0xFFFFFFFFFFFFFFFF
+
+    def _fill_signals(self) -> None:
+        """Give variables x, nets z and everything of two states 0."""
+        patterns: dict[tuple[int, bool, bool, int], npt.NDArray[np.uint8]] = {}
+        for code in self.code.codes.values():
+            for signal, offset in code.layout.signals.items():
+                if not signal.type.four_state or signal.type.kind in WORDS:
+                    continue
+                key = (signal.width, bool(signal.net) and signal.net != "trireg", True, max(signal.depth, 1))
+                pattern = patterns.get(key)
+                if pattern is None:
+                    size = plane_bytes(signal.width)
+                    ones = mask(signal.width).to_bytes(size, "little")
+                    element = (ones if key[1] else bytes(size)) + ones
+                    pattern = patterns[key] = np.frombuffer(element * key[3], dtype=np.uint8)
+                for node in code.unit.nodes:
+                    start = node.base + offset
+                    self.memory[start : start + len(pattern)] = pattern
+
+    def _fill_slots(self) -> None:
+        design = self.code.design
+        for code in self.code.codes.values():
+            for signal, slot in code.layout.slots.items():
+                for node in code.unit.nodes:
+                    holder, held = design.find(node, signal)
+                    offset = self.code.codes[holder.unit].place_signal(held)
+                    self.set_word(node.base + slot, holder.base + offset)
+        for net in design.nets.values():
+            symbol = self.code.resolvers.get(net.key)
+            if symbol is not None:
+                for driver in net.drivers:
+                    slot = self.code.codes[driver.node.unit].cells[(driver.index, driver.number)][2]
+                    self.set_word(driver.node.base + slot, self.address(symbol))
+
+    def _fill_watches(self) -> None:
+        """Write, for each signal that somebody watches, the array of its watches."""
+        design = self.code.design
+        entries: dict[int, list[tuple[int, int, int, int, int]]] = defaultdict(list)
+        for code in self.code.codes.values():
+            for site in code.sites:
+                for watch in site.watches:
+                    function = self.address(watch.code) if watch.code else 0
+                    for node in code.unit.nodes:
+                        target = design.reach(node, watch.ref.path)
+                        holder, held = design.find(target, watch.ref.signal)
+                        at = holder.base + self.code.codes[holder.unit].place_signal(held)
+                        site_address = self._state + node.base + site.offset
+                        entries[at].append((site_address, watch.kind, watch.low, watch.high, function))
+        size = sum(WATCH_ENTRIES + WATCH_SIZE * len(found) for found in entries.values())
+        table = np.zeros(size // 8 + 1, dtype=np.uint64)
+        self._keep.append(table)
+        base, at = table.ctypes.data, 0
+        for signal, found in entries.items():
+            self.set_word(signal - SIGNAL_WATCHES, base + 8 * at)
+            table[at] = len(found)
+            at += 1
+            for site_address, kind, low, high, function in found:
+                table[at : at + 4] = (site_address, kind, low | min(high, 0xFFFFFFFF) << 32, function)
+                at += 4
+
+    # ------------------------------------------------------------------------------------------- threads
+
+    def _fill_threads(self) -> None:
+        design = self.code.design
+        frames = 0
+        plans: list[tuple[int, Node, ThreadPlan]] = []
+        for node in design.nodes:
+            for plan in self.code.codes[node.unit].threads:
+                plans.append((plan.order, node, plan))
+                if plan.frame is not None:
+                    frames += (plan.frame.size + 15) // 8 * 8
+        room = np.zeros(frames // 8 + 1, dtype=np.uint64)
+        self._keep.append(room)
+        at = room.ctypes.data
+        plans.sort(key=lambda entry: entry[0])
+        queues: dict[int, list[int]] = {ACTIVE: [], REACTIVE: []}
+        for _, node, plan in plans:
+            offset = node.base + plan.offset
+            self.set_word(offset + NODE_CODE, self.address(plan.symbol))
+            self.set_word(offset + NODE_INSTANCE, self._state + node.base)
+            self.set_word(offset + NODE_PROCESS, len(self.threads))
+            self.threads.append((node, plan))
+            self.memory[offset + NODE_FLAGS] = FLAG_REACTIVE if plan.reactive else 0
+            if plan.frame is not None:
+                self.set_word(offset + NODE_FRAME, at)
+                self.set_word(offset + NODE_BASE, at)
+                room[(at - room.ctypes.data) // 8] = 1 << 20
+                at += (plan.frame.size + 15) // 8 * 8
+            if plan.started:
+                queues[REACTIVE if plan.reactive else ACTIVE].append(offset)
+        self._initialize()
+        for list_offset, nodes in queues.items():
+            for previous, offset, following in zip([0, *nodes], nodes, [*nodes[1:], 0], strict=False):
+                self.set_word(offset + NODE_LIST, self._state + list_offset)
+                self.set_word(offset + NODE_PREV, self._state + previous if previous else 0)
+                self.set_word(offset + NODE_NEXT, self._state + following if following else 0)
+            if nodes:
+                self.set_word(list_offset, self._state + nodes[0])
+                self.set_word(list_offset + 8, self._state + nodes[-1])
+
+    def _initialize(self) -> None:
+        """Give variables their declared values, packages' first (IEEE 1800-2023 6.8)."""
+        design = self.code.design
+        pseudo = np.zeros(NODE_SIZE // 8, dtype=np.uint64)
+        frame = np.zeros(1 << 13, dtype=np.uint64)
+        self._keep += [pseudo, frame]
+        pseudo[NODE_FRAME // 8] = frame.ctypes.data + FRAME_HEADER
+        for node in design.nodes:
+            symbol = self.code.initializers.get(node.unit)
+            if symbol is not None:
+                pseudo[NODE_INSTANCE // 8] = self._state + node.base
+                self.call(symbol, pseudo.ctypes.data, self._state)
+                self._raise()
+        for key, symbol in self.code.resolvers.items():
+            if design.nets[key].kind not in ("", "wire", "tri"):
+                self.call(symbol, 0, self._state)
+
+    # ------------------------------------------------------------------------------------------- running
+
+    @property
+    def time(self) -> int:
+        """Return the present time in ticks."""
+        return self.word(TIME)
+
+    @property
+    def events(self) -> int:
+        """Return how many events have been run."""
+        return self.word(EVENTS)
+
+    def request_stop(self) -> None:
+        """Ask the run to return as soon as the present process has suspended itself."""
+        self.set_word(STOP, 1)
+
+    def run(self, until: int = (1 << 64) - 1) -> int:
+        """Run until the time is over or nothing is left; return the reason (`records`)."""
+        self.set_word(UNTIL, until)
+        self.set_word(BUDGET, _BUDGET)
+        result: list[int] = []
+
+        def work() -> None:
+            here = self.call("weft_stack")
+            self.set_word(STACK_LIMIT, here - _STACK_BYTES + (8 << 20))
+            result.append(self.call("run", self._state))
+
+        old = threading.stack_size(_STACK_BYTES)
+        worker = threading.Thread(target=work, name="weft-events")
+        worker.start()
+        threading.stack_size(old)
+        try:
+            worker.join()
+        except KeyboardInterrupt:
+            self.request_stop()
+            worker.join()
+            raise
+        self._raise()
+        reason = result[0]
+        if reason == OSCILLATES:
+            raise UserError("no-convergence", self._describe_oscillation())
+        return reason
+
+    def finish(self) -> None:
+        """Run the final procedures."""
+        self.set_word(STOP, 0)
+        for node, plan in self.threads:
+            if plan.what == "final":
+                offset = self._state + node.base + plan.offset
+                while self.call(plan.symbol, offset, self._state):
+                    continue
+                self._raise()
+
+    def process_of(self, thread: int) -> tuple[Node, ThreadPlan]:
+        """Return the process that a thread belongs to."""
+        number = ctypes.c_uint64.from_address(thread + NODE_PROCESS).value
+        return self.threads[number]
+
+    def _describe_oscillation(self) -> str:
+        names: list[str] = []
+        node = self.word(ACTIVE)
+        while node and len(names) < 8:
+            found, plan = self.process_of(node)
+            place = self.code.design.design.sources.describe(plan.span)
+            names.append(f"{plan.what} in {found.path} ({place})")
+            node = ctypes.c_uint64.from_address(node + NODE_NEXT).value
+        listed = "; ".join(dict.fromkeys(names))
+        return f"the design did not settle after {self.max_deltas} delta cycles at time {self.time}: {listed}"
+
+    def _raise(self) -> None:
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+
+    def _host_call(self, site: int, arguments: int, node: int, instance: int) -> int:
+        try:
+            self.host(self.code.sites[site], arguments, node, self._blocks[instance - self._state])
+        except BaseException as error:
+            # An exception cannot pass through compiled code; the run stops and raises it.
+            self.error = self.error or error
+            self.request_stop()
+        return 0
+
+    # ------------------------------------------------------------------------------------------- values
+
+    def pointer_of(self, node: Node, signal: Signal) -> int:
+        """Return the offset in the memory of a signal's value."""
+        holder, held = self.code.design.find(node, signal)
+        return holder.base + self.code.codes[holder.unit].place_signal(held)
+
+    def read(self, node: Node, signal: Signal, index: int = 0) -> tuple[int, int]:
+        """Return bits and unknowns of a signal, or of an element of an array."""
+        at = self.pointer_of(node, signal) + index * element_bytes(signal)
+        size = plane_bytes(signal.width)
+        data = self.memory[at : at + 2 * size].tobytes()
+        unknown = int.from_bytes(data[size:], "little") if signal.type.four_state else 0
+        return int.from_bytes(data[:size], "little"), unknown
+
+
+_STACK_TEXT = """
+declare ptr @llvm.frameaddress.p0(i32)
+define i64 @weft_stack() nounwind {
+  %p = call ptr @llvm.frameaddress.p0(i32 0)
+  %w = ptrtoint ptr %p to i64
+  ret i64 %w
+}
+"""
+
+__all__ = ["DONE", "PAUSED", "EventEngine"]
