@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from weft.ir.design import Class, Delay, Function
 
 
+CONTAINERS = frozenset({"queue", "dynamic", "assoc"})
+"""The kinds of types that hold any number of elements."""
+
+WORD_KINDS = CONTAINERS | {"real", "shortreal", "string", "event", "chandle", "class"}
+"""The kinds of types whose values are 64-bit words and no bit vectors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """Describe a type for people (waves, debugger); simulation only uses the flattened widths and the kinds below.
