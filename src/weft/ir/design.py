@@ -213,7 +213,7 @@ class SystemTask:
     """Call a system task (`$display`, `$finish`, `$readmemh`, ...). `scope` is the `%m` path below the instance.
 
     An argument is an expression, or None where it is left out (`$display(a,,b)`). `signed[i]` says whether argument
-    `i` is signed, which `%d` needs.
+    `i` is signed, which `%d` needs; `types[i]` is its type if it is no plain vector, else None, and may be empty.
     """
 
     name: str
@@ -221,6 +221,7 @@ class SystemTask:
     signed: tuple[bool, ...] = ()
     span: Span = NOWHERE
     scope: str = ""
+    types: tuple[Type | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

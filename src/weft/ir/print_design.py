@@ -153,8 +153,8 @@ def print_expression(expression: Expr | None) -> str:
         case Call(function, args, receiver=receiver, virtual=virtual):
             owner = "" if receiver is None else f"{print_expression(receiver)}.{'virtual ' if virtual else ''}"
             return f"{owner}{function.name}({_list(args)})"
-        case SystemCall(name, args, width, type=kind, signs=signs):
-            marks = "".join("s" if sign else "u" for sign in signs)
+        case SystemCall(name, args, width, type=kind, signs=signs, types=types):
+            marks = " ".join([*("s" if sign else "u" for sign in signs), *_marks(types)])
             result = "" if kind is None else f" {_type_name(kind)}"
             return f"{name}({_list(args)}{'; ' + marks if marks else ''}):{width}{result}"
         case AssignExpr(lhs, rhs, post=post):
@@ -189,8 +189,9 @@ def print_statement(statement: Statement | None) -> list[str]:
             return [" ".join(word for word in (kind, label, "" if value is None else print_expression(value)) if word)]
         case Evaluate(value):
             return [print_expression(value)]
-        case SystemTask(name, args):
-            return [f"{name}({_list(args)})"]
+        case SystemTask(name, args, types=types):
+            marks = " ".join(_marks(types))
+            return [f"{name}({_list(args)}{'; ' + marks if marks else ''})"]
         case Assertion(kind, cond, passed, failed, deferred, label):
             lines = [" ".join(word for word in (kind, deferred, label, print_expression(cond)) if word)]
             lines += _indent(print_statement(passed))
@@ -233,6 +234,11 @@ def _name(signal: Signal, path: tuple[str, ...]) -> str:
 
 def _list(expressions: Iterable[Expr | None]) -> str:
     return ", ".join(map(print_expression, expressions))
+
+
+def _marks(types: tuple[Type | None, ...]) -> list[str]:
+    """Return which arguments of a system task or function are no plain vectors."""
+    return [f"{number}:{_type_name(found)}" for number, found in enumerate(types) if found is not None]
 
 
 def _labels(item: CaseItem) -> str:
