@@ -30,7 +30,6 @@ def test_gates_become_assignments(golden):
         ("nmos (y, a, b);", "the switch primitive 'nmos' is not supported yet"),
         ("tran (y, a);", "the switch primitive 'tran' is not supported yet"),
         ("mux u(y, a, b);", "the user-defined primitive 'mux' is not supported yet"),
-        ("and #(1, 2) (y, a, b);", "a delay with several values is not supported yet"),
     ],
 )
 def test_what_is_not_supported_says_so(gate: str, message: str):

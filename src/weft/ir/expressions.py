@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from weft.ir.design import Class, Delay, Function
 
 
+CONTAINERS = frozenset({"queue", "dynamic", "assoc"})
+"""The kinds of types that hold any number of elements."""
+
+WORD_KINDS = CONTAINERS | {"real", "shortreal", "string", "event", "chandle", "class"}
+"""The kinds of types whose values are 64-bit words and no bit vectors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """Describe a type for people (waves, debugger); simulation only uses the flattened widths and the kinds below.
@@ -294,7 +301,8 @@ class SystemCall:
       `array.unpack(bits)` between a container and its elements in stream order, and the methods of 7.5, 7.9, 7.10;
     * `event.triggered(e)`.
 
-    A method that changes its string or container has the lvalue as its first argument.
+    A method that changes its string or container has the lvalue as its first argument. `types[i]` is the type of
+    argument `i` if it is no plain vector (a real, a string, a container, ...), else None; it may be empty.
     """
 
     name: str
@@ -304,6 +312,7 @@ class SystemCall:
     span: Span = NOWHERE
     type: Type | None = None
     signs: tuple[bool, ...] = ()
+    types: tuple[Type | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Assign, Block, Evaluate, Expr, Statement, SystemTask
+from weft.ir.design import Assign, Block, Evaluate, Expr, Statement, SystemTask, Type
 from weft.lang.sv import timing
 from weft.lang.sv.calls import convert_user_call
-from weft.lang.sv.dispatch import refuse_type, value_of
+from weft.lang.sv.dispatch import value_of
 from weft.lang.sv.expressions import assignment_of
 from weft.lang.sv.operators import convert_increment
-from weft.lang.sv.system_calls import convert_argument
-from weft.lang.sv.types import ARRAY, REAL, STRUCT, VOID
+from weft.lang.sv.system_calls import argument_type, convert_argument
+from weft.lang.sv.types import ARRAY, STRUCT, VOID
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -86,12 +86,13 @@ def _convert_system_task(state: State, node: ast.CallExpression) -> Statement:
         state.context.unsupported(f"the method '{name}'", node)
     args: list[Expr | None] = []
     signed: list[bool] = []
+    types: list[Type | None] = []
     for i, argument in enumerate(node.arguments):
         layout = state.layout(argument.type)
         if layout.kind in (ARRAY, STRUCT) and name not in _MEMORY_TASKS:
             state.context.unsupported(f"an unpacked value as an argument of '{name}'", argument)
-        if layout.kind == REAL and not isinstance(argument, ast.CallExpression):
-            refuse_type(state, argument, layout)
         args.append(convert_argument(state, argument, _TEXT_ARGUMENTS.get(name) == i))
         signed.append(layout.signed)
-    return SystemTask(name, tuple(args), tuple(signed), state.context.span(node), state.scope)
+        types.append(argument_type(state, argument))
+    shown = tuple(types) if any(types) else ()
+    return SystemTask(name, tuple(args), tuple(signed), state.context.span(node), state.scope, shown)

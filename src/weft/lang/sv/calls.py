@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 from pyslang import ast
 
 from weft.ir.design import Assign, Call, Expr, Ref, Text
-from weft.lang.sv.build import known, resize
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.operators import folded
+from weft.lang.sv.reals import convert_number
 from weft.lang.sv.shapes import align
 from weft.lang.sv.system_calls import convert_system_call
 from weft.lang.sv.types import PACKED, VOID
@@ -73,8 +73,7 @@ def _output(state: State, formal: ast.FormalArgumentSymbol, actual: ast.Assignme
     state.argument = outer
     span = state.context.span(left)
     if formal.direction == ast.ArgumentDirection.InOut:
-        incoming = resize(value_of(state, left), wanted.width, have.signed)
-        incoming = incoming if wanted.four_state or not have.four_state else known(incoming)
+        incoming = convert_number(value_of(state, left), have, wanted)
         state.before.append(Assign(temporary, align(incoming, have, wanted), True, span))
     state.after.append(Assign(target, value, True, span))
     return temporary

@@ -17,10 +17,10 @@ from __future__ import annotations
 from pyslang import ast
 
 from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Signal
-from weft.lang.sv.build import known, resize
 from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
 from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.leaf_values import convert_initializer, split
+from weft.lang.sv.reals import convert_number
 from weft.lang.sv.shapes import align
 from weft.lang.sv.types import describe_type
 
@@ -174,11 +174,9 @@ def _connect_converted(context: ModuleContext, name: str, inside: Signal, expres
     driven: Expr = Ref(signal)
     for conversion in _conversions(context, expression):
         source, target = conversion.operand.type, conversion.type
-        if not (source.isIntegral and target.isIntegral):
+        if not all(found.isIntegral or found.isFloating for found in (source, target)):
             context.unsupported("a connection of an output that converts an unpacked type", expression)
-        driven = resize(driven, target.bitWidth, source.isSigned)
-        if source.isFourState and not target.isFourState:
-            driven = known(driven)
+        driven = convert_number(driven, context.state.layout(source), context.state.layout(target))
     if isinstance(driven, Ref):
         return lhs
     context.module.signals.append(signal)

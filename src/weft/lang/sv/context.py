@@ -163,6 +163,10 @@ class ModuleContext:
                 return home.function(subroutine)
         return self._convert_function(subroutine)
 
+    def describe(self, slang_type: ast.Type) -> Type:
+        """Return the description of a type."""
+        return self.owner.describe(slang_type)
+
     def temporary(self, name: str, width: int) -> Signal:
         """Create an automatic variable of the procedure or function that is being converted."""
         seen = self._local_names[name] = self._local_names.get(name, 0) + 1

@@ -24,8 +24,9 @@ from weft.lang.sv.calls import convert_call
 from weft.lang.sv.constants import integer, literal_text
 from weft.lang.sv.dispatch import LVALUES, VALUES, layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.operators import folded
+from weft.lang.sv.reals import convert_number, convert_real_literal
 from weft.lang.sv.shapes import align
-from weft.lang.sv.types import ARRAY, PACKED, REAL, STRING, STRUCT
+from weft.lang.sv.types import ARRAY, PACKED, REAL, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -127,6 +128,8 @@ def _convert_conversion(state: State, node: ast.Expression) -> Expr:
     layout = state.layout(node.type)
     source = state.layout(operand.type)
     if layout.kind != PACKED or source.kind != PACKED:
+        if layout.kind in (PACKED, REAL) and source.kind in (PACKED, REAL):
+            return _convert_number(state, operand, source, layout)
         return _convert_other(state, conversion)
     value = value_of(state, operand)
     if value.width != layout.width:
@@ -134,6 +137,15 @@ def _convert_conversion(state: State, node: ast.Expression) -> Expr:
         propagated = conversion.conversionKind is ast.ConversionKind.Propagated
         value = resize(value, layout.width, layout.signed if propagated else source.signed)
     return value if layout.four_state or not source.four_state else known(value)
+
+
+def _convert_number(state: State, operand: ast.Expression, source: Layout, layout: Layout) -> Expr:
+    """Convert to or from a real number."""
+    time = _time_call(operand) if layout.kind == PACKED else None
+    if time is not None:
+        # An integer made from `$realtime` is the time rounded as `$time` rounds it (IEEE 1800-2023 20.3).
+        return resize(SystemCall("$time", (), 64, span=state.context.span(time)), layout.width, False)
+    return convert_number(value_of(state, operand), source, layout)
 
 
 def _convert_other(state: State, node: ast.ConversionExpression) -> Expr:
@@ -145,17 +157,12 @@ def _convert_other(state: State, node: ast.ConversionExpression) -> Expr:
     if layout.kind <= STRUCT and (node.conversionKind == ast.ConversionKind.StreamingConcat or text_to_bytes):
         # A string literal, too, fills an array of bytes from the left (IEEE 1800-2023 5.9).
         return patterns.convert_stream_cast(state, operand, layout)
-    if source.kind == REAL and layout.kind == PACKED:
-        time = _time_call(operand)
-        if time is not None:
-            # An integer made from `$realtime` is the time rounded as `$time` rounds it (IEEE 1800-2023 20.3).
-            return resize(SystemCall("$time", (), 64, span=state.context.span(time)), layout.width, False)
-    if layout.kind == STRING or (layout.kind == REAL and _time_call(operand) is not None):
+    if layout.kind == STRING:
         value = node.constant.value if node.constant is not None else None
         return Text(value) if isinstance(value, str) else value_of(state, operand)
-    if layout.kind > STRUCT:
+    if not layout.is_flat:
         refuse_type(state, node, layout)
-    if source.kind > STRUCT:
+    if not source.is_flat:
         refuse_type(state, operand, source)
     if source.kind == layout.kind and layout.width == source.width:
         return align(value_of(state, operand), source, layout)
@@ -211,6 +218,8 @@ VALUES.update(
         ast.IntegerLiteral: _convert_integer,
         ast.UnbasedUnsizedIntegerLiteral: _convert_integer,
         ast.StringLiteral: _convert_string,
+        ast.RealLiteral: convert_real_literal,
+        ast.TimeLiteral: convert_real_literal,
         ast.NamedValueExpression: selects.convert_name,
         ast.HierarchicalValueExpression: selects.convert_name,
         ast.UnaryExpression: operators.convert_unary,

@@ -42,7 +42,8 @@ class FrontEndOptions:
     `defines` maps a macro to its text (None or empty: defined as 1). `parameters` overrides parameters of the top
     modules; text that is neither a Verilog number nor in double quotes is a string. `warnings` are slang's words
     (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (a concurrent assertion is Unsupported) or `off` (they are
-    left out, as Verilator does without `--assert`). `arguments` are words of slang's command line.
+    left out, as Verilator does without `--assert`). `delays` is `min`, `typ` or `max`: which of `#(1:2:3)` counts.
+    `arguments` are words of slang's command line.
     """
 
     top: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class FrontEndOptions:
     timescale: str = ""
     warnings: tuple[str, ...] = ()
     assertions: str = "error"
+    delays: str = "typ"
     arguments: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
@@ -74,6 +76,8 @@ class FrontEndOptions:
             words += ["-D", name if text is None or text == "" else f"{name}={text}"]
         for name, value in self.parameters.items():
             words += ["-G", f"{name}={_parameter_text(value)}"]
+        if self.delays != "typ":
+            words += ["--timing", self.delays]
         if self.timescale:
             words += ["--timescale", self.timescale]
         return [*words, *self.warnings, *self.arguments]

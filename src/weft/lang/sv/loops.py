@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Assign, Binary, Block, Expr, Loop, Ref, RepeatTimes, Statement
+from weft.ir.design import Assign, Binary, Block, Cond, Const, Expr, Loop, Ref, RepeatTimes, Statement, Unary
 from weft.lang.sv.actions import expression_statement
-from weft.lang.sv.build import constant, truth
-from weft.lang.sv.dispatch import value_of
+from weft.lang.sv.build import constant
+from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.flow import statement_of
+from weft.lang.sv.types import REAL
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -32,7 +33,7 @@ def convert_for(state: State, node: ast.Statement) -> Statement:
     loop = cast("ast.ForLoopStatement", node)
     before = tuple(expression_statement(state, initializer) for initializer in loop.initializers)
     stop = loop.stopExpr
-    cond = truth(value_of(state, stop)) if stop is not None else None
+    cond = truth_of(state, stop) if stop is not None else None
     steps = tuple(expression_statement(state, step) for step in loop.steps)
     result = Loop(cond, loop_body(state, loop.body), steps, span=state.context.span(node))
     return Block((*before, result)) if before else result
@@ -41,14 +42,14 @@ def convert_for(state: State, node: ast.Statement) -> Statement:
 def convert_while(state: State, node: ast.Statement) -> Statement:
     """Convert `while`."""
     loop = cast("ast.WhileLoopStatement", node)
-    cond = truth(value_of(state, loop.cond))
+    cond = truth_of(state, loop.cond)
     return Loop(cond, loop_body(state, loop.body), span=state.context.span(node))
 
 
 def convert_do_while(state: State, node: ast.Statement) -> Statement:
     """Convert `do ... while`."""
     loop = cast("ast.DoWhileLoopStatement", node)
-    cond = truth(value_of(state, loop.cond))
+    cond = truth_of(state, loop.cond)
     return Loop(cond, loop_body(state, loop.body), test_last=True, span=state.context.span(node))
 
 
@@ -60,7 +61,13 @@ def convert_forever(state: State, node: ast.Statement) -> Statement:
 def convert_repeat(state: State, node: ast.Statement) -> Statement:
     """Convert `repeat`."""
     loop = cast("ast.RepeatLoopStatement", node)
+    layout = layout_of(state, loop.count)
     count = value_of(state, loop.count)
+    if layout.kind == REAL:
+        count = Unary("ftoi", count, 64)
+    if layout.signed and not isinstance(count, Const):
+        # A count that is negative is none at all (IEEE 1800-2023 12.7.2).
+        count = Cond(Binary("slt", count, constant(count.width, 0), 1), constant(count.width, 0), count, count.width)
     return RepeatTimes(count, loop_body(state, loop.body), state.context.span(node))
 
 

@@ -16,12 +16,13 @@ from pyslang import ast
 from pyslang.ast import BinaryOperator as B
 from pyslang.ast import UnaryOperator as U
 
-from weft.ir.design import AssignExpr, Binary, Const, Expr, Unary
-from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, resize, truth, unknown
+from weft.ir.design import AssignExpr, Binary, Const, Expr, Real, Unary
+from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, resize, unknown
 from weft.lang.sv.constants import flatten
-from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
+from weft.lang.sv.dispatch import layout_of, lvalue_of, truth_of, value_of
+from weft.lang.sv.reals import convert_real_binary, convert_real_membership, rounded
 from weft.lang.sv.shapes import align, elements_of, leaves_of
-from weft.lang.sv.types import ARRAY, PACKED, Layout
+from weft.lang.sv.types import ARRAY, PACKED, REAL, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ INCREMENTS = {
 }
 
 
-def folded(state: State, node: ast.Expression) -> Const | None:
+def folded(state: State, node: ast.Expression) -> Const | Real | None:
     """Return an expression's value if slang has computed it."""
     value = node.constant
     return flatten(value.value, state.layout(node.type)) if value is not None else None
@@ -62,12 +63,14 @@ def convert_unary(state: State, node: ast.Expression) -> Expr:
     if op in INCREMENTS:
         target, stepped, post = convert_increment(state, unary)
         return AssignExpr(target, stepped, target.width, post)
-    operand = value_of(state, unary.operand)
     if op is U.LogicalNot:
-        return invert(truth(operand))
+        return invert(truth_of(state, unary.operand))
+    operand = value_of(state, unary.operand)
     if op is U.Plus:
         return operand
     if op is U.Minus:
+        if layout_of(state, node).kind == REAL:
+            return Unary("fneg", operand, 64)
         return Unary("neg", operand, layout_of(state, node).width)
     if op is U.BitwiseNot:
         return Unary("not", operand, operand.width)
@@ -81,6 +84,9 @@ def convert_increment(state: State, node: ast.UnaryExpression) -> tuple[Expr, Ex
     layout = layout_of(state, node)
     name, post = INCREMENTS[node.op]
     old = value_of(state, node.operand)
+    if layout.kind == REAL:
+        stepped = rounded(Binary(f"f{name}", old, Real(1.0), 64), layout)
+        return lvalue_of(state, node.operand), stepped, post
     new = Binary(name, old, constant(layout.width, 1), layout.width)
     return lvalue_of(state, node.operand), new, post
 
@@ -103,6 +109,7 @@ _ARITHMETIC = {
     B.ArithmeticShiftRight: ("lshr", "ashr"),
 }
 _MAY_BE_UNKNOWN = {B.Divide, B.Mod, B.Power}
+_LOGICAL = {B.LogicalAnd, B.LogicalOr, B.LogicalImplication, B.LogicalEquivalence}
 _COMPARISONS = {
     B.LessThan: ("ult", "slt"),
     B.LessThanEqual: ("ule", "sle"),
@@ -124,6 +131,10 @@ def convert_binary(state: State, node: ast.Expression) -> Expr:
         return constant_value
     binary = cast("ast.BinaryExpression", node)
     op = binary.op
+    if op not in _LOGICAL:
+        of_reals = convert_real_binary(state, binary)
+        if of_reals is not None:
+            return of_reals
     names = _ARITHMETIC.get(op)
     if names is not None:
         layout = layout_of(state, node)
@@ -135,7 +146,7 @@ def convert_binary(state: State, node: ast.Expression) -> Expr:
         return _convert_comparison(state, binary, names)
     if op is B.Power:
         return _convert_power(state, binary)
-    lhs, rhs = truth(value_of(state, binary.left)), truth(value_of(state, binary.right))
+    lhs, rhs = truth_of(state, binary.left), truth_of(state, binary.right)
     if op is B.LogicalAnd:
         return Binary("land", lhs, rhs, 1)
     if op is B.LogicalOr:
@@ -181,7 +192,7 @@ def convert_condition(state: State, conditions: list[ast.ConditionalExpression.C
     for condition in conditions:
         if condition.pattern is not None:
             state.context.unsupported("a pattern match", condition.expr)
-        value = truth(value_of(state, condition.expr))
+        value = truth_of(state, condition.expr)
         result = value if result is None else Binary("land", result, value, 1)
     assert result is not None, node
     return result
@@ -232,6 +243,8 @@ def convert_inside(state: State, node: ast.Expression) -> Expr:
 
 
 def _membership(state: State, subject: Expr, layout: Layout, item: ast.Expression) -> list[Expr]:
+    if REAL in (layout.kind, state.layout(item.type).kind):
+        return _real_membership(state, subject, layout, item)
     if isinstance(item, ast.ValueRangeExpression):
         low, high = range_bounds(state, item, layout)
         tests = [_compare("ge", subject, low, layout), _compare("le", subject, high, layout)]
@@ -244,6 +257,16 @@ def _membership(state: State, subject: Expr, layout: Layout, item: ast.Expressio
         flat = value_of(state, item)
         return [_wildcard(subject, layout, value, element) for value, element in elements_of(flat, item_layout)]
     return [_wildcard(subject, layout, value_of(state, item), item_layout)]
+
+
+def _real_membership(state: State, subject: Expr, layout: Layout, item: ast.Expression) -> list[Expr]:
+    if not isinstance(item, ast.ValueRangeExpression):
+        return convert_real_membership(state, subject, layout, [item])
+    ends = [None if isinstance(end, ast.UnboundedLiteral) else end for end in (item.left, item.right)]
+    tests = convert_real_membership(state, subject, layout, ends)
+    if not tests:
+        return [constant(1, 1)]
+    return tests if len(tests) == 1 else [Binary("land", tests[0], tests[1], 1)]
 
 
 def _wildcard(subject: Expr, layout: Layout, item: Expr, item_layout: Layout) -> Expr:

@@ -24,7 +24,7 @@ from weft.lang.sv.build import affine, bits_of, concat, constant, known, ones, r
 from weft.lang.sv.constants import flatten, index_value
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.shapes import known_parts
-from weft.lang.sv.types import ARRAY, PACKED, STRUCT, Layout
+from weft.lang.sv.types import ARRAY, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -84,7 +84,7 @@ class Place:
         if not self.indices:
             return Ref(signal, self.path)
         index = join_indices(self.indices)
-        if layout.kind == PACKED:
+        if layout.kind != ARRAY:
             return Element(signal, index, self.path)
         return bits_of(Ref(signal, self.path), affine(index, False, 1, 0, layout.width), layout.width)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyslang import ast
 
 from weft.ir.design import Signal
+from weft.lang.sv.types import REAL
 
 if TYPE_CHECKING:
     from weft.lang.sv.context import ModuleContext
@@ -66,15 +67,16 @@ def _create(context: ModuleContext, symbol: ast.ValueSymbol, slang_type: ast.Typ
     while element.kind == ast.SymbolKind.FixedSizeUnpackedArrayType:
         depth = max(depth, 1) * element.fixedRange.width
         element = element.arrayElementType.canonicalType
-    if not element.isIntegral:
+    layout = context.state.layout(element)
+    if not layout.is_flat:
         context.unsupported(f"a variable of type '{slang_type}'", symbol)
     return Signal(
         name,
-        element.bitWidth,
+        layout.width,
         context.owner.describe(slang_type),
         depth,
-        element.isSigned,
-        _net_type(context, symbol) if isinstance(symbol, ast.NetSymbol) else "",
+        layout.signed,
+        _net_type(context, symbol) if isinstance(symbol, ast.NetSymbol) and layout.kind != REAL else "",
         automatic=isinstance(symbol, ast.VariableSymbol) and symbol.lifetime == ast.VariableLifetime.Automatic,
         span=context.span(symbol),
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyslang import ast
 
     from weft.base.source import Span
-    from weft.ir.design import Expr, Function, Signal, Statement
+    from weft.ir.design import Expr, Function, Signal, Statement, Type
 
 Path = tuple[str, ...]
 
@@ -53,6 +53,10 @@ class Context(Protocol):
 
     def function(self, subroutine: ast.SubroutineSymbol) -> Function:
         """Return the function or task, converted when first asked for."""
+        ...
+
+    def describe(self, slang_type: ast.Type) -> Type:
+        """Return the description of a type."""
         ...
 
     def temporary(self, name: str, width: int) -> Signal:

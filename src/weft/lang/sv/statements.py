@@ -30,14 +30,15 @@ from weft.ir.design import (
 )
 from weft.lang.sv import loops, timing
 from weft.lang.sv.actions import convert_expression_statement
-from weft.lang.sv.build import constant, resize, truth, unknown
-from weft.lang.sv.dispatch import layout_of, value_of
+from weft.lang.sv.build import constant, resize, unknown
+from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.expressions import value_as
 from weft.lang.sv.flow import STATEMENTS, statement_of
 from weft.lang.sv.leaf_values import convert_initializer
 from weft.lang.sv.operators import convert_condition, range_bounds
+from weft.lang.sv.reals import as_real, choose_branch
 from weft.lang.sv.selects import Place
-from weft.lang.sv.types import STRUCT, Layout
+from weft.lang.sv.types import REAL, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -106,7 +107,7 @@ def _convert_block(state: State, node: ast.Statement) -> Statement:
 def _convert_declaration(state: State, node: ast.Statement) -> Statement:
     symbol = cast("ast.VariableDeclStatement", node).symbol
     layout = state.layout(symbol.type)
-    if layout.kind > STRUCT:
+    if not layout.is_flat:
         state.context.unsupported(f"a variable of type '{symbol.type}'", symbol)
     if symbol.lifetime == ast.VariableLifetime.Automatic:
         return _declare_automatic(state, symbol, layout, node)
@@ -184,7 +185,7 @@ def _convert_case(state: State, node: ast.Statement) -> Statement:
         for item in case.items
     )
     default = case.defaultCase
-    return Case(
+    converted = Case(
         kind,
         subject,
         items,
@@ -193,6 +194,7 @@ def _convert_case(state: State, node: ast.Statement) -> Statement:
         state.context.span(node),
         layout.signed,
     )
+    return choose_branch(state, converted, converted.span) if layout.kind == REAL else converted
 
 
 def _label(state: State, node: ast.Expression, layout: Layout) -> Expr | tuple[Expr, Expr]:
@@ -201,6 +203,8 @@ def _label(state: State, node: ast.Expression, layout: Layout) -> Expr | tuple[E
         smallest, largest = _extremes(layout)
         return low if low is not None else smallest, high if high is not None else largest
     own = layout_of(state, node)
+    if REAL in (own.kind, layout.kind):
+        return as_real(value_of(state, node), own)
     if own.width > layout.width:
         state.context.unsupported("a case label wider than the expression", node)
     return resize(value_of(state, node), layout.width, own.signed and layout.signed)
@@ -257,7 +261,7 @@ def _convert_assertion(state: State, node: ast.Statement) -> Statement:
     assertion = cast("ast.ImmediateAssertionStatement", node)
     return Assertion(
         _ASSERTIONS.get(assertion.assertionKind, "cover"),
-        truth(value_of(state, assertion.cond)),
+        truth_of(state, assertion.cond),
         _action(state, assertion.ifTrue),
         _action(state, assertion.ifFalse),
         ("final" if assertion.isFinal else "observed") if assertion.isDeferred else "",

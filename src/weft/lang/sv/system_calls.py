@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from pyslang import ast
 
-from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Unary
+from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Type, Unary
 from weft.lang.sv.build import bits_of, choose, concat, constant
 from weft.lang.sv.constants import decode_text, flatten, literal_text
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
+from weft.lang.sv.reals import REAL_TYPE, as_real
 from weft.lang.sv.shapes import elements_of, to_stream
-from weft.lang.sv.types import ARRAY, REAL, STRING, STRUCT, Layout
+from weft.lang.sv.types import ARRAY, EVENT, REAL, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -70,17 +71,50 @@ _OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
     "$fseek": (),
     "$rewind": (),
     "$ungetc": (),
+    "$fflush": (),
+    "$fclose": (),
+    "$system": (0,),
+    "$psprintf": (0,),
+    "$dist_uniform": (),
+    "$dist_normal": (),
+    "$dist_exponential": (),
+    "$dist_poisson": (),
+    "$dist_chi_square": (),
+    "$dist_t": (),
+    "$dist_erlang": (),
+    "$q_full": (),
+    "$rtoi": (),
+    "$bitstoreal": (),
+    "$realtobits": (),
+    "$bitstoshortreal": (),
+    "$shortrealtobits": (),
+    **dict.fromkeys(("$ln", "$log10", "$exp", "$sqrt", "$pow", "$floor", "$ceil"), ()),
+    **dict.fromkeys(("$sin", "$cos", "$tan", "$asin", "$acos", "$atan", "$atan2", "$hypot"), ()),
+    **dict.fromkeys(("$sinh", "$cosh", "$tanh", "$asinh", "$acosh", "$atanh"), ()),
 }
-"""The functions that depend on the simulation, and which of their arguments are strings."""
+"""The functions that depend on the simulation or compute with reals, and which of their arguments are strings."""
+
+_FORMATTING = frozenset({"$sformatf", "$psprintf"})
+"""The functions to which it matters whether an argument is signed."""
 
 
 def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
     name = node.subroutineName
     layout = state.layout(node.type)
-    width = {STRING: 0, REAL: 64}.get(layout.kind, layout.width)
+    width = {STRING: 0}.get(layout.kind, layout.width)
+    result = REAL_TYPE if layout.kind == REAL else None
     texts = _OF_THE_SIMULATION[name]
     args = tuple(convert_argument(state, argument, i in texts) or Text("") for i, argument in enumerate(arguments))
-    return SystemCall(name, args, width, layout.signed, state.context.span(node))
+    signs = tuple(state.layout(argument.type).signed for argument in arguments) if name in _FORMATTING else ()
+    types = tuple(argument_type(state, argument) for argument in arguments)
+    shown = types if any(types) else ()
+    return SystemCall(name, args, width, layout.signed, state.context.span(node), result, signs, shown)
+
+
+def argument_type(state: State, node: ast.Expression) -> Type | None:
+    """Return the type of an argument that is no plain vector."""
+    kind = state.layout(node.type).kind
+    return state.context.describe(node.type) if kind in (REAL, EVENT) else None
 
 
 def convert_argument(state: State, node: ast.Expression, text: bool = False) -> Expr | None:
@@ -146,6 +180,10 @@ def _count_bits(state: State, node: ast.CallExpression, arguments: Arguments) ->
 
 def _control(state: State, node: ast.Expression) -> Expr:
     return bits_of(value_of(state, node), 0, 1)
+
+
+def _real(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    return as_real(value_of(state, arguments[0]), layout_of(state, arguments[0]))
 
 
 def _bit_width(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
@@ -251,6 +289,7 @@ _FUNCTIONS: dict[str, SystemFunction] = {
     "$signed": _same,
     "$unsigned": _same,
     "$bits": _bit_width,
+    "$itor": _real,
     "$clog2": _vector_function("clog2"),
     "$countones": _vector_function("countones"),
     "$onehot": _vector_function("onehot"),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Delay, Event, Expr, Statement, Timing, Wait, WaitUntil
-from weft.lang.sv.build import bits_of, constant, truth
-from weft.lang.sv.dispatch import layout_of, value_of
+from weft.ir.design import Delay, Event, Expr, Real, Statement, Timing, Wait, WaitUntil
+from weft.lang.sv.build import bits_of, constant
+from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.flow import statement_of
+from weft.lang.sv.reals import as_real
 from weft.lang.sv.types import OTHER, REAL
 
 if TYPE_CHECKING:
@@ -53,26 +54,39 @@ def _event(state: State, control: ast.SignalEventControl) -> Event:
         # An edge is detected on the least significant bit alone (IEEE 1800-2023 9.4.2).
         value = bits_of(value, 0, 1)
     condition = control.iffCondition
-    guard = truth(value_of(state, condition)) if condition is not None else None
+    guard = truth_of(state, condition) if condition is not None else None
     return Event(edge, value, guard, state.context.span(control))
 
 
 def timing_of(state: State, control: ast.TimingControl) -> Timing:
     """Return a delay or the events of a timing control inside a procedure."""
     if isinstance(control, ast.DelayControl):
-        return Delay(_delay(state, control.expr))
+        return delay_of(state, control.expr)
     if isinstance(control, ast.ImplicitEventControl):
         state.context.unsupported("'@*' inside a procedure", control)
     return events_of(state, control)
 
 
-def _delay(state: State, node: ast.Expression) -> Expr:
-    if state.layout(node.type).kind != REAL:
-        return value_of(state, node)
-    value = node.constant.value if node.constant is not None else getattr(node, "value", None)
-    if not isinstance(value, float) or not value.is_integer():
-        state.context.unsupported("a delay that is not a whole number of time units", node)
-    return constant(64, int(value))
+def delay_of(state: State, *nodes: ast.Expression | None) -> Delay:
+    """Convert one delay, or those of a rise, a fall and a change to z; they are reals if one of them is."""
+    values: list[Expr | None] = []
+    layouts = [layout_of(state, node) for node in nodes if node is not None]
+    given = [value_of(state, node) for node in nodes if node is not None]
+    pairs = list(zip(given, layouts, strict=True))
+    whole = all(layout.kind != REAL or (isinstance(value, Real) and _is_whole(value)) for value, layout in pairs)
+    for value, layout in pairs:
+        if not whole:
+            values.append(as_real(value, layout))
+        else:
+            values.append(constant(64, int(value.value)) if isinstance(value, Real) else value)
+    values += [None] * (3 - len(values))
+    first = values[0]
+    assert first is not None
+    return Delay(first, values[1], values[2], real=not whole)
+
+
+def _is_whole(delay: Real) -> bool:
+    return delay.value.is_integer() and 0 <= delay.value < 1 << 63
 
 
 def convert_timed(state: State, node: ast.Statement) -> Statement:
@@ -85,5 +99,5 @@ def convert_timed(state: State, node: ast.Statement) -> Statement:
 def convert_wait(state: State, node: ast.Statement) -> Statement:
     """Convert `wait (condition) statement`."""
     wait = cast("ast.WaitStatement", node)
-    cond = truth(value_of(state, wait.cond))
+    cond = truth_of(state, wait.cond)
     return WaitUntil(cond, statement_of(state, wait.stmt), state.context.span(node))

@@ -7,7 +7,8 @@ A value of any fixed-size type is one vector, its *flat* form:
 
 * a packed type is its bits (IEEE 1800-2023 7.4.1);
 * an unpacked array has the element with the lowest index at the low bits, whatever the direction of its range;
-* an unpacked struct has its first member at the high bits, as a packed one would.
+* an unpacked struct has its first member at the high bits, as a packed one would;
+* a real number and a named event are a 64-bit word (`ir.expressions`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from pyslang import ast
 
 from weft.ir.design import Type
 
-PACKED, ARRAY, STRUCT, UNION, STRING, REAL, VOID, OTHER = range(8)
-"""What a layout's `kind` says. Only the first three have a flat form."""
+PACKED, ARRAY, STRUCT, UNION, STRING, REAL, VOID, OTHER, EVENT = range(9)
+"""What a layout's `kind` says."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,7 +29,8 @@ class Layout:
 
     `low`, `count` and `descending` describe the indices of an array or of a packed vector (whose elements may be
     single bits); `element` is what an index selects. `fields` gives each member's offset in the flat form.
-    `has_struct` says that an unpacked struct is somewhere inside, so that variables of the type are several signals.
+    `has_struct` says that an unpacked struct is somewhere inside, so that variables of the type are several signals;
+    `single` that a real is a `shortreal`.
     """
 
     kind: int
@@ -41,6 +43,12 @@ class Layout:
     element: Layout | None = None
     fields: dict[str, tuple[int, Layout]] = field(default_factory=dict[str, "tuple[int, Layout]"])
     has_struct: bool = False
+    single: bool = False
+
+    @property
+    def is_flat(self) -> bool:
+        """Say whether values of the type have a flat form."""
+        return self.kind in (PACKED, ARRAY, STRUCT, REAL, EVENT)
 
     @property
     def step(self) -> int:
@@ -78,7 +86,7 @@ class LayoutTable:
                 return self._vector(canonical, canonical.getBitVectorRange(), None)
             case ast.FixedSizeUnpackedArrayType():
                 element, bounds = self(canonical.elementType), canonical.range
-                if element.kind > STRUCT:
+                if not element.is_flat:
                     return Layout(element.kind, 0)
                 return Layout(
                     ARRAY,
@@ -97,7 +105,9 @@ class LayoutTable:
             case ast.StringType():
                 return Layout(STRING, 0, four_state=False)
             case ast.FloatingType():
-                return Layout(REAL, 64, signed=True, four_state=False)
+                return Layout(REAL, 64, signed=True, four_state=False, single=canonical.bitWidth == 32)
+            case ast.EventType():
+                return Layout(EVENT, 64, four_state=False)
             case ast.VoidType():
                 return Layout(VOID, 0)
             case _:
@@ -124,7 +134,7 @@ class LayoutTable:
         offset = width = sum(member.width for _, member in members)
         layout = Layout(STRUCT, width, four_state=any(m.four_state for _, m in members), has_struct=True)
         for name, member in members:
-            if member.kind > STRUCT:
+            if not member.is_flat:
                 return Layout(member.kind, 0)
             offset -= member.width
             layout.fields[name] = (offset, member)
@@ -150,7 +160,7 @@ def describe_type(slang_type: ast.Type) -> Type:
         inner = inner.elementType.canonicalType
     return Type(
         kind=_kind_name(inner),
-        width=canonical.bitWidth,
+        width=canonical.bitWidth if canonical.isIntegral else 64,
         signed=canonical.isSigned,
         four_state=canonical.isFourState,
         name=name or _predefined_name(inner),
@@ -175,6 +185,8 @@ _KIND_NAMES: dict[type[ast.Type], str] = {
 
 
 def _kind_name(canonical: ast.Type) -> str:
+    if isinstance(canonical, ast.FloatingType) and canonical.bitWidth == 32:
+        return "shortreal"
     return _KIND_NAMES.get(type(canonical)) or ("logic" if canonical.isFourState else "bit")
 
 
