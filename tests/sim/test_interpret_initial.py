@@ -179,7 +179,7 @@ def test_memory_files(tmp_path, capfd):
     assert said(binary, declarations).split() == ["000000001010", "0000000000x1", "111100001111", "00000000000z"]
     out = tmp_path / "out.hex"
     said(f'n[0] = 1; n[1] = 12\'hxab; n[2] = 3; n[3] = 4; $writememh("{out}", n);', declarations)
-    assert out.read_text().split() == ["001", "xab", "003", "004"]
+    assert out.read_text().splitlines() == ["// 0x00000000", "001", "xab", "003", "004"]
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,9 @@ class InstanceSystem:
     def text_bits(self, task: SystemTask, values: Sequence[Argument], width: int) -> int:
         """Return formatted text as the bits of a variable (`$sformat`, `$swrite`)."""
         base = task.name[-1] if task.name[:-1] == "$swrite" else "d"
-        text = format_message(values, self.world.effects.context, base, task.span)
+        context = self.world.effects.context
+        context.span = task.span
+        text = format_message(values, context, base)
         return int.from_bytes(text, "big") & (1 << width) - 1
 
     def read_memory(

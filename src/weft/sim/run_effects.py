@@ -8,10 +8,8 @@ Messages look as Icarus Verilog prints them, since people compare logs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO
 
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import SourceMap, Span
@@ -19,13 +17,12 @@ from weft.ir.cone_graph import ConeGraph
 from weft.ir.design import SystemTask
 from weft.ir.expressions import Text
 from weft.ir.layout import container_bytes
+from weft.sim.design_files import DesignFiles, Output
 from weft.sim.format_values import Argument, FormatContext, Value, format_message
+from weft.sim.times import unit_text
 
 _SEVERITIES = {"$info": "INFO", "$warning": "WARNING", "$error": "ERROR", "$fatal": "FATAL"}
 _DUMPS = ("$dumpfile", "$dumpvars", "$dumpon", "$dumpoff", "$dumpall", "$dumpflush", "$dumplimit")
-_FIRST_DESCRIPTOR = 0x8000_0003
-
-Output = Callable[[bytes], None]
 
 
 def write_stdout(data: bytes) -> None:
@@ -61,78 +58,6 @@ class DumpRequest:
 
     task: SystemTask
     values: tuple[Argument, ...]
-
-
-class DesignFiles:
-    """Hold the files that a design opens: multichannel descriptors and file descriptors (IEEE 1800-2023 21.3.1)."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self._channels: dict[int, IO[bytes]] = {}
-        self._descriptors: dict[int, IO[bytes]] = {}
-
-    def open(self, path: str, mode: str | None) -> int:
-        """Return a new descriptor, or 0 when the file cannot be opened, as the standard has it."""
-        try:
-            stream: IO[bytes] = Path(path).open((mode or "w").replace("b", "") + "b")  # noqa: SIM115
-        except OSError:
-            return 0
-        if mode is not None:
-            number = next(n for n in range(_FIRST_DESCRIPTOR, 1 << 32) if n not in self._descriptors)
-            self._descriptors[number] = stream
-            return number
-        free = next((bit for bit in range(1, 31) if 1 << bit not in self._channels), None)
-        if free is None:
-            stream.close()
-            return 0
-        self._channels[1 << free] = stream
-        return 1 << free
-
-    def write(self, descriptor: int, data: bytes) -> None:
-        """Write to every channel of a descriptor; unknown ones are ignored."""
-        descriptor &= 0xFFFF_FFFF
-        if descriptor & 0x8000_0000:
-            if descriptor == 0x8000_0001:
-                self._output(data)
-            elif descriptor == 0x8000_0002:
-                sys.stderr.write(data.decode("utf-8", "replace"))
-            elif descriptor in self._descriptors:
-                _write_all(self._descriptors[descriptor], data)
-            return
-        if descriptor & 1:
-            self._output(data)
-        for channel, stream in self._channels.items():
-            if descriptor & channel:
-                _write_all(stream, data)
-
-    def flush(self) -> None:
-        """Bring everything that was written to the files."""
-        for stream in (*self._channels.values(), *self._descriptors.values()):
-            stream.flush()
-
-    def close(self, descriptor: int) -> None:
-        """Close a file, or every file of a multichannel descriptor."""
-        descriptor &= 0xFFFF_FFFF
-        if descriptor & 0x8000_0000:
-            stream = self._descriptors.pop(descriptor, None)
-            if stream is not None:
-                stream.close()
-            return
-        for channel in [channel for channel in self._channels if descriptor & channel]:
-            self._channels.pop(channel).close()
-
-    def close_all(self) -> None:
-        """Close every file."""
-        for descriptor in list(self._descriptors):
-            self.close(descriptor)
-        self.close(0x7FFF_FFFE)
-
-
-def _write_all(stream: IO[bytes], data: bytes) -> None:
-    try:
-        stream.write(data)
-    except OSError as error:
-        raise UserError("cannot-write", f"cannot write '{stream.name}': {error.strerror}") from error
 
 
 class EffectRunner:
@@ -200,6 +125,7 @@ class EffectRunner:
     ) -> None:
         """Perform one system task now."""
         name = task.name
+        self.context.span = task.span
         if scope != self.context.scope or time_unit_fs != self.context.time_unit_fs:
             self.context.scope, self.context.time_unit_fs = scope, time_unit_fs
         if name in ("$finish", "$stop", "$exit"):
@@ -236,7 +162,7 @@ class EffectRunner:
                 raise Unsupported(f"the system task {task.name}", task.span, sources=self.sources)
         if stem == "monitor" and not self.monitoring:
             return
-        text = format_message(values[1:] if to_file else values, self.context, base, task.span)
+        text = format_message(values[1:] if to_file else values, self.context, base)
         if stem != "write":
             text += b"\n"
         if to_file:
@@ -252,7 +178,7 @@ class EffectRunner:
             precision = self.context.precision_fs
             where = _place(self.sources, task.span)
             at = time_fs // precision
-            self.output(f"{where}: {task.name} called at {at} ({_unit_text(precision)})\n".encode())
+            self.output(f"{where}: {task.name} called at {at} ({unit_text(precision)})\n".encode())
         if task.name != "$stop":
             self.outcome.finished, self.outcome.finish_time_fs = True, time_fs
         else:
@@ -263,11 +189,11 @@ class EffectRunner:
         label = _SEVERITIES[task.name]
         if task.name == "$fatal" and values and isinstance(values[0], Value):
             values = values[1:]
-        text = format_message(values, self.context, span=task.span)
+        text = format_message(values, self.context)
         place = _place(self.sources, task.span)
         ticks = time_fs // self.context.precision_fs
         head = f"{label}: {place}: ".encode() + text
-        self.output(head + f"\n{'':{len(label) + 2}}Time: {ticks} Scope: {scope}\n".encode())
+        self.output(head + f"\n{'':{len(label) + 2}}Time: {ticks}  Scope: {scope}\n".encode())
         if label in ("ERROR", "FATAL"):
             self.outcome.errors += 1
         if label == "FATAL":
@@ -288,8 +214,8 @@ class EffectRunner:
         self.context.set_time_format(exponent, _integer(digits), text, _integer(width))
 
     def _print_timescale(self, scope: str, time_unit_fs: int) -> None:
-        precision = _unit_text(self.context.precision_fs)
-        self.output(f"Time scale of ({scope}) is {_unit_text(time_unit_fs)} / {precision}\n".encode())
+        precision = unit_text(self.context.precision_fs)
+        self.output(f"Time scale of ({scope}) is {unit_text(time_unit_fs)} / {precision}\n".encode())
 
 
 def _integer(value: Argument) -> int:
@@ -304,14 +230,6 @@ def _text(value: Argument) -> str:
     if not isinstance(value, Value):
         return ""
     return value.value.to_bytes((value.width + 7) // 8, "big").replace(b"\0", b"").decode("utf-8", "replace")
-
-
-def _unit_text(time_fs: int) -> str:
-    """Return a power of ten of femtoseconds as `1ns`."""
-    for unit, size in (("s", 10**15), ("ms", 10**12), ("us", 10**9), ("ns", 10**6), ("ps", 10**3)):
-        if time_fs >= size:
-            return f"{time_fs // size}{unit}"
-    return f"{time_fs}fs"
 
 
 def _place(sources: SourceMap, span: Span) -> str:

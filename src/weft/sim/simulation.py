@@ -24,13 +24,14 @@ from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock, choose_clocks
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.cycle_engine import CycleEngine
+from weft.sim.design_files import Output
 from weft.sim.dump_waves import plan_dump
 from weft.sim.engine import Checkpoint, Stop
 from weft.sim.handles import MemoryHandle, SignalHandle, Value, to_planes, to_value
 from weft.sim.hierarchy import Driver, HierarchyNode, build_hierarchy, find_drivers
 from weft.sim.initial_state import allocate_state, settle_samples
 from weft.sim.interpret_initial import Interpreter, World
-from weft.sim.run_effects import EffectRunner, Output, write_stdout
+from weft.sim.run_effects import EffectRunner, write_stdout
 from weft.sim.signal_map import Found
 from weft.sim.state_files import load_state, save_state
 from weft.sim.times import looks_like_time, parse_time
