@@ -276,6 +276,7 @@ class Call:
     """Call a user function. Output arguments are lvalues.
 
     A method is called on `receiver`; if `virtual`, the method of that name of the object's own class is meant.
+    `path` leads to the instance whose function it is, as a `Ref`'s does; it is empty for one of the module itself.
     """
 
     function: Function
@@ -284,6 +285,7 @@ class Call:
     span: Span = NOWHERE
     receiver: Expr | None = None
     virtual: bool = False
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

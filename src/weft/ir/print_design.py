@@ -150,8 +150,9 @@ def print_expression(expression: Expr | None) -> str:
         case Iterate(name, array, item, index, body, width, signed=signed):
             with_clause = "" if body is None else f" with ({item.name}, {index.name} : {print_expression(body)})"
             return f"{name}({print_expression(array)}{with_clause}):{'signed ' if signed else ''}{width}"
-        case Call(function, args, receiver=receiver, virtual=virtual):
+        case Call(function, args, receiver=receiver, virtual=virtual, path=path):
             owner = "" if receiver is None else f"{print_expression(receiver)}.{'virtual ' if virtual else ''}"
+            owner = f"{'.'.join(path)}::{owner}" if path else owner
             return f"{owner}{function.name}({_list(args)})"
         case SystemCall(name, args, width, type=kind, signs=signs, types=types):
             marks = " ".join([*("s" if sign else "u" for sign in signs), *_marks(types)])
@@ -220,7 +221,11 @@ def _block(block: Block) -> list[str]:
     words = (block.fork and f"fork {block.fork}", block.label and f": {block.label}", scope)
     head = " ".join(word for word in words if word)
     lines = [_declaration(signal) for signal in block.locals]
-    lines += [line for inner in block.body for line in print_statement(inner)]
+    for inner in block.body:
+        # In a fork a block is one thread, even if nothing else is to be said of it.
+        plain = block.fork and isinstance(inner, Block) and not (inner.label or inner.fork or inner.locals)
+        printed = print_statement(inner)
+        lines += ["begin", *_indent(printed), "end"] if plain else printed
     return [f"begin {head}".rstrip(), *_indent(lines), "end"] if head or block.locals else lines
 
 

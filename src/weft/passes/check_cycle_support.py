@@ -236,6 +236,8 @@ def _check_expression(expression: Expr, span: Span) -> None:
             raise _refusal("a class object", span)
         case Call(receiver=receiver) if receiver is not None:
             raise _refusal("a class method", span)
+        case Call(path=path) if path:
+            raise _refusal("a call of another instance's task", span)
         case SystemCall():
             _refuse_call(expression, span)
         case _:

@@ -106,10 +106,17 @@ def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) 
 
 
 def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
-    """Drive a net by its declaration's assignment, or give a variable its value at the start."""
+    """Drive a net by its declaration's assignment, give it its delay, or give a variable its value at the start."""
     assert isinstance(symbol, ast.ValueSymbol)
     if not isinstance(symbol, ast.NetSymbol):
         convert_initializer(context, symbol, symbol.initializer)
+        return
+    if symbol.initializer is None:
+        # Without an assignment the delay is the net's own, whatever drives it (IEEE 1800-2023 10.3.3).
+        own = context.own(symbol)
+        delay = convert_delay(context, symbol.delay)
+        for signal in own.values() if isinstance(own, dict) else (own,):
+            signal.delay = delay
         return
     value = value_as(context.state, symbol.initializer, symbol)
     own = context.own(symbol)

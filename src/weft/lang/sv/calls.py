@@ -44,10 +44,10 @@ def convert_user_call(state: State, node: ast.CallExpression, subroutine: ast.Su
         state.context.unsupported("a class method", node)
     layout = state.layout(node.type)
     width = 0 if layout.kind == VOID else layout_of(state, node).width
-    function = state.context.function(subroutine)
+    function, path = state.context.callee(subroutine)
     pairs = zip(subroutine.arguments, node.arguments, strict=True)
     args = tuple(_argument(state, formal, actual) for formal, actual in pairs)
-    return Call(function, args, width, state.context.span(node))
+    return Call(function, args, width, state.context.span(node), path=path)
 
 
 def _argument(state: State, formal: ast.FormalArgumentSymbol, actual: ast.Expression) -> Expr:

@@ -20,6 +20,7 @@ body that is not the canonical one is looked up in the canonical one by its name
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -148,6 +149,24 @@ class ModuleContext:
         assert isinstance(leaves, dict), symbol.name
         return leaves, path
 
+    def locate(self, symbol: ast.Symbol) -> tuple[str, Path]:
+        """Return the path of a block, function or task below its instance, and the path to that instance."""
+        body = symbol.parentScope.containingInstance
+        if body is None:
+            home = self.owner.package_context(symbol)
+            return symbol.hierarchicalPath.removeprefix(home.prefix), home.home
+        scope = symbol.hierarchicalPath[len(body.hierarchicalPath) + 1 :]
+        return scope, () if body is self.body else self._path_to(body)
+
+    def absolute_path(self, symbol: ast.Symbol) -> str:
+        """Return the full hierarchical path of a symbol, which makes this module one of a kind."""
+        self.rooted = True
+        return symbol.hierarchicalPath
+
+    def disabled_scope(self, symbol: ast.Symbol) -> str:
+        """Return the path of a block, function or task below its instance if some `disable` means it, else nothing."""
+        return self.locate(symbol)[0] if self.owner.is_disabled(symbol) else ""
+
     def function(self, subroutine: ast.SubroutineSymbol) -> Function:
         """Return the function or task, converted when first asked for.
 
@@ -271,9 +290,7 @@ class ModuleContext:
             return self.owner.package_context(symbol)._search(symbol)
         if procedural:
             home = self.owner.context_of(body)
-            if home.body is not body:
-                self.unsupported("a hierarchical reference to a procedure's variable in a shared module", symbol)
-            return home._search(symbol)[0], self._path_to(body)
+            return home._search(home.twin(symbol, body))[0], self._path_to(body)
         return self.reach_named(body, symbol.hierarchicalPath[len(body.hierarchicalPath) + 1 :])
 
     def _path_to(self, body: ast.InstanceBodySymbol) -> Path:
@@ -325,6 +342,31 @@ class ModuleContext:
         self.expanded.append(InterfaceSignal(interface, name, leaf, port))
         return signal
 
+    def callee(self, subroutine: ast.SubroutineSymbol) -> tuple[Function, Path]:
+        """Return the function or task that a call means, and the path to the instance that it belongs to.
+
+        A task of another instance that waits, prints or keeps values belongs there, where it has its variables and its
+        `%m` path; any other is converted as it is seen from here, so that every engine can run it.
+        """
+        body = subroutine.parentScope.containingInstance
+        if body is None or body is self.body or subroutine.subroutineKind != ast.SubroutineKind.Task:
+            return self.function(subroutine), ()
+        if self._interface_name(body) is not None or not _needs_its_instance(subroutine):
+            return self.function(subroutine), ()
+        home = self.owner.context_of(body)
+        task = home.twin(subroutine, body)
+        assert isinstance(task, ast.SubroutineSymbol)
+        return home.function(task), self._path_to(body)
+
+    def twin(self, symbol: ast.Symbol, body: ast.InstanceBodySymbol) -> ast.Symbol:
+        """Return the symbol in this context's body that stands where `symbol` does in `body`, which shares it."""
+        if self.body is body or self.body is None:
+            return symbol
+        found = self.body.lookupName(symbol.hierarchicalPath[len(body.hierarchicalPath) + 1 :])
+        if found is None:
+            self.unsupported("a hierarchical reference into a shared module here", symbol)
+        return found
+
     def _convert_function(self, subroutine: ast.SubroutineSymbol) -> Function:
         if subroutine.flags & ast.MethodFlags.DPIImport:
             self.unsupported("a call of an imported DPI function", subroutine)
@@ -333,7 +375,7 @@ class ModuleContext:
         made = self.owner.convert_function(self, subroutine)
         self._converting.pop()
         shell.name, shell.args, shell.result, shell.body = made.name, made.args, made.result, made.body
-        shell.automatic, shell.task, shell.span = made.automatic, made.task, made.span
+        shell.automatic, shell.task, shell.span, shell.scope = made.automatic, made.task, made.span, made.scope
         self.module.functions.append(shell)
         return shell
 
@@ -352,6 +394,34 @@ def _is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
         return True
     return isinstance(symbol, ast.VariableSymbol) and bool(symbol.flags & ast.VariableFlags.CompilerGenerated)
 
+
+def _needs_its_instance(subroutine: ast.SubroutineSymbol) -> bool:
+    """Say whether it matters to which instance a task belongs: it waits, prints, or has values that stay."""
+    found: list[object] = []
+    table: dict[object, Callable[[object], None]] = dict.fromkeys(_OWN_KINDS, found.append)
+
+    def look(call: ast.CallExpression) -> None:
+        if call.isSystemCall:
+            found.append(call)
+
+    def look_at(declaration: ast.VariableDeclStatement) -> None:
+        if declaration.symbol.initializer is not None:
+            found.append(declaration)
+
+    table[ast.ExpressionKind.Call] = look  # pyright: ignore[reportArgumentType]
+    table[ast.StatementKind.VariableDeclaration] = look_at  # pyright: ignore[reportArgumentType]
+    subroutine.body.visit(lookup_table=table)
+    return bool(found)
+
+
+_OWN_KINDS = (
+    ast.StatementKind.Timed,
+    ast.StatementKind.Wait,
+    ast.StatementKind.WaitFork,
+    ast.StatementKind.EventTrigger,
+    ast.StatementKind.Disable,
+    ast.StatementKind.ProceduralAssign,
+)
 
 DIRECTIONS = {
     ast.ArgumentDirection.In: "input",

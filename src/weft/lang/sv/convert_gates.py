@@ -1,4 +1,4 @@
-"""Gate primitives as continuous assignments (IEEE 1800-2023 28).
+"""Gate primitives as continuous assignments (IEEE 1800-2023 28); switches and user-defined ones are `Gate`s.
 
 A gate treats a z input as x, which the logical operators do by themselves. A three-state gate that is off gives z;
 where its control is unknown `Cond` gives x, which stands for the standard's L and H (28.6).
@@ -14,16 +14,12 @@ from weft.ir.design import Binary, Cond, Const, ContinuousAssign, Expr, Unary
 from weft.lang.sv.context import ModuleContext
 from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert, convert_lvalue
+from weft.lang.sv.primitives import SWITCHES, convert_switch, convert_udp
 
 _Z = Const(1, 1, 1)
 
 _INPUT_GATES = {"and": "and", "nand": "and", "or": "or", "nor": "or", "xor": "xor", "xnor": "xor"}
 _INVERTING = frozenset({"nand", "nor", "xnor", "not", "notif0", "notif1"})
-_SWITCHES = frozenset(
-    f"{resistive}{switch}"
-    for resistive in ("", "r")
-    for switch in ("nmos", "pmos", "cmos", "tran", "tranif0", "tranif1")
-)
 _PULLS = {"pullup": 1, "pulldown": 0}
 
 
@@ -49,10 +45,10 @@ def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> N
         _drive(context, gate, terminals[:1], value)
     elif name in _PULLS:
         _drive(context, gate, terminals[:1], Const(1, _PULLS[name]), pull=True)
-    elif name in _SWITCHES:
-        context.unsupported(f"the switch primitive '{name}'", gate)
+    elif name in SWITCHES:
+        context.module.gates.append(convert_switch(context, gate))
     else:
-        context.unsupported(f"the user-defined primitive '{name}'", gate)
+        context.module.gates.append(convert_udp(context, gate, context.owner.tables))
 
 
 def _driven(value: Expr) -> Expr:

@@ -99,10 +99,8 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
         if kind == SymbolKind.Net or kind == SymbolKind.Variable:
             assert isinstance(symbol, ast.ValueSymbol)
             context.declare(symbol, prefix + escape(symbol.name))
-            if symbol.initializer is not None:
+            if symbol.initializer is not None or (isinstance(symbol, ast.NetSymbol) and symbol.delay is not None):
                 context.members.append(Member(symbol, prefix))
-            elif isinstance(symbol, ast.NetSymbol) and symbol.delay is not None:
-                context.unsupported("a delay of a net", symbol)
         elif kind in _MEMBERS:
             if (
                 isinstance(symbol, ast.InstanceSymbol)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pyslang import ast
 
 from weft.base.errors import Unsupported
-from weft.ir.design import Design, Function, Module, Type
+from weft.ir.design import Design, Function, Module, Type, UdpTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
@@ -35,12 +35,14 @@ class Elaboration:
     build: Callable[[ModuleContext], None]
     declare: Callable[[ModuleContext, DesignScope], None]
     ignore_assertions: bool = False
+    tables: dict[str, UdpTable] = field(default_factory=dict[str, UdpTable])
     _contexts: dict[ast.Symbol, ModuleContext] = field(default_factory=dict[ast.Symbol, ModuleContext])
     _packages: dict[str, ModuleContext] = field(default_factory=dict[str, ModuleContext])
     _finished: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
     _places: dict[ast.Symbol, Path] = field(default_factory=dict[ast.Symbol, Path])
     _types: dict[ast.Type, Type] = field(default_factory=dict[ast.Type, Type])
     _keys: dict[str, int] = field(default_factory=dict[str, int])
+    _disabled: set[tuple[int, int]] | None = None
 
     def release(self) -> None:
         """Let go of everything of slang's, so that its memory is freed before anything else is done.
@@ -158,6 +160,19 @@ class Elaboration:
             known = self._types[slang_type] = describe_type(slang_type)
         return known
 
+    def is_disabled(self, symbol: ast.Symbol) -> bool:
+        """Say whether some `disable` of the design means a block or task, in any instance of its module."""
+        if self._disabled is None:
+            self._disabled = found = set[tuple[int, int]]()
+
+            def look(statement: ast.DisableStatement) -> None:
+                target = statement.target
+                if isinstance(target, ast.ArbitrarySymbolExpression):
+                    found.add(_place(target.symbol))
+
+            self.compilation.getRoot().visit(lookup_table={ast.StatementKind.Disable: look})
+        return _place(symbol) in self._disabled
+
     def path_of(self, body: ast.InstanceBodySymbol) -> Path:
         """Return the names of the instances that lead from the top to a body."""
         known = self._places.get(body)
@@ -173,3 +188,8 @@ class Elaboration:
         """Return a name that no other module of the design has: the second parameterisation of `fifo` is `fifo$2`."""
         number = self._keys[name] = self._keys.get(name, 0) + 1
         return name if number == 1 else f"{name}${number}"
+
+
+def _place(symbol: ast.Symbol) -> tuple[int, int]:
+    """Return where a symbol is declared: symbols of shared and unshared bodies have that in common."""
+    return symbol.location.buffer.id, symbol.location.offset

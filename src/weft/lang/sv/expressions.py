@@ -26,7 +26,7 @@ from weft.lang.sv.dispatch import LVALUES, VALUES, layout_of, lvalue_of, refuse_
 from weft.lang.sv.operators import folded
 from weft.lang.sv.reals import convert_number, convert_real_literal
 from weft.lang.sv.shapes import align
-from weft.lang.sv.types import ARRAY, PACKED, REAL, STRING, STRUCT, Layout
+from weft.lang.sv.types import ARRAY, EVENT, PACKED, REAL, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -53,6 +53,8 @@ def assignment_of(state: State, node: ast.AssignmentExpression) -> tuple[Expr, E
     if isinstance(left, ast.StreamingConcatenationExpression):
         return _assign_stream(state, left, node.right)
     right = node.right
+    if state.layout(left.type).kind == EVENT:
+        state.context.unsupported("an assignment that makes two names of one event", node)
     target = lvalue_of(state, left)
     if not node.isCompound:
         return target, value_as(state, right, left)

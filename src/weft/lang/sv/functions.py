@@ -16,7 +16,7 @@ from pyslang import ast
 from weft.ir.design import Assign, Block, Function, Ref, Signal, Statement, Type
 from weft.lang.sv.build import constant, unknown
 from weft.lang.sv.statements import statement_of
-from weft.lang.sv.types import VOID
+from weft.lang.sv.types import EVENT, VOID
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -52,13 +52,15 @@ def convert_function(context: Context, subroutine: ast.SubroutineSymbol) -> Func
         automatic=automatic,
         task=task,
         span=context.span(subroutine),
+        scope=subroutine.hierarchicalPath.removeprefix(context.prefix),
     )
 
 
 def _variable(state: State, subroutine: ast.SubroutineSymbol, symbol: ast.ValueSymbol) -> Signal:
     """Return the signal of a formal argument or result; one of unpacked struct type is a single vector."""
     layout = state.layout(symbol.type)
-    if not layout.is_flat:
+    passed = isinstance(symbol, ast.FormalArgumentSymbol) and symbol.direction != ast.ArgumentDirection.Ref
+    if not layout.is_flat or (layout.kind == EVENT and passed):
         state.context.unsupported(f"a function argument or result of type '{symbol.type}'", symbol)
     if not layout.has_struct:
         return state.context.signal(symbol)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Assign, Binary, Block, Cond, Const, Expr, Loop, Ref, RepeatTimes, Statement, Unary
+from weft.ir.design import Assign, Binary, Block, Expr, Loop, Ref, RepeatTimes, Statement
 from weft.lang.sv.actions import expression_statement
 from weft.lang.sv.build import constant
-from weft.lang.sv.dispatch import layout_of, truth_of, value_of
+from weft.lang.sv.dispatch import truth_of
 from weft.lang.sv.flow import statement_of
-from weft.lang.sv.types import REAL
+from weft.lang.sv.timing import count_of
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -61,13 +61,7 @@ def convert_forever(state: State, node: ast.Statement) -> Statement:
 def convert_repeat(state: State, node: ast.Statement) -> Statement:
     """Convert `repeat`."""
     loop = cast("ast.RepeatLoopStatement", node)
-    layout = layout_of(state, loop.count)
-    count = value_of(state, loop.count)
-    if layout.kind == REAL:
-        count = Unary("ftoi", count, 64)
-    if layout.signed and not isinstance(count, Const):
-        # A count that is negative is none at all (IEEE 1800-2023 12.7.2).
-        count = Cond(Binary("slt", count, constant(count.width, 0), 1), constant(count.width, 0), count, count.width)
+    count = count_of(state, loop.count)
     return RepeatTimes(count, loop_body(state, loop.body), state.context.span(node))
 
 

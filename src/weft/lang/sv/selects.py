@@ -24,7 +24,7 @@ from weft.lang.sv.build import affine, bits_of, concat, constant, known, ones, r
 from weft.lang.sv.constants import flatten, index_value
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.shapes import known_parts
-from weft.lang.sv.types import ARRAY, STRUCT, Layout
+from weft.lang.sv.types import ARRAY, EVENT, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -59,7 +59,8 @@ class Place:
         if self.layout.has_struct:
             return concat([part.value() for part in self._parts()])
         selected = self.target()
-        return selected if self.layout.four_state or not self.indices else readable(selected)
+        plain = self.layout.four_state or self.layout.kind == EVENT or not self.indices
+        return selected if plain else readable(selected)
 
     def _parts(self) -> list[Place]:
         """Return the parts of a place with structs inside, from the high bits of its flat form down."""

@@ -51,12 +51,28 @@ class Context(Protocol):
         """Return the signals of the leaf members of a variable of unpacked struct type, and the path to them."""
         ...
 
+    def locate(self, symbol: ast.Symbol) -> tuple[str, Path]:
+        """Return the path of a block, function or task below its instance, and the path to that instance."""
+        ...
+
+    def absolute_path(self, symbol: ast.Symbol) -> str:
+        """Return the full hierarchical path of a symbol."""
+        ...
+
+    def disabled_scope(self, symbol: ast.Symbol) -> str:
+        """Return the path of a block, function or task below its instance if some `disable` means it, else nothing."""
+        ...
+
     def function(self, subroutine: ast.SubroutineSymbol) -> Function:
         """Return the function or task, converted when first asked for."""
         ...
 
     def describe(self, slang_type: ast.Type) -> Type:
         """Return the description of a type."""
+        ...
+
+    def callee(self, subroutine: ast.SubroutineSymbol) -> tuple[Function, Path]:
+        """Return the function or task that a call means, and the path to the instance that it belongs to."""
         ...
 
     def temporary(self, name: str, width: int) -> Signal:
@@ -81,8 +97,9 @@ class State:
     is being converted, `argument` the formal argument whose copy-out is. `before` and `after` collect statements that
     must surround the present one; they are None where there is no statement. `scope` is the path of the named blocks
     around it, below the instance. `labels` names the blocks and functions around it that `disable` may leave; `breaks`
-    has, for each loop around it, the label that `break` must leave by name, or nothing. `vectors` are the formal
-    arguments and results of unpacked struct type, which are single vectors.
+    has, for each loop around it, the label that `break` must leave by name, or nothing. `declared` lists the automatic
+    variables of the block that is being converted; `forked` says that a `fork` is around it, `forks` counts them.
+    `vectors` are the formal arguments and results of unpacked struct type, which are single vectors.
     """
 
     context: Context
@@ -98,6 +115,9 @@ class State:
     vectors: set[ast.Symbol] = field(default_factory=set["ast.Symbol"])
     labels: dict[ast.Symbol, str] = field(default_factory=dict["ast.Symbol", str])
     breaks: list[str] = field(default_factory=list[str])
+    declared: list[Signal] = field(default_factory=list["Signal"])
+    forked: bool = False
+    forks: int = 0
     serial: int = 0
 
     def fresh_label(self, stem: str) -> str:
@@ -105,14 +125,25 @@ class State:
         self.serial += 1
         return f"{stem}${self.serial}"
 
+    def enter_fork(self) -> tuple[bool, dict[ast.Symbol, str]]:
+        """Begin the threads of a `fork`, out of which no jump leads; return what `leave_fork` needs."""
+        kept = self.forked, self.labels
+        self.forks += 1
+        self.forked, self.labels = True, {}
+        return kept
+
+    def leave_fork(self, kept: tuple[bool, dict[ast.Symbol, str]]) -> None:
+        """Take up again what `enter_fork` put aside."""
+        self.forked, self.labels = kept
+
     def enter_subroutine(self, subroutine: ast.SubroutineSymbol) -> tuple[Any, ...]:
         """Put aside what belongs to the statement that is being converted; return it for `leave_subroutine`."""
         outer = (self.target, self.argument, self.before, self.after, self.scope, self.subroutine)
-        kept = (*outer, self.labels, self.breaks, self.iterators)
+        kept = (*outer, self.labels, self.breaks, self.iterators, self.declared, self.forked)
         self.target = self.argument = self.before = self.after = None
         self.scope = subroutine.hierarchicalPath.removeprefix(self.context.prefix)
         self.subroutine = subroutine
-        self.labels, self.breaks, self.iterators = {}, [], {}
+        self.labels, self.breaks, self.iterators, self.declared, self.forked = {}, [], {}, [], False
         return kept
 
     def leave_subroutine(self, kept: tuple[Any, ...]) -> None:
@@ -127,4 +158,6 @@ class State:
             self.labels,
             self.breaks,
             self.iterators,
+            self.declared,
+            self.forked,
         ) = kept

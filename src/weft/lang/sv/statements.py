@@ -28,7 +28,7 @@ from weft.ir.design import (
     Ref,
     Statement,
 )
-from weft.lang.sv import loops, timing
+from weft.lang.sv import events, forks, loops, procedural_assigns, timing
 from weft.lang.sv.actions import convert_expression_statement
 from weft.lang.sv.build import constant, resize, unknown
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of
@@ -60,13 +60,6 @@ def convert_timing(context: Context, control: ast.TimingControl) -> tuple[Event,
 
 # ------------------------------------------------------------------------------------------------- blocks
 
-_FORKS = {
-    ast.StatementBlockKind.Sequential: "",
-    ast.StatementBlockKind.JoinAll: "join",
-    ast.StatementBlockKind.JoinAny: "join_any",
-    ast.StatementBlockKind.JoinNone: "join_none",
-}
-
 
 def _convert_list(state: State, node: ast.Statement) -> Statement:
     return Block(tuple(_statements(state, cast("ast.StatementList", node).list)))
@@ -78,7 +71,7 @@ def _statements(state: State, nodes: list[ast.Statement]) -> list[Statement]:
         if type(node) is ast.EmptyStatement:
             continue
         statement = statement_of(state, node)
-        if type(statement) is Block and not statement.label and not statement.fork:
+        if type(statement) is Block and not (statement.label or statement.fork or statement.locals):
             result += statement.body
         else:
             result.append(statement)
@@ -86,22 +79,7 @@ def _statements(state: State, nodes: list[ast.Statement]) -> list[Statement]:
 
 
 def _convert_block(state: State, node: ast.Statement) -> Statement:
-    block = cast("ast.BlockStatement", node)
-    symbol = block.blockSymbol
-    name = symbol.name if symbol is not None else ""
-    outer_scope, label = state.scope, ""
-    if symbol is not None and name:
-        state.scope = f"{outer_scope}.{name}" if outer_scope else name
-        label = state.labels[symbol] = name if name not in state.labels.values() else state.fresh_label(name)
-    body = block.body
-    parts = _statements(state, body.list if isinstance(body, ast.StatementList) else [body])
-    if symbol is not None and name:
-        state.scope = outer_scope
-        del state.labels[symbol]
-    fork = _FORKS[block.blockKind]
-    if not label and not fork and len(parts) == 1:
-        return parts[0]
-    return Block(tuple(parts), label, fork)
+    return forks.convert_block(state, node, _statements)
 
 
 def _convert_declaration(state: State, node: ast.Statement) -> Statement:
@@ -120,9 +98,12 @@ def _declare_automatic(state: State, symbol: ast.VariableSymbol, layout: Layout,
     """Give an automatic variable its initial value, or the default of its type, each time it comes into being."""
     if layout.has_struct:
         signals, path = state.context.leaves(symbol)
+        state.declared += signals.values()
         target = Place(signals, path, (), (), layout).target()
     else:
-        target = Ref(state.context.signal(symbol))
+        signal = state.context.signal(symbol)
+        state.declared.append(signal)
+        target = Ref(signal)
     if symbol.initializer is not None:
         value = value_as(state, symbol.initializer, symbol)
     else:
@@ -241,17 +222,6 @@ def _convert_continue(state: State, node: ast.Statement) -> Statement:
     return Jump("continue", span=state.context.span(node))
 
 
-def _convert_disable(state: State, node: ast.Statement) -> Statement:
-    target = cast("ast.DisableStatement", node).target
-    symbol = target.symbol if isinstance(target, ast.ArbitrarySymbolExpression) else None
-    if symbol is not None and symbol is state.subroutine:
-        return Jump("return", span=state.context.span(node))
-    label = state.labels.get(symbol) if symbol is not None else None
-    if label is None:
-        state.context.unsupported("'disable' of a block or task that is not around the statement", node)
-    return Jump("disable", label, span=state.context.span(node))
-
-
 # ------------------------------------------------------------------------------------------------- assertions
 
 _ASSERTIONS = {ast.AssertionKind.Assert: "assert", ast.AssertionKind.Assume: "assume"}
@@ -292,10 +262,15 @@ STATEMENTS.update(
         ast.ReturnStatement: _convert_return,
         ast.BreakStatement: _convert_break,
         ast.ContinueStatement: _convert_continue,
-        ast.DisableStatement: _convert_disable,
+        ast.DisableStatement: forks.convert_disable,
         ast.ImmediateAssertionStatement: _convert_assertion,
         ast.ConcurrentAssertionStatement: _convert_concurrent,
         ast.TimedStatement: timing.convert_timed,
         ast.WaitStatement: timing.convert_wait,
+        ast.WaitForkStatement: forks.convert_wait_fork,
+        ast.DisableForkStatement: forks.convert_disable_fork,
+        ast.EventTriggerStatement: events.convert_trigger,
+        ast.ProceduralAssignStatement: procedural_assigns.convert_force,
+        ast.ProceduralDeassignStatement: procedural_assigns.convert_release,
     }
 )

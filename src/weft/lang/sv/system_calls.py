@@ -16,9 +16,10 @@ from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Type, Unary
 from weft.lang.sv.build import bits_of, choose, concat, constant
 from weft.lang.sv.constants import decode_text, flatten, literal_text
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
+from weft.lang.sv.events import convert_triggered
 from weft.lang.sv.reals import REAL_TYPE, as_real
 from weft.lang.sv.shapes import elements_of, to_stream
-from weft.lang.sv.types import ARRAY, EVENT, REAL, STRING, STRUCT, Layout
+from weft.lang.sv.types import ARRAY, EVENT, REAL, STRING, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -37,7 +38,7 @@ def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallEx
     if name in _OF_THE_SIMULATION:
         return _convert_simulation_call(state, node, arguments)
     method = _METHODS.get(name)
-    if method is not None and arguments and state.layout(arguments[0].type).kind <= STRUCT:
+    if method is not None and arguments and state.layout(arguments[0].type).is_flat:
         return method(state, node, arguments)
     value = node.eval(ast.EvalContext(info.scope.compilationUnit)).value
     result = Text(value) if isinstance(value, str) else flatten(value, state.layout(node.type))
@@ -132,7 +133,7 @@ def convert_argument(state: State, node: ast.Expression, text: bool = False) -> 
     if isinstance(node, ast.AssignmentExpression):
         state.context.unsupported("an output argument of another type than the system's", node)
     if isinstance(node, ast.ArbitrarySymbolExpression):
-        return Text(node.symbol.hierarchicalPath)
+        return Text(state.context.absolute_path(node.symbol))
     while text and isinstance(node, ast.ConversionExpression) and node.isImplicit:
         if isinstance(node.operand, ast.StringLiteral):
             return Text(literal_text(node.operand))
@@ -308,4 +309,5 @@ _METHODS: dict[str, SystemFunction] = {
     "or": _reduction("or"),
     "xor": _reduction("xor"),
     "index": _iterator_index,
+    "triggered": convert_triggered,
 }

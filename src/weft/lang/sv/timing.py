@@ -9,12 +9,27 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Delay, Event, Expr, Real, Statement, Timing, Wait, WaitUntil
+from weft.ir.design import (
+    Binary,
+    Cond,
+    Const,
+    Delay,
+    Event,
+    Expr,
+    Implicit,
+    Real,
+    Repeated,
+    Statement,
+    Timing,
+    Unary,
+    Wait,
+    WaitUntil,
+)
 from weft.lang.sv.build import bits_of, constant
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.flow import statement_of
 from weft.lang.sv.reals import as_real
-from weft.lang.sv.types import OTHER, REAL
+from weft.lang.sv.types import REAL
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -36,7 +51,6 @@ def events_of(state: State, control: ast.TimingControl) -> tuple[Event, ...]:
 _NAMES: dict[type[ast.TimingControl], str] = {
     ast.DelayControl: "a delay here",
     ast.Delay3Control: "a delay here",
-    ast.RepeatedEventControl: "a repeated event control",
     ast.CycleDelayControl: "a cycle delay",
     ast.OneStepDelayControl: "a '1step' delay",
     ast.BlockEventListControl: "a block event",
@@ -45,8 +59,6 @@ _NAMES: dict[type[ast.TimingControl], str] = {
 
 def _event(state: State, control: ast.SignalEventControl) -> Event:
     expression = control.expr
-    if state.layout(expression.type).kind == OTHER:
-        state.context.unsupported("a named event", control)
     layout_of(state, expression)
     value = value_of(state, expression)
     edge = _EDGES.get(control.edge, "any")
@@ -59,12 +71,26 @@ def _event(state: State, control: ast.SignalEventControl) -> Event:
 
 
 def timing_of(state: State, control: ast.TimingControl) -> Timing:
-    """Return a delay or the events of a timing control inside a procedure."""
+    """Return what a timing control inside a procedure waits for."""
     if isinstance(control, ast.DelayControl):
         return delay_of(state, control.expr)
     if isinstance(control, ast.ImplicitEventControl):
-        state.context.unsupported("'@*' inside a procedure", control)
+        return Implicit()
+    if isinstance(control, ast.RepeatedEventControl):
+        return Repeated(count_of(state, control.expr), events_of(state, control.event))
     return events_of(state, control)
+
+
+def count_of(state: State, node: ast.Expression) -> Expr:
+    """Convert the count of a repetition: a real is rounded, a negative one is none at all (IEEE 1800-2023 12.7.2)."""
+    layout = layout_of(state, node)
+    count = value_of(state, node)
+    if layout.kind == REAL:
+        count = Unary("ftoi", count, 64)
+    if not layout.signed or isinstance(count, Const):
+        return count
+    none = constant(count.width, 0)
+    return Cond(Binary("slt", count, none, 1), none, count, count.width)
 
 
 def delay_of(state: State, *nodes: ast.Expression | None) -> Delay:
