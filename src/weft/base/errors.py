@@ -34,6 +34,9 @@ ERRORS: dict[str, str] = {
     "bad-memory-file": "A memory image for $readmemh or $readmemb is malformed.",
     "index-range": "A memory index lies outside the memory.",
     "no-convergence": "The design did not settle: a zero-delay oscillation.",
+    "null-handle": "A null handle of a class object is used.",
+    "recursion": "A function or task calls itself without end.",
+    "no-such-task": "The source calls a system task or function that does not exist.",
     "design-failed": "The design reported an error ($error, $fatal or a failed assertion).",
 }
 """Every code of a diagnostic, with the sentence that the reference manual shows for it."""

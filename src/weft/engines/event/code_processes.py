@@ -180,7 +180,7 @@ def cell_of(unit: UnitCode, key: tuple[int, int], width: int, kind: Type) -> tup
     """Return a driver's cell: a hidden signal, its offset, and the offset of its resolver's address."""
     found = unit.cells.get(key)
     if found is None:
-        signal = Signal(f"driver${key[0]}${key[1]}", width, Type("logic", width), net="wire")
+        signal = Signal(f"driver${key[0]}${key[1]}", width, Type("logic", width))
         found = unit.cells[key] = (signal, unit.layout.signal(signal), unit.layout.take(8))
     return found
 

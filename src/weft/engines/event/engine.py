@@ -11,8 +11,9 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ from weft.engines.event.layout import element_bytes
 from weft.engines.event.records import (
     ACTIVE,
     BUDGET,
+    CHANGED_BUFFER,
+    CHANGED_LENGTH,
     DONE,
     EVENTS,
     FLAG_REACTIVE,
@@ -50,10 +53,15 @@ from weft.engines.event.records import (
     SHUFFLE,
     SIGNAL_WATCHES,
     STACK_LIMIT,
+    STEP_CALL,
     STOP,
     TIME,
     UNTIL,
+    WATCH_ANY,
     WATCH_ENTRIES,
+    WATCH_NEGEDGE,
+    WATCH_POSEDGE,
+    WATCH_RECORD,
     WATCH_SIZE,
 )
 from weft.engines.event.sites import ThreadPlan
@@ -67,7 +75,16 @@ _BUDGET = 1 << 62
 HostCall = Callable[[HostSite, int, int, Node], None]
 """Called for each system task: the site, the buffer's address, the thread's address, the instance."""
 
-_KERNELS = ("run", "append", "settle", "postpone", "unlink", "make_ready")
+Entry = tuple[int, int, int, int, int]
+"""A watch: the list, the kind, the bits from and to, the code."""
+
+_KERNELS = ("run", "append", "settle", "postpone", "unlink", "make_ready", "notify")
+
+
+class Owner(Protocol):
+    """Be what holds an engine."""
+
+    engine: EventEngine
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +95,8 @@ class EventEngine:
     host: HostCall
     max_deltas: int = 1_000_000
     shuffle: int = 0
+    owner: Owner | None = None
+    """What gets to know the engine before any of the design's code runs."""
     memory: npt.NDArray[np.uint8] = field(init=False)
     threads: list[tuple[Node, ThreadPlan]] = field(default_factory=list[tuple[Node, ThreadPlan]])
     error: BaseException | None = None
@@ -86,8 +105,13 @@ class EventEngine:
     _keep: list[object] = field(default_factory=list[object])
     _blocks: dict[int, Node] = field(default_factory=dict[int, Node])
     _words: npt.NDArray[np.uint64] = field(init=False)
+    _watches: dict[int, list[Entry]] = field(default_factory=dict[int, "list[Entry]"])
+    _recorders: list[Callable[[Sequence[int]], None]] = field(default_factory=list[Callable[[Sequence[int]], None]])
+    _recorded: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def __post_init__(self) -> None:
+        if self.owner is not None:
+            self.owner.engine = self
         self._link(QUICK)
         self._allocate()
         self._fill_signals()
@@ -143,21 +167,30 @@ class EventEngine:
 
     def _fill_signals(self) -> None:
         """Give variables x, nets z and everything of two states 0."""
-        patterns: dict[tuple[int, bool, bool, int], npt.NDArray[np.uint8]] = {}
+        patterns: dict[tuple[int, int, int], npt.NDArray[np.uint8]] = {}
         for code in self.code.codes.values():
             for signal, offset in code.layout.signals.items():
                 if not signal.type.four_state or signal.type.kind in WORDS:
                     continue
-                key = (signal.width, bool(signal.net) and signal.net != "trireg", True, max(signal.depth, 1))
-                pattern = patterns.get(key)
-                if pattern is None:
-                    size = plane_bytes(signal.width)
-                    ones = mask(signal.width).to_bytes(size, "little")
-                    element = (ones if key[1] else bytes(size)) + ones
-                    pattern = patterns[key] = np.frombuffer(element * key[3], dtype=np.uint8)
                 for node in code.unit.nodes:
+                    key = (signal.width, self._undriven(node, signal), max(signal.depth, 1))
+                    pattern = patterns.get(key)
+                    if pattern is None:
+                        size = plane_bytes(signal.width)
+                        planes = [bits.to_bytes(size, "little") for bits in (key[1], mask(signal.width))]
+                        pattern = patterns[key] = np.frombuffer(b"".join(planes) * key[2], dtype=np.uint8)
                     start = node.base + offset
                     self.memory[start : start + len(pattern)] = pattern
+
+    def _undriven(self, node: Node, signal: Signal) -> int:
+        """Return the bits of a signal that are z at the start: those of a net that nothing drives."""
+        if not signal.net or signal.net == "trireg" or signal.depth:
+            return 0 if not signal.net or signal.net == "trireg" else mask(signal.width)
+        net = self.code.design.nets.get(self.code.design.find(node, signal))
+        free = mask(signal.width)
+        for driver in net.drivers if net is not None else ():
+            free &= ~(mask(driver.width) << driver.low)
+        return free
 
     def _fill_slots(self) -> None:
         design = self.code.design
@@ -177,17 +210,19 @@ class EventEngine:
     def _fill_watches(self) -> None:
         """Write, for each signal that somebody watches, the array of its watches."""
         design = self.code.design
-        entries: dict[int, list[tuple[int, int, int, int, int]]] = defaultdict(list)
+        entries: dict[int, list[Entry]] = defaultdict(list)
         for code in self.code.codes.values():
             for site in code.sites:
                 for watch in site.watches:
                     function = self.address(watch.code) if watch.code else 0
                     for node in code.unit.nodes:
-                        target = design.reach(node, watch.ref.path)
-                        holder, held = design.find(target, watch.ref.signal)
-                        at = holder.base + self.code.codes[holder.unit].place_signal(held)
+                        at = self.pointer_of(design.reach(node, watch.ref.path), watch.ref.signal)
                         site_address = self._state + node.base + site.offset
                         entries[at].append((site_address, watch.kind, watch.low, watch.high, function))
+        self._watches = dict(entries)
+        self._write_watches(self._watches)
+
+    def _write_watches(self, entries: dict[int, list[Entry]]) -> None:
         size = sum(WATCH_ENTRIES + WATCH_SIZE * len(found) for found in entries.values())
         table = np.zeros(size // 8 + 1, dtype=np.uint64)
         self._keep.append(table)
@@ -199,6 +234,52 @@ class EventEngine:
             for site_address, kind, low, high, function in found:
                 table[at : at + 4] = (site_address, kind, low | min(high, 0xFFFFFFFF) << 32, function)
                 at += 4
+
+    # ------------------------------------------------------------------------------------------- recording
+
+    def record_changes(
+        self, signals: Sequence[tuple[int, Node, Signal, int]], change: Callable[[Sequence[int]], None]
+    ) -> None:
+        """Call `change` in the postponed region with the numbers of the signals that have changed, in order.
+
+        `signals` are (number, instance, signal, element); the code must have been written with `observe`.
+        """
+        if not self._recorders:
+            callback = ctypes.CFUNCTYPE(ctypes.c_int64)(self._step_call)
+            self._keep.append(callback)
+            self.set_word(STEP_CALL, ctypes.cast(callback, ctypes.c_void_p).value or 0)
+        recorder = len(self._recorders)
+        self._recorders.append(change)
+        flags = np.zeros(len(signals), dtype=np.uint64)
+        self._keep.append(flags)
+        changed: dict[int, list[Entry]] = {}
+        for i, (number, node, signal, index) in enumerate(signals):
+            at = self.pointer_of(node, signal)
+            flags[i] = 2 * len(self._recorded) + 1
+            self._recorded.append((recorder, number))
+            low = index * signal.width
+            high = low + signal.width
+            entries = self._watches.setdefault(at, [])
+            entries.append((flags.ctypes.data + 8 * i, WATCH_RECORD, low, high, 0))
+            changed[at] = entries
+        self._write_watches(changed)
+
+    def _step_call(self) -> int:
+        try:
+            length, buffer = self.word(CHANGED_LENGTH), self.word(CHANGED_BUFFER)
+            flags = (ctypes.c_uint64 * length).from_address(buffer)
+            lists: dict[int, list[int]] = {}
+            for address in flags:
+                flag = ctypes.c_uint64.from_address(address)
+                flag.value -= 1
+                recorder, number = self._recorded[flag.value // 2]
+                lists.setdefault(recorder, []).append(number)
+            for recorder, numbers in lists.items():
+                self._recorders[recorder](numbers)
+        except BaseException as error:
+            self.error = self.error or error
+            self.request_stop()
+        return 0
 
     # ------------------------------------------------------------------------------------------- threads
 
@@ -268,6 +349,10 @@ class EventEngine:
     def events(self) -> int:
         """Return how many events have been run."""
         return self.word(EVENTS)
+
+    def append(self, list_offset: int, node: int) -> None:
+        """Put a node at the end of one of the control block's lists."""
+        self.call("append", self._state + list_offset, node)
 
     def request_stop(self) -> None:
         """Ask the run to return as soon as the present process has suspended itself."""
@@ -354,6 +439,57 @@ class EventEngine:
         data = self.memory[at : at + 2 * size].tobytes()
         unknown = int.from_bytes(data[size:], "little") if signal.type.four_state else 0
         return int.from_bytes(data[:size], "little"), unknown
+
+
+    def write(self, node: Node, signal: Signal, index: int, bits: int, unknown: int) -> None:
+        """Write a signal, or an element of an array, and tell its watchers if it changes."""
+        start = self.pointer_of(node, signal)
+        at = start + index * element_bytes(signal)
+        size = plane_bytes(signal.width)
+        old_bits, old_unknown = self.read(node, signal, index)
+        if not signal.type.four_state:
+            bits, unknown = bits & ~unknown, 0
+        if (old_bits, old_unknown) == (bits, unknown):
+            return
+        data = bits.to_bytes(size, "little") + unknown.to_bytes(size, "little")
+        self.memory[at : at + 2 * size] = np.frombuffer(data, dtype=np.uint8)
+        if self.word(start - SIGNAL_WATCHES):
+            edges = WATCH_ANY | _edges(old_bits & 1, old_unknown & 1, bits & 1, unknown & 1)
+            low = index * signal.width
+            self.call("notify", self._state + start, edges, low, low + signal.width, self._state)
+
+    def driver_counts(self, node: Node, signal: Signal, bit: int) -> tuple[int, int, int, bool]:
+        """Return how many drivers drive a bit of a net to 0, 1 and x, and whether it is forced."""
+        net = self.code.design.nets[self.code.design.find(node, signal)]
+        counts = [0, 0, 0]
+        for driver in net.drivers:
+            if not driver.low <= bit < driver.low + driver.width:
+                continue
+            cell = self.code.codes[driver.node.unit].cells.get((driver.index, driver.number))
+            if cell is None:
+                bits, unknown = self.read(node, signal)
+                at = bit
+            else:
+                bits, unknown = self._planes(driver.node.base + cell[1], cell[0])
+                at = bit - driver.low
+            value = (bits >> at & 1, unknown >> at & 1)
+            if value != (1, 1):
+                counts[2 if value[1] else value[0]] += 1
+        return counts[0], counts[1], counts[2], False
+
+    def _planes(self, at: int, signal: Signal) -> tuple[int, int]:
+        size = plane_bytes(signal.width)
+        data = self.memory[at : at + 2 * size].tobytes()
+        return int.from_bytes(data[:size], "little"), int.from_bytes(data[size:], "little")
+
+
+def _edges(old: int, old_unknown: int, new: int, new_unknown: int) -> int:
+    """Return the edges of a bit's change (IEEE 1800-2023 table 9-2)."""
+    before = 2 if old_unknown else old
+    after = 2 if new_unknown else new
+    rising = (before == 0 and after != 0) or (before == 2 and after == 1)
+    falling = (before == 1 and after != 1) or (before == 2 and after == 0)
+    return WATCH_POSEDGE * rising + WATCH_NEGEDGE * falling
 
 
 _STACK_TEXT = """
