@@ -19,14 +19,14 @@ from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, SystemTask
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
-from weft.sim.design_files import DesignFiles, Output
+from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_host import EventHost
 from weft.sim.event_objects import OBJECT_CALLS
 from weft.sim.run_plan import OnStop, RunPlan
 from weft.sim.tasks.dump_scopes import WaveFactory
 from weft.sim.tasks.registry import TASKS
-from weft.sim.tasks.task_call import TaskCall
+from weft.sim.tasks.task_call import TaskCall, Writer
 from weft.sim.tasks.task_state import TaskState
 
 _DUMPS = ("$dump", "$countdrivers")
@@ -49,7 +49,7 @@ class EventSimulation:
     """Be a simulation of a design's events."""
 
     design: Design
-    out: Output
+    out: Writer
     options: EventOptions = field(default_factory=EventOptions)
     host: EventHost = field(init=False)
     engine: EventEngine = field(init=False)
@@ -62,7 +62,7 @@ class EventSimulation:
         for text in code.texts:
             self.handles.intern(text)
         state = TaskState(
-            DesignFiles(self.out), code.tick_fs, options.plusargs, options.run_shell, options.open_wave
+            DesignFiles(self.out.write), code.tick_fs, options.plusargs, options.run_shell, options.open_wave
         )
         self.host = EventHost(self.out, state, code.tick_fs)
         self.engine = EventEngine(code, self._perform, options.max_deltas, options.shuffle, self.host)

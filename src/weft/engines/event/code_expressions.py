@@ -161,7 +161,12 @@ def _unary(f: FunctionCode, op: str, inner: Expr, width: int) -> Value:
             count = ops.count_ones(w, size, w.resize(ops.one(w, a), a.width, size))
             if op == "countones":
                 return Value(width, w.resize(count, size, width))
-            return Value(width, w.resize(w.compare("eq" if op == "onehot" else "ult", size, count, 1 if op == "onehot" else 2), 1, width))
+            return Value(
+                width,
+                w.resize(
+                    w.compare("eq" if op == "onehot" else "ult", size, count, 1 if op == "onehot" else 2), 1, width
+                ),
+            )
         case "clog2":
             return ops.clog2(w, a, width)
         case "fneg":
@@ -171,9 +176,9 @@ def _unary(f: FunctionCode, op: str, inner: Expr, width: int) -> Value:
             if isinstance(bits, int):
                 signed = bits - (1 << a.width) if op == "itof" and bits >> (a.width - 1) & 1 else bits
                 return Value(64, struct.unpack("<Q", struct.pack("<d", float(signed)))[0])
-            return _real_result(w, w.emit(f"{'sitofp' if op == 'itof' else 'uitofp'} i{a.width} {bits} to double"))
+            return _integer_to_real(w, bits, a.width, op == "itof")
         case "ftoi":
-            return Value(width, _round(w, _double(w, a), width))
+            return _round(w, _double(w, a), width)
         case "fround":
             narrow = w.emit(f"fptrunc double {_double(w, a)} to float")
             return _real_result(w, w.emit(f"fpext float {narrow} to double"))
@@ -191,13 +196,52 @@ def _real_result(w: Writer, double: str) -> Value:
     return Value(64, w.emit(f"bitcast double {double} to i64"))
 
 
-def _round(w: Writer, double: str, width: int) -> Operand:
-    """Return a real rounded to an integer, halves away from zero (IEEE 1800-2023 6.12.1)."""
+def _round(w: Writer, double: str, width: int) -> Value:
+    """Return a real rounded to an integer, halves away from zero (IEEE 1800-2023 6.12.1); x if it is no number."""
     w.declare("llvm.round.f64", "declare double @llvm.round.f64(double)")
-    whole = w.emit(f"call double @llvm.round.f64(double {double})")
-    size = max(width, 64) + 1
-    w.declare(f"llvm.fptosi.sat.i{size}.f64", f"declare i{size} @llvm.fptosi.sat.i{size}.f64(double)")
-    return w.resize(w.emit(f"call i{size} @llvm.fptosi.sat.i{size}.f64(double {whole})"), size, width)
+    return whole_to_integer(w, w.emit(f"call double @llvm.round.f64(double {double})"), width)
+
+
+def whole_to_integer(w: Writer, double: str, width: int) -> Value:
+    """Return the integer part of a real, modulo 2 ** width: its mantissa, shifted by its exponent."""
+    bits = w.emit(f"bitcast double {double} to i64")
+    exponent = w.op("and", 64, w.op("lshr", 64, bits, 52), 0x7FF)
+    mantissa = w.op("or", 64, w.op("and", 64, bits, (1 << 52) - 1), 1 << 52)
+    size = max(width, 64)
+    left = w.op("sub", 64, exponent, 1075)
+    right = w.op("sub", 64, 1075, exponent)
+    small = w.compare("ult", 64, exponent, 1075)
+    shifted_right = w.op("lshr", 64, mantissa, w.select(64, w.compare("ult", 64, right, 64), right, 63))
+    fits = w.compare("ult", 64, left, size)
+    amount = w.resize(w.select(64, fits, left, 0), 64, size)
+    shifted_left = w.op("shl", size, w.resize(mantissa, 64, size), amount)
+    shifted_left = w.select(size, fits, shifted_left, 0)
+    magnitude = w.select(size, small, w.resize(shifted_right, 64, size), shifted_left)
+    negative = w.compare("slt", 64, bits, 0)
+    whole = w.select(size, negative, w.op("sub", size, 0, magnitude), magnitude)
+    return ops.if_known(w, width, w.compare("eq", 64, exponent, 0x7FF), w.resize(whole, size, width))
+
+
+def _integer_to_real(w: Writer, bits: Operand, width: int, signed: bool) -> Value:
+    """Return an integer as the nearest real; of a wide one the top 64 bits decide, the rest is one sticky bit."""
+    if width <= 64:
+        return _real_result(w, w.emit(f"{'sitofp' if signed else 'uitofp'} i{width} {bits} to double"))
+    negative: Operand = w.compare("slt", width, bits, 0) if signed else 0
+    magnitude = w.select(width, negative, w.op("sub", width, 0, bits), bits)
+    w.declare(f"llvm.ctlz.i{width}", f"declare i{width} @llvm.ctlz.i{width}(i{width}, i1)")
+    zeros = w.emit(f"call i{width} @llvm.ctlz.i{width}(i{width} {magnitude}, i1 false)")
+    long = w.compare("ult", width, zeros, width - 64)
+    drop = w.select(width, long, w.op("sub", width, width - 64, zeros), 0)
+    top = w.resize(w.op("lshr", width, magnitude, drop), width, 64)
+    lost = w.op("and", width, magnitude, w.op("sub", width, w.op("shl", width, 1, drop), 1))
+    top = w.op("or", 64, top, w.resize(w.nonzero(width, lost), 1, 64))
+    scale = w.op("shl", 64, w.op("add", 64, w.resize(drop, width, 64), 1023), 52)
+    product = w.emit(f"uitofp i64 {top} to double")
+    product = w.emit(f"fmul double {product}, {w.emit(f'bitcast i64 {scale} to double')}")
+    if negative != 0:
+        minus = w.emit(f"fneg double {product}")
+        product = w.emit(f"select i1 {negative}, double {minus}, double {product}")
+    return _real_result(w, product)
 
 
 _BINARY: dict[str, Callable[[Writer, Value, Value], Value]] = {
@@ -324,8 +368,7 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         return ops.known_only(w, ops.resize(w, value(f, call.args[0]), call.width, False))
     if name == "$rtoi":
         double = _double(w, value(f, call.args[0]))
-        w.declare("llvm.fptosi.sat.i64.f64", "declare i64 @llvm.fptosi.sat.i64.f64(double)")
-        return Value(call.width, w.resize(w.emit(f"call i64 @llvm.fptosi.sat.i64.f64(double {double})"), 64, call.width))
+        return whole_to_integer(w, double, call.width)
     if name == "$itor":
         return value(f, call.args[0])
     if name == "event.triggered":
@@ -344,8 +387,26 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
 
 
 _MATH = {
-    **{f"${n}": n for n in "log10 exp sqrt pow floor ceil sin cos tan asin acos atan atan2 hypot".split()},
-    **{f"${n}": n for n in "sinh cosh tanh asinh acosh atanh".split()},
+    **{
+        f"${n}": n
+        for n in [
+            "log10",
+            "exp",
+            "sqrt",
+            "pow",
+            "floor",
+            "ceil",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "atan2",
+            "hypot",
+        ]
+    },
+    **{f"${n}": n for n in ["sinh", "cosh", "tanh", "asinh", "acosh", "atanh"]},
     "$ln": "log",
 }
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from weft.engines.event.code_function import FunctionCode, Label
 from weft.engines.event.layout import FrameLayout
 from weft.engines.event.records import (
+    FLAG_WAIT_FORK,
     FRAME_CALLER,
     FRAME_OUTER,
     JOIN_WAITER,
@@ -20,7 +21,6 @@ from weft.engines.event.records import (
     NODE_FRAME,
     NODE_LIVE,
     SCOPE_SIZE,
-    FLAG_WAIT_FORK,
 )
 from weft.ir.design import Block, Disable, DisableFork, Signal, Statement, WaitFork
 

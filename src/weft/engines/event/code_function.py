@@ -93,7 +93,9 @@ class FunctionCode:
         if not self.frames:
             name = f"%{self.w.fresh('local')}"
             self.w.entry.append(f"  {name} = alloca [{value_bytes(signal) + 16} x i8], align 8")
-            self.w.entry.append(f"  call void @llvm.memset.p0.i64(ptr {name}, i8 0, i64 {value_bytes(signal)}, i1 false)")
+            self.w.entry.append(
+                f"  call void @llvm.memset.p0.i64(ptr {name}, i8 0, i64 {value_bytes(signal)}, i1 false)"
+            )
             self.w.declare("llvm.memset.p0.i64", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
             self.locals[signal] = name
             return name
@@ -220,4 +222,4 @@ class FunctionCode:
         return InternalError(message, repr(node) if node is not None else "")
 
 
-__all__ = ["FunctionCode", "Label", "NODE_CODE", "NODE_INSTANCE"]
+__all__ = ["NODE_CODE", "NODE_INSTANCE", "FunctionCode", "Label"]

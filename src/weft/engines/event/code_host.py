@@ -12,13 +12,25 @@ from weft.engines.event.records import STOP
 from weft.engines.event.value_types import REALS, WORDS, type_of
 from weft.engines.event.writer import Operand, Value
 from weft.ir.design import Expr, Type
-from weft.ir.expressions import AssignExpr, Call, Element, Field, Item, New, Ref, SystemCall, Text
+from weft.ir.expressions import AssignExpr, Call, Element, Field, Item, New, Ref, Resize, SystemCall, Text, Unary
 from weft.ir.system_tasks import MEMORY_ARGUMENTS, output_arguments
 
 CHANGES_FIRST = frozenset(
     f"array.{name}"
-    for name in "set push_back push_front pop_back pop_front insert delete reverse shuffle sort rsort".split()
-) | frozenset(f"string.{name}" for name in "putc itoa hextoa octtoa bintoa realtoa".split())
+    for name in [
+        "set",
+        "push_back",
+        "push_front",
+        "pop_back",
+        "pop_front",
+        "insert",
+        "delete",
+        "reverse",
+        "shuffle",
+        "sort",
+        "rsort",
+    ]
+) | frozenset(f"string.{name}" for name in ["putc", "itoa", "hextoa", "octtoa", "bintoa", "realtoa"])
 """Methods that change the string or container that is their first argument."""
 
 CHANGES_KEY = frozenset({"array.first", "array.last", "array.next", "array.prev"})
@@ -56,9 +68,7 @@ def host_effect(f: FunctionCode, name: str, args: Sequence[Expr | None], new: Va
     _call(f, name, args, (False, lhs.signed), None, lhs.span, (new, element))
 
 
-def host_task(
-    f: FunctionCode, name: str, args: Sequence[Expr | None], signs: tuple[bool, ...]
-) -> None:
+def host_task(f: FunctionCode, name: str, args: Sequence[Expr | None], signs: tuple[bool, ...]) -> None:
     """Write a call of a system task."""
     _call(f, name, args, signs, None, f.span)
     if name in STOPPING:
@@ -102,12 +112,13 @@ def _call(
 
     w = f.w
     outputs = outputs_of(name, len(args))
+    args = [_target(argument) if i in outputs else argument for i, argument in enumerate(args)]
     shapes: list[Shape] = []
     values: list[Value | str | None] = []
     size = 0
     for i, argument in enumerate(args):
         shape = _shape(f, name, i, argument, i < len(signs) and signs[i])
-        output = i in outputs and isinstance(argument, Ref | Element | Field | Item) or (
+        output = (i in outputs and isinstance(argument, Ref | Element | Field | Item)) or (
             i in outputs and argument is not None and shape.kind == "bits"
         )
         shape = replace(shape, offset=size, output=output)
@@ -145,6 +156,13 @@ def _call(
     return _get(f, buffer, result) if result is not None and result.width else None
 
 
+def _target(argument: Expr | None) -> Expr | None:
+    """Return the variable behind the conversions of an argument that is read and written."""
+    while isinstance(argument, Resize) or (isinstance(argument, Unary) and argument.op == "known"):
+        argument = argument.value
+    return argument
+
+
 def _words(shape: Shape) -> int:
     if shape.kind in ("none", "text"):
         return 0
@@ -177,4 +195,4 @@ def _get(f: FunctionCode, buffer: str, shape: Shape) -> Value:
     return Value(shape.width, planes[0], planes[1])
 
 
-__all__ = ["AssignExpr", "Call", "New", "STOP", "ops"]
+__all__ = ["STOP", "AssignExpr", "Call", "New", "ops"]

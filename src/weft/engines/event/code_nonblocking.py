@@ -55,7 +55,7 @@ def _assign_slice(
     from weft.engines.event.code_places import _plus  # pyright: ignore[reportPrivateUsage]
 
     if isinstance(inner, Slice):
-        if isinstance(offset, int) and 0 <= offset and offset + width <= inner.width:
+        if isinstance(offset, int) and offset >= 0 and offset + width <= inner.width:
             base = inner.offset
             joined = base + offset if isinstance(base, int) else _plus(base, offset)
             _assign_slice(f, inner.value, joined, width, new, ticks)
@@ -154,7 +154,9 @@ def write_apply(f: FunctionCode, place: Place, offset: int | None, dynamic: bool
 # ------------------------------------------------------------------------------------------- with events
 
 
-def in_background(f: FunctionCode, body: Callable[[FrameLayout], None], fill: Callable[[str, FrameLayout], None]) -> None:
+def in_background(
+    f: FunctionCode, body: Callable[[FrameLayout], None], fill: Callable[[str, FrameLayout], None]
+) -> None:
     """Write something that a thread of its own does later; `fill` stores what it keeps into the thread's frame."""
     w = f.w
     if not f.thread:

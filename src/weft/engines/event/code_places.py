@@ -236,7 +236,9 @@ def _store_array(f: FunctionCode, lhs: Ref, new: Value, keep: str) -> None:
 def _store_elements(f: FunctionCode, place: Place, new: Value, keep: str) -> None:
     signal = place.signal
     for i in range(signal.depth):
-        element = Place(signal, f.element_pointer(signal, place.pointer, i), place.header, 1, place.watched, place.forced)
+        element = Place(
+            signal, f.element_pointer(signal, place.pointer, i), place.header, 1, place.watched, place.forced
+        )
         element.base_bit = i * signal.width
         store_whole(f, element, ops.take(f.w, new, i * signal.width, signal.width), keep)
 
@@ -343,7 +345,9 @@ def _insert(f: FunctionCode, old: Value, offset: Value | int, new: Value) -> Val
     def mix(old_plane: Operand, new_plane: Operand) -> Operand:
         return w.or_(total, w.and_(total, old_plane, rest), w.and_(total, move(new_plane), ones))
 
-    return Value(total, mix(old.bits, new.bits), mix(old.unknown, new.unknown) if old.unknown != 0 or new.unknown != 0 else 0)
+    return Value(
+        total, mix(old.bits, new.bits), mix(old.unknown, new.unknown) if old.unknown != 0 or new.unknown != 0 else 0
+    )
 
 
 def store_bits(f: FunctionCode, place: Place, offset: Value | int, new: Value, keep: str = "normal") -> None:
@@ -397,7 +401,11 @@ def _store_window(f: FunctionCode, place: Place, offset: Value | int, new: Value
         # Bits above the element's end are cut off by shifting them out of the mask.
         room = w.op("sub", 64, total, start)
         keeps = w.select(64, w.compare("ult", 64, room, width), room, width)
-        cut = w.resize(w.op("sub", 64, width, keeps), 64, width) if width < 64 else w.resize(w.op("sub", 64, width, keeps), 64, width)
+        cut = (
+            w.resize(w.op("sub", 64, width, keeps), 64, width)
+            if width < 64
+            else w.resize(w.op("sub", 64, width, keeps), 64, width)
+        )
         narrow = w.op("lshr", width, mask(width), cut)
         ones = w.op("shl", size, w.op("lshr", size, w.resize(narrow, width, size), back), shift)
         wide = [

@@ -62,6 +62,13 @@ def write_monitor(f: FunctionCode, task: SystemTask) -> None:
     if any(f.is_local(ref.signal) for ref, _, _ in reads):
         raise f.unsupported(f"an automatic variable as an argument of '{task.name}'")
     mark = FunctionCode(unit, unit.symbol("mark"), "look")
+    global_one = not task.name.startswith("$f")
+    if global_one:
+        active, off = mark.w.fresh("active"), mark.w.fresh("off")
+        mark.w.branch(mark.w.compare("ne", 64, mark.w.load_word("%Sp", MONITOR_OFF), 0), off, active)
+        mark.w.label(off)
+        mark.w.ret("i64 0")
+        mark.w.label(active)
     mark.w.call("unlink", "%node")
     mark.w.call("append", mark.w.op("add", 64, "%S", POSTPONED), "%node")
     mark.w.ret("i64 0")
@@ -71,15 +78,7 @@ def write_monitor(f: FunctionCode, task: SystemTask) -> None:
     code.frames = []
     w = code.w
     w.call("append", unit.block_word(w, site), "%node")
-    global_one = not task.name.startswith("$f")
-    if global_one:
-        off, show, done = w.load_word("%Sp", MONITOR_OFF), w.fresh("show"), w.fresh("silent")
-        w.branch(w.compare("ne", 64, off, 0), done, show)
-        w.label(show)
-        host_task(code, task.name, task.args, task.signed)
-        w.label(done)
-    else:
-        host_task(code, task.name, task.args, task.signed)
+    host_task(code, task.name, task.args, task.signed)
     w.ret()
     symbol = unit.add_function(code)
     plan = unit.thread(symbol, 1)

@@ -51,7 +51,7 @@ def write_process(unit: UnitCode, process: Process) -> None:
         program.frames.append(layout)
         f.frames = [layout]
     f.labels = [Label("", f.w.fresh("return"), len(f.frames))]
-    plan = unit.thread(f.name, 2 if process.keyword in ("always_comb", "always_latch") else 1)
+    plan = unit.thread(f.name, _start_order(process))
     plan.frame, plan.reactive, plan.what = layout, process.reactive, process.keyword
     plan.span, plan.scope = process.span, process.scope
     match process.kind:
@@ -75,6 +75,15 @@ def write_process(unit: UnitCode, process: Process) -> None:
     w.call("end_thread", "%node", "%S")
     w.ret()
     unit.add_function(f)
+
+
+def _start_order(process: Process) -> int:
+    """Return when a procedure first runs: before others if it waits for levels, as users of Icarus Verilog expect."""
+    if process.keyword in ("always_comb", "always_latch"):
+        return 3
+    if process.kind == Kind.COMB or (process.events and all(event.edge == "any" for event in process.events)):
+        return 1
+    return 2
 
 
 def _write_loop(f: FunctionCode, process: Process, wait: object, short: bool) -> None:
@@ -137,7 +146,9 @@ def write_assign(unit: UnitCode, index: int, assign: ContinuousAssign) -> None:
     if assign.delay is None:
         write_driver(f, index, assign, new)
     else:
-        write_delayed(f, assign.delay, new, assign.lhs.width, lambda later, kept: write_driver(later, index, assign, kept))
+        write_delayed(
+            f, assign.delay, new, assign.lhs.width, lambda later, kept: write_driver(later, index, assign, kept)
+        )
     w.ret()
     unit.add_function(f)
     plan = unit.thread(f.name, 0)

@@ -43,8 +43,22 @@ from weft.engines.event.walk import (
     timing_expressions,
 )
 from weft.engines.event.writer import Operand, Value, Writer, mask
-from weft.ir.design import Design, Disable, Expr, Force, Function, Kind, Module, Signal, Statement, SystemTask, Wait, WaitUntil
-from weft.ir.design import Assign, Implicit
+from weft.ir.design import (
+    Assign,
+    Design,
+    Disable,
+    Expr,
+    Force,
+    Function,
+    Implicit,
+    Kind,
+    Module,
+    Signal,
+    Statement,
+    SystemTask,
+    Wait,
+    WaitUntil,
+)
 from weft.ir.expressions import Call, Ref
 from weft.ir.system_tasks import MONITOR_TASKS
 
@@ -165,9 +179,7 @@ class ProgramCode:
         key = (unit, signal, path)
         known = self._watch_cache.get(key)
         if known is None:
-            known = any(
-                self.design.find(self.design.reach(node, path), signal) in self._watched for node in unit.nodes
-            )
+            known = any(self.design.find(self.design.reach(node, path), signal) in self._watched for node in unit.nodes)
             self._watch_cache[key] = known
         return known
 

@@ -257,8 +257,12 @@ def _matches(f: FunctionCode, case: Case, subject: Value, label: Expr | tuple[Ex
     if isinstance(label, tuple):
         low, high = value(f, label[0]), value(f, label[1])
         order = "s" if case.signed else "u"
-        above = ops.if_known(w, 1, ops.any_unknown(w, subject, low), w.compare(f"{order}ge", subject.width, subject.bits, low.bits))
-        below = ops.if_known(w, 1, ops.any_unknown(w, subject, high), w.compare(f"{order}le", subject.width, subject.bits, high.bits))
+        above = ops.if_known(
+            w, 1, ops.any_unknown(w, subject, low), w.compare(f"{order}ge", subject.width, subject.bits, low.bits)
+        )
+        below = ops.if_known(
+            w, 1, ops.any_unknown(w, subject, high), w.compare(f"{order}le", subject.width, subject.bits, high.bits)
+        )
         return ops.one(w, ops.bit_and(w, above, below))
     found = value(f, label)
     width = subject.width

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
+from weft.engines.event.walk import statements_in
 from weft.ir.design import (
     Block,
     Concat,
@@ -39,7 +40,6 @@ from weft.ir.design import (
     operands,
 )
 from weft.ir.expressions import Field, Item
-from weft.engines.event.walk import statements_in
 
 PLAIN_NETS = frozenset({"", "wire", "tri", "uwire"})
 STRONG = ("strong", "strong")
@@ -171,6 +171,8 @@ def elaborate(design: Design) -> Elaborated:
     units: dict[Module, Unit] = {}
     result = Elaborated(design, [], {}, [], units, {})
 
+    count = 0
+
     def unit_of(module: Module) -> Unit:
         if module not in units:
             units[module] = Unit(module, len(units))
@@ -178,13 +180,16 @@ def elaborate(design: Design) -> Elaborated:
 
     def place(name: str, module: Module, parent: Node | None) -> Node:
         unit = unit_of(module)
-        node = Node(name, unit, parent, len(result.nodes))
+        nonlocal count
+        node = Node(name, unit, parent, count)
+        count += 1
         unit.nodes.append(node)
-        result.nodes.append(node)
         for instance in module.instances:
             child = place(instance.name, instance.module, node)
             node.children[instance.name] = child
             unit.children[instance.name] = child.unit
+        # Instances come before the module that they are in, so that their procedures start first.
+        result.nodes.append(node)
         return node
 
     for name, module in design.packages:
@@ -315,8 +320,10 @@ def _can_join(port: Port, actual: Expr, driven: _Driven) -> bool:
     if not isinstance(actual, Ref):
         return False
     inner, outer = port.signal, actual.signal
-    if inner.width != outer.width or inner.depth != outer.depth or inner.type.kind != outer.type.kind and (
-        "real" in inner.type.kind or "real" in outer.type.kind
+    if (
+        inner.width != outer.width
+        or inner.depth != outer.depth
+        or (inner.type.kind != outer.type.kind and ("real" in inner.type.kind or "real" in outer.type.kind))
     ):
         return False
     if port.direction == "ref":

@@ -386,8 +386,10 @@ class EventEngine:
         return reason
 
     def finish(self) -> None:
-        """Run the final procedures."""
+        """Do the postponed region of the last time, then run the final procedures."""
         self.set_word(STOP, 0)
+        self.call("postpone", self._state)
+        self._raise()
         for node, plan in self.threads:
             if plan.what == "final":
                 offset = self._state + node.base + plan.offset
@@ -439,7 +441,6 @@ class EventEngine:
         data = self.memory[at : at + 2 * size].tobytes()
         unknown = int.from_bytes(data[size:], "little") if signal.type.four_state else 0
         return int.from_bytes(data[:size], "little"), unknown
-
 
     def write(self, node: Node, signal: Signal, index: int, bits: int, unknown: int) -> None:
         """Write a signal, or an element of an array, and tell its watchers if it changes."""

@@ -154,6 +154,10 @@ def division(name: str) -> Callable[[Writer, Value, Value], Value]:
 
     def apply(w: Writer, a: Value, b: Value) -> Value:
         width = a.width
+        if 64 < width <= 128:
+            # LLVM divides 128 bits by a routine of the compiler's library, which is not there, and wider ones inline.
+            signed = name in ("sdiv", "srem")
+            return resize(w, apply(w, resize(w, a, 129, signed), resize(w, b, 129, signed)), width, False)
         zero = w.compare("eq", width, b.bits, 0)
         divisor = w.select(width, zero, 1, b.bits)
         if name in ("sdiv", "srem"):
@@ -310,17 +314,13 @@ def logical_or(w: Writer, a: Value, b: Value) -> Value:
 def choose(w: Writer, condition: Operand, a: Value, b: Value) -> Value:
     """Return `a` if a known bit is 1, else `b`."""
     width = a.width
-    return Value(
-        width, w.select(width, condition, a.bits, b.bits), w.select(width, condition, a.unknown, b.unknown)
-    )
+    return Value(width, w.select(width, condition, a.bits, b.bits), w.select(width, condition, a.unknown, b.unknown))
 
 
 def merge(w: Writer, a: Value, b: Value) -> Value:
     """Return the bits that two values agree in, and x elsewhere (IEEE 1800-2023 11.4.11)."""
     width = a.width
-    differ = w.or_(
-        width, w.op("xor", width, a.bits, b.bits), w.or_(width, w.op("xor", width, a.unknown, b.unknown), 0)
-    )
+    differ = w.or_(width, w.op("xor", width, a.bits, b.bits), w.or_(width, w.op("xor", width, a.unknown, b.unknown), 0))
     unknown = w.or_(width, w.or_(width, a.unknown, b.unknown), differ)
     bits = w.and_(width, a.bits, w.not_(width, differ))
     return Value(width, bits, unknown)
@@ -339,9 +339,7 @@ def conditional(w: Writer, condition: Value, a: Value, b: Value) -> Value:
 
 def resize(w: Writer, a: Value, width: int, signed: bool) -> Value:
     """Truncate or extend."""
-    return Value(
-        width, w.resize(a.bits, a.width, width, signed), w.resize(a.unknown, a.width, width, signed)
-    )
+    return Value(width, w.resize(a.bits, a.width, width, signed), w.resize(a.unknown, a.width, width, signed))
 
 
 def concat(w: Writer, parts: list[Value]) -> Value:
@@ -363,9 +361,7 @@ def take(w: Writer, a: Value, offset: int, width: int) -> Value:
     low, high = max(offset, 0), min(offset + width, a.width)
     if low >= high:
         return all_x(width)
-    planes = [
-        w.resize(_shifted(w, "lshr", a.width, plane, low), a.width, high - low) for plane in (a.bits, a.unknown)
-    ]
+    planes = [w.resize(_shifted(w, "lshr", a.width, plane, low), a.width, high - low) for plane in (a.bits, a.unknown)]
     part = Value(high - low, planes[0], planes[1])
     if high - low == width:
         return part

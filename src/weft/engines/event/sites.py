@@ -32,7 +32,8 @@ class Site:
 class ThreadPlan:
     """Be a thread that each instance has from the start.
 
-    `order` says when it first runs: 0 continuous assignments, 1 initial and always procedures, 2 `always_comb`; `site`
+    `order` says when it first runs: 0 continuous assignments, 1 always procedures that wait for changes of levels, 2 other
+    procedures, 3 `always_comb`; `site`
     is where it waits instead, if it does. One that is not `started` is run by others.
     """
 

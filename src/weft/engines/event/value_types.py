@@ -44,8 +44,27 @@ _STRING_CALLS = frozenset(
 )
 _REAL_CALLS = frozenset(
     {"$realtime", "$itor", "$bitstoreal", "$bitstoshortreal", "string.atoreal"}
-    | {f"${name}" for name in "ln log10 exp sqrt pow floor ceil sin cos tan asin acos atan atan2 hypot".split()}
-    | {f"${name}" for name in "sinh cosh tanh asinh acosh atanh".split()}
+    | {
+        f"${name}"
+        for name in [
+            "ln",
+            "log10",
+            "exp",
+            "sqrt",
+            "pow",
+            "floor",
+            "ceil",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "atan2",
+            "hypot",
+        ]
+    }
+    | {f"${name}" for name in ["sinh", "cosh", "tanh", "asinh", "acosh", "atanh"]}
 )
 
 

@@ -13,7 +13,6 @@ from weft.ir.design import (
     Disable,
     DisableFork,
     Evaluate,
-    Event,
     Expr,
     Force,
     Function,
@@ -22,8 +21,8 @@ from weft.ir.design import (
     Jump,
     Loop,
     Release,
-    RepeatTimes,
     Repeated,
+    RepeatTimes,
     Statement,
     SystemTask,
     Timing,
@@ -33,9 +32,11 @@ from weft.ir.design import (
     WaitUntil,
     operands,
 )
-from weft.ir.expressions import AssignExpr, Call, Concat, Element, Field, Item, Iterate, New, Ref, Slice, SystemCall
+from weft.ir.expressions import AssignExpr, Call, Concat, Element, Field, Item, New, Ref, Slice, SystemCall
 
-SUSPENDING_CALLS = frozenset({"mailbox.put", "mailbox.get", "mailbox.peek", "semaphore.get", "process.await", "process.suspend"})
+SUSPENDING_CALLS = frozenset(
+    {"mailbox.put", "mailbox.get", "mailbox.peek", "semaphore.get", "process.await", "process.suspend"}
+)
 """The methods of built-in classes that can make the caller wait."""
 
 
@@ -170,7 +171,7 @@ class Suspensions:
                 case _:
                     pass
         for call in calls_in(statement):
-            if isinstance(call, Call) and (self.function(call.function) or call.virtual and call.function.task):
+            if isinstance(call, Call) and (self.function(call.function) or (call.virtual and call.function.task)):
                 return True
             if isinstance(call, SystemCall) and call.name in SUSPENDING_CALLS:
                 return True
@@ -270,5 +271,3 @@ def written_signals(statement: Statement | None) -> set[Ref]:
                 if isinstance(part, AssignExpr):
                     add(part.lhs)
     return found
-
-
