@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
@@ -31,6 +32,7 @@ from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.lang.sv.functions import convert_function
 from weft.lang.sv.source_index import SourceIndex
+from weft.lang.sv.system_calls import add_system_functions
 
 _LISTED = 20
 """How many modules an error lists."""
@@ -41,6 +43,8 @@ _FORGIVING = "--allow-use-before-declare"
 It also lets a later declaration hide an outer one that is meant by the standard (23.9), so it is used only for sources
 that need it.
 """
+
+_REAL_NET = re.compile(r"(short)?real(time)?\b")
 
 _DEPTH = 50_000
 """How deeply Python functions may call each other here: slang's parser goes 5,000 levels down, at a few calls each."""
@@ -132,6 +136,7 @@ def _compile(driver: Driver, trees: list[syntax.SyntaxTree]) -> ast.Compilation:
     compilation = driver.createCompilation()
     for tree in trees:
         compilation.addSyntaxTree(tree)
+    add_system_functions(compilation)
     return compilation
 
 
@@ -147,6 +152,8 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
     engine.clearClients()
     engine.addClient(client)
     for diagnostic in compilation.getAllDiagnostics():
+        if diagnostic.code == pyslang.Diags.InvalidNetType and _REAL_NET.match(str(diagnostic.args[0])):
+            continue  # a net of reals is a variable that is assigned continuously
         if diagnostic.code == pyslang.Diags.ConstEvalStaticSkipped:
             # The variable must have its initial value in every constant call (IEEE 1800-2023 13.4.3); slang's has none.
             report.skipped = report.skipped or diagnostic.location
