@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,6 +44,8 @@ It also lets a later declaration hide an outer one that is meant by the standard
 that need it.
 """
 
+_VERILOG_KEYWORDS = ("--map-keyword-version", "1364-2005+...*.v")
+
 _REAL_NET = re.compile(r"(short)?real(time)?\b")
 
 _DEPTH = 50_000
@@ -57,9 +59,26 @@ def load_design(
 ) -> Design:
     """Parse and elaborate source files, and sources given as text under a name, into a design.
 
+    Files with errors that are named as Verilog (`.v`) are read once more with Verilog's keywords only, because they may
+    use a word such as `expect` or `bit` as a name.
+
     Raises UserError `source-errors`, `no-such-file`, `no-top` or `bad-option`, or Unsupported.
     """
     options = options or FrontEndOptions()
+    try:
+        return _load(files, options, texts)
+    except UserError as error:
+        names = [*map(str, files), *options.library_files, *(texts or {})]
+        chosen = any(word.startswith(("--std", "--map-keyword-version")) for word in options.arguments)
+        if error.code != "source-errors" or chosen or not any(name.endswith(".v") for name in names):
+            raise
+        try:
+            return _load(files, replace(options, arguments=(*options.arguments, *_VERILOG_KEYWORDS)), texts)
+        except UserError:
+            raise error from None
+
+
+def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[str, str] | None) -> Design:
     for file in files:
         if not Path(file).is_file():
             raise UserError("no-such-file", f"cannot read source file '{file}'")
