@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from tests.lang.compile_text import load, show
 
-from weft.ir.design import Assertion, Assign, Block, Const, Jump, Loop, SystemCall, SystemTask, Text
+from weft.base.errors import UserError
+from weft.ir.design import Assertion, Assign, Block, Const, Jump, Kind, Loop, SystemCall, SystemTask, Text
 
 TIMING = """
 `timescale 1ns / 1ps
@@ -130,3 +132,16 @@ def test_foreach_without_variables_runs_nothing() -> None:
         work += statement.body if isinstance(statement, Block) else ()
         found += [] if isinstance(statement, Block) else [statement]
     assert [type(statement) for statement in found] == [Assign]
+
+
+@pytest.mark.parametrize("body", ["a = ~a;", "if (a) $display(a);", "a <= #1 ~a;", "begin end"])
+def test_an_always_procedure_must_wait_for_something(body: str) -> None:
+    with pytest.raises(UserError, match="has no delay, event or wait") as caught:
+        load(f"module t; reg a; always {body} endmodule")
+    assert caught.value.code == "source-errors" and caught.value.span.start > 0
+
+
+@pytest.mark.parametrize("body", ["#1 a = ~a;", "wait (a) a = 0;", "a = #1 ~a;", "work;", "begin a = 1; @e; end"])
+def test_an_always_procedure_that_may_wait_is_converted(body: str) -> None:
+    (process,) = load(f"module t; reg a; event e; task work; #1; endtask always {body} endmodule").modules[0].processes
+    assert process.kind == Kind.FREE

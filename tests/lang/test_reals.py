@@ -54,3 +54,9 @@ def test_whole_real_delays_are_numbers() -> None:
     whole, half = (wait.timing for wait in process.body.body)
     assert isinstance(whole, Delay) and whole.value == Const(64, 2) and not whole.real
     assert isinstance(half, Delay) and half.value == Real(2.5) and half.real
+
+
+def test_a_net_of_reals_is_assigned_continuously() -> None:
+    (module,) = load("module t; wire real a = 1.5, b [2]; assign b[1] = a; endmodule").modules
+    assert [(signal.net, signal.type.kind) for signal in module.signals] == [("", "real"), ("", "real")]
+    assert len(module.assigns) == 2

@@ -12,6 +12,7 @@ from __future__ import annotations
 import pyslang
 from pyslang import ast
 
+from weft.base.errors import UserError
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
 from weft.lang.sv.context import DesignScope, ModuleContext, instances_of
@@ -149,6 +150,8 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
                 kind, events = _convert_head(context, body.timing)
                 if kind != Kind.FREE:
                     body = body.stmt
+            elif symbol.procedureKind == ast.ProceduralBlockKind.Always:
+                _check_waits(context, body)
     context.module.processes.append(
         Process(
             kind,
@@ -159,6 +162,41 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
             scope.removesuffix("."),
         )
     )
+
+
+_PAUSES = frozenset(
+    {
+        ast.StatementKind.Timed,
+        ast.StatementKind.Wait,
+        ast.StatementKind.WaitFork,
+        ast.StatementKind.WaitOrder,
+        ast.StatementKind.ConcurrentAssertion,
+    }
+)
+
+
+def _check_waits(context: ModuleContext, body: ast.Statement) -> None:
+    """Raise UserError for an `always` procedure that never lets time pass, which would hang every simulation (9.2.2).
+
+    A task that it calls might wait; so might an assignment with a delay.
+    """
+    pauses: list[object] = []
+
+    def look(expression: ast.Expression) -> None:
+        match expression:
+            case ast.AssignmentExpression() if expression.timingControl is not None and not expression.isNonBlocking:
+                pauses.append(expression)
+            case ast.CallExpression() if not expression.isSystemCall:
+                pauses.append(expression)
+            case _:
+                pass
+
+    table: dict[object, object] = dict.fromkeys(_PAUSES, pauses.append)
+    table |= dict.fromkeys((ast.ExpressionKind.Assignment, ast.ExpressionKind.Call), look)
+    body.visit(lookup_table=table)
+    if not pauses:
+        what = "this 'always' procedure has no delay, event or wait, so it would run for ever without time passing"
+        raise UserError("source-errors", what, context.span(body), sources=context.owner.index.sources)
 
 
 def _convert_head(context: ModuleContext, timing: ast.TimingControl) -> tuple[Kind, tuple[Event, ...]]:

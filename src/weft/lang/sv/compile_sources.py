@@ -12,11 +12,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.lang.sv.functions import convert_function
 from weft.lang.sv.source_index import SourceIndex
+from weft.lang.sv.system_calls import add_system_functions
 
 _LISTED = 20
 """How many modules an error lists."""
@@ -41,6 +43,10 @@ _FORGIVING = "--allow-use-before-declare"
 It also lets a later declaration hide an outer one that is meant by the standard (23.9), so it is used only for sources
 that need it.
 """
+
+_VERILOG_KEYWORDS = ("--map-keyword-version", "1364-2005+...*.v")
+
+_REAL_NET = re.compile(r"(short)?real(time)?\b")
 
 _DEPTH = 50_000
 """How deeply Python functions may call each other here: slang's parser goes 5,000 levels down, at a few calls each."""
@@ -53,9 +59,26 @@ def load_design(
 ) -> Design:
     """Parse and elaborate source files, and sources given as text under a name, into a design.
 
+    Files with errors that are named as Verilog (`.v`) are read once more with Verilog's keywords only, because they may
+    use a word such as `expect` or `bit` as a name.
+
     Raises UserError `source-errors`, `no-such-file`, `no-top` or `bad-option`, or Unsupported.
     """
     options = options or FrontEndOptions()
+    try:
+        return _load(files, options, texts)
+    except UserError as error:
+        names = [*map(str, files), *options.library_files, *(texts or {})]
+        chosen = any(word.startswith(("--std", "--map-keyword-version")) for word in options.arguments)
+        if error.code != "source-errors" or chosen or not any(name.endswith(".v") for name in names):
+            raise
+        try:
+            return _load(files, replace(options, arguments=(*options.arguments, *_VERILOG_KEYWORDS)), texts)
+        except UserError:
+            raise error from None
+
+
+def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[str, str] | None) -> Design:
     for file in files:
         if not Path(file).is_file():
             raise UserError("no-such-file", f"cannot read source file '{file}'")
@@ -132,6 +155,7 @@ def _compile(driver: Driver, trees: list[syntax.SyntaxTree]) -> ast.Compilation:
     compilation = driver.createCompilation()
     for tree in trees:
         compilation.addSyntaxTree(tree)
+    add_system_functions(compilation)
     return compilation
 
 
@@ -147,6 +171,8 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
     engine.clearClients()
     engine.addClient(client)
     for diagnostic in compilation.getAllDiagnostics():
+        if diagnostic.code == pyslang.Diags.InvalidNetType and _REAL_NET.match(str(diagnostic.args[0])):
+            continue  # a net of reals is a variable that is assigned continuously
         if diagnostic.code == pyslang.Diags.ConstEvalStaticSkipped:
             # The variable must have its initial value in every constant call (IEEE 1800-2023 13.4.3); slang's has none.
             report.skipped = report.skipped or diagnostic.location

@@ -10,6 +10,7 @@ place, so every instance gets a module of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ from weft.ir.design import Design, Function, Module, Type, UdpTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
+
+_DISABLE = re.compile(r"\bdisable\s+(?!(?:iff|fork)\b)[\w$.`\\\[\]]+\s*;|`define[^\n]*\bdisable\b")
+"""Matches what may be a `disable` statement, or a macro that makes one."""
 
 ConvertFunction = Callable[[ModuleContext, ast.SubroutineSymbol], Function]
 
@@ -170,7 +174,9 @@ class Elaboration:
                 if isinstance(target, ast.ArbitrarySymbolExpression):
                     found.add(_place(target.symbol))
 
-            self.compilation.getRoot().visit(lookup_table={ast.StatementKind.Disable: look})
+            # Looking at every statement of every instance takes long, and few designs disable anything.
+            if self.index.mentions(_DISABLE):
+                self.compilation.getRoot().visit(lookup_table={ast.StatementKind.Disable: look})
         return _place(symbol) in self._disabled
 
     def path_of(self, body: ast.InstanceBodySymbol) -> Path:

@@ -58,9 +58,11 @@ def assignment_of(state: State, node: ast.AssignmentExpression) -> tuple[Expr, E
     target = lvalue_of(state, left)
     if not node.isCompound:
         return target, value_as(state, right, left)
-    if not _is_pure(left):
-        state.context.unsupported("a compound assignment whose target has side effects", left)
-    outer, state.target = state.target, value_of(state, left)
+    if not operators.is_pure(left):
+        target, old = operators.hoist_indices(state, target, left)
+    else:
+        old = value_of(state, left)
+    outer, state.target = state.target, old
     value = value_of(state, right)
     state.target = outer
     return target, value
@@ -87,19 +89,6 @@ def _assign_stream(
     if source.width < left.bitstreamWidth:
         state.context.unsupported("a streaming target wider than its source", left)
     return patterns.stream_target(state, left, source)
-
-
-def _is_pure(node: ast.Expression) -> bool:
-    """Say whether evaluating an expression twice does no more than evaluating it once."""
-    effects: list[ast.Expression] = []
-
-    def look(inner: object) -> None:
-        steps = isinstance(inner, ast.UnaryExpression) and inner.op in operators.INCREMENTS
-        if steps or isinstance(inner, ast.CallExpression | ast.AssignmentExpression):
-            effects.append(cast("ast.Expression", inner))
-
-    node.visit(look)
-    return not effects
 
 
 # ------------------------------------------------------------------------------------------------- literals

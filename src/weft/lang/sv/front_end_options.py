@@ -12,6 +12,7 @@ Some rules of the standard that most tools do not enforce would keep real cores 
 * `--allow-genblk-reference`: an unnamed generate block may be named in a hierarchical reference (27.6);
 * `--allow-merging-ansi-ports` and `--allow-bare-value-param-assigment` (slang spells it so): notations of older tools;
 * `--max-parse-depth=5000`: generated code nests more than slang's usual 1,024 levels;
+* `-Wno-error=bad-procedural-force`: bits of a variable may be forced (10.6.2 allows whole variables only);
 * `-Wno-error=index-oob`, `range-oob` and `range-width-oob`: a constant select outside a vector only warns, because
   parameterised code has such selects where they are never used. It reads x and ignores writes (11.5.1).
 """
@@ -29,6 +30,7 @@ RELAXATIONS = (
     "--allow-merging-ansi-ports",
     "--allow-bare-value-param-assigment",
     "--max-parse-depth=5000",
+    "-Wno-error=bad-procedural-force",
     "-Wno-error=index-oob",
     "-Wno-error=range-oob",
     "-Wno-error=range-width-oob",
@@ -72,6 +74,8 @@ class FrontEndOptions:
         ):
             for value in values:
                 words += [flag, value]
+        # A file that is nowhere else is looked for where the tool runs, as every other tool does.
+        words += ["-I", "."]
         for name, text in self.defines.items():
             words += ["-D", name if text is None or text == "" else f"{name}={text}"]
         for name, value in self.parameters.items():

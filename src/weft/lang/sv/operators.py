@@ -16,7 +16,7 @@ from pyslang import ast
 from pyslang.ast import BinaryOperator as B
 from pyslang.ast import UnaryOperator as U
 
-from weft.ir.design import AssignExpr, Binary, Const, Expr, Real, Unary
+from weft.ir.design import Assign, AssignExpr, Binary, Concat, Const, Element, Expr, Real, Ref, Slice, Unary
 from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, resize, unknown
 from weft.lang.sv.constants import flatten
 from weft.lang.sv.dispatch import layout_of, lvalue_of, truth_of, value_of
@@ -83,12 +83,61 @@ def convert_increment(state: State, node: ast.UnaryExpression) -> tuple[Expr, Ex
     """Return the target of `i++` or its like, its new value, and whether the old value is the result."""
     layout = layout_of(state, node)
     name, post = INCREMENTS[node.op]
-    old = value_of(state, node.operand)
+    target = lvalue_of(state, node.operand)
+    if is_pure(node.operand):
+        old = value_of(state, node.operand)
+    else:
+        target, old = hoist_indices(state, target, node.operand)
     if layout.kind == REAL:
-        stepped = rounded(Binary(f"f{name}", old, Real(1.0), 64), layout)
-        return lvalue_of(state, node.operand), stepped, post
-    new = Binary(name, old, constant(layout.width, 1), layout.width)
-    return lvalue_of(state, node.operand), new, post
+        return target, rounded(Binary(f"f{name}", old, Real(1.0), 64), layout), post
+    return target, Binary(name, old, constant(layout.width, 1), layout.width), post
+
+
+def is_pure(node: ast.Expression) -> bool:
+    """Say whether evaluating an expression twice does no more than evaluating it once."""
+    if isinstance(node, ast.NamedValueExpression):
+        return True
+    effects: list[ast.Expression] = []
+
+    def look(inner: object) -> None:
+        steps = isinstance(inner, ast.UnaryExpression) and inner.op in INCREMENTS
+        if steps or isinstance(inner, ast.CallExpression | ast.AssignmentExpression):
+            effects.append(cast("ast.Expression", inner))
+
+    node.visit(look)
+    return not effects
+
+
+def hoist_indices(state: State, target: Expr, node: ast.Expression) -> tuple[Expr, Expr]:
+    """Return a target whose indices are computed once, before the statement, and the value that it has then."""
+    before = state.before
+    if before is None:
+        state.context.unsupported("a compound assignment whose target has side effects inside an expression", node)
+    span = state.context.span(node)
+
+    def once(index: Expr) -> Expr:
+        if isinstance(index, Const):
+            return index
+        holder = Ref(state.context.temporary("index", index.width))
+        before.append(Assign(holder, index, True, span))
+        return holder
+
+    def hoist(part: Expr) -> Expr:
+        match part:
+            case Element(signal, index, path):
+                return Element(signal, once(index), path)
+            case Slice(value, offset, width):
+                inner = hoist(value)
+                return Slice(inner, offset if isinstance(offset, int) else once(offset), width)
+            case Concat(parts, width):
+                return Concat(tuple(hoist(inner) for inner in parts), width)
+            case Ref():
+                return part
+            case _:
+                return state.context.unsupported("a compound assignment whose target has side effects", node)
+
+    result = hoist(target)
+    return result, result if layout_of(state, node).four_state else known(result)
 
 
 # ------------------------------------------------------------------------------------------------- binary

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pyslang import ast
+from pyslang import ast, syntax
 
 from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Type, Unary
 from weft.lang.sv.build import bits_of, choose, concat, constant
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 Arguments = list[ast.Expression]
 SystemFunction = Callable[["State", ast.CallExpression, Arguments], Expr]
+
+
+def add_system_functions(compilation: ast.Compilation) -> None:
+    """Tell slang of `$simtime`, which is in no standard, and which testbenches use all the same."""
+    time = compilation.getType(syntax.SyntaxKind.TimeType)
+    compilation.addSystemSubroutine(ast.NonConstantFunction("$simtime", time))
 
 
 def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallExpression.SystemCallInfo) -> Expr:
@@ -56,6 +62,7 @@ _OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
     "$urandom_range": (),
     "$time": (),
     "$stime": (),
+    "$simtime": (),
     "$realtime": (),
     "$test$plusargs": (0,),
     "$value$plusargs": (0,),
@@ -84,6 +91,7 @@ _OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
     "$dist_t": (),
     "$dist_erlang": (),
     "$q_full": (),
+    "$countdrivers": (),
     "$rtoi": (),
     "$bitstoreal": (),
     "$realtobits": (),
