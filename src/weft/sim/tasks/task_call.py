@@ -56,8 +56,12 @@ class Host(Protocol):
 
     time: int
     tick_fs: int
-    out: Writer
     state: TaskState
+
+    @property
+    def out(self) -> Writer:
+        """Return what takes the simulation's output."""
+        ...
 
     def place(self, span: Span) -> str:
         """Return `file:line` of a call."""
@@ -138,6 +142,7 @@ class TaskCall:
     def fail(self, text: str) -> None:
         """Print an error and end the simulation with exit status 1."""
         self.error(text)
+        self.host.report_error()
         self.host.finish(1)
 
     # --------------------------------------------------------------------------------------------- arguments
