@@ -54,9 +54,13 @@ class Writer(Protocol):
 class Host(Protocol):
     """Be the simulation as system tasks see it. `time` counts ticks of `tick_fs`, the design's finest precision."""
 
-    time: int
     tick_fs: int
     state: TaskState
+
+    @property
+    def time(self) -> int:
+        """Return the time in ticks."""
+        ...
 
     @property
     def out(self) -> Writer:
