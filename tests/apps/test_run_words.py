@@ -1,6 +1,7 @@
 """`weft run`: iverilog's and vvp's words, the plan they make, and bad ones."""
 
 import pytest
+import pywellen
 
 from weft.apps import run_events
 from weft.apps.cli import run
@@ -119,3 +120,19 @@ def test_sdf_scopes():
     assert read_sdf("a.sdf:tb.u[3].v") == SdfFile("a.sdf", "tb.u[3].v")
     assert read_sdf("a.sdf") == SdfFile("a.sdf")
     assert read_sdf("C:\\dir\\a.sdf") == SdfFile("C:\\dir\\a.sdf")
+
+
+def test_a_run_with_files_and_waves(tmp_path, monkeypatch, capfd):
+    """What a testbench writes by descriptor 1 and to files, and an FST file because its name says so."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tb.v").write_text("""module tb; integer f, n; reg [15:0] r; reg a = 0; initial begin
+        $dumpfile("a.fst"); $dumpvars;
+        f = $fopen("out.txt", "w"); $fdisplay(f | 0, "file"); $fdisplay(1, "both %0d", $random); $fclose(f);
+        n = $value$plusargs("r=%h", r); #5 a = 1; $display("%0d %h", n, r); #1 $finish(0); end endmodule""")
+    assert run(["run", "tb.v", "+r=1x", "--seed", "1"]) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        "FST info: dumpfile a.fst opened for output.", "both -2147414528", "1 001x",
+    ]  # fmt: skip
+    assert (tmp_path / "out.txt").read_text() == "file\n"
+    changes = next(list(var.tv) for var in pywellen.Waveform("a.fst").all_vars() if var.full_name.endswith("tb.a"))
+    assert [(time, int(value)) for time, value in changes] == [(0, 0), (5, 1)]

@@ -232,7 +232,7 @@ def test_files(tmp_path):
     f = $fopen("{path}"); g = $fopen("{path}2", "w"); $fdisplay(f | 1, "both"); $fwrite(g, "%0d", 7);
     $fclose(f); $fdisplay(f, "closed"); $fclose(g); $write("%0d", $fopen("{tmp_path}/no/such/folder", "w"));
     """
-    assert said(body, "integer f, g;") == "both\n0"
+    assert said(body, "integer f, g;") == ("both\nWARNING: t.sv:6: invalid MCD (0x2) given to $fdisplay().\n0")
     assert path.read_text() == "both\n" and (tmp_path / "log.txt2").read_text() == "7"
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 from weft.apps.run_words import has_sources, read_generation, read_parameter, read_sdf
-from weft.base.errors import Unsupported, UserError
+from weft.base.errors import UserError
 from weft.sim.run_plan import OnStop, RunPlan, Simulate
 
 _DELAYS = ("min", "typ", "max", "none")
@@ -90,9 +89,7 @@ def run_plan(plan: RunPlan, simulate: Simulate | None = None) -> int:
 
 def _event_simulation() -> Simulate:
     """Return the event simulation, imported only when something is to run."""
-    try:
-        return import_module("weft.sim.event_simulation").run
-    except ModuleNotFoundError as error:
-        if error.name != "weft.sim.event_simulation":
-            raise
-        raise Unsupported("event simulation") from None
+    from weft.sim.event_simulation import run
+    from weft.tools.waves.dump_sink import open_fst_sink
+
+    return lambda plan: run(plan, open_fst_sink)

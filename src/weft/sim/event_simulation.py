@@ -39,6 +39,7 @@ class EventOptions:
     plusargs: tuple[str, ...] = ()
     max_deltas: int = 1_000_000
     shuffle: int = 0
+    seed: int = 0
     observe: bool = False
     run_shell: Callable[[str], int] | None = None
     open_wave: WaveFactory | None = None
@@ -64,6 +65,7 @@ class EventSimulation:
         state = TaskState(
             DesignFiles(self.out.write), code.tick_fs, options.plusargs, options.run_shell, options.open_wave
         )
+        state.random_seed = state.urandom_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
         self.engine = EventEngine(code, self._perform, options.max_deltas, options.shuffle, self.host)
 
@@ -132,8 +134,8 @@ def _dumps(design: Design) -> bool:
     return False
 
 
-def run(plan: RunPlan) -> int:
-    """Run a plan and return the exit status, as vvp has it."""
+def run(plan: RunPlan, open_wave: WaveFactory | None = None) -> int:
+    """Run a plan and return the exit status, as vvp has it; `open_wave` makes waveforms that are no VCD files."""
     options = FrontEndOptions(
         top=plan.tops,
         parameters={parameter.name: parameter.value for parameter in plan.parameters},
@@ -145,9 +147,10 @@ def run(plan: RunPlan) -> int:
     if plan.all_warnings and not plan.quiet:
         print("".join(design.warnings), file=sys.stderr, end="")
     out = sys.stdout.buffer
-    simulation = EventSimulation(
-        design, out, EventOptions(plan.plusargs, plan.max_delta, plan.shuffle or 0, run_shell=_shell(plan))
+    event_options = EventOptions(
+        plan.plusargs, plan.max_delta, plan.shuffle or 0, plan.seed, run_shell=_shell(plan), open_wave=open_wave
     )
+    simulation = EventSimulation(design, out, event_options)
     try:
         status = simulation.run()
         if simulation.host.stopped and plan.on_stop == OnStop.FAIL:

@@ -8,20 +8,31 @@ Messages look as Icarus Verilog prints them, since people compare logs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from weft.base.errors import Unsupported, UserError
+from weft.base.errors import InternalError, Unsupported
 from weft.base.source import SourceMap, Span
+from weft.base.text_bytes import text_bytes
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.design import SystemTask
 from weft.ir.expressions import Text
 from weft.ir.layout import container_bytes
+from weft.ir.system_tasks import MONITOR_TASKS, POSTPONED_TASKS
 from weft.sim.design_files import DesignFiles, Output
-from weft.sim.format_values import Argument, FormatContext, Value, format_message
-from weft.sim.times import unit_text
+from weft.sim.format_arguments import Argument, Value
+from weft.sim.tasks.dump_scopes import DumpScope
+from weft.sim.tasks.registry import TASKS
+from weft.sim.tasks.task_call import TaskCall
+from weft.sim.tasks.task_state import TaskState
 
-_SEVERITIES = {"$info": "INFO", "$warning": "WARNING", "$error": "ERROR", "$fatal": "FATAL"}
+_PRINTED = (
+    f"${file}{task}{base}" for file in ("", "f") for task in ("display", "write") for base in ("", "b", "o", "h")
+)
+_PERFORMED = frozenset((
+    *_PRINTED, *POSTPONED_TASKS, "$finish", "$stop", "$exit", "$info", "$warning", "$error", "$fatal", "$timeformat",
+    "$printtimescale", "$fclose", "$fflush", "$monitoron", "$monitoroff",
+))  # fmt: skip
 _DUMPS = ("$dumpfile", "$dumpvars", "$dumpon", "$dumpoff", "$dumpall", "$dumpflush", "$dumplimit")
 
 
@@ -60,6 +71,78 @@ class DumpRequest:
     values: tuple[Argument, ...]
 
 
+class EffectHost:
+    """Be the host of the system tasks that cycle engines perform; others ask it for what such an engine has not."""
+
+    def __init__(self, runner: EffectRunner, tick_fs: int) -> None:
+        self._runner = runner
+        self.time, self.tick_fs = 0, tick_fs
+        self.monitoring = True
+        self.state = TaskState(runner.files, tick_fs)
+        self.state.formats.shapes = False  # arguments come as bits
+
+    @property
+    def out(self) -> EffectHost:
+        """Return what takes output: itself, as the runner's output may change."""
+        return self
+
+    def write(self, data: bytes, /) -> None:
+        """Write to the simulation's output."""
+        self._runner.output(data)
+
+    def place(self, span: Span) -> str:
+        """Return `path:line` of a statement."""
+        sources = self._runner.sources
+        if span.file < 0:
+            return "<nowhere>"
+        source = sources.files[span.file]
+        return f"{source.path}:{source.position(span.start)[0]}"
+
+    def finish(self, code: int) -> None:
+        """Remember that the design has finished, and when."""
+        outcome = self._runner.outcome
+        outcome.finished, outcome.finish_time_fs = True, self.time * self.tick_fs
+
+    def stop(self) -> None:
+        """Remember that the design has stopped."""
+        self._runner.outcome.stopped = True
+
+    def report_error(self) -> None:
+        """Count an error."""
+        self._runner.outcome.errors += 1
+
+    def enable_monitor(self, enabled: bool) -> None:
+        """Do `$monitoron` and `$monitoroff`."""
+        self.monitoring = enabled
+
+    def cancel_monitors(self, matches: Callable[[int], bool]) -> None:
+        """Do nothing: a monitor of a file that is closed writes nowhere."""
+
+    def dump_scopes(self) -> Sequence[DumpScope]:
+        """Refuse: waveforms of cycle engines are traced, not dumped."""
+        raise InternalError("a cycle engine has no dump scopes")
+
+    def read(self, signal: int) -> Value | float:
+        """Refuse, as `dump_scopes` does."""
+        raise InternalError(f"a cycle engine has no dump signal {signal}")
+
+    def watch(self, signals: Sequence[int], change: Callable[[Sequence[int]], None]) -> None:
+        """Refuse, as `dump_scopes` does."""
+        raise InternalError("a cycle engine watches no dump signals")
+
+    def at_end_of_tick(self, action: Callable[[], None]) -> None:
+        """Refuse, as `dump_scopes` does."""
+        raise InternalError("a cycle engine has no postponed actions")
+
+    def time_scale(self, path: str) -> tuple[int, int]:
+        """Refuse: the effect of `$printtimescale` has the scale of its own module."""
+        raise Unsupported(f"$printtimescale of {path}")
+
+    def driver_counts(self, path: str) -> tuple[int, int, int, bool]:
+        """Refuse: nets have no drivers any more."""
+        raise InternalError("a cycle engine counts no drivers")
+
+
 class EffectRunner:
     """Perform system tasks, and remember what they said in `outcome`."""
 
@@ -67,8 +150,7 @@ class EffectRunner:
         self.graph, self.sources, self.output = graph, sources, output
         self.files = DesignFiles(output)
         self.outcome = Outcome()
-        self.context = FormatContext(precision_fs=precision_fs)
-        self.monitoring = True
+        self.host = EffectHost(self, precision_fs)
         self.dumps: list[DumpRequest] | None = []
         self._layouts: list[_Layout | None] = [None] * len(graph.effects)
         self._widths = graph.width
@@ -120,121 +202,36 @@ class EffectRunner:
             offset += 2 * size if effect.unknowns else size
         return layout
 
+    def call(
+        self, task: SystemTask, values: Sequence[Argument], scope: str, time_fs: int, time_unit_fs: int
+    ) -> TaskCall:
+        """Return a call of a task at a time; its strings are the bytes of the text that the design has."""
+        host = self.host
+        host.time = time_fs // host.tick_fs
+        args = [value if not isinstance(value, str) or value.isascii() else _bytes_as_text(value) for value in values]
+        return TaskCall(task.name, [*args], host, scope, task.span, time_unit_fs, host.tick_fs)
+
     def perform(
         self, task: SystemTask, values: Sequence[Argument], scope: str, time_fs: int, time_unit_fs: int
     ) -> None:
         """Perform one system task now."""
         name = task.name
-        self.context.span = task.span
-        if scope != self.context.scope or time_unit_fs != self.context.time_unit_fs:
-            self.context.scope, self.context.time_unit_fs = scope, time_unit_fs
-        if name in ("$finish", "$stop", "$exit"):
-            self._stop(task, values, time_fs)
-        elif name in _SEVERITIES:
-            self._report(task, values, scope, time_fs)
-        elif name in _DUMPS:
+        if name in _DUMPS:
             if self.dumps is None:
                 if name == "$dumpflush":
                     return
                 raise Unsupported(f"{name} after time 0", task.span, sources=self.sources)
             self.dumps.append(DumpRequest(task, tuple(values)))
-        elif name == "$timeformat":
-            self._set_time_format(values, task.span)
-        elif name == "$fclose":
-            self.files.close(_integer(values[0]))
-        elif name == "$fflush":
-            self.files.flush()
-        elif name in ("$monitoron", "$monitoroff"):
-            self.monitoring = name == "$monitoron"
-        elif name == "$printtimescale":
-            self._print_timescale(scope, time_unit_fs)
-        else:
-            self._print(task, values)
-
-    def _print(self, task: SystemTask, values: Sequence[Argument]) -> None:
-        name = task.name.removeprefix("$")
-        to_file = name.startswith("f")
-        stem = name.removeprefix("f") if to_file else name
-        base = "d"
-        if stem not in ("display", "write", "strobe", "monitor"):
-            stem, base = stem[:-1], stem[-1]
-            if stem not in ("display", "write", "strobe", "monitor") or base not in "boh":
-                raise Unsupported(f"the system task {task.name}", task.span, sources=self.sources)
-        if stem == "monitor" and not self.monitoring:
             return
-        text = format_message(values[1:] if to_file else values, self.context, base)
-        if stem != "write":
-            text += b"\n"
-        if to_file:
-            self.files.write(_integer(values[0]), text)
-        else:
-            self.output(text)
-
-    def _stop(self, task: SystemTask, values: Sequence[Argument], time_fs: int) -> None:
-        if self.outcome.finished:
+        if name in ("$finish", "$stop", "$exit") and self.outcome.finished:
             return
-        level = _integer(values[0]) if values else 1
-        if level:
-            precision = self.context.precision_fs
-            where = _place(self.sources, task.span)
-            at = time_fs // precision
-            self.output(f"{where}: {task.name} called at {at} ({unit_text(precision)})\n".encode())
-        if task.name != "$stop":
-            self.outcome.finished, self.outcome.finish_time_fs = True, time_fs
-        else:
-            self.outcome.stopped = True
-
-    def _report(self, task: SystemTask, values: Sequence[Argument], scope: str, time_fs: int) -> None:
-        """Print a severity message (IEEE 1800-2023 20.10); `$fatal`'s first argument is its finish number."""
-        label = _SEVERITIES[task.name]
-        if task.name == "$fatal" and values and isinstance(values[0], Value):
-            values = values[1:]
-        text = format_message(values, self.context)
-        place = _place(self.sources, task.span)
-        ticks = time_fs // self.context.precision_fs
-        head = f"{label}: {place}: ".encode() + text
-        self.output(head + f"\n{'':{len(label) + 2}}Time: {ticks}  Scope: {scope}\n".encode())
-        if label in ("ERROR", "FATAL"):
-            self.outcome.errors += 1
-        if label == "FATAL":
-            self.outcome.finished, self.outcome.finish_time_fs = True, time_fs
-
-    def _set_time_format(self, values: Sequence[Argument], span: Span) -> None:
-        if not values:
-            self.context.shown_unit_fs = 0
-            self.context.time_digits, self.context.time_suffix, self.context.time_width = 0, "", 20
+        if name in MONITOR_TASKS and not self.host.monitoring:
             return
-        if len(values) < 4:
-            raise UserError("bad-option", "$timeformat takes no arguments or four", span, sources=self.sources)
-        unit, digits, suffix, width = values[:4]
-        text = suffix if isinstance(suffix, str) else _text(suffix)
-        exponent = _integer(unit)
-        if not -15 <= exponent <= 0:
-            raise UserError("bad-option", f"$timeformat: unit {exponent} is not -15 to 0", span, sources=self.sources)
-        self.context.set_time_format(exponent, _integer(digits), text, _integer(width))
-
-    def _print_timescale(self, scope: str, time_unit_fs: int) -> None:
-        precision = unit_text(self.context.precision_fs)
-        self.output(f"Time scale of ({scope}) is {unit_text(time_unit_fs)} / {precision}\n".encode())
+        if name not in _PERFORMED:
+            raise Unsupported(f"the system task {name}", task.span, sources=self.sources)
+        TASKS[name](self.call(task, values, scope, time_fs, time_unit_fs))
 
 
-def _integer(value: Argument) -> int:
-    """Return an argument's number; unknown bits count as 0."""
-    if not isinstance(value, Value):
-        return int(value) if isinstance(value, float) else 0
-    known = value.value & ~value.unknown
-    return known - (1 << value.width) if value.signed and known >> (value.width - 1) else known
-
-
-def _text(value: Argument) -> str:
-    if not isinstance(value, Value):
-        return ""
-    return value.value.to_bytes((value.width + 7) // 8, "big").replace(b"\0", b"").decode("utf-8", "replace")
-
-
-def _place(sources: SourceMap, span: Span) -> str:
-    """Return `path:line` of a statement."""
-    if span.file < 0:
-        return "<nowhere>"
-    source = sources.files[span.file]
-    return f"{source.path}:{source.position(span.start)[0]}"
+def _bytes_as_text(text: str) -> str:
+    """Return the bytes of a text as one character each."""
+    return text_bytes(text).decode("latin-1")

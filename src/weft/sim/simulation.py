@@ -75,6 +75,7 @@ class Simulation:
         self._closed = False
         self._dump = ExitStack()
         effects = EffectRunner(design.graph, design.sources, design.precision_fs, options.output or write_stdout)
+        effects.host.state.plusargs = options.plusargs
         state = allocate_state(design, program, options.x_initial, options.plusargs)
         self.engine = CycleEngine(design, program, state, effects)
         self._world = World(
@@ -85,7 +86,6 @@ class Simulation:
             effects=effects,
             sources=design.sources,
             four_state=design.four_state,
-            plusargs=options.plusargs,
             warn=self._warn,
         )
         if options.clock is not None:

@@ -13,8 +13,7 @@ from weft.sim.tasks.registry import TASKS
 
 
 def test_tables_name_tasks_that_there_are():
-    elsewhere = {"$cast", "$deposit", "$countdrivers"}
-    assert set(OUTPUT_ARGUMENTS) - elsewhere <= set(TASKS)
+    assert set(OUTPUT_ARGUMENTS) - {"$cast"} <= set(TASKS)
     assert set(MEMORY_ARGUMENTS) <= set(TASKS)
     assert set(POSTPONED_TASKS) <= set(TASKS)
     assert list(output_arguments("$sscanf", 5)) == [2, 3, 4]
@@ -83,6 +82,21 @@ def test_system_needs_permission():
     host.state.run_shell = lambda command: ran.append(command) or 3
     assert host.call("$system", "echo x") == 3
     assert ran == ["echo x"]
+
+
+# ------------------------------------------------------------------------------------------------------ nets
+
+
+def test_drivers_and_deposits():
+    host = TaskHost()
+    host.driver_counts = lambda path: (1, 2, 0, True)
+    result, call = host.perform("$countdrivers", "t.n", *[integer(9)] * 5)
+    assert result == 1
+    assert [number(call.outputs[i]) for i in range(1, 6)] == [1, 3, 1, 2, 0]
+    _, call = host.perform("$deposit", integer(0, 8, False), Value(4, 0b1001, 0b0001, True))
+    assert call.outputs[0] == Value(8, 0b1001, 0b0001)
+    _, call = host.perform("$deposit", integer(0, 8, False), integer(-2, 4))
+    assert call.outputs[0] == Value(8, 0xFE)
 
 
 # --------------------------------------------------------------------------------------------- mathematics

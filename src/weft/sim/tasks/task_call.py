@@ -54,10 +54,18 @@ class Writer(Protocol):
 class Host(Protocol):
     """Be the simulation as system tasks see it. `time` counts ticks of `tick_fs`, the design's finest precision."""
 
-    time: int
     tick_fs: int
-    out: Writer
     state: TaskState
+
+    @property
+    def time(self) -> int:
+        """Return the time in ticks."""
+        ...
+
+    @property
+    def out(self) -> Writer:
+        """Return what takes the simulation's output."""
+        ...
 
     def place(self, span: Span) -> str:
         """Return `file:line` of a call."""
@@ -138,6 +146,7 @@ class TaskCall:
     def fail(self, text: str) -> None:
         """Print an error and end the simulation with exit status 1."""
         self.error(text)
+        self.host.report_error()
         self.host.finish(1)
 
     # --------------------------------------------------------------------------------------------- arguments
