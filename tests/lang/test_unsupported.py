@@ -17,7 +17,6 @@ SOURCES = {
     "stream with a range": "logic [7:0] a[4]; logic [31:0] b; initial b = {>>{a with [0:1]}};",
     "enum step": "typedef enum {A, B} e_t; e_t e; int n; initial e = e.next(n);",
     "query of a computed dimension": "int a[3][4]; int n, d; initial n = $size(a, d);",
-    "compound assignment with side effects": "int a[4], i; initial a[i++] += 2;",
     "output conversion in a condition": """
         function automatic bit g(output byte b); b = 1; return 1; endfunction int n; initial if (g(n)) n = 1;""",
 }

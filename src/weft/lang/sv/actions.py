@@ -17,6 +17,7 @@ from weft.lang.sv.casts import cast_statement
 from weft.lang.sv.dispatch import value_of
 from weft.lang.sv.expressions import assignment_of
 from weft.lang.sv.operators import convert_increment
+from weft.lang.sv.side_effects import hold_effects
 from weft.lang.sv.system_calls import argument_types, convert_argument
 from weft.lang.sv.types import VOID
 
@@ -45,6 +46,8 @@ def _convert_assignment(state: State, node: ast.Expression) -> Statement:
     assignment = cast("ast.AssignmentExpression", node)
     control = assignment.timingControl
     pause = None if control is None else timing.timing_of(state, control)
+    if assignment.isCompound:
+        hold_effects(state, assignment.left)
     target, value = assignment_of(state, assignment)
     return Assign(target, value, not assignment.isNonBlocking, state.context.span(node), pause)
 
@@ -53,6 +56,7 @@ def _convert_unary(state: State, node: ast.Expression) -> Statement:
     unary = cast("ast.UnaryExpression", node)
     if unary.op.value < ast.UnaryOperator.Preincrement.value:
         return _evaluate(state, node)
+    hold_effects(state, unary.operand)
     target, value, _ = convert_increment(state, unary)
     return Assign(target, value, True, state.context.span(node))
 

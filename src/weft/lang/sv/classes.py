@@ -39,6 +39,7 @@ from weft.lang.sv.dispatch import value_of
 from weft.lang.sv.leaf_values import convert_initializer
 from weft.lang.sv.ownership import assigned, vector_signal
 from weft.lang.sv.randomize import convert_block
+from weft.lang.sv.side_effects import held_value
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -207,7 +208,7 @@ def property_of(state: State, symbol: ast.ClassPropertySymbol, owner: ast.Expres
     table = state.context.objects
     if symbol not in table.fields:
         class_of(state, class_around(symbol))
-    this = value_of(state, owner) if owner is not None else implicit_object(state, symbol, node)
+    this = held_value(state, owner) if owner is not None else implicit_object(state, symbol, node)
     if this is None:
         state.context.unsupported("a property without an object here", node)
     return Field(this, table.fields[symbol], state.context.span(node))

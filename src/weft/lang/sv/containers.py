@@ -19,6 +19,7 @@ from weft.lang.sv.constants import index_value
 from weft.lang.sv.dispatch import lvalue_of, value_of
 from weft.lang.sv.ownership import array_parts, assigned, literal, own, typed
 from weft.lang.sv.shapes import known_parts
+from weft.lang.sv.side_effects import held_value
 from weft.lang.sv.strings import character
 from weft.lang.sv.types import ARRAY, CONTAINER, PACKED, STRING, Layout
 
@@ -123,7 +124,7 @@ def convert_item(state: State, node: ast.ElementSelectExpression, lvalue: bool) 
     assert layout.element is not None
     described = state.context.describe(base.type)
     state.ends.append(last_index(container))
-    index = value_of(state, selector)
+    index = held_value(state, selector)
     state.ends.pop()
     signed = state.layout(selector.type).signed
     item = Item(container, index, layout.element.width, signed, state.context.span(node), described)

@@ -29,6 +29,7 @@ from weft.lang.sv.operators import folded
 from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import convert_number, convert_real_literal
 from weft.lang.sv.shapes import align
+from weft.lang.sv.side_effects import check_held
 from weft.lang.sv.strings import to_bits, to_string
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
 
@@ -59,11 +60,10 @@ def assignment_of(state: State, node: ast.AssignmentExpression) -> tuple[Expr, E
     right = node.right
     if state.layout(left.type).kind == EVENT:
         state.context.unsupported("an assignment that makes two names of one event", node)
-    target = lvalue_of(state, left)
     if not node.isCompound:
-        return target, value_as(state, right, left)
-    if not _is_pure(left):
-        state.context.unsupported("a compound assignment whose target has side effects", left)
+        return lvalue_of(state, left), value_as(state, right, left)
+    check_held(state, left)
+    target = lvalue_of(state, left)
     outer, state.target = state.target, value_of(state, left)
     value = value_of(state, right)
     state.target = outer
@@ -92,19 +92,6 @@ def _assign_stream(
     if source.width < left.bitstreamWidth:
         state.context.unsupported("a streaming target wider than its source", left)
     return patterns.stream_target(state, left, source)
-
-
-def _is_pure(node: ast.Expression) -> bool:
-    """Say whether evaluating an expression twice does no more than evaluating it once."""
-    effects: list[ast.Expression] = []
-
-    def look(inner: object) -> None:
-        steps = isinstance(inner, ast.UnaryExpression) and inner.op in operators.INCREMENTS
-        if steps or isinstance(inner, ast.CallExpression | ast.AssignmentExpression):
-            effects.append(cast("ast.Expression", inner))
-
-    node.visit(look)
-    return not effects
 
 
 # ------------------------------------------------------------------------------------------------- literals

@@ -24,6 +24,7 @@ from weft.lang.sv.dispatch import layout_of, lvalue_of, truth_of, value_of
 from weft.lang.sv.ownership import default_value, equality
 from weft.lang.sv.reals import convert_real_binary, convert_real_membership, rounded
 from weft.lang.sv.shapes import align, elements_of, leaves_of
+from weft.lang.sv.side_effects import check_held
 from weft.lang.sv.strings import compare_strings, join_strings, repeat_string, word
 from weft.lang.sv.types import ARRAY, CONTAINER, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
 
@@ -89,6 +90,7 @@ def convert_unary(state: State, node: ast.Expression) -> Expr:
 
 def convert_increment(state: State, node: ast.UnaryExpression) -> tuple[Expr, Expr, bool]:
     """Return the target of `i++` or its like, its new value, and whether the old value is the result."""
+    check_held(state, node.operand)
     layout = layout_of(state, node)
     name, post = INCREMENTS[node.op]
     old = value_of(state, node.operand)

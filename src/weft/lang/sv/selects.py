@@ -27,6 +27,7 @@ from weft.lang.sv.constants import flatten, index_value
 from weft.lang.sv.containers import convert_container_slice, convert_item
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.shapes import known_parts
+from weft.lang.sv.side_effects import held_value
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, WORDS, Layout
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ def _is_modport_expression(symbol: ast.ValueSymbol) -> bool:
 
 
 def _convert_index(state: State, selector: ast.Expression, array: Layout) -> Index:
-    return normalise(value_of(state, selector), layout_of(state, selector).signed, array)
+    return normalise(held_value(state, selector), layout_of(state, selector).signed, array)
 
 
 # ------------------------------------------------------------------------------------------------- selects
@@ -277,7 +278,7 @@ def _element(state: State, node: ast.ElementSelectExpression, lvalue: bool) -> E
         if place is not None:
             return place.target() if lvalue else place.value()
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
-    index = value_of(state, selector)
+    index = held_value(state, selector)
     selected = bits_of(value, bit_offset(index, layout_of(state, selector).signed, layout), layout.step)
     return selected if lvalue else readable_as(selected, state.layout(node.type))
 
@@ -328,7 +329,7 @@ def _range(state: State, node: ast.RangeSelectExpression, lvalue: bool) -> Expr:
     count = width // layout.step - 1
     upwards = layout.descending or layout.kind == ARRAY
     starts_low = (kind == ast.RangeSelectionKind.IndexedUp) == upwards
-    offset = bit_offset(value_of(state, left), layout_of(state, left).signed, layout, 0 if starts_low else -count)
+    offset = bit_offset(held_value(state, left), layout_of(state, left).signed, layout, 0 if starts_low else -count)
     return bits_of(value, offset, width)
 
 

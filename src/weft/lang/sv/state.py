@@ -137,8 +137,9 @@ class State:
     variables of the block that is being converted; `forked` says that a `fork` is around it, `forks` counts them.
     `vectors` are the formal arguments, results and iterators that are single vectors, of unpacked struct types too.
     `indices` holds the index variable of each iterator; `this` is the object that the method is called on;
-    `randomized` is the object whose `randomize` call is being converted, and its type if it is not the same object;
-    `ends` the last index of the containers whose select is being converted, for `$`.
+    `held` has the variable that stands for an index or object in a target; `randomized` is the object whose `randomize`
+    call is being converted, and its type if it is not the same object; `ends` the last index of the containers whose
+    select is being converted, for `$`.
     """
 
     context: Context
@@ -159,6 +160,7 @@ class State:
     forks: int = 0
     indices: dict[ast.Symbol, Expr] = field(default_factory=dict["ast.Symbol", "Expr"])
     ends: list[Expr] = field(default_factory=list["Expr"])
+    held: dict[ast.Expression, Expr] = field(default_factory=dict["ast.Expression", "Expr"])
     this: Expr | None = None
     randomized: tuple[Expr, ast.Type | None] | None = None
     serial: int = 0

@@ -18,6 +18,7 @@ from weft.lang.sv.build import constant, resize
 from weft.lang.sv.constants import decode_text, literal_text
 from weft.lang.sv.dispatch import lvalue_of, value_of
 from weft.lang.sv.shapes import to_stream
+from weft.lang.sv.side_effects import held_value
 from weft.lang.sv.types import STRING, Layout
 
 if TYPE_CHECKING:
@@ -107,5 +108,5 @@ def convert_string_method(state: State, node: ast.CallExpression, arguments: lis
 def character(state: State, node: ast.ElementSelectExpression, string: Expr) -> Expr:
     """Return a character of a string; out of range it reads as 0 and ignores writes (IEEE 1800-2023 6.16)."""
     selector = node.selector
-    index, signed = value_of(state, selector), state.layout(selector.type).signed
+    index, signed = held_value(state, selector), state.layout(selector.type).signed
     return Item(word(string), index, 8, signed, state.context.span(node), STRING_TYPE)
