@@ -60,7 +60,6 @@ def test_assertions_can_be_left_out():
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("program p; endprogram program q; endprogram module top; p u(); endmodule", "a program"),
         ("module top(input a, b); alias a = b; endmodule", "a net alias"),
         ("module top(input clk); clocking cb @(posedge clk); endclocking endmodule", "a clocking block"),
         ("checker c(logic a); endchecker module top(input a); c u(a); endmodule", "a checker"),

@@ -145,8 +145,6 @@ def test_functions_see_the_module_that_calls_them():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("string s;", "a variable of type 'string'"),
-        ("int q[$];", r"a variable of type 'int\$\[\$\]'"),
         ('import "DPI-C" function int f(int x); int y; initial y = f(3);', "a call of an imported DPI function"),
     ],
 )

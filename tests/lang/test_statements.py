@@ -173,8 +173,8 @@ def test_a_compound_assignment_computes_its_index_once() -> None:
     text = "module t; int a [4], i; reg [3:0] v; initial begin a[i++] += 2; a[i++]++; v[i++] <<= 1; end endmodule"
     lines = show(text).split("initial (initial)\n")[1].split("\n")
     assert [line.strip() for line in lines if line] == [
-        "index$1 = (i post= (i add 32'h1))",
-        "a[index$1] = (known(a[index$1]) add 32'h2)",
+        "held$1 = (i post= (i add 32'h1))",
+        "a[held$1] = (known(a[held$1]) add 32'h2)",
         "index$2 = (i post= (i add 32'h1))",
         "a[index$2] = (known(a[index$2]) add 32'h1)",
         "index$3 = (i post= (i add 32'h1))",

@@ -10,26 +10,10 @@ from weft.base.errors import Unsupported
 from weft.lang.sv.compile_sources import load_design
 
 SOURCES = {
-    "assigned event": "event a, b; initial a = b;",
-    "event argument": "event e; task t(event x); -> x; endtask initial t(e);",
-    "wait_order": "event a, b; initial wait_order (a, b);",
-    "randcase": "logic a; initial randcase 1: a = 1; 2: a = 0; endcase",
-    "randsequence": "logic a; initial randsequence (x) x : { a = 1; }; endsequence",
-    "concurrent assertion": "logic clk, a; always @(posedge clk) assert property (a);",
-    "class": "class c; int x; endclass c o; logic a; initial a = o.x;",
-    "queue": "int q[$]; logic [7:0] a; initial a = q[0];",
-    "dynamic array": "int q[]; initial q = new[3];",
-    "associative array": 'int q[string]; initial q["a"] = 1;',
-    "string variable": 'string s; initial s = "abc";',
-    "string expression": 'int n; initial n = {"a", $sformatf("%d", n)} == "a1";',
-    "string argument": 'function automatic void f(string s); endfunction initial f("a");',
-    "unpacked union": "typedef union {logic [3:0] a; byte b;} u_t; u_t u; initial u.a = 3;",
     "tagged union": "typedef union tagged packed {logic [3:0] a, b;} u_t; u_t u; initial u = tagged a (3);",
     "pattern match": """typedef union tagged packed {logic [3:0] a, b;} u_t; u_t u; logic x;
         initial case (u) matches tagged a .n: x = n[0]; default: x = 0; endcase""",
     "sampled value": "logic a, b, clk; always @(posedge clk) a <= $past(b);",
-    "sorting": "int a[3]; initial a.sort();",
-    "unpacked value to print": 'int a[3]; initial $display("%p", a);',
     "stream with a range": "logic [7:0] a[4]; logic [31:0] b; initial b = {>>{a with [0:1]}};",
     "enum step": "typedef enum {A, B} e_t; e_t e; int n; initial e = e.next(n);",
     "query of a computed dimension": "int a[3][4]; int n, d; initial n = $size(a, d);",

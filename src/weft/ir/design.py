@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from weft.base.source import NOWHERE, SourceMap, Span
+from weft.ir.constraints import ConstraintBlock
 from weft.ir.expressions import (
     AssignExpr,
     Binary,
@@ -36,6 +37,7 @@ from weft.ir.expressions import (
     Item,
     Iterate,
     New,
+    Randomize,
     Real,
     Ref,
     Repeat,
@@ -114,6 +116,7 @@ __all__ = [
     "New",
     "Port",
     "Process",
+    "Randomize",
     "Real",
     "Ref",
     "Release",
@@ -169,7 +172,9 @@ class Class:
 
     `fields` are its own properties, static ones excepted, which are signals of the package or module. `methods` are its
     own methods by name; `constructor` calls the base's, gives the properties their initial values, then runs the body
-    of `new`; it is None if none of this does anything.
+    of `new`; it is None if none of this does anything. All of them are functions of the module that declares the class
+    too. A pure virtual method has no body. `Type.name` of a handle is the `key` of its class. `random` says
+    which fields are `rand` or `randc`.
     """
 
     name: str
@@ -179,6 +184,9 @@ class Class:
     methods: dict[str, Function] = field(default_factory=dict[str, Function])
     constructor: Function | None = None
     span: Span = NOWHERE
+    interfaces: list[Class] = field(default_factory=list["Class"])
+    random: dict[str, str] = field(default_factory=dict[str, str])
+    constraints: list[ConstraintBlock] = field(default_factory=list[ConstraintBlock])
 
 
 class Kind(Enum):

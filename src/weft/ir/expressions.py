@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weft.base.source import NOWHERE, Span
+from weft.ir.constraints import Constraint, constraint_expressions
 
 if TYPE_CHECKING:
     from weft.ir.design import Class, Delay, Function
@@ -231,9 +232,11 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """Read or write an element of a container; `container` is an expression (an lvalue where the item is one).
+    """Read or write an element of a container or a character of a string; the container is an lvalue if the item is.
 
     `index` is a number, read as `signed` says, or for an associative array a key of the type that it is indexed by.
+    `type` is the container's, for the engine to make one where none is. An element that is not there reads as x, or as
+    0 where it is a word.
     """
 
     container: Expr
@@ -241,6 +244,7 @@ class Item:
     width: int
     signed: bool = False
     span: Span = NOWHERE
+    type: Type | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,12 +303,21 @@ class SystemCall:
       `string.of(bits)` (leading zero bytes left out), `string.bits(s)` (to `width` bits), and the methods of
       IEEE 1800-2023 6.16 (`string.len`, `string.getc`, `string.substr`, `string.atoi`, ...);
     * `array.new(size[, source])`, `array.copy(a)`, `array.literal(e, ...)`, `array.join(a, b, ...)` (containers and,
-      as `array.literal`, elements), `array.slice(a, low, high)`, `array.equal(a, b)`, `array.pack(a)` and
-      `array.unpack(bits)` between a container and its elements in stream order, and the methods of 7.5, 7.9, 7.10;
-    * `event.triggered(e)`.
+      as `array.literal`, elements), `array.slice(a, low, high)`, `array.equal(a, b)`, the methods of 7.5, 7.9, 7.10;
+      `array.pack(a, size)` and `array.unpack(bits or a, size)` between a container and its elements in stream order
+      (11.4.14), with the blocks of `size` bits, if it is not 0, in reverse;
+    * `event.triggered(e)`;
+    * `class.copy(object)`, `class.cast(target, object)` (1 and assigned if the object is of the type of `types[0]` or
+      null, else 0), `class.srandom(object, seed)`, ..., `class.rand_mode(object, name[, value])` and
+      `class.constraint_mode` of 18.8 and 18.9 (all of them if the name is empty);
+    * `mailbox.new(bound)`, `mailbox.put(m, value)`, `mailbox.try_get(m, target)`, ..., `semaphore.get(s, n)`, ...,
+      `process.self()`, `process.await(p)`, ... of 15.3, 15.4 and 9.7. `put`, `get`, `peek` and `await` are evaluated
+      as statements only and may suspend.
 
     A method that changes its string or container has the lvalue as its first argument. `types[i]` is the type of
-    argument `i` if it is no plain vector (a real, a string, a container, ...), else None; it may be empty.
+    argument `i` if it is no plain vector (a string, a container, a struct, an enum, ...), else None; it may be empty.
+    `array.copy` copies containers inside the elements too. `array.literal` has for an associative array keys and values
+    in turn; `array.literal_default` has the value of all other keys before them.
     """
 
     name: str
@@ -337,6 +350,29 @@ class Iterate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Randomize:
+    """Choose random values that meet the constraints: 1, or 0 and nothing changed if there are none (18.6, 18.12).
+
+    The random variables are those of `object` that are `rand` or `randc` (`Class.random`), with the constraints of its
+    own class, or the `targets` only where these are not None; an empty tuple means that nothing is chosen, only the
+    constraints are checked. Without an object they are the targets alone. `constraints` are the call's own; in them
+    and in the targets `this` holds the object. Its methods `pre_randomize` and `post_randomize`, if it has them, are
+    called before, and after a success (18.6.2).
+    """
+
+    object: Expr | None
+    targets: tuple[Expr, ...] | None
+    constraints: tuple[Constraint, ...] = ()
+    this: Signal | None = None
+    span: Span = NOWHERE
+
+    @property
+    def width(self) -> int:
+        """Return the width of an int."""
+        return 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class AssignExpr:
     """Assign inside an expression (`a = b`, `i++`); `post` yields the old value (IEEE 1800-2023 11.3.6, 11.4.2)."""
 
@@ -365,6 +401,7 @@ Expr = (
     | Call
     | SystemCall
     | Iterate
+    | Randomize
     | AssignExpr
 )
 
@@ -380,6 +417,8 @@ def operands(expression: Expr) -> tuple[Expr, ...]:
             return (value,)
         case Iterate(_, array, _, _, body):
             return (array,) if body is None else (array, body)
+        case Randomize(value, targets, constraints):
+            return (*(() if value is None else (value,)), *(targets or ()), *constraint_expressions(constraints))
         case Element(_, index):
             return (index,)
         case Slice(value, offset):

@@ -44,6 +44,7 @@ from weft.ir.design import (
     Module,
     New,
     Process,
+    Randomize,
     Real,
     Ref,
     Release,
@@ -67,6 +68,7 @@ from weft.ir.design import (
     WaitUntil,
 )
 from weft.ir.expressions import WORD_KINDS
+from weft.ir.print_constraints import print_constraint_block, print_constraints
 
 _STEP = "  "
 
@@ -91,7 +93,9 @@ def print_module(module: Module) -> str:
         role = f"{port.direction} " if port is not None else ""
         lines.append(f"{_STEP}{role}{_declaration(signal)}")
     for function in module.functions:
-        lines += _indent(_function(function))
+        # Methods stand with their class.
+        if function.this is None and not function.virtual:
+            lines += _indent(_function(function))
     for assign in module.assigns:
         strength = "" if assign.strength == ("strong", "strong") else f"({', '.join(assign.strength)}) "
         delay = f"{_timing(assign.delay)} " if assign.delay is not None else ""
@@ -158,6 +162,11 @@ def print_expression(expression: Expr | None) -> str:
             marks = " ".join([*("s" if sign else "u" for sign in signs), *_marks(types)])
             result = "" if kind is None else f" {_type_name(kind)}"
             return f"{name}({_list(args)}{'; ' + marks if marks else ''}):{width}{result}"
+        case Randomize(value, targets, constraints):
+            chosen = "" if targets is None else _list(targets) or "null"
+            inline = "; ".join(line.strip() for line in print_constraints(constraints, print_expression))
+            owner = "" if value is None else f"{print_expression(value)}."
+            return f"{owner}randomize({chosen}){f' with {{{inline}}}' if inline else ''}"
         case AssignExpr(lhs, rhs, post=post):
             return f"({print_expression(lhs)} {'post=' if post else '='} {print_expression(rhs)})"
 
@@ -312,10 +321,15 @@ def _table(table: UdpTable) -> list[str]:
 
 def _class(found: Class) -> list[str]:
     base = f" extends {found.base.key}" if found.base is not None else ""
-    lines = [_declaration(signal) for signal in found.fields]
+    lines = [
+        f"{found.random[signal.name]} {_declaration(signal)}" if signal.name in found.random else _declaration(signal)
+        for signal in found.fields
+    ]
+    for block in found.constraints:
+        lines += print_constraint_block(block, print_expression)
     methods = [*found.methods.values(), *([found.constructor] if found.constructor is not None else [])]
     for method in methods:
-        lines += _function(method)
+        lines += _function(method) if method.this is not None or method.virtual else [f"static {method.name}"]
     return [f"class {found.key}{base}", *_indent(lines)]
 
 

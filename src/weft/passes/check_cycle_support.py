@@ -53,6 +53,7 @@ from weft.ir.expressions import (
     Item,
     Iterate,
     New,
+    Randomize,
     Real,
     Ref,
     Signal,
@@ -220,7 +221,7 @@ def _check_expressions(roots: Iterable[Expr | None], span: Span) -> None:
             work += [(inner, span) for inner in reversed(operands(expression))]
 
 
-_SUSPECTS = frozenset({Real, Unary, Binary, Item, Iterate, Field, New, Call, SystemCall})
+_SUSPECTS = frozenset({Real, Unary, Binary, Item, Iterate, Field, New, Randomize, Call, SystemCall})
 _LEAVES = frozenset({Const, Text, Real, Ref})
 
 
@@ -232,7 +233,7 @@ def _check_expression(expression: Expr, span: Span) -> None:
             raise _refusal("a real number", span)
         case Item() | Iterate():
             raise _refusal("a dynamic array, queue or associative array", span)
-        case Field() | New():
+        case Field() | New() | Randomize():
             raise _refusal("a class object", span)
         case Call(receiver=receiver) if receiver is not None:
             raise _refusal("a class method", span)

@@ -160,6 +160,7 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
             keyword,
             context.span(symbol.body),
             scope.removesuffix("."),
+            context.body is not None and context.body.definition.definitionKind == ast.DefinitionKind.Program,
         )
     )
 

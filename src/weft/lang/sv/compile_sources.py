@@ -28,6 +28,7 @@ from pyslang.driver import Driver
 from weft.base.errors import Unsupported, UserError, WeftError
 from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module
+from weft.lang.sv.classes import class_of, is_built_in
 from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.lang.sv.functions import convert_function
@@ -105,6 +106,8 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
     try:
         with _deep_recursion():
             design.tops += [(top.name, elaboration.module_of(top.body).module) for top in tops]
+            if not tops:
+                _convert_classes(compilation, elaboration)
     except WeftError as error:
         error.sources = error.sources or index.sources
         raise
@@ -115,6 +118,14 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
     design.digest = _digest(driver, options, index)
     design.files = _files_read(driver, texts or {})
     return design
+
+
+def _convert_classes(compilation: ast.Compilation, elaboration: Elaboration) -> None:
+    """Convert the classes of sources that have no module to use them."""
+    for scope in (*compilation.getCompilationUnits(), *compilation.getPackages()):
+        for symbol in scope:
+            if isinstance(symbol, ast.ClassType) and not is_built_in(symbol):
+                class_of(elaboration.package_context(symbol).state, symbol)
 
 
 @dataclass(slots=True)
@@ -205,7 +216,7 @@ def _check_tops(
             near = difflib.get_close_matches(name, modules, 3)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise UserError("no-top", f"no module is called '{name}'; {hint}{listed}")
-    if not tops and not report.errors:
+    if not tops and not report.errors and (modules or options.require_top):
         raise UserError("no-top", f"there is no top module; {listed}")
 
 

@@ -22,7 +22,6 @@ from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.leaf_values import convert_initializer, split
 from weft.lang.sv.reals import convert_number
 from weft.lang.sv.shapes import align
-from weft.lang.sv.types import describe_type
 
 
 def declare_ports(context: ModuleContext, body: ast.InstanceBodySymbol) -> None:
@@ -117,7 +116,7 @@ def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direc
     if context.has(name):
         name += "$port"
     width, signed = port.type.bitWidth, port.type.isSigned
-    signal = Signal(name, width, describe_type(port.type), 0, signed, "wire", span=context.span(port))
+    signal = Signal(name, width, context.describe(port.type), 0, signed, "wire", span=context.span(port))
     context.module.signals.append(signal)
     span = context.span(port)
     if direction == "input":

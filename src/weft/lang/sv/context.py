@@ -28,12 +28,16 @@ from pyslang import ast
 
 from weft.base.errors import Unsupported
 from weft.base.source import Span
-from weft.ir.design import Function, Module, Port, Signal, Type
+from weft.ir.design import Class, Function, Module, Port, Signal, Type
+from weft.lang.sv.classes import class_around, class_of, is_method, is_static
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.lang.sv.classes import ObjectTable
     from weft.lang.sv.elaboration import Elaboration
 
 Path = tuple[str, ...]
@@ -99,6 +103,7 @@ class ModuleContext:
     )
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
     _converting: list[Function] = field(default_factory=list[Function])
+    _declared: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
     _children: dict[str, ast.InstanceBodySymbol] = field(default_factory=dict[str, ast.InstanceBodySymbol])
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -176,6 +181,10 @@ class ModuleContext:
         found = self._functions.get(subroutine)
         if found is not None:
             return found
+        if is_method(subroutine):
+            found = class_around(subroutine)
+            class_of(self.state, found)
+            return self.home_of(found).declare_function(subroutine)
         if subroutine.parentScope.containingInstance is None:
             home = self.owner.package_context(subroutine)
             if home is not self:
@@ -275,6 +284,12 @@ class ModuleContext:
             if symbol.internalSymbol is None:
                 self.unsupported("a modport expression", symbol)
             return self._reach(symbol.internalSymbol)
+        if is_static(symbol):
+            home = self.home_of(class_around(symbol))
+            known = home._signals.get(symbol) or home._leaves[symbol]
+            if home is self:
+                return known, self.home
+            return known, home.home or (self._path_to(home.body) if home.body is not None else ())
         known = self._signals.get(symbol) or self._leaves.get(symbol)
         if known is not None:
             local = next(iter(known.values())).local if isinstance(known, dict) else known.local
@@ -349,6 +364,8 @@ class ModuleContext:
         `%m` path; any other is converted as it is seen from here, so that every engine can run it.
         """
         body = subroutine.parentScope.containingInstance
+        if is_method(subroutine):
+            return self.function(subroutine), ()
         if body is None or body is self.body or subroutine.subroutineKind != ast.SubroutineKind.Task:
             return self.function(subroutine), ()
         if self._interface_name(body) is not None or not _needs_its_instance(subroutine):
@@ -367,17 +384,53 @@ class ModuleContext:
             self.unsupported("a hierarchical reference into a shared module here", symbol)
         return found
 
+    @property
+    def objects(self) -> ObjectTable:
+        """Return what all contexts know of classes."""
+        return self.owner.objects
+
+    def home_of(self, found: ast.ClassType) -> ModuleContext:
+        """Return the context of the package or module that declares a class."""
+        body = found.parentScope.containingInstance
+        return self.owner.package_context(found) if body is None else self.owner.context_of(body)
+
+    def class_key(self, found: ast.ClassType) -> str:
+        """Return the unique name of a class."""
+        return self.owner.class_key(found)
+
+    def add_class(self, made: Class) -> None:
+        """Add a class to the design."""
+        self.owner.design.classes.append(made)
+
+    def declare_function(self, subroutine: ast.SubroutineSymbol) -> Function:
+        """Return a function of this body that `complete_function` will give its contents."""
+        if subroutine not in self._functions:
+            self._functions[subroutine] = Function(subroutine.name)
+            self._declared.add(subroutine)
+        return self._functions[subroutine]
+
+    def complete_function(self, subroutine: ast.SubroutineSymbol) -> None:
+        """Convert a declared function, unless that has been done."""
+        if subroutine in self._declared:
+            self._declared.discard(subroutine)
+            self.convert_inside(self._functions[subroutine], lambda: self.owner.convert_function(self, subroutine))
+
     def _convert_function(self, subroutine: ast.SubroutineSymbol) -> Function:
         if subroutine.flags & ast.MethodFlags.DPIImport:
             self.unsupported("a call of an imported DPI function", subroutine)
         shell = self._functions[subroutine] = Function(subroutine.name)
+        self.convert_inside(shell, lambda: self.owner.convert_function(self, subroutine))
+        return shell
+
+    def convert_inside(self, shell: Function, convert: Callable[[], Function]) -> None:
+        """Give a function the contents that `convert` makes, and the variables that are created meanwhile."""
         self._converting.append(shell)
-        made = self.owner.convert_function(self, subroutine)
+        made = convert()
         self._converting.pop()
         shell.name, shell.args, shell.result, shell.body = made.name, made.args, made.result, made.body
-        shell.automatic, shell.task, shell.span, shell.scope = made.automatic, made.task, made.span, made.scope
+        shell.automatic, shell.task, shell.span = made.automatic, made.task, made.span
+        shell.scope, shell.this, shell.virtual = made.scope, made.this, made.virtual
         self.module.functions.append(shell)
-        return shell
 
 
 def instances_of(symbol: ast.Symbol) -> list[ast.InstanceSymbol]:

@@ -102,11 +102,6 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
             if symbol.initializer is not None or (isinstance(symbol, ast.NetSymbol) and symbol.delay is not None):
                 context.members.append(Member(symbol, prefix))
         elif kind in _MEMBERS:
-            if (
-                isinstance(symbol, ast.InstanceSymbol)
-                and symbol.definition.definitionKind == ast.DefinitionKind.Program
-            ):
-                context.unsupported("a program", symbol)
             context.members.append(Member(symbol, prefix))
         elif isinstance(symbol, ast.GenerateBlockSymbol):
             if not symbol.isUninstantiated:

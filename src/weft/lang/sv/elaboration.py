@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from pyslang import ast
 
-from weft.base.errors import Unsupported
 from weft.ir.design import Design, Function, Module, Type, UdpTable
+from weft.lang.sv.classes import ObjectTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
@@ -45,6 +45,8 @@ class Elaboration:
     _finished: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
     _places: dict[ast.Symbol, Path] = field(default_factory=dict[ast.Symbol, Path])
     _types: dict[ast.Type, Type] = field(default_factory=dict[ast.Type, Type])
+    objects: ObjectTable = field(default_factory=ObjectTable)
+    _class_keys: dict[ast.Type, str] = field(default_factory=dict[ast.Type, str])
     _keys: dict[str, int] = field(default_factory=dict[str, int])
     _disabled: set[tuple[int, int]] | None = None
 
@@ -56,7 +58,8 @@ class Elaboration:
         """
         for context in {*self._contexts.values(), *self._packages.values()}:
             context.release()
-        for table in (self._contexts, self._packages, self._finished, self._places, self._types):
+        self.objects.clear()
+        for table in (self._contexts, self._packages, self._finished, self._places, self._types, self._class_keys):
             table.clear()
 
     def context_of(self, body: ast.InstanceBodySymbol) -> ModuleContext:
@@ -136,11 +139,10 @@ class Elaboration:
     def package_context(self, symbol: ast.Symbol) -> ModuleContext:
         """Return the context of the package or compilation unit that a symbol belongs to."""
         name, separator, _ = symbol.hierarchicalPath.partition("::")
-        if separator:
-            scope = self.compilation.getPackage(name)
-            if scope is None:
-                raise Unsupported("a class", self.index.span(symbol), sources=self.index.sources)
-        else:
+        # A class of the compilation unit has a path with `::` as well.
+        scope = self.compilation.getPackage(name) if separator else None
+        separator = scope is not None
+        if scope is None:
             scope = symbol.parentScope.compilationUnit
             units = list(self.compilation.getCompilationUnits())
             number = units.index(scope)
@@ -161,7 +163,14 @@ class Elaboration:
         """Return the description of a type, made once for each."""
         known = self._types.get(slang_type)
         if known is None:
-            known = self._types[slang_type] = describe_type(slang_type)
+            known = self._types[slang_type] = describe_type(slang_type, self.class_key)
+        return known
+
+    def class_key(self, found: ast.ClassType) -> str:
+        """Return a name that no other class of the design has; each specialisation is a class of its own."""
+        known = self._class_keys.get(found)
+        if known is None:
+            known = self._class_keys[found] = self._key(f"class {found.name}").removeprefix("class ")
         return known
 
     def is_disabled(self, symbol: ast.Symbol) -> bool:

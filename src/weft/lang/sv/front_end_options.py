@@ -41,6 +41,9 @@ RELAXATIONS = (
 class FrontEndOptions:
     """Choose how sources are read and elaborated.
 
+    `require_top` says that sources without any module are an error; else their classes are converted, and the design
+    has no top.
+
     `defines` maps a macro to its text (None or empty: defined as 1). `parameters` overrides parameters of the top
     modules; text that is neither a Verilog number nor in double quotes is a string. `warnings` are slang's words
     (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (a concurrent assertion is Unsupported) or `off` (they are
@@ -49,6 +52,7 @@ class FrontEndOptions:
     """
 
     top: tuple[str, ...] = ()
+    require_top: bool = True
     include_dirs: tuple[str, ...] = ()
     defines: Mapping[str, str | int | None] = field(default_factory=dict[str, "str | int | None"])
     parameters: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])

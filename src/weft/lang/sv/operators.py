@@ -16,13 +16,17 @@ from pyslang import ast
 from pyslang.ast import BinaryOperator as B
 from pyslang.ast import UnaryOperator as U
 
-from weft.ir.design import Assign, AssignExpr, Binary, Concat, Const, Element, Expr, Real, Ref, Slice, Unary
-from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, resize, unknown
+from weft.ir.design import AssignExpr, Binary, Cond, Const, Expr, Iterate, Real, Ref, Signal, Text, Type, Unary
+from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, resize, truth, unknown
 from weft.lang.sv.constants import flatten
+from weft.lang.sv.containers import join_containers
 from weft.lang.sv.dispatch import layout_of, lvalue_of, truth_of, value_of
+from weft.lang.sv.ownership import default_value, equality
 from weft.lang.sv.reals import convert_real_binary, convert_real_membership, rounded
 from weft.lang.sv.shapes import align, elements_of, leaves_of
-from weft.lang.sv.types import ARRAY, PACKED, REAL, Layout
+from weft.lang.sv.side_effects import check_held
+from weft.lang.sv.strings import compare_strings, join_strings, repeat_string, word
+from weft.lang.sv.types import ARRAY, CONTAINER, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +51,15 @@ INCREMENTS = {
 }
 
 
-def folded(state: State, node: ast.Expression) -> Const | Real | None:
+def folded(state: State, node: ast.Expression) -> Const | Real | Text | None:
     """Return an expression's value if slang has computed it."""
     value = node.constant
-    return flatten(value.value, state.layout(node.type)) if value is not None else None
+    if value is None:
+        return None
+    layout = state.layout(node.type)
+    if layout.kind == STRING and isinstance(value.value, str):
+        return Text(value.value)
+    return flatten(value.value, layout)
 
 
 def convert_unary(state: State, node: ast.Expression) -> Expr:
@@ -81,63 +90,15 @@ def convert_unary(state: State, node: ast.Expression) -> Expr:
 
 def convert_increment(state: State, node: ast.UnaryExpression) -> tuple[Expr, Expr, bool]:
     """Return the target of `i++` or its like, its new value, and whether the old value is the result."""
+    check_held(state, node.operand)
     layout = layout_of(state, node)
     name, post = INCREMENTS[node.op]
-    target = lvalue_of(state, node.operand)
-    if is_pure(node.operand):
-        old = value_of(state, node.operand)
-    else:
-        target, old = hoist_indices(state, target, node.operand)
+    old = value_of(state, node.operand)
     if layout.kind == REAL:
-        return target, rounded(Binary(f"f{name}", old, Real(1.0), 64), layout), post
-    return target, Binary(name, old, constant(layout.width, 1), layout.width), post
-
-
-def is_pure(node: ast.Expression) -> bool:
-    """Say whether evaluating an expression twice does no more than evaluating it once."""
-    if isinstance(node, ast.NamedValueExpression):
-        return True
-    effects: list[ast.Expression] = []
-
-    def look(inner: object) -> None:
-        steps = isinstance(inner, ast.UnaryExpression) and inner.op in INCREMENTS
-        if steps or isinstance(inner, ast.CallExpression | ast.AssignmentExpression):
-            effects.append(cast("ast.Expression", inner))
-
-    node.visit(look)
-    return not effects
-
-
-def hoist_indices(state: State, target: Expr, node: ast.Expression) -> tuple[Expr, Expr]:
-    """Return a target whose indices are computed once, before the statement, and the value that it has then."""
-    before = state.before
-    if before is None:
-        state.context.unsupported("a compound assignment whose target has side effects inside an expression", node)
-    span = state.context.span(node)
-
-    def once(index: Expr) -> Expr:
-        if isinstance(index, Const):
-            return index
-        holder = Ref(state.context.temporary("index", index.width))
-        before.append(Assign(holder, index, True, span))
-        return holder
-
-    def hoist(part: Expr) -> Expr:
-        match part:
-            case Element(signal, index, path):
-                return Element(signal, once(index), path)
-            case Slice(value, offset, width):
-                inner = hoist(value)
-                return Slice(inner, offset if isinstance(offset, int) else once(offset), width)
-            case Concat(parts, width):
-                return Concat(tuple(hoist(inner) for inner in parts), width)
-            case Ref():
-                return part
-            case _:
-                return state.context.unsupported("a compound assignment whose target has side effects", node)
-
-    result = hoist(target)
-    return result, result if layout_of(state, node).four_state else known(result)
+        stepped = rounded(Binary(f"f{name}", old, Real(1.0), 64), layout)
+        return lvalue_of(state, node.operand), stepped, post
+    new = Binary(name, old, constant(layout.width, 1), layout.width)
+    return lvalue_of(state, node.operand), new, post
 
 
 # ------------------------------------------------------------------------------------------------- binary
@@ -209,6 +170,11 @@ def _convert_comparison(state: State, node: ast.BinaryExpression, names: tuple[s
     left = layout_of(state, node.left)
     right = layout_of(state, node.right)
     lhs, rhs = value_of(state, node.left), value_of(state, node.right)
+    if left.kind == STRING:
+        return compare_strings(names[1], lhs, rhs)
+    if left.has_word and left.kind != HANDLE and right.kind != HANDLE:
+        same = equality("ceq" if "c" in names[0] else "eq", lhs, rhs, left, right)
+        return invert(same) if "n" in names[0] else same
     if left.kind == ARRAY:
         rhs = align(rhs, right, left)
     return Binary(names[left.signed and right.signed], lhs, rhs, 1)
@@ -258,7 +224,16 @@ def convert_conditional(state: State, node: ast.Expression) -> Expr:
     then = _arm(state, conditional.left, layout)
     other = _arm(state, conditional.right, layout)
     if layout.kind == PACKED or isinstance(cond, Const):
-        return choose(cond, then, other)
+        return choose(cond, word(then) if layout.kind != STRING else then, other)
+    if layout.has_word:
+        # Of an unknown condition IEEE 1800-2023 11.4.11 makes the default value, unless both arms are equal.
+        same = equality("eq", then, other, layout, layout)
+        default = default_value(layout)
+        then, other = word(then), word(other)
+        chosen = Cond(known(cond), then, other, layout.width)
+        if not any(state.layout(one.expr.type).four_state for one in conditional.conditions):
+            return chosen
+        return choose(Unary("isunknown", cond, 1), choose(truth(known(same)), then, default), chosen)
     return _choose_elements(cond, then, other, layout)
 
 
@@ -273,7 +248,7 @@ def _choose_elements(cond: Expr, then: Expr, other: Expr, layout: Layout) -> Exp
 
 def _arm(state: State, node: ast.Expression, layout: Layout) -> Expr:
     value = value_of(state, node)
-    return align(value, layout_of(state, node), layout) if layout.kind == ARRAY else value
+    return align(value, layout_of(state, node), layout) if layout.kind in (ARRAY, STRUCT) else value
 
 
 def convert_inside(state: State, node: ast.Expression) -> Expr:
@@ -295,6 +270,9 @@ def _membership(state: State, subject: Expr, layout: Layout, item: ast.Expressio
     if REAL in (layout.kind, state.layout(item.type).kind):
         return _real_membership(state, subject, layout, item)
     if isinstance(item, ast.ValueRangeExpression):
+        if layout.kind == STRING:
+            low, high = value_of(state, item.left), value_of(state, item.right)
+            return [Binary("land", compare_strings("sge", subject, low), compare_strings("sle", subject, high), 1)]
         low, high = range_bounds(state, item, layout)
         tests = [_compare("ge", subject, low, layout), _compare("le", subject, high, layout)]
         present = [test for test in tests if test is not None]
@@ -302,6 +280,8 @@ def _membership(state: State, subject: Expr, layout: Layout, item: ast.Expressio
             return [constant(1, 1)]
         return present if len(present) == 1 else [Binary("land", present[0], present[1], 1)]
     item_layout = layout_of(state, item)
+    if item_layout.kind == CONTAINER:
+        return [_found(state, subject, layout, item, item_layout)]
     if item_layout.kind == ARRAY:
         flat = value_of(state, item)
         return [_wildcard(subject, layout, value, element) for value, element in elements_of(flat, item_layout)]
@@ -318,7 +298,24 @@ def _real_membership(state: State, subject: Expr, layout: Layout, item: ast.Expr
     return tests if len(tests) == 1 else [Binary("land", tests[0], tests[1], 1)]
 
 
+def _found(state: State, subject: Expr, layout: Layout, node: ast.Expression, item_layout: Layout) -> Expr:
+    """Return whether a container has an element that matches, as the reduction of a comparison with each."""
+    element = item_layout.element
+    if element is None or element.kind not in (PACKED, STRING):
+        state.context.unsupported("'inside' of an array of such elements", node)
+    described = state.context.describe(node.type.canonicalType.arrayElementType)
+    item = Signal(state.fresh_label("item"), element.width, described, 0, element.signed, automatic=True, local=True)
+    number = Type("int", 32, True, False)
+    index = Signal(state.fresh_label("index"), 32, number, 0, True, automatic=True, local=True)
+    test = _wildcard(subject, layout, Ref(item), element)
+    return Iterate("or", value_of(state, node), item, index, test, 1, Type("logic", 1), span=state.context.span(node))
+
+
 def _wildcard(subject: Expr, layout: Layout, item: Expr, item_layout: Layout) -> Expr:
+    if layout.kind == STRING:
+        return compare_strings("eq", subject, item)
+    if layout.has_word:
+        return equality("eq", subject, item, layout, item_layout)
     width = max(subject.width, item.width)
     signed = layout.signed and item_layout.signed
     return Binary("weq", resize(subject, width, signed), resize(item, width, signed), 1)
@@ -366,11 +363,17 @@ def convert_concatenation_lvalue(state: State, node: ast.Expression) -> Expr:
 def join(state: State, node: ast.ConcatenationExpression, convert: Callable[[State, ast.Expression], Expr]) -> Expr:
     """Concatenate the operands of a concatenation or of an unpacked array concatenation."""
     layout = layout_of(state, node)
+    if layout.kind == STRING:
+        return join_strings(state, node)
+    if layout.kind == CONTAINER:
+        return join_containers(state, node)
     if layout.kind != ARRAY:
         return concat([convert(state, operand) for operand in node.operands if not operand.type.isVoid])
     parts: list[Expr] = []
     for operand in node.operands:
-        part, part_layout = convert(state, operand), layout_of(state, operand)
+        part, part_layout = word(convert(state, operand)), layout_of(state, operand)
+        if part_layout.kind == CONTAINER and (layout.element is None or layout.element.kind != CONTAINER):
+            state.context.unsupported("a container in a concatenation of fixed size", operand)
         if part_layout.kind == ARRAY and part_layout.descending != layout.descending:
             part = concat([value for value, _ in elements_of(part, part_layout)])
         parts.append(part)
@@ -383,5 +386,7 @@ def convert_replication(state: State, node: ast.Expression) -> Expr:
     if constant_value is not None:
         return constant_value
     replication = cast("ast.ReplicationExpression", node)
+    if state.layout(node.type).kind == STRING:
+        return repeat_string(state, replication)
     value = value_of(state, replication.concat)
     return repeat(layout_of(state, node).width // value.width, value)

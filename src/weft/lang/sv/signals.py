@@ -77,7 +77,8 @@ def _create(context: ModuleContext, symbol: ast.ValueSymbol, slang_type: ast.Typ
         depth,
         layout.signed,
         _net_type(context, symbol) if isinstance(symbol, ast.NetSymbol) and layout.kind != REAL else "",
-        automatic=isinstance(symbol, ast.VariableSymbol) and symbol.lifetime == ast.VariableLifetime.Automatic,
+        automatic=isinstance(symbol, ast.IteratorSymbol)
+        or (isinstance(symbol, ast.VariableSymbol) and symbol.lifetime == ast.VariableLifetime.Automatic),
         span=context.span(symbol),
         charge=_charge(symbol) if isinstance(symbol, ast.NetSymbol) else "",
     )

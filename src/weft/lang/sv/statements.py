@@ -30,12 +30,14 @@ from weft.ir.design import (
 )
 from weft.lang.sv import events, forks, loops, procedural_assigns, timing
 from weft.lang.sv.actions import convert_expression_statement
-from weft.lang.sv.build import constant, resize, unknown
+from weft.lang.sv.build import constant, resize
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.expressions import value_as
 from weft.lang.sv.flow import STATEMENTS, statement_of
 from weft.lang.sv.leaf_values import convert_initializer
 from weft.lang.sv.operators import convert_condition, range_bounds
+from weft.lang.sv.ownership import assigned, default_value
+from weft.lang.sv.random_choice import convert_randcase
 from weft.lang.sv.reals import as_real, choose_branch
 from weft.lang.sv.selects import Place
 from weft.lang.sv.types import REAL, Layout
@@ -104,10 +106,8 @@ def _declare_automatic(state: State, symbol: ast.VariableSymbol, layout: Layout,
         signal = state.context.signal(symbol)
         state.declared.append(signal)
         target = Ref(signal)
-    if symbol.initializer is not None:
-        value = value_as(state, symbol.initializer, symbol)
-    else:
-        value = unknown(layout.width) if layout.four_state else constant(layout.width, 0)
+    initial = symbol.initializer
+    value = value_as(state, initial, symbol) if initial is not None else default_value(layout)
     return Assign(target, value, True, state.context.span(node))
 
 
@@ -209,7 +209,7 @@ def _extremes(layout: Layout) -> tuple[Expr, Expr]:
 
 def _convert_return(state: State, node: ast.Statement) -> Statement:
     value = cast("ast.ReturnStatement", node).expr
-    converted = value_of(state, value) if value is not None else None
+    converted = assigned(state, value, value.type) if value is not None else None
     return Jump("return", value=converted, span=state.context.span(node))
 
 
@@ -272,5 +272,6 @@ STATEMENTS.update(
         ast.EventTriggerStatement: events.convert_trigger,
         ast.ProceduralAssignStatement: procedural_assigns.convert_force,
         ast.ProceduralDeassignStatement: procedural_assigns.convert_release,
+        ast.RandCaseStatement: convert_randcase,
     }
 )

@@ -14,12 +14,18 @@ from pyslang import ast, syntax
 
 from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Type, Unary
 from weft.lang.sv.build import bits_of, choose, concat, constant
-from weft.lang.sv.constants import decode_text, flatten, literal_text
+from weft.lang.sv.casts import convert_cast
+from weft.lang.sv.constants import decode_text, flatten, index_value, literal_text
+from weft.lang.sv.containers import convert_container_method, convert_query
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.events import convert_triggered
-from weft.lang.sv.reals import REAL_TYPE, as_real
+from weft.lang.sv.iterations import ITERATIONS, LOCATORS, ORDERING, convert_iteration
+from weft.lang.sv.ownership import typed
+from weft.lang.sv.randomize import convert_mode, convert_randomize
+from weft.lang.sv.reals import as_real
 from weft.lang.sv.shapes import elements_of, to_stream
-from weft.lang.sv.types import ARRAY, EVENT, REAL, STRING, Layout
+from weft.lang.sv.strings import STRING_TYPE, convert_string_method
+from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -43,8 +49,16 @@ def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallEx
         return handler(state, node, arguments)
     if name in _OF_THE_SIMULATION:
         return _convert_simulation_call(state, node, arguments)
-    method = _METHODS.get(name)
-    if method is not None and arguments and state.layout(arguments[0].type).is_flat:
+    if name == "randomize":
+        return convert_randomize(state, node, arguments)
+    if name in ("rand_mode", "constraint_mode"):
+        return convert_mode(state, node, arguments)
+    if name in _QUERIES and arguments:
+        query = convert_query(state, node, arguments)
+        if query is not None:
+            return query
+    method = _method(state, name, arguments)
+    if method is not None:
         return method(state, node, arguments)
     value = node.eval(ast.EvalContext(info.scope.compilationUnit)).value
     result = Text(value) if isinstance(value, str) else flatten(value, state.layout(node.type))
@@ -52,6 +66,34 @@ def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallEx
         what = f"the system function '{name}'" if name.startswith("$") else f"the method '{name}'"
         state.context.unsupported(what, node)
     return result
+
+
+_QUERIES = frozenset({"$size", "$left", "$right", "$low", "$high", "$increment", "$bits"})
+
+
+def _method(state: State, name: str, arguments: Arguments) -> SystemFunction | None:
+    """Return what converts a built-in method, by the type that it is a method of."""
+    if name.startswith("$") or not arguments:
+        return None
+    receiver = arguments[0]
+    kind = state.layout(receiver.type).kind
+    if name == "index" and isinstance(receiver, ast.NamedValueExpression) and receiver.symbol in state.indices:
+        return _container_index
+    if kind == CONTAINER:
+        return convert_iteration if name in ITERATIONS else convert_container_method
+    if kind == ARRAY and name in ORDERING | LOCATORS:
+        return convert_iteration
+    if kind == STRING:
+        return convert_string_method
+    return _METHODS.get(name) if kind <= STRUCT or kind == EVENT else None
+
+
+def _container_index(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    receiver = arguments[0]
+    assert isinstance(receiver, ast.NamedValueExpression)
+    if len(arguments) > 1 and index_value(arguments[1]) != 1:
+        state.context.unsupported("the index of an inner dimension", node)
+    return state.indices[receiver.symbol]
 
 
 # --------------------------------------------------------------------------------------- functions of the simulation
@@ -110,20 +152,24 @@ _FORMATTING = frozenset({"$sformatf", "$psprintf"})
 def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
     name = node.subroutineName
     layout = state.layout(node.type)
-    width = {STRING: 0}.get(layout.kind, layout.width)
-    result = REAL_TYPE if layout.kind == REAL else None
     texts = _OF_THE_SIMULATION[name]
     args = tuple(convert_argument(state, argument, i in texts) or Text("") for i, argument in enumerate(arguments))
-    signs = tuple(state.layout(argument.type).signed for argument in arguments) if name in _FORMATTING else ()
-    types = tuple(argument_type(state, argument) for argument in arguments)
-    shown = types if any(types) else ()
-    return SystemCall(name, args, width, layout.signed, state.context.span(node), result, signs, shown)
+    return SystemCall(
+        name,
+        args,
+        layout.width,
+        layout.signed,
+        state.context.span(node),
+        state.context.describe(node.type) if layout.has_word else None,
+        tuple(state.layout(argument.type).signed for argument in arguments) if name in _FORMATTING else (),
+        argument_types(state, arguments),
+    )
 
 
-def argument_type(state: State, node: ast.Expression) -> Type | None:
-    """Return the type of an argument that is no plain vector."""
-    kind = state.layout(node.type).kind
-    return state.context.describe(node.type) if kind in (REAL, EVENT) else None
+def argument_types(state: State, arguments: Arguments) -> tuple[Type | None, ...]:
+    """Return the types of arguments that are no plain vectors; nothing if none is."""
+    types = tuple(typed(state, argument, state.layout(argument.type)) for argument in arguments)
+    return types if any(types) else ()
 
 
 def convert_argument(state: State, node: ast.Expression, text: bool = False) -> Expr | None:
@@ -244,7 +290,7 @@ def _enum_name(state: State, node: ast.CallExpression, arguments: Arguments) -> 
         value = flatten(member.value.value, layout)
         assert value is not None
         args += Text(member.name), value
-    return SystemCall("name", tuple(args), 0, span=state.context.span(node))
+    return SystemCall("name", tuple(args), 64, span=state.context.span(node), type=STRING_TYPE)
 
 
 # ------------------------------------------------------------------------------------------------- arrays
@@ -295,6 +341,7 @@ def _iterator_index(state: State, node: ast.CallExpression, arguments: Arguments
 
 
 _FUNCTIONS: dict[str, SystemFunction] = {
+    "$cast": convert_cast,
     "$signed": _same,
     "$unsigned": _same,
     "$bits": _bit_width,
