@@ -21,7 +21,7 @@ _STDIN, _STDOUT, _STDERR = _FILE, _FILE + 1, _FILE + 2
 _FIRST_DESCRIPTOR = _FILE + 3
 _MODES = ("r", "w", "a", "r+", "w+", "a+")
 
-Output = Callable[[bytes], None]
+Output = Callable[[bytes], object]
 
 
 def open_mode(mode: str) -> str | None:
