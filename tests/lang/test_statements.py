@@ -175,8 +175,8 @@ def test_a_compound_assignment_computes_its_index_once() -> None:
     assert [line.strip() for line in lines if line] == [
         "held$1 = (i post= (i add 32'h1))",
         "a[held$1] = (known(a[held$1]) add 32'h2)",
-        "index$2 = (i post= (i add 32'h1))",
-        "a[index$2] = (known(a[index$2]) add 32'h1)",
-        "index$3 = (i post= (i add 32'h1))",
-        "v[index$3+:1] = (v[index$3+:1] shl 32'h1)",
+        "held$2 = (i post= (i add 32'h1))",
+        "a[held$2] = (known(a[held$2]) add 32'h1)",
+        "held$3 = (i post= (i add 32'h1))",
+        "v[held$3+:1] = (v[held$3+:1] shl 32'h1)",
     ]
