@@ -36,6 +36,8 @@ ERRORS: dict[str, str] = {
     "no-convergence": "The design did not settle: a zero-delay oscillation.",
     "null-handle": "A null handle of a class object is used.",
     "recursion": "A function or task calls itself without end.",
+    "mailbox-type": "A message is taken from a mailbox into a variable of another type.",
+    "kill-self": "A process kills itself or one that has forked it.",
     "no-such-task": "The source calls a system task or function that does not exist.",
     "design-failed": "The design reported an error ($error, $fatal or a failed assertion).",
 }

@@ -21,7 +21,9 @@ from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
+from weft.sim.event_containers import Containers
 from weft.sim.event_host import EventHost
+from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_objects import OBJECT_CALLS
 from weft.sim.run_plan import OnStop, RunPlan
 from weft.sim.tasks.dump_scopes import WaveFactory
@@ -53,12 +55,13 @@ class EventSimulation:
     out: Writer
     options: EventOptions = field(default_factory=EventOptions)
     host: EventHost = field(init=False)
-    engine: EventEngine = field(init=False)
     handles: Handles = field(default_factory=Handles)
+    containers: Containers = field(init=False)
     _ended: bool = False
 
     def __post_init__(self) -> None:
         options = self.options
+        self.containers = Containers(self)
         code = write_program(self.design, options.observe or _dumps(self.design))
         for text in code.texts:
             self.handles.intern(text)
@@ -67,7 +70,12 @@ class EventSimulation:
         )
         state.random_seed = state.urandom_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
-        self.engine = EventEngine(code, self._perform, options.max_deltas, options.shuffle, self.host)
+        EventEngine(code, self._perform, options.max_deltas, options.shuffle, self.host)
+
+    @property
+    def engine(self) -> EventEngine:
+        """Return the engine, which the host knows from its first moment."""
+        return self.host.engine
 
     def run(self, until: int = (1 << 64) - 1) -> int:
         """Run, finish and return the exit status: 0, or what the design has asked for."""
@@ -99,14 +107,16 @@ class EventSimulation:
         self.host.current = (thread, node)
         scope = f"{node.path}.{site.scope}" if site.scope else node.path
         if objects is not None:
-            outputs = objects(self, site, arguments, buffer)
+            result, outputs = objects(self, site, arguments)
+            if site.result is not None:
+                write_result(self.handles, site.result, buffer, result)
         else:
             handler = TASKS.get(site.name)
             if handler is None:
                 raise UserError("no-such-task", f"there is no system task '{site.name}'", site.span)
             call = TaskCall(
                 site.name,
-                arguments,  # pyright: ignore[reportArgumentType]
+                shaped_arguments(self, site, arguments),
                 self.host,
                 scope,
                 site.span,

@@ -13,6 +13,7 @@ from weft.engines.event import operators as ops
 from weft.engines.event.code_calls import call_function, create_object
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
+from weft.engines.event.code_objects import iterate
 from weft.engines.event.code_places import (
     find_place,
     load_field,
@@ -20,7 +21,7 @@ from weft.engines.event.code_places import (
     load_slice,
     store_lvalue,
 )
-from weft.engines.event.value_types import is_word
+from weft.engines.event.value_types import is_word, type_of
 from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, Value, Writer, all_x, mask
 from weft.ir.design import Expr, Signal
@@ -36,6 +37,7 @@ from weft.ir.expressions import (
     Item,
     Iterate,
     New,
+    Randomize,
     Real,
     Ref,
     Repeat,
@@ -81,8 +83,9 @@ def value(f: FunctionCode, expression: Expr) -> Value:
             return Value(64, f.unit.program.text_handle(text))
         case Field():
             return load_field(f, expression)
-        case Item():
-            return host_value(f, "array.get", (expression.container, expression.index), expression.width, expression)
+        case Item(container, index, width):
+            name = "string.getc" if type_of(container).kind == "string" else "array.get"
+            return host_value(f, name, (container, index), width, expression)
         case New():
             return create_object(f, expression)
         case Call():
@@ -90,7 +93,9 @@ def value(f: FunctionCode, expression: Expr) -> Value:
         case SystemCall():
             return _system_call(f, expression)
         case Iterate():
-            raise f.unsupported(f"the array method '{expression.name}'", expression.span)
+            return iterate(f, expression)
+        case Randomize():
+            return randomize(f, expression)
         case AssignExpr(lhs, rhs, _, post):
             old = value(f, lhs) if post else None
             new = value(f, rhs)
@@ -113,7 +118,7 @@ def word(f: FunctionCode, expression: Expr, signed: bool = False) -> tuple[Opera
 def has_effects(expression: Expr) -> bool:
     """Say whether evaluating an expression does more than give its value."""
     return any(
-        isinstance(part, Call | AssignExpr | New | Item | Iterate)
+        isinstance(part, Call | AssignExpr | New | Item | Iterate | Randomize)
         or (isinstance(part, SystemCall) and part.name not in _PURE)
         or (isinstance(part, Binary) and part.op in ("udiv", "sdiv", "umod", "smod") and part.width > 64)
         for part in subexpressions(expression)
@@ -426,6 +431,11 @@ def _time(f: FunctionCode, name: str, width: int) -> Value:
     if name == "$stime":
         return Value(width, w.resize(w.resize(ticks, 64, 32), 32, width))
     return Value(width, w.resize(ticks, 64, width))
+
+
+def randomize(f: FunctionCode, node: Randomize) -> Value:
+    """Write a call of `randomize`."""
+    raise f.unsupported("'randomize'", node.span)
 
 
 __all__ = ["all_x", "condition", "value", "word"]

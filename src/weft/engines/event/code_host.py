@@ -35,6 +35,10 @@ CHANGES_FIRST = frozenset(
 
 CHANGES_KEY = frozenset({"array.first", "array.last", "array.next", "array.prev"})
 
+_TAKES = frozenset(
+    f"mailbox.{name}" for name in ("get", "peek", "try_get", "try_peek", "attempt_get", "attempt_peek")
+)
+
 STOPPING = frozenset({"$finish", "$stop", "$fatal"})
 
 
@@ -44,8 +48,10 @@ def outputs_of(name: str, count: int) -> set[int]:
         return {0}
     if name in CHANGES_KEY:
         return {1}
-    if name in ("mailbox.get", "mailbox.peek", "mailbox.try_get", "mailbox.try_peek"):
+    if name in _TAKES:
         return {1}
+    if name == "class.cast":
+        return {0}
     return set(output_arguments(name, count))
 
 
@@ -59,13 +65,14 @@ def host_value(f: FunctionCode, name: str, args: Sequence[Expr | None], width: i
     if result.kind == "bits" and isinstance(call, SystemCall) and call.signed:
         result = replace(result, signed=True)
     span = getattr(call, "span", f.span)
-    return _call(f, name, args, signs, result, span) or Value(0, 0)
+    extra = (call.type, call.types) if isinstance(call, SystemCall) else None
+    return _call(f, name, args, signs, result, span, extra=extra) or Value(0, 0)
 
 
 def host_effect(f: FunctionCode, name: str, args: Sequence[Expr | None], new: Value, lhs: Item) -> None:
     """Write a call that stores a value already computed, as its last argument."""
     element = type_of(lhs)
-    _call(f, name, args, (False, lhs.signed), None, lhs.span, (new, element))
+    _call(f, name, args, (False, lhs.signed), None, lhs.span, (new, element), lhs.type)
 
 
 def host_task(f: FunctionCode, name: str, args: Sequence[Expr | None], signs: tuple[bool, ...]) -> None:
@@ -106,6 +113,7 @@ def _call(
     result: Shape | None,
     span: object,
     last: tuple[Value, Type] | None = None,
+    extra: object = None,
 ) -> Value | None:
     from weft.engines.event.code_expressions import value
     from weft.engines.event.code_places import store_lvalue
@@ -146,7 +154,7 @@ def _call(
             w.do(f"store ptr {found}, ptr {w.address(buffer, 8 * shape.offset)}")
         elif found is not None:
             _put(f, buffer, shape, found)
-    site = HostSite(name, shapes, result, f.unit.number, f.scope, span or f.span)  # pyright: ignore[reportArgumentType]
+    site = HostSite(name, shapes, result, f.unit.number, f.scope, span or f.span, extra=extra)  # pyright: ignore[reportArgumentType]
     f.host_call(f.unit.program.add_site(site), buffer)
     for shape, argument in zip(shapes, args, strict=False):
         if shape.output and argument is not None:

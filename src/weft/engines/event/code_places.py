@@ -13,6 +13,7 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_effect
 from weft.engines.event.layout import value_bytes
 from weft.engines.event.records import SIGNAL_FLAGS, SIGNAL_WATCHES
+from weft.engines.event.value_types import type_of
 from weft.engines.event.writer import Operand, Value, Writer, all_x, mask, plane_bytes, storage_bits
 from weft.ir.design import Expr, Signal
 from weft.ir.expressions import Concat, Const, Element, Field, Item, Ref, Slice
@@ -213,7 +214,8 @@ def store_lvalue(f: FunctionCode, lhs: Expr, new: Value, keep: str = "normal") -
                 if part.width:
                     store_lvalue(f, part, ops.take(f.w, new, at, part.width), keep)
         case Item(container, index):
-            host_effect(f, "array.set", (container, index), new, lhs)
+            name = "string.putc" if type_of(container).kind == "string" else "array.set"
+            host_effect(f, name, (container, index), new, lhs)
             f.unit.notify_container(f, container)
         case Ref(signal) if signal.depth:
             _store_array(f, lhs, new, keep)

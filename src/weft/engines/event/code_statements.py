@@ -20,6 +20,7 @@ from weft.engines.event.code_forks import (
 )
 from weft.engines.event.code_function import FunctionCode, Label
 from weft.engines.event.code_host import host_task, host_value
+from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_nonblocking import assign_later, assign_on_event, trigger_event
 from weft.engines.event.code_places import store_lvalue
 from weft.engines.event.code_waits import delay_ticks, wait_for, wait_until
@@ -369,8 +370,8 @@ def _evaluate(f: FunctionCode, statement: Evaluate) -> None:
         value(f, expression)
 
 
-_WAITING: dict[str, Callable[[FunctionCode, SystemCall], None]] = {}
-"""What writes the methods that can suspend; `code_builtin` fills it."""
+_WAITING: dict[str, Callable[[FunctionCode, SystemCall], None]] = dict.fromkeys(WAITING, wait_on_object)
+"""What writes the methods that can suspend."""
 
 
 def _system_task(f: FunctionCode, task: SystemTask) -> None:

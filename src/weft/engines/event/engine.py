@@ -78,7 +78,7 @@ HostCall = Callable[[HostSite, int, int, Node], None]
 Entry = tuple[int, int, int, int, int]
 """A watch: the list, the kind, the bits from and to, the code."""
 
-_KERNELS = ("run", "append", "settle", "postpone", "unlink", "make_ready", "notify")
+_KERNELS = ("run", "append", "settle", "postpone", "unlink", "make_ready", "notify", "wake", "process_object", "process_kill")
 
 
 class Owner(Protocol):
@@ -354,6 +354,22 @@ class EventEngine:
         """Put a node at the end of one of the control block's lists."""
         self.call("append", self._state + list_offset, node)
 
+    def allocate(self, size: int) -> int:
+        """Return the address of new memory for an object."""
+        return _allocator()(size)
+
+    def wake(self, list_address: int) -> None:
+        """Make every thread of a wait list ready."""
+        self.call("wake", list_address, self._state)
+
+    def process_object(self, thread: int) -> int:
+        """Return the process object of a thread."""
+        return self.call("process_object", thread)
+
+    def kill(self, process: int) -> bool:
+        """End a process; return whether the present thread is in it."""
+        return bool(self.call("process_kill", process, self._state))
+
     def request_stop(self) -> None:
         """Ask the run to return as soon as the present process has suspended itself."""
         self.set_word(STOP, 1)
@@ -482,6 +498,12 @@ class EventEngine:
         size = plane_bytes(signal.width)
         data = self.memory[at : at + 2 * size].tobytes()
         return int.from_bytes(data[:size], "little"), int.from_bytes(data[size:], "little")
+
+
+def _allocator() -> Callable[[int], int]:
+    function = ctypes.CDLL(None).malloc
+    function.restype, function.argtypes = ctypes.c_size_t, [ctypes.c_size_t]
+    return function
 
 
 def _edges(old: int, old_unknown: int, new: int, new_unknown: int) -> int:

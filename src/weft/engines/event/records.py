@@ -39,6 +39,8 @@ NODE_SCOPES = 120
 """The innermost scope record: a block or task that is active and can be disabled."""
 NODE_BASE = 128
 """The frame that a thread began with: what lies below it belongs to its parent."""
+NODE_OBJECT = 136
+"""The process object of the thread, if somebody has asked for it, or 0."""
 NODE_SIZE = 144
 
 FLAG_HEAP, FLAG_REACTIVE, FLAG_ENDED, FLAG_WAIT_FORK, FLAG_SUSPENDED = 1, 2, 4, 8, 16
@@ -64,6 +66,10 @@ SCOPE_NEXT, SCOPE_PREV, SCOPE_LIST = 0, 8, 16
 """A scope record is a node of the list of all activations of one block."""
 SCOPE_THREAD, SCOPE_OUTER, SCOPE_CODE, SCOPE_PC, SCOPE_FRAME = 24, 32, 40, 48, 56
 SCOPE_SIZE = 64
+
+PROCESS_STATE, PROCESS_WAITERS, PROCESS_THREAD = 0, 8, 24
+"""A process object: finished 0, running 1, waiting 2, suspended 3, killed 4; who awaits it; its thread."""
+PROCESS_SIZE = 32
 
 JOIN_LEFT, JOIN_WAITER, JOIN_ANY = 0, 8, 16
 JOIN_SIZE = 32

@@ -71,6 +71,7 @@ from weft.engines.event.records import (
     NODE_LIST,
     NODE_LIVE,
     NODE_NEXT,
+    NODE_OBJECT,
     NODE_PARENT,
     NODE_PC,
     NODE_PREV,
@@ -83,6 +84,10 @@ from weft.engines.event.records import (
     OSCILLATES,
     PAUSED,
     POSTPONED,
+    PROCESS_SIZE,
+    PROCESS_STATE,
+    PROCESS_THREAD,
+    PROCESS_WAITERS,
     RE_INACTIVE,
     RE_NBA_BUFFER,
     RE_NBA_LENGTH,
@@ -552,6 +557,12 @@ def end_thread(node: int, state: int) -> int:
             if u32[parent + NODE_FLAGS] & FLAG_WAIT_FORK:
                 u32[parent + NODE_FLAGS] = u32[parent + NODE_FLAGS] & ~FLAG_WAIT_FORK
                 make_ready(parent, state)
+    object = u64[node + NODE_OBJECT]
+    if object:
+        if u64[object + PROCESS_STATE] != 4:
+            u64[object + PROCESS_STATE] = 0
+        u64[object + PROCESS_THREAD] = 0
+        wake(object + PROCESS_WAITERS, state)
     join = u64[node + NODE_JOIN]
     if join:
         u64[node + NODE_JOIN] = 0
@@ -574,6 +585,37 @@ def kill_children(parent: int, state: int) -> int:
                 unlink(child)
                 end_thread(child, state)
     return 0
+
+
+@kernel
+def process_object(node: int) -> int:
+    """Return the process object of a thread, made when first asked for."""
+    object = u64[node + NODE_OBJECT]
+    if object == 0:
+        object = malloc(PROCESS_SIZE)
+        memset(object, 0, PROCESS_SIZE)
+        u64[object + PROCESS_STATE] = 1
+        u64[object + PROCESS_THREAD] = node
+        u64[node + NODE_OBJECT] = object
+    return object
+
+
+@kernel
+def process_kill(object: int, state: int) -> int:
+    """End a process and all that it has forked; return 1 if it is, or has forked, the present one."""
+    node = u64[object + PROCESS_THREAD]
+    inside = 0
+    if node:
+        ancestor = u64[state + CURRENT]
+        while ancestor:
+            if ancestor == node:
+                inside = 1
+            ancestor = u64[ancestor + NODE_PARENT]
+        u64[object + PROCESS_STATE] = 4
+        kill_children(node, state)
+        unlink(node)
+        end_thread(node, state)
+    return inside
 
 
 # ------------------------------------------------------------------------------------------- disable
