@@ -150,7 +150,9 @@ def write_result(handles: Handles, shape: Shape, buffer: int, result: Result | o
                     bits = int.from_bytes(result.encode("latin-1"), "big")
                 case _:
                     bits = 0
-            ctypes.memmove(at, (bits & ones).to_bytes(size, "little") + (unknown & ones).to_bytes(size, "little"), 2 * size)
+            ctypes.memmove(
+                at, (bits & ones).to_bytes(size, "little") + (unknown & ones).to_bytes(size, "little"), 2 * size
+            )
         case "real":
             number = float(result.value) if isinstance(result, Value) else float(result or 0)  # pyright: ignore
             ctypes.memmove(at, struct.pack("<d", number), 8)

@@ -523,10 +523,22 @@ def _true(key: Any) -> bool:
     return bool(key.value & ~key.unknown) if isinstance(key, Value) else bool(key)
 
 
-_LOCATORS = (
-    "find find_index find_first find_first_index find_last find_last_index min max unique unique_index "
-    "sort rsort reverse shuffle"
-).split()
+_LOCATORS = [
+    "find",
+    "find_index",
+    "find_first",
+    "find_first_index",
+    "find_last",
+    "find_last_index",
+    "min",
+    "max",
+    "unique",
+    "unique_index",
+    "sort",
+    "rsort",
+    "reverse",
+    "shuffle",
+]
 
 CONTAINER_CALLS: dict[str, Call] = {
     "array.new": _new,

@@ -148,7 +148,9 @@ def _take(remove: bool) -> ObjectCall:
         if type(message) is not type(args[1]):
             if site.name.startswith("mailbox.try"):
                 return 0xFFFFFFFF, {}
-            raise UserError("mailbox-type", "the message in the mailbox is of another type than the variable", site.span)
+            raise UserError(
+                "mailbox-type", "the message in the mailbox is of another type than the variable", site.span
+            )
         if remove:
             mailbox.messages.popleft()
             simulation.engine.wake(mailbox.waiters.address(True))
@@ -215,7 +217,9 @@ def _status(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tup
 
 def _kill(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     if simulation.engine.kill(int(args[0])):
-        raise UserError("kill-self", "a process that kills itself, or one that has forked it, is not supported", site.span)
+        raise UserError(
+            "kill-self", "a process that kills itself, or one that has forked it, is not supported", site.span
+        )
     return None, {}
 
 

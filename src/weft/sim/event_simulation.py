@@ -23,8 +23,8 @@ from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
 from weft.sim.event_host import EventHost
-from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_objects import OBJECT_CALLS
+from weft.sim.event_shapes import shaped_arguments
 from weft.sim.run_plan import OnStop, RunPlan
 from weft.sim.tasks.dump_scopes import WaveFactory
 from weft.sim.tasks.registry import TASKS

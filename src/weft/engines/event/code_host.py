@@ -35,9 +35,7 @@ CHANGES_FIRST = frozenset(
 
 CHANGES_KEY = frozenset({"array.first", "array.last", "array.next", "array.prev"})
 
-_TAKES = frozenset(
-    f"mailbox.{name}" for name in ("get", "peek", "try_get", "try_peek", "attempt_get", "attempt_peek")
-)
+_TAKES = frozenset(f"mailbox.{name}" for name in ("get", "peek", "try_get", "try_peek", "attempt_get", "attempt_peek"))
 
 STOPPING = frozenset({"$finish", "$stop", "$fatal"})
 

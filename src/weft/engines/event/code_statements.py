@@ -20,8 +20,8 @@ from weft.engines.event.code_forks import (
 )
 from weft.engines.event.code_function import FunctionCode, Label
 from weft.engines.event.code_host import host_task, host_value
-from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_nonblocking import assign_later, assign_on_event, trigger_event
+from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_places import store_lvalue
 from weft.engines.event.code_waits import delay_ticks, wait_for, wait_until
 from weft.engines.event.walk import Suspensions

@@ -78,7 +78,18 @@ HostCall = Callable[[HostSite, int, int, Node], None]
 Entry = tuple[int, int, int, int, int]
 """A watch: the list, the kind, the bits from and to, the code."""
 
-_KERNELS = ("run", "append", "settle", "postpone", "unlink", "make_ready", "notify", "wake", "process_object", "process_kill")
+_KERNELS = (
+    "run",
+    "append",
+    "settle",
+    "postpone",
+    "unlink",
+    "make_ready",
+    "notify",
+    "wake",
+    "process_object",
+    "process_kill",
+)
 
 
 class Owner(Protocol):
