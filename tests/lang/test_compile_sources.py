@@ -220,6 +220,8 @@ def test_verilog_files_may_use_keywords_of_systemverilog_as_names(tmp_path: Path
     (tmp_path / "u.sv").write_text("module u; bit expected; endmodule")
     design = load_design([tmp_path / "t.v", tmp_path / "u.sv"])
     assert sorted(signal.name for module in design.modules for signal in module.signals) == ["bit", "expected"]
+    words = FrontEndOptions(arguments=(str(tmp_path / "t.v"),))
+    assert [module.name for module in load_design(options=words).modules] == ["t"]
     (tmp_path / "t.sv").write_text((tmp_path / "t.v").read_text())
     with pytest.raises(UserError, match="the source has errors"):
         load_design([tmp_path / "t.sv"])

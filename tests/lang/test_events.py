@@ -116,7 +116,7 @@ def test_no_jump_leaves_a_fork() -> None:
 def test_blocks_that_something_disables_have_their_path() -> None:
     text = """module t; initial begin : b begin : c end end initial begin : d end initial disable u.x;
         sub u (); sub v (); endmodule
-        module sub; initial begin : x #1; end endmodule"""
+        module sub; initial begin : x #1; end initial begin : y disable y; end endmodule"""
     design = load(text)
     blocks = {
         block.label: block.scope
@@ -124,7 +124,7 @@ def test_blocks_that_something_disables_have_their_path() -> None:
         for p in m.processes
         if (block := p.body) and isinstance(block, Block)
     }
-    assert blocks == {"b": "", "d": "", "x": "x"}
+    assert blocks == {"b": "", "d": "", "x": "x", "y": ""}
 
 
 def test_tasks_of_other_instances_belong_there() -> None:

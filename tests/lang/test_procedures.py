@@ -8,7 +8,20 @@ import pytest
 from tests.lang.compile_text import load, show
 
 from weft.base.errors import UserError
-from weft.ir.design import Assertion, Assign, Block, Const, Jump, Kind, Loop, SystemCall, SystemTask, Text
+from weft.ir.design import (
+    Assertion,
+    Assign,
+    Block,
+    Const,
+    Jump,
+    Kind,
+    Loop,
+    Ref,
+    SystemCall,
+    SystemTask,
+    Text,
+    operands,
+)
 
 TIMING = """
 `timescale 1ns / 1ps
@@ -145,3 +158,10 @@ def test_an_always_procedure_must_wait_for_something(body: str) -> None:
 def test_an_always_procedure_that_may_wait_is_converted(body: str) -> None:
     (process,) = load(f"module t; reg a; event e; task work; #1; endtask always {body} endmodule").modules[0].processes
     assert process.kind == Kind.FREE
+
+
+def test_a_seed_is_a_variable_whatever_its_type() -> None:
+    text = "module t; integer a; int b; initial begin b = $random(a); b = $urandom(b); b = $random(5); end endmodule"
+    calls = [s.rhs for s in statements(text) if isinstance(s, Assign)]
+    seeds = [found.args[0] for call in calls for found in (call, *operands(call)) if isinstance(found, SystemCall)]
+    assert [seed.signal.name if isinstance(seed, Ref) else seed for seed in seeds] == ["a", "b", Const(32, 5)]

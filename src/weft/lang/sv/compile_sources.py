@@ -69,7 +69,7 @@ def load_design(
     try:
         return _load(files, options, texts)
     except UserError as error:
-        names = [*map(str, files), *options.library_files, *(texts or {})]
+        names = [*map(str, files), *options.library_files, *options.arguments, *(texts or {})]
         chosen = any(word.startswith(("--std", "--map-keyword-version")) for word in options.arguments)
         if error.code != "source-errors" or chosen or not any(name.endswith(".v") for name in names):
             raise

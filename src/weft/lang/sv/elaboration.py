@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pyslang import ast
+from pyslang import ast, syntax
 
 from weft.ir.design import Design, Function, Module, Type, UdpTable
 from weft.lang.sv.classes import ObjectTable
@@ -180,7 +180,7 @@ class Elaboration:
 
             def look(statement: ast.DisableStatement) -> None:
                 target = statement.target
-                if isinstance(target, ast.ArbitrarySymbolExpression):
+                if isinstance(target, ast.ArbitrarySymbolExpression) and not _only_jumps(statement, target):
                     found.add(_place(target.symbol))
 
             # Looking at every statement of every instance takes long, and few designs disable anything.
@@ -203,6 +203,19 @@ class Elaboration:
         """Return a name that no other module of the design has: the second parameterisation of `fifo` is `fifo$2`."""
         number = self._keys[name] = self._keys.get(name, 0) + 1
         return name if number == 1 else f"{name}${number}"
+
+
+def _only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpression) -> bool:
+    """Say whether the block or task that a `disable` means is around it in the same thread."""
+    if target.hasHierarchicalReference:
+        return False
+    wanted = target.symbol.syntax
+    node = statement.syntax.parent
+    while node is not None and node.kind != syntax.SyntaxKind.ParallelBlockStatement:
+        if node.kind == wanted.kind and node.sourceRange == wanted.sourceRange:
+            return True
+        node = node.parent
+    return False
 
 
 def _place(symbol: ast.Symbol) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from weft.lang.sv.build import bits_of, choose, concat, constant
 from weft.lang.sv.casts import convert_cast
 from weft.lang.sv.constants import decode_text, flatten, index_value, literal_text
 from weft.lang.sv.containers import convert_container_method, convert_query
-from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
+from weft.lang.sv.dispatch import LVALUES, layout_of, lvalue_of, value_of
 from weft.lang.sv.events import convert_triggered
 from weft.lang.sv.iterations import ITERATIONS, LOCATORS, ORDERING, convert_iteration
 from weft.lang.sv.ownership import typed
@@ -154,6 +154,8 @@ def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: 
     layout = state.layout(node.type)
     texts = _OF_THE_SIMULATION[name]
     args = tuple(convert_argument(state, argument, i in texts) or Text("") for i, argument in enumerate(arguments))
+    if name in _SEEDED and arguments:
+        args = (_seed(state, arguments[0], args[0]), *args[1:])
     return SystemCall(
         name,
         args,
@@ -164,6 +166,17 @@ def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: 
         tuple(state.layout(argument.type).signed for argument in arguments) if name in _FORMATTING else (),
         argument_types(state, arguments),
     )
+
+
+_SEEDED = frozenset({"$random", "$urandom"})
+"""The functions that change their seed, which slang takes for a value, other than that of `$dist_normal`."""
+
+
+def _seed(state: State, node: ast.Expression, value: Expr) -> Expr:
+    """Return the variable that a seed is, whatever slang has converted it to; a constant stays a value."""
+    while isinstance(node, ast.ConversionExpression):
+        node = node.operand
+    return lvalue_of(state, node) if type(node) in LVALUES else value
 
 
 def argument_types(state: State, arguments: Arguments) -> tuple[Type | None, ...]:
