@@ -438,7 +438,8 @@ def _unpack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tup
     ones = (1 << step) - 1
     for at in range(width - step, -1, -step):
         hidden = unknown >> at & ones if element.four_state else 0
-        made.items.append(Value(step, bits >> at & ones & ~(0 if element.four_state else unknown >> at), hidden))
+        part = bits >> at & ones
+        made.items.append(Value(step, part if element.four_state else part & ~(unknown >> at), hidden))
     return simulation.containers.add(made), {}
 
 

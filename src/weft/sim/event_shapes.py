@@ -37,13 +37,13 @@ def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:
     container = simulation.containers.find(handle, kind)
     element = kind.element
     pairs: list[tuple[Any, Any]] = []
-    names = container.keys() if container.associative else range(len(container.items))
+    names: list[Any] = container.keys() if container.associative else list(range(len(container.items)))
     for name, item in zip(names, container.values(), strict=True):
         shown = item
         if element is not None and element.kind in _CONTAINERS:
             shown = _container(simulation, element, item)
         elif element is not None and isinstance(item, Value) and (element.kind in _SHAPED or element.unpacked):
             shown = Shaped(element, item)
-        key = Value(32, (number(name) or 0) & 0xFFFFFFFF, 0, True) if isinstance(name, int) else name
+        key: Any = name if isinstance(name, str) else Value(32, (number(name) or 0) & 0xFFFFFFFF, 0, True)
         pairs.append((key, shown))
     return Shaped(kind, tuple(pairs))

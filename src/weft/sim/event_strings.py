@@ -56,13 +56,25 @@ def _icompare(a: Any, b: Any) -> int:
     return _compare(_text(a).lower(), _text(b).lower())
 
 
-def _getc(text: Any, index: Any) -> int:
-    at = _number(index)
+def _len(value: Any) -> int:
+    return len(_text(value))
+
+
+def _upper(value: Any) -> str:
+    return _text(value).upper()
+
+
+def _lower(value: Any) -> str:
+    return _text(value).lower()
+
+
+def _getc(value: Any, index: Any) -> int:
+    text, at = _text(value), _number(index)
     return ord(text[at]) if 0 <= at < len(text) else 0
 
 
-def _substr(text: Any, first: Any, last: Any) -> str:
-    low, high = _number(first), _number(last)
+def _substr(value: Any, first: Any, last: Any) -> str:
+    text, low, high = _text(value), _number(first), _number(last)
     return text[low : high + 1] if 0 <= low <= high < len(text) else ""
 
 
@@ -70,6 +82,13 @@ def _leading(text: Any, digits: str, base: int) -> int:
     found = re.match(rf"[{digits}_]+", _text(text))
     cleaned = found.group().replace("_", "") if found else ""
     return int(cleaned, base) & 0xFFFFFFFF if cleaned else 0
+
+
+def _digits(digits: str, base: int) -> Callable[[EventSimulation, HostSite, list[Any]], tuple[Any, Outputs]]:
+    def perform(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+        return _leading(args[0], digits, base), {}
+
+    return perform
 
 
 def _atoi(text: Any) -> int:
@@ -115,16 +134,16 @@ STRING_CALLS = {
     "string.icompare": _simple(_icompare),
     "string.of": _simple(_text),
     "string.bits": _bits,
-    "string.len": _simple(lambda text: len(_text(text))),
-    "string.getc": _simple(lambda text, at: _getc(_text(text), at)),
+    "string.len": _simple(_len),
+    "string.getc": _simple(_getc),
     "string.putc": _putc,
-    "string.substr": _simple(lambda text, low, high: _substr(_text(text), low, high)),
-    "string.toupper": _simple(lambda text: _text(text).upper()),
-    "string.tolower": _simple(lambda text: _text(text).lower()),
+    "string.substr": _simple(_substr),
+    "string.toupper": _simple(_upper),
+    "string.tolower": _simple(_lower),
     "string.atoi": _simple(_atoi),
-    "string.atohex": _simple(lambda text: _leading(text, "0-9a-fA-F", 16)),
-    "string.atooct": _simple(lambda text: _leading(text, "0-7", 8)),
-    "string.atobin": _simple(lambda text: _leading(text, "01", 2)),
+    "string.atohex": _digits("0-9a-fA-F", 16),
+    "string.atooct": _digits("0-7", 8),
+    "string.atobin": _digits("01", 2),
     "string.atoreal": _simple(_atoreal),
     "string.itoa": _from_number("d"),
     "string.hextoa": _from_number("x"),

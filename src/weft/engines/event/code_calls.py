@@ -130,7 +130,6 @@ def enter_task(f: FunctionCode, call: Call) -> None:
     if not f.thread:
         raise f.unsupported(f"a call of '{function.name}', which can wait, in a function", call.span)
     frame = program.task_frame(function)
-    symbol = program.function_symbol(function)
     program.need(function)
     receiver: Value | None = None
     if function.this is not None:
@@ -161,8 +160,7 @@ def enter_task(f: FunctionCode, call: Call) -> None:
             where = f.unit.remote_pointer(w, unit, formal)
             place = Place(formal, where, where, 1, program.watched_in(unit, formal), False)
             if formal.depth:
-                for i in range(formal.depth):
-                    _store_value(f, formal, where, content)
+                _store_value(f, formal, where, content)
             else:
                 store_whole(f, place, content)
     w.store_word("%N", NODE_FRAME, new)

@@ -1,7 +1,8 @@
-"""Write what class objects need: creation, properties, methods that are chosen by the object (IEEE 1800-2023 clause 8).
+"""Write what class objects need: creation, properties, methods that are chosen by the object (IEEE 1800-2023 clause
+8).
 
-An object is a piece of memory: its class's number, its size, then its properties, the base class's first. A virtual call
-is a switch on the class's number among the methods that can be meant.
+An object is a piece of memory: its class's number, its size, then its properties, the base class's first. A virtual
+call is a switch on the class's number among the methods that can be meant.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Write the LLVM function of one process, task, function or other piece of a unit: places, suspension, calls of the host.
+"""Write the LLVM function of one process, task, function or other piece of a unit: places, suspension, calls of the
+host.
 
-A function that cannot suspend keeps its automatic variables in stack slots, which LLVM turns into registers. Code that
-can suspend is a state machine: all variables lie in memory, a suspension stores the number of the place where it goes on
-and returns, and the function begins with a switch to that place. So no LLVM value lives across a suspension.
+A function that cannot suspend keeps its automatic variables in stack slots, which LLVM turns into registers. Code
+that can suspend is a state machine: all variables lie in memory, a suspension stores the number of the place where it
+goes on and returns, and the function begins with a switch to that place. So no LLVM value lives across a suspension.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class FunctionCode:
     unit: UnitCode
     name: str
     kind: str
-    """`thread` can suspend; `look` runs for a waiting thread, in its frame; `routine` is called; `bare` has no instance."""
+    """`thread` can suspend, `look` runs for a waiting thread in its frame, `routine` is called, `bare` has no instance."""
     frames: list[FrameLayout] = field(default_factory=list[FrameLayout])
     function: Function | None = None
     w: Writer = field(default_factory=Writer)

@@ -1,7 +1,7 @@
 """Write reads and writes of what an lvalue names: a signal, an element, a part of one, a property, a joined list.
 
-A *place* is a pointer to the planes of one element, and perhaps which of its bits are meant. What is written to a signal
-that somebody watches is compared with what was there, and a difference is told to the watchers at once.
+A *place* is a pointer to the planes of one element, and perhaps which of its bits are meant. What is written to a
+signal that somebody watches is compared with what was there, and a difference is told to the watchers at once.
 """
 
 from __future__ import annotations
@@ -403,11 +403,7 @@ def _store_window(f: FunctionCode, place: Place, offset: Value | int, new: Value
         # Bits above the element's end are cut off by shifting them out of the mask.
         room = w.op("sub", 64, total, start)
         keeps = w.select(64, w.compare("ult", 64, room, width), room, width)
-        cut = (
-            w.resize(w.op("sub", 64, width, keeps), 64, width)
-            if width < 64
-            else w.resize(w.op("sub", 64, width, keeps), 64, width)
-        )
+        cut = w.resize(w.op("sub", 64, width, keeps), 64, width)
         narrow = w.op("lshr", width, mask(width), cut)
         ones = w.op("shl", size, w.op("lshr", size, w.resize(narrow, width, size), back), shift)
         wide = [

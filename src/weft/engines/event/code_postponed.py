@@ -1,8 +1,8 @@
 """Write what looks in the postponed region: `$strobe` and `$monitor` (IEEE 1800-2023 21.2.2, 21.2.3).
 
-A strobe is a node of its own that is put into the postponed list and freed when it has run. A monitor is a thread of the
-instance: a change of what it shows puts it into the postponed list, and when it has run it waits again. Only the latest
-`$monitor` of the whole design is active; `$fmonitor`s are independent.
+A strobe is a node of its own that is put into the postponed list and freed when it has run. A monitor is a thread of
+the instance: a change of what it shows puts it into the postponed list, and when it has run it waits again. Only the
+latest `$monitor` of the whole design is active; `$fmonitor`s are independent.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Write processes, continuous assignments, routines and the resolution of nets.
 
-A procedure that cannot wait in its middle runs from its head to its end and goes back to its wait site: it has one place
-where it goes on, and its automatic variables are stack slots. A continuous assignment is such a procedure that goes back
-to its site before it writes, so that it sees changes that its own write makes.
+A procedure that cannot wait in its middle runs from its head to its end and goes back to its wait site: it has one
+place where it goes on, and its automatic variables are stack slots. A continuous assignment is such a procedure that
+goes back to its site before it writes, so that it sees changes that its own write makes.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from weft.engines.event import operators as ops
 from weft.engines.event.code_calls import parameters_of, planes_of, result_type, results_of
@@ -63,7 +65,7 @@ def write_process(unit: UnitCode, process: Process) -> None:
         case Kind.COMB:
             _write_comb(f, process)
         case Kind.EVENTS:
-            _write_loop(f, process, lambda: wait_events(f, process.events), simple and not waits)
+            _write_loop(f, process)
         case Kind.FREE:
             f.w.label("again")
             write_statement(f, process.body)
@@ -86,11 +88,10 @@ def _start_order(process: Process) -> int:
     return 2
 
 
-def _write_loop(f: FunctionCode, process: Process, wait: object, short: bool) -> None:
+def _write_loop(f: FunctionCode, process: Process) -> None:
     w = f.w
     w.label("again")
-    if callable(wait):
-        wait()
+    wait_events(f, process.events)
     write_statement(f, process.body)
     w.jump("again")
     w.closed = True
@@ -146,9 +147,11 @@ def write_assign(unit: UnitCode, index: int, assign: ContinuousAssign) -> None:
     if assign.delay is None:
         write_driver(f, index, assign, new)
     else:
-        write_delayed(
-            f, assign.delay, new, assign.lhs.width, lambda later, kept: write_driver(later, index, assign, kept)
-        )
+
+        def drive(later: FunctionCode, kept: Value) -> None:
+            write_driver(later, index, assign, kept)
+
+        write_delayed(f, assign.delay, new, assign.lhs.width, drive)
     w.ret()
     unit.add_function(f)
     plan = unit.thread(f.name, 0)
@@ -196,7 +199,9 @@ def cell_of(unit: UnitCode, key: tuple[int, int], width: int, kind: Type) -> tup
     return found
 
 
-def write_delayed(f: FunctionCode, delay: Delay, new: Value, width: int, apply: object) -> None:
+def write_delayed(
+    f: FunctionCode, delay: Delay, new: Value, width: int, apply: Callable[[FunctionCode, Value], None]
+) -> None:
     """Write an inertial delay (IEEE 1800-2023 10.3.3): a change that does not last as long as the delay is lost.
 
     `last` is what was applied, `next` what is on its way. A value that differs from what is on its way takes its place;
@@ -211,8 +216,7 @@ def write_delayed(f: FunctionCode, delay: Delay, new: Value, width: int, apply: 
     kept = later.load_signal(coming, later.w.address("%Ip", coming_at))
     pointer = later.w.address("%Ip", last_at)
     store_whole(later, Place(last, pointer, pointer), kept)
-    if callable(apply):
-        apply(later, kept)
+    apply(later, kept)
     later.w.ret()
     unit.add_function(later)
     plan = unit.thread(later.name, 0)

@@ -121,10 +121,7 @@ def _evaluated(f: FunctionCode, event: Event) -> list[Watch]:
     old = _kept(look, depth, offset, present.width)
     new = value(look, event.value)
     _keep(look, depth, offset, new)
-    if event.edge == "any":
-        fired = w.not_(1, ops.identical(w, old, new))
-    else:
-        fired = _edge(look, event.edge, old, new)
+    fired = w.not_(1, ops.identical(w, old, new)) if event.edge == "any" else _edge(look, event.edge, old, new)
     if event.condition is not None:
         test, guard, no = w.fresh("fired"), w.fresh("guard"), w.fresh("quiet")
         w.branch(fired, test, no)

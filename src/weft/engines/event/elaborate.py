@@ -4,8 +4,8 @@ A port that is connected to a whole signal of the same shape *is* that signal: a
 costs nothing. Every other connection becomes a continuous assignment of the module around the instance, as IEEE
 1800-2023 23.3.3 has it. Signals are joined with union-find (Tarjan, 1975) over (instance, signal) pairs.
 
-Where a variable is on one side, it is joined only if nothing else drives the net: a net with several drivers is resolved
-from all of them, and a variable keeps what was assigned last.
+Where a variable is on one side, it is joined only if nothing else drives the net: a net with several drivers is
+resolved from all of them, and a variable keeps what was assigned last.
 
 The code of a module is shared by its instances, so what its code looks like is decided for the module: a connection is
 joined in all of its instances or in none, and a driver that needs a cell in one instance has one in all.

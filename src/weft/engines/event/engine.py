@@ -1,9 +1,9 @@
 """Run a design's events: link the code, lay out its memory, start its threads, call the scheduler.
 
-The memory is one array of bytes: the control block, then the instances' blocks. Threads and records that come into being
-later are on the C heap. The scheduler runs in a Python thread of its own, with a stack for deep recursion, while the main
-thread waits, so that Ctrl-C is seen at once: it asks the run to stop, and the scheduler returns when the present process
-has suspended itself.
+The memory is one array of bytes: the control block, then the instances' blocks. Threads and records that come into
+being later are on the C heap. The scheduler runs in a Python thread of its own, with a stack for deep recursion,
+while the main thread waits, so that Ctrl-C is seen at once: it asks the run to stop, and the scheduler returns when
+the present process has suspended itself.
 """
 
 from __future__ import annotations

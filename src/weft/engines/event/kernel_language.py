@@ -1,8 +1,8 @@
 """A small language for the runtime's own routines: Python text that becomes LLVM IR.
 
-The scheduler, queues and wait lists of the event engine live in compiled memory and are entered a hundred million times
-a second, so they cannot be Python; they must not need a C compiler either. A *kernel* is a Python function, never run
-as one, whose values are all 64-bit words: its syntax tree is walked once and written down as LLVM IR.
+The scheduler, queues and wait lists of the event engine live in compiled memory and are entered a hundred million
+times a second, so they cannot be Python; they must not need a C compiler either. A *kernel* is a Python function,
+never run as one, whose values are all 64-bit words: its syntax tree is walked once and written down as LLVM IR.
 
 * `u64[address]`, `u32[...]`, `u8[...]` read and write memory; reads extend with zeros.
 * `+ - * // % << >> & | ^ ~`, comparisons (unsigned; `signed_less` compares signed), `and or not`, `if while return break

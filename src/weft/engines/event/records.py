@@ -1,7 +1,7 @@
 """Where everything lies in the memory that the runtime and compiled processes share.
 
-One block of memory holds the control block at its start and the design's state behind it; its address, `S`, is passed to
-every compiled function. All fields are 64-bit words at the offsets below unless a comment says otherwise.
+One block of memory holds the control block at its start and the design's state behind it; its address, `S`, is passed
+to every compiled function. All fields are 64-bit words at the offsets below unless a comment says otherwise.
 
 A *list* is two words, its first and last node; nodes are linked both ways, so that any can be taken out (`disable`).
 A *node* is what waits to be run: a thread (a process, or a branch of a `fork`), or a record that a delayed assignment

@@ -1,14 +1,15 @@
 """The scheduler of the event engine, as kernels (`kernel_language`): IEEE 1800-2023 clause 4.
 
-Within a time step the regions are emptied in the standard's order: active, inactive (`#0`), NBA, and after those are all
-empty observed, reactive, re-inactive, re-NBA, each of which leads back to active; last comes postponed. Where the
-standard leaves the order of events open, they run first come, first served; with a shuffle seed, in an order drawn from
-it.
+Within a time step the regions are emptied in the standard's order: active, inactive (`#0`), NBA, and after those are
+all empty observed, reactive, re-inactive, re-NBA, each of which leads back to active; last comes postponed. Where the
+standard leaves the order of events open, they run first come, first served; with a shuffle seed, in an order drawn
+from it.
 
-The future is a hierarchical timing wheel (Varghese and Lauck, 1987): eleven levels of 64 slots. A node whose time first
-differs from now in base-64 digit L stands on level L in the slot of that digit, so putting one in is a shift and a
-count of zeros, and the next time is found from one bitmap a level. When time enters a slot of a level above 0, its nodes
-move down. Nodes of equal time keep their order: those of a higher slot were put in earlier and come down first.
+The future is a hierarchical timing wheel (Varghese and Lauck, 1987): eleven levels of 64 slots. A node whose time
+first differs from now in base-64 digit L stands on level L in the slot of that digit, so putting one in is a shift
+and a count of zeros, and the next time is found from one bitmap a level. When time enters a slot of a level above 0,
+its nodes move down. Nodes of equal time keep their order: those of a higher slot were put in earlier and come down
+first.
 
 A *wait* puts a thread into the list of its wait site; a signal's watches say which sites look at it and for what. A
 change walks the watches of the signal and moves the threads it wakes to the active list.

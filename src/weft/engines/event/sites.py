@@ -1,4 +1,6 @@
-"""What a unit asks of the memory of its instances: wait sites with their watches, and threads that run from the start."""
+"""What a unit asks of the memory of its instances: wait sites with their watches, and threads that run from the
+start.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 """Write LLVM IR as text, folding what is constant as it is written.
 
-An operand is a Python int, a constant, or the name of an LLVM value. A `Value` is a vector of `width` bits in two planes:
-`bits` and `unknown`, where an unknown bit is x if its bit is 0 and z if it is 1. `unknown` is the constant 0 for
-everything that has only two states, and folding then leaves nothing of the second plane.
+An operand is a Python int, a constant, or the name of an LLVM value. A `Value` is a vector of `width` bits in two
+planes: `bits` and `unknown`, where an unknown bit is x if its bit is 0 and z if it is 1. `unknown` is the constant 0
+for everything that has only two states, and folding then leaves nothing of the second plane.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 Operand = int | str
@@ -54,21 +56,21 @@ def plane_bytes(width: int) -> int:
     return storage_bits(width) // 8
 
 
-_FOLD = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "and": lambda a, b: a & b,
-    "or": lambda a, b: a | b,
-    "xor": lambda a, b: a ^ b,
+_FOLD: dict[str, Callable[[int, int], int]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "and": operator.and_,
+    "or": operator.or_,
+    "xor": operator.xor,
 }
-_COMPARE = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "ult": lambda a, b: a < b,
-    "ule": lambda a, b: a <= b,
-    "ugt": lambda a, b: a > b,
-    "uge": lambda a, b: a >= b,
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "ult": operator.lt,
+    "ule": operator.le,
+    "ugt": operator.gt,
+    "uge": operator.ge,
 }
 
 
