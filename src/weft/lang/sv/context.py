@@ -195,6 +195,10 @@ class ModuleContext:
         """Return the description of a type."""
         return self.owner.describe(slang_type)
 
+    def add_local(self, signal: Signal) -> None:
+        """Add an automatic variable to the procedure or function that is being converted."""
+        (self._converting[-1].locals if self._converting else self.module.signals).append(signal)
+
     def temporary(self, name: str, width: int) -> Signal:
         """Create an automatic variable of the procedure or function that is being converted."""
         seen = self._local_names[name] = self._local_names.get(name, 0) + 1

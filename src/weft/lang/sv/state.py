@@ -111,6 +111,10 @@ class Context(Protocol):
         """Give a function the contents that `convert` makes, and the variables that are created meanwhile."""
         ...
 
+    def add_local(self, signal: Signal) -> None:
+        """Add an automatic variable to the function or procedure that is being converted."""
+        ...
+
     def temporary(self, name: str, width: int) -> Signal:
         """Create an automatic variable of the function or procedure that is being converted."""
         ...
