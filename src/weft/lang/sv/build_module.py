@@ -14,6 +14,7 @@ from pyslang import ast
 
 from weft.base.errors import UserError
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
+from weft.lang.sv.clocking import convert_clocking
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
 from weft.lang.sv.context import DesignScope, ModuleContext, instances_of
 from weft.lang.sv.convert_gates import convert_gate
@@ -69,6 +70,8 @@ def build_module(context: ModuleContext) -> None:
                 _convert_assign(context, symbol)
             case ast.ProceduralBlockSymbol():
                 _convert_process(context, symbol, member.scope)
+            case ast.ClockingBlockSymbol():
+                convert_clocking(context, symbol)
             case ast.PrimitiveInstanceSymbol():
                 convert_gate(context, symbol)
             case ast.ValueSymbol():

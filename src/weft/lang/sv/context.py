@@ -30,6 +30,7 @@ from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.ir.design import Class, Function, Module, Port, Signal, Type
 from weft.lang.sv.classes import class_around, class_of, is_method, is_static
+from weft.lang.sv.default_clocking import default_clocking
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
@@ -104,6 +105,8 @@ class ModuleContext:
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
     _converting: list[Function] = field(default_factory=list[Function])
     _declared: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
+    clockings: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
+    drives: dict[ast.Symbol, tuple[Signal, Signal]] = field(default_factory=dict[ast.Symbol, "tuple[Signal, Signal]"])
     _children: dict[str, ast.InstanceBodySymbol] = field(default_factory=dict[str, ast.InstanceBodySymbol])
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -114,7 +117,16 @@ class ModuleContext:
         """Let go of everything of slang's, and of what refers back to this context."""
         del self.state
         self.body = None
-        for table in (self.interfaces, self.members, self._signals, self._leaves, self._found, self._functions):
+        for table in (
+            self.interfaces,
+            self.members,
+            self._signals,
+            self._leaves,
+            self._found,
+            self._functions,
+            self.clockings,
+            self.drives,
+        ):
             table.clear()
         self._children.clear()
 
@@ -220,6 +232,25 @@ class ModuleContext:
         self._named[name] = made
         self.module.signals += made.values() if isinstance(made, dict) else (made,)
         return made
+
+    def declare_signal(self, symbol: ast.Symbol, signal: Signal) -> None:
+        """Let a signal of the module stand for a symbol that is no variable."""
+        self._signals[symbol] = self._named[signal.name] = signal
+        self.module.signals.append(signal)
+
+    def drive_of(self, variable: ast.Symbol, node: Located) -> tuple[Signal, Signal]:
+        """Return the variable and the event of a clocking output of this module."""
+        found = self.drives.get(variable)
+        if found is None:
+            self.unsupported("a clocking drive of a part, or of another instance", node)
+        return found
+
+    def cycle_event(self, node: Located) -> Signal:
+        """Return the event of the default clocking block."""
+        block = default_clocking(self.body) if self.body is not None else None
+        if block is None or block not in self._signals:
+            self.unsupported("a cycle delay without a default clocking block of the module", node)
+        return self._signals[block]
 
     def own(self, symbol: ast.Symbol) -> Signal | Leaves:
         """Return the declared signal or signals of a symbol of this module."""

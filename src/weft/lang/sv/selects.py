@@ -170,6 +170,8 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
         if not is_static(symbol):
             return property_of(state, symbol, None, node)
         declare_statics(state, symbol)
+    if isinstance(symbol, ast.ClockVarSymbol) and state.context.ignore_assertions:
+        state.context.unsupported("a clocking block's variable without the assertions", node)
     refused = _REFUSED.get(type(symbol))
     if refused is not None:
         state.context.unsupported(refused, node)
@@ -181,7 +183,6 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
 
 
 _REFUSED: dict[type[ast.ValueSymbol], str] = {
-    ast.ClockVarSymbol: "a clocking block's variable",
     ast.LocalAssertionVarSymbol: "a local variable of an assertion",
 }
 
