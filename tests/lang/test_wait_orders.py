@@ -19,7 +19,8 @@ def test_wait_order(golden: Callable[[str, str], None]):
 @pytest.mark.parametrize(("method", "sign"), [("next", 1), ("prev", -1)])
 def test_enum_steps(method: str, sign: int):
     function = elaborate(f"""typedef enum bit [3:0] {{A = 2, B = 5, C = 9}} e_t;
-        function automatic bit [3:0] f(bit [3:0] v, bit [7:0] n); e_t e = e_t'(v); return e.{method}(n); endfunction""").function()
+        function automatic bit [3:0] f(bit [3:0] v, bit [7:0] n); e_t e = e_t'(v);
+          return e.{method}(n); endfunction""").function()
     members = [2, 5, 9]
     for position, value in enumerate(members):
         for steps in (0, 1, 2, 3, 7, 200):

@@ -34,6 +34,7 @@ from weft.lang.sv.default_clocking import default_clocking
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
+from weft.lang.sv.symbol_facts import instances_of, is_argument_or_result, modport_direction, needs_its_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -295,7 +296,7 @@ class ModuleContext:
             signal.local = True
         if not self._converting:
             self.module.signals += signals
-        elif not _is_argument_or_result(symbol):
+        elif not is_argument_or_result(symbol):
             self._converting[-1].locals += signals
         return made
 
@@ -375,7 +376,7 @@ class ModuleContext:
         if made is not None:
             return made
         inside = self.owner.context_of(body)._named[name]
-        direction = _modport_direction(modport, name)
+        direction = modport_direction(modport, name)
         if isinstance(inside, dict):
             made = {leaf: self._expand(interface, name, leaf, one, direction) for leaf, one in inside.items()}
         else:
@@ -403,7 +404,7 @@ class ModuleContext:
             return self.function(subroutine), ()
         if body is None or body is self.body or subroutine.subroutineKind != ast.SubroutineKind.Task:
             return self.function(subroutine), ()
-        if self._interface_name(body) is not None or not _needs_its_instance(subroutine):
+        if self._interface_name(body) is not None or not needs_its_instance(subroutine):
             return self.function(subroutine), ()
         home = self.owner.context_of(body)
         task = home.twin(subroutine, body)
@@ -466,64 +467,3 @@ class ModuleContext:
         shell.automatic, shell.task, shell.span = made.automatic, made.task, made.span
         shell.scope, shell.this, shell.virtual = made.scope, made.this, made.virtual
         self.module.functions.append(shell)
-
-
-def instances_of(symbol: ast.Symbol) -> list[ast.InstanceSymbol]:
-    """Return the instances of an instance, or of an array of any number of dimensions."""
-    if isinstance(symbol, ast.InstanceSymbol):
-        return [symbol]
-    if isinstance(symbol, ast.InstanceArraySymbol):
-        return [found for element in symbol.elements for found in instances_of(element)]
-    return []
-
-
-def _is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
-    if isinstance(symbol, ast.FormalArgumentSymbol):
-        return True
-    return isinstance(symbol, ast.VariableSymbol) and bool(symbol.flags & ast.VariableFlags.CompilerGenerated)
-
-
-def _needs_its_instance(subroutine: ast.SubroutineSymbol) -> bool:
-    """Say whether it matters to which instance a task belongs: it waits, prints, or has values that stay."""
-    found: list[object] = []
-    table: dict[object, Callable[[object], None]] = dict.fromkeys(_OWN_KINDS, found.append)
-
-    def look(call: ast.CallExpression) -> None:
-        if call.isSystemCall:
-            found.append(call)
-
-    def look_at(declaration: ast.VariableDeclStatement) -> None:
-        if declaration.symbol.initializer is not None:
-            found.append(declaration)
-
-    table[ast.ExpressionKind.Call] = look  # pyright: ignore[reportArgumentType]
-    table[ast.StatementKind.VariableDeclaration] = look_at  # pyright: ignore[reportArgumentType]
-    subroutine.body.visit(lookup_table=table)
-    return bool(found)
-
-
-_OWN_KINDS = (
-    ast.StatementKind.Timed,
-    ast.StatementKind.Wait,
-    ast.StatementKind.WaitFork,
-    ast.StatementKind.EventTrigger,
-    ast.StatementKind.Disable,
-    ast.StatementKind.ProceduralAssign,
-)
-
-DIRECTIONS = {
-    ast.ArgumentDirection.In: "input",
-    ast.ArgumentDirection.Out: "output",
-    ast.ArgumentDirection.InOut: "inout",
-    ast.ArgumentDirection.Ref: "ref",
-}
-
-
-def _modport_direction(modport: ast.ModportSymbol | None, name: str) -> str:
-    """Return `input` for what a modport only lets read, else `ref`: the port is the interface's variable or net.
-
-    An output would not do, because several modules may each drive some bits of it, and read all of them.
-    """
-    found = modport.find(name) if modport is not None else None
-    reads = isinstance(found, ast.ModportPortSymbol) and found.direction == ast.ArgumentDirection.In
-    return "input" if reads else "ref"
