@@ -61,7 +61,6 @@ def test_assertions_can_be_left_out():
     ("text", "what"),
     [
         ("module top(input a, b); alias a = b; endmodule", "a net alias"),
-        ("module top(input clk); clocking cb @(posedge clk); endclocking endmodule", "a clocking block"),
         ("checker c(logic a); endchecker module top(input a); c u(a); endmodule", "a checker"),
     ],
 )

@@ -10,12 +10,8 @@ from weft.base.errors import Unsupported
 from weft.lang.sv.compile_sources import load_design
 
 SOURCES = {
-    "tagged union": "typedef union tagged packed {logic [3:0] a, b;} u_t; u_t u; initial u = tagged a (3);",
-    "pattern match": """typedef union tagged packed {logic [3:0] a, b;} u_t; u_t u; logic x;
-        initial case (u) matches tagged a .n: x = n[0]; default: x = 0; endcase""",
     "sampled value": "logic a, b, clk; always @(posedge clk) a <= $past(b);",
     "stream with a range": "logic [7:0] a[4]; logic [31:0] b; initial b = {>>{a with [0:1]}};",
-    "enum step": "typedef enum {A, B} e_t; e_t e; int n; initial e = e.next(n);",
     "query of a computed dimension": "int a[3][4]; int n, d; initial n = $size(a, d);",
     "compound assignment with side effects": "int a[4], i, n; initial if ((a[i++] += 2) > 0) n = 1;",
     "output conversion in a condition": """

@@ -36,6 +36,8 @@ class Type:
     `kind` is `logic`, `bit`, `enum`, `struct`, `union`, `integer`, ... ; `ranges` lists packed dimensions as
     (left, right), outermost first; `unpacked` likewise; `members` are (name, bit offset, Type).
 
+    A `tagged` union has the number of the member that it holds in the bits above those of its members.
+
     Kinds whose values are 64-bit words: `real`, `shortreal`, `string`, `event`, `chandle`, `class`, and the containers
     `queue` (of at most `bound` elements, 0: any number), `dynamic` and `assoc` (indexed by `key`; None: any integer),
     whose elements are of type `element`, flattened as everything is.
@@ -307,6 +309,7 @@ class SystemCall:
       `array.pack(a, size)` and `array.unpack(bits or a, size)` between a container and its elements in stream order
       (11.4.14), with the blocks of `size` bits, if it is not 0, in reverse;
     * `event.triggered(e)`;
+    * `union.check(value, tag, wanted)`: the value if the tag is the wanted one, else an error at run time (11.9);
     * `class.copy(object)`, `class.cast(target, object)` (1 and assigned if the object is of the type of `types[0]` or
       null, else 0), `class.srandom(object, seed)`, ..., `class.rand_mode(object, name[, value])` and
       `class.constraint_mode` of 18.8 and 18.9 (all of them if the name is empty);

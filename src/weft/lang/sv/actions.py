@@ -14,6 +14,7 @@ from weft.ir.design import Assign, Block, Evaluate, Expr, Statement, SystemTask
 from weft.lang.sv import timing
 from weft.lang.sv.calls import convert_user_call
 from weft.lang.sv.casts import cast_statement
+from weft.lang.sv.clocking import clock_variable, convert_drive
 from weft.lang.sv.dispatch import value_of
 from weft.lang.sv.expressions import assignment_of
 from weft.lang.sv.operators import convert_increment
@@ -44,6 +45,9 @@ def expression_statement(state: State, expression: ast.Expression) -> Statement:
 
 def _convert_assignment(state: State, node: ast.Expression) -> Statement:
     assignment = cast("ast.AssignmentExpression", node)
+    clocked = clock_variable(assignment.left)
+    if clocked is not None:
+        return convert_drive(state, assignment, clocked, state.context.span(node))
     control = assignment.timingControl
     pause = None if control is None else timing.timing_of(state, control)
     if assignment.isCompound:

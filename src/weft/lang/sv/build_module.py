@@ -14,14 +14,16 @@ from pyslang import ast
 
 from weft.base.errors import UserError
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
+from weft.lang.sv.clocking import convert_clocking
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
-from weft.lang.sv.context import DesignScope, ModuleContext, instances_of
+from weft.lang.sv.context import DesignScope, ModuleContext
 from weft.lang.sv.convert_gates import convert_gate
 from weft.lang.sv.declare_scope import declare_scope
 from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert_assignment, value_as
 from weft.lang.sv.leaf_values import convert_initializer, split
 from weft.lang.sv.statements import convert_statement, convert_timing
+from weft.lang.sv.symbol_facts import instances_of
 
 _KEYWORDS = {
     ast.ProceduralBlockKind.Initial: "initial",
@@ -69,6 +71,8 @@ def build_module(context: ModuleContext) -> None:
                 _convert_assign(context, symbol)
             case ast.ProceduralBlockSymbol():
                 _convert_process(context, symbol, member.scope)
+            case ast.ClockingBlockSymbol():
+                convert_clocking(context, symbol)
             case ast.PrimitiveInstanceSymbol():
                 convert_gate(context, symbol)
             case ast.ValueSymbol():

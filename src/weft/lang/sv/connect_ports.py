@@ -17,11 +17,12 @@ from __future__ import annotations
 from pyslang import ast
 
 from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Signal
-from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
+from weft.lang.sv.context import InterfaceSignal, ModuleContext, PortSlot
 from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.leaf_values import convert_initializer, split
 from weft.lang.sv.reals import convert_number
 from weft.lang.sv.shapes import align
+from weft.lang.sv.symbol_facts import DIRECTIONS
 
 
 def declare_ports(context: ModuleContext, body: ast.InstanceBodySymbol) -> None:

@@ -30,9 +30,11 @@ from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.ir.design import Class, Function, Module, Port, Signal, Type
 from weft.lang.sv.classes import class_around, class_of, is_method, is_static
+from weft.lang.sv.default_clocking import default_clocking
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
+from weft.lang.sv.symbol_facts import instances_of, is_argument_or_result, modport_direction, needs_its_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +106,8 @@ class ModuleContext:
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
     _converting: list[Function] = field(default_factory=list[Function])
     _declared: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
+    clockings: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
+    drives: dict[ast.Symbol, tuple[Signal, Signal]] = field(default_factory=dict[ast.Symbol, "tuple[Signal, Signal]"])
     _children: dict[str, ast.InstanceBodySymbol] = field(default_factory=dict[str, ast.InstanceBodySymbol])
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -114,7 +118,16 @@ class ModuleContext:
         """Let go of everything of slang's, and of what refers back to this context."""
         del self.state
         self.body = None
-        for table in (self.interfaces, self.members, self._signals, self._leaves, self._found, self._functions):
+        for table in (
+            self.interfaces,
+            self.members,
+            self._signals,
+            self._leaves,
+            self._found,
+            self._functions,
+            self.clockings,
+            self.drives,
+        ):
             table.clear()
         self._children.clear()
 
@@ -195,6 +208,10 @@ class ModuleContext:
         """Return the description of a type."""
         return self.owner.describe(slang_type)
 
+    def add_local(self, signal: Signal) -> None:
+        """Add an automatic variable to the procedure or function that is being converted."""
+        (self._converting[-1].locals if self._converting else self.module.signals).append(signal)
+
     def temporary(self, name: str, width: int) -> Signal:
         """Create an automatic variable of the procedure or function that is being converted."""
         seen = self._local_names[name] = self._local_names.get(name, 0) + 1
@@ -216,6 +233,25 @@ class ModuleContext:
         self._named[name] = made
         self.module.signals += made.values() if isinstance(made, dict) else (made,)
         return made
+
+    def declare_signal(self, symbol: ast.Symbol, signal: Signal) -> None:
+        """Let a signal of the module stand for a symbol that is no variable."""
+        self._signals[symbol] = self._named[signal.name] = signal
+        self.module.signals.append(signal)
+
+    def drive_of(self, variable: ast.Symbol, node: Located) -> tuple[Signal, Signal]:
+        """Return the variable and the event of a clocking output of this module."""
+        found = self.drives.get(variable)
+        if found is None:
+            self.unsupported("a clocking drive of a part, or of another instance", node)
+        return found
+
+    def cycle_event(self, node: Located) -> Signal:
+        """Return the event of the default clocking block."""
+        block = default_clocking(self.body) if self.body is not None else None
+        if block is None or block not in self._signals:
+            self.unsupported("a cycle delay without a default clocking block of the module", node)
+        return self._signals[block]
 
     def own(self, symbol: ast.Symbol) -> Signal | Leaves:
         """Return the declared signal or signals of a symbol of this module."""
@@ -260,7 +296,7 @@ class ModuleContext:
             signal.local = True
         if not self._converting:
             self.module.signals += signals
-        elif not _is_argument_or_result(symbol):
+        elif not is_argument_or_result(symbol):
             self._converting[-1].locals += signals
         return made
 
@@ -340,7 +376,7 @@ class ModuleContext:
         if made is not None:
             return made
         inside = self.owner.context_of(body)._named[name]
-        direction = _modport_direction(modport, name)
+        direction = modport_direction(modport, name)
         if isinstance(inside, dict):
             made = {leaf: self._expand(interface, name, leaf, one, direction) for leaf, one in inside.items()}
         else:
@@ -368,7 +404,7 @@ class ModuleContext:
             return self.function(subroutine), ()
         if body is None or body is self.body or subroutine.subroutineKind != ast.SubroutineKind.Task:
             return self.function(subroutine), ()
-        if self._interface_name(body) is not None or not _needs_its_instance(subroutine):
+        if self._interface_name(body) is not None or not needs_its_instance(subroutine):
             return self.function(subroutine), ()
         home = self.owner.context_of(body)
         task = home.twin(subroutine, body)
@@ -431,64 +467,3 @@ class ModuleContext:
         shell.automatic, shell.task, shell.span = made.automatic, made.task, made.span
         shell.scope, shell.this, shell.virtual = made.scope, made.this, made.virtual
         self.module.functions.append(shell)
-
-
-def instances_of(symbol: ast.Symbol) -> list[ast.InstanceSymbol]:
-    """Return the instances of an instance, or of an array of any number of dimensions."""
-    if isinstance(symbol, ast.InstanceSymbol):
-        return [symbol]
-    if isinstance(symbol, ast.InstanceArraySymbol):
-        return [found for element in symbol.elements for found in instances_of(element)]
-    return []
-
-
-def _is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
-    if isinstance(symbol, ast.FormalArgumentSymbol):
-        return True
-    return isinstance(symbol, ast.VariableSymbol) and bool(symbol.flags & ast.VariableFlags.CompilerGenerated)
-
-
-def _needs_its_instance(subroutine: ast.SubroutineSymbol) -> bool:
-    """Say whether it matters to which instance a task belongs: it waits, prints, or has values that stay."""
-    found: list[object] = []
-    table: dict[object, Callable[[object], None]] = dict.fromkeys(_OWN_KINDS, found.append)
-
-    def look(call: ast.CallExpression) -> None:
-        if call.isSystemCall:
-            found.append(call)
-
-    def look_at(declaration: ast.VariableDeclStatement) -> None:
-        if declaration.symbol.initializer is not None:
-            found.append(declaration)
-
-    table[ast.ExpressionKind.Call] = look  # pyright: ignore[reportArgumentType]
-    table[ast.StatementKind.VariableDeclaration] = look_at  # pyright: ignore[reportArgumentType]
-    subroutine.body.visit(lookup_table=table)
-    return bool(found)
-
-
-_OWN_KINDS = (
-    ast.StatementKind.Timed,
-    ast.StatementKind.Wait,
-    ast.StatementKind.WaitFork,
-    ast.StatementKind.EventTrigger,
-    ast.StatementKind.Disable,
-    ast.StatementKind.ProceduralAssign,
-)
-
-DIRECTIONS = {
-    ast.ArgumentDirection.In: "input",
-    ast.ArgumentDirection.Out: "output",
-    ast.ArgumentDirection.InOut: "inout",
-    ast.ArgumentDirection.Ref: "ref",
-}
-
-
-def _modport_direction(modport: ast.ModportSymbol | None, name: str) -> str:
-    """Return `input` for what a modport only lets read, else `ref`: the port is the interface's variable or net.
-
-    An output would not do, because several modules may each drive some bits of it, and read all of them.
-    """
-    found = modport.find(name) if modport is not None else None
-    reads = isinstance(found, ast.ModportPortSymbol) and found.direction == ast.ArgumentDirection.In
-    return "input" if reads else "ref"

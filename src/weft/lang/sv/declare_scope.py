@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pyslang import ast
 from pyslang.ast import SymbolKind
 
+from weft.lang.sv.clocking import declare_clocking
 from weft.lang.sv.context import Member, ModuleContext
 
 _SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -75,7 +76,6 @@ _NOTHING_TO_DO = frozenset(
 
 _ASSERTIONS = {
     SymbolKind.CheckerInstance: "a checker",
-    SymbolKind.ClockingBlock: "a clocking block",
 }
 
 _UNSUPPORTED = {
@@ -103,6 +103,11 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
                 context.members.append(Member(symbol, prefix))
         elif kind in _MEMBERS:
             context.members.append(Member(symbol, prefix))
+        elif isinstance(symbol, ast.ClockingBlockSymbol):
+            # Without its assertions a design for the cycle engines has no use for its clocking blocks.
+            if not context.ignore_assertions:
+                declare_clocking(context, symbol, prefix + escape(symbol.name))
+                context.members.append(Member(symbol, prefix))
         elif isinstance(symbol, ast.GenerateBlockSymbol):
             if not symbol.isUninstantiated:
                 declare_scope(context, symbol, f"{prefix}{escape(symbol.name or symbol.externalName)}.")

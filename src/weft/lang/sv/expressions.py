@@ -31,6 +31,7 @@ from weft.lang.sv.reals import convert_number, convert_real_literal
 from weft.lang.sv.shapes import align
 from weft.lang.sv.side_effects import check_held
 from weft.lang.sv.strings import to_bits, to_string
+from weft.lang.sv.tagged_unions import convert_tagged
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
@@ -258,6 +259,7 @@ VALUES.update(
         ast.UnboundedLiteral: convert_end,
         ast.NullLiteral: _convert_null,
         ast.NewClassExpression: convert_new,
+        ast.TaggedUnionExpression: convert_tagged,
         ast.CopyClassExpression: convert_copy,
     }
 )

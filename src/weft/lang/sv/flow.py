@@ -20,7 +20,6 @@ _NAMES: dict[type[ast.Statement], str] = {
     ast.PatternCaseStatement: "a pattern match",
     ast.ProceduralCheckerStatement: "a checker",
     ast.RandSequenceStatement: "'randsequence'",
-    ast.WaitOrderStatement: "'wait_order'",
 }
 
 

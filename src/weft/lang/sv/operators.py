@@ -26,6 +26,7 @@ from weft.lang.sv.reals import convert_real_binary, convert_real_membership, rou
 from weft.lang.sv.shapes import align, elements_of, leaves_of
 from weft.lang.sv.side_effects import check_held
 from weft.lang.sv.strings import compare_strings, join_strings, repeat_string, word
+from weft.lang.sv.tagged_unions import matched
 from weft.lang.sv.types import ARRAY, CONTAINER, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
@@ -205,9 +206,7 @@ def convert_condition(state: State, conditions: list[ast.ConditionalExpression.C
     """Return the conjunction of the conditions of `?:` or `if`, as one bit."""
     result: Expr | None = None
     for condition in conditions:
-        if condition.pattern is not None:
-            state.context.unsupported("a pattern match", condition.expr)
-        value = truth_of(state, condition.expr)
+        value = truth_of(state, condition.expr) if condition.pattern is None else matched(state, condition)
         result = value if result is None else Binary("land", result, value, 1)
     assert result is not None, node
     return result

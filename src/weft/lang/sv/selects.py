@@ -28,6 +28,7 @@ from weft.lang.sv.containers import convert_container_slice, convert_item
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.shapes import known_parts
 from weft.lang.sv.side_effects import held_value
+from weft.lang.sv.tagged_unions import member_value
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, WORDS, Layout
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
         if not is_static(symbol):
             return property_of(state, symbol, None, node)
         declare_statics(state, symbol)
+    if isinstance(symbol, ast.ClockVarSymbol) and state.context.ignore_assertions:
+        state.context.unsupported("a clocking block's variable without the assertions", node)
     refused = _REFUSED.get(type(symbol))
     if refused is not None:
         state.context.unsupported(refused, node)
@@ -180,8 +183,6 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
 
 
 _REFUSED: dict[type[ast.ValueSymbol], str] = {
-    ast.ClockVarSymbol: "a clocking block's variable",
-    ast.PatternVarSymbol: "a pattern variable",
     ast.LocalAssertionVarSymbol: "a local variable of an assertion",
 }
 
@@ -357,6 +358,10 @@ def _member(state: State, node: ast.MemberAccessExpression, lvalue: bool) -> Exp
         return _convert_parameter(state, node, found)
     if found.name not in layout.fields:
         state.context.unsupported("an access to this kind of member", node)
+    if layout.tag_bits:
+        if lvalue:
+            state.context.unsupported("a member of a tagged union as the target of an assignment", node)
+        return member_value(state, value_of(state, base), node, layout)
     offset, member = layout.fields[node.member.name]
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
     return bits_of(value, offset, member.width)

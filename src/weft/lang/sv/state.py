@@ -111,6 +111,18 @@ class Context(Protocol):
         """Give a function the contents that `convert` makes, and the variables that are created meanwhile."""
         ...
 
+    def drive_of(self, variable: ast.Symbol, node: Any) -> tuple[Signal, Signal]:
+        """Return the variable and the event of a clocking output of this body."""
+        ...
+
+    def cycle_event(self, node: Any) -> Signal:
+        """Return the event of the default clocking block."""
+        ...
+
+    def add_local(self, signal: Signal) -> None:
+        """Add an automatic variable to the function or procedure that is being converted."""
+        ...
+
     def temporary(self, name: str, width: int) -> Signal:
         """Create an automatic variable of the function or procedure that is being converted."""
         ...

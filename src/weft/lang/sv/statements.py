@@ -40,7 +40,9 @@ from weft.lang.sv.ownership import assigned, default_value
 from weft.lang.sv.random_choice import convert_randcase
 from weft.lang.sv.reals import as_real, choose_branch
 from weft.lang.sv.selects import Place
+from weft.lang.sv.tagged_unions import convert_pattern_case
 from weft.lang.sv.types import REAL, Layout
+from weft.lang.sv.wait_orders import convert_wait_order
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -273,5 +275,7 @@ STATEMENTS.update(
         ast.ProceduralAssignStatement: procedural_assigns.convert_force,
         ast.ProceduralDeassignStatement: procedural_assigns.convert_release,
         ast.RandCaseStatement: convert_randcase,
+        ast.WaitOrderStatement: convert_wait_order,
+        ast.PatternCaseStatement: convert_pattern_case,
     }
 )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pyslang import ast, syntax
 
-from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Type, Unary
-from weft.lang.sv.build import bits_of, choose, concat, constant
+from weft.ir.design import Binary, Const, Expr, Real, SystemCall, Text, Type, Unary
+from weft.lang.sv.build import bits_of, choose, concat, constant, known, resize
 from weft.lang.sv.casts import convert_cast
 from weft.lang.sv.constants import decode_text, flatten, index_value, literal_text
 from weft.lang.sv.containers import convert_container_method, convert_query
@@ -281,7 +281,7 @@ def _enum_step(direction: int) -> SystemFunction:
         if len(arguments) > 1:
             steps = value_of(state, arguments[1])
             if not isinstance(steps, Const):
-                state.context.unsupported("an enum method with a step that is not constant", arguments[1])
+                return _enum_walk(value_of(state, receiver), present, steps, direction, layout)
             count = steps.value
         subject = value_of(state, receiver)
         # A value that is no member has the default of the base type after it.
@@ -292,6 +292,26 @@ def _enum_step(direction: int) -> SystemFunction:
         return result
 
     return convert
+
+
+def _enum_walk(subject: Expr, members: list[Const | Real], steps: Expr, direction: int, layout: Layout) -> Expr:
+    """Return the member that lies a number of steps from the present one, which is known when it runs."""
+    count = len(members)
+    wide = resize(known(steps), 64, False)
+    ahead: Expr = Binary("umod", wide, constant(64, count), 64)
+    if direction < 0:
+        ahead = Binary("sub", constant(64, count), ahead, 64)
+    position: Expr = constant(64, 0)
+    for i, member in reversed(list(enumerate(members))):
+        position = choose(Binary("ceq", subject, member, 1), constant(64, i), position)
+    number = Binary("umod", Binary("add", position, ahead, 64), constant(64, count), 64)
+    table = concat(list(members[::-1]))
+    found = bits_of(table, resize(Binary("mul", number, constant(64, layout.width), 64), 65, False), layout.width)
+    default = constant(layout.width, 0, (1 << layout.width) - 1 if layout.four_state else 0)
+    test: Expr = constant(1, 0)
+    for member in members:
+        test = Binary("or", test, Binary("ceq", subject, member, 1), 1)
+    return choose(test, found, default)
 
 
 def _enum_name(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:

@@ -11,6 +11,7 @@ from pyslang import ast
 
 from weft.ir.design import (
     Binary,
+    Block,
     Cond,
     Const,
     Delay,
@@ -18,7 +19,9 @@ from weft.ir.design import (
     Expr,
     Implicit,
     Real,
+    Ref,
     Repeated,
+    RepeatTimes,
     Statement,
     Timing,
     Unary,
@@ -59,6 +62,13 @@ _NAMES: dict[type[ast.TimingControl], str] = {
 
 def _event(state: State, control: ast.SignalEventControl) -> Event:
     expression = control.expr
+    if isinstance(expression, ast.ArbitrarySymbolExpression) and isinstance(expression.symbol, ast.ClockingBlockSymbol):
+        if state.context.ignore_assertions:
+            state.context.unsupported("a clocking event without the assertions", control)
+        block, path = state.context.reference(expression.symbol)
+        iff = control.iffCondition
+        guard = truth_of(state, iff) if iff is not None else None
+        return Event("any", Ref(block, path), guard, state.context.span(control))
     layout_of(state, expression)
     value = value_of(state, expression)
     edge = _EDGES.get(control.edge, "any")
@@ -115,9 +125,20 @@ def _is_whole(delay: Real) -> bool:
     return delay.value.is_integer() and 0 <= delay.value < 1 << 63
 
 
+def _cycles(state: State, control: ast.CycleDelayControl, body: Statement) -> Statement:
+    """Convert `##n statement`: the default clocking event, n times (IEEE 1800-2023 14.11)."""
+    count, span = value_of(state, control.expr), state.context.span(control)
+    if isinstance(count, Const) and not count.value:
+        state.context.unsupported("a delay of 0 cycles", control)
+    event = Event("any", Ref(state.context.cycle_event(control)), span=span)
+    return Block((RepeatTimes(count, Wait((event,), Block(()), span), span), body))
+
+
 def convert_timed(state: State, node: ast.Statement) -> Statement:
     """Convert a statement behind a timing control."""
     timed = cast("ast.TimedStatement", node)
+    if isinstance(timed.timing, ast.CycleDelayControl):
+        return _cycles(state, timed.timing, statement_of(state, timed.stmt))
     pause = timing_of(state, timed.timing)
     return Wait(pause, statement_of(state, timed.stmt), state.context.span(timed.timing))
 

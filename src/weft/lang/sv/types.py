@@ -59,7 +59,7 @@ class Layout:
     has_container: bool = False
     container: str = ""
     key: Layout | None = None
-    tagged: bool = False
+    tag_bits: int = 0
 
     @property
     def is_flat(self) -> bool:
@@ -106,6 +106,8 @@ class LayoutTable:
                 for member in canonical:
                     if isinstance(member, ast.FieldSymbol):
                         layout.fields[member.name] = (member.bitOffset, self(member.type))
+                if isinstance(canonical, ast.PackedUnionType) and canonical.isTagged:
+                    layout.tag_bits = canonical.tagBits
                 return layout
             case ast.UnboundedType():
                 # `$` counts as the `int` that it stands for in a queue's index.
@@ -180,7 +182,8 @@ class LayoutTable:
     def _union(self, canonical: ast.UnpackedUnionType) -> Layout:
         members = [(m.name, self(m.type)) for m in canonical if isinstance(m, ast.FieldSymbol)]
         width = max((member.width for _, member in members), default=0)
-        layout = Layout(UNION, width, four_state=any(m.four_state for _, m in members), tagged=canonical.isTagged)
+        tag = _tag_bits(canonical)
+        layout = Layout(UNION, tag + width, four_state=any(m.four_state for _, m in members), tag_bits=tag)
         for name, member in members:
             if member.kind == OTHER or member.has_container:
                 return Layout(OTHER, 0)
@@ -259,6 +262,12 @@ def _describe_container(
     )
 
 
+def _tag_bits(canonical: ast.UnpackedUnionType) -> int:
+    """Return the bits of the tag of a tagged union, which stand above its members'."""
+    members = [member for member in canonical if isinstance(member, ast.FieldSymbol)]
+    return max((len(members) - 1).bit_length(), 1) if canonical.isTagged else 0
+
+
 def flat_width(slang_type: ast.Type) -> int:
     """Return the bits of a type's flat form."""
     canonical = slang_type.canonicalType
@@ -269,7 +278,9 @@ def flat_width(slang_type: ast.Type) -> int:
             return canonical.fixedRange.width * flat_width(canonical.elementType)
         case ast.UnpackedStructType() | ast.UnpackedUnionType():
             widths = [flat_width(member.type) for member in canonical if isinstance(member, ast.FieldSymbol)]
-            return sum(widths) if isinstance(canonical, ast.UnpackedStructType) else max(widths, default=0)
+            if isinstance(canonical, ast.UnpackedStructType):
+                return sum(widths)
+            return max(widths, default=0) + _tag_bits(canonical)
         case ast.VoidType():
             return 0
         case _:
@@ -295,6 +306,8 @@ _KIND_NAMES: dict[type[ast.Type], str] = {
 def _kind_name(canonical: ast.Type) -> str:
     if isinstance(canonical, ast.FloatingType) and canonical.bitWidth == 32:
         return "shortreal"
+    if isinstance(canonical, ast.PackedUnionType | ast.UnpackedUnionType) and canonical.isTagged:
+        return "tagged"
     return _KIND_NAMES.get(type(canonical)) or ("logic" if canonical.isFourState else "bit")
 
 
@@ -312,7 +325,10 @@ def _describe_members(canonical: ast.Type, name_class: NameClass) -> tuple[tuple
         members: list[tuple[str, int, Type]] = []
         for member in fields:
             width = flat_width(member.type)
-            end = total - width if isinstance(canonical, ast.UnpackedUnionType) else end - width
+            if isinstance(canonical, ast.UnpackedUnionType):
+                end = total - _tag_bits(canonical) - width
+            else:
+                end -= width
             members.append((member.name, end, describe_type(member.type, name_class)))
         return tuple(members)
     return ()
