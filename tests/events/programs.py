@@ -1,4 +1,4 @@
-"""Testbenches that print, and what they print; Icarus Verilog prints the same where `PEER` does not leave it out."""
+"""Testbenches that print, and what they print; Icarus Verilog prints the same but for those of `NOT_ICARUS`."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
           initial begin #1 v = 4; #1 v = 5; #1 v = 0; #1 a = 1; #1 begin a = 0; b = 1; end #1 a = 1; end
         endmodule
         """,
-        "v 1\nxor 4\nxor 6\niff 6\n",
+        "v 1\nxor 4\nxor 5\nxor 6\niff 6\n",
     ),
     "intra-assignment delays and events": (
         """
@@ -109,7 +109,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
           initial begin $monitor("%0d %b %b", $time, w, r); #10 a = 1; #2 a = 0; #5 a = 1; #10 a = 0; #9 $finish(0); end
         endmodule
         """,
-        "0 x x\n3 0 x\n4 0 0\n12 0 0\n19 0 1\n20 1 1\n30 0 1\n31 0 0\n",
+        "0 x x\n3 0 x\n4 0 0\n12 0 1\n16 0 0\n19 0 1\n20 1 1\n30 0 1\n31 0 0\n",
     ),
     "several drivers": (
         """
@@ -170,7 +170,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
           end
         endmodule
         """,
-        "10xx 00xx 0111 10xx\nx 1 1\nxxxx 1xx0 x\ncasez\ncasex\nelse\n",
+        "10xx 00xx 0111 10xx\nx 1 1\n" + "x" * 32 + " 1xx0 x\ncasez\ncasex\nelse\n",
     ),
     "reals": (
         """
@@ -186,7 +186,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
         module t; reg [255:0] a; reg [99:0] b, c; initial begin a = 256'h1 << 200; a = a / 3; $display("%h", a);
           b = 100'd1000000000000000000000; c = b / 7; $display("%0d %0d", c, b % 100'd1000007); end endmodule
         """,
-        "00000000000000" + "55" * 25 + "\n142857142857142857142 559987\n",
+        "00000000000000" + "55" * 25 + "\n142857142857142857142 657007\n",
     ),
     "memories": (
         """
@@ -207,6 +207,9 @@ PROGRAMS: dict[str, tuple[str, str]] = {
     "final procedures": ("module t; initial #3 $finish(0); final $display(\"end %0d\", $time); endmodule", "end 3\n"),
 }
 """A name, the source and the output of each program."""
+
+NOT_ICARUS = frozenset({"edges of expressions", "named events", "force and release", "fork joins"})
+"""Programs that Icarus Verilog 11 refuses or, by its own word, does not run as the standard has it."""
 
 OBJECTS: dict[str, tuple[str, str]] = {
     "strings": (
