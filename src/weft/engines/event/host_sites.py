@@ -28,6 +28,8 @@ class Shape:
     signal: Signal | None = None
     path: tuple[str, ...] = ()
     type: Type | None = None
+    low: int = -1
+    """For bits of `signal` whose strengths may be shown: which is the lowest."""
 
     @property
     def words(self) -> int:

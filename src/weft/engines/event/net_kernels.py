@@ -128,7 +128,6 @@ EDGE_CODES = _edge_codes()
 Z_BYTE = 0x77
 STRONG_BYTES = 0x77D1DD11
 """The ranges of a strong 0, 1, x and z, the first the lowest."""
-NEVER = 0xFFFFFFFFFFFFFFFF
 
 
 # ------------------------------------------------------------------------------------------- drivers
