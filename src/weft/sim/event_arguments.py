@@ -109,6 +109,8 @@ def read_argument(
             if shape.type is not None and shape.type.kind in ("enum", "struct", "union"):
                 return value
             return value
+        case "net":
+            return _net_path(engine, node, shape)
         case "real":
             number = struct.unpack("<d", ctypes.string_at(buffer + 8 * shape.offset, 8))[0]
             return RealTime(number) if shape.text else number
@@ -120,6 +122,17 @@ def read_argument(
             return SignalMemory(engine, where, shape.signal, f"{where.path}.{shape.signal.name}")
         case _:
             return _word(shape, buffer)
+
+
+def _net_path(engine: EventEngine, node: Node, shape: Shape) -> str:
+    """Return the path of a bit of a net, with the index that was declared."""
+    signal = shape.signal
+    assert signal is not None
+    path = f"{engine.code.design.reach(node, shape.path).path}.{signal.name}"
+    if not signal.type.ranges:
+        return path
+    left, right = signal.type.ranges[0]
+    return f"{path}[{right + shape.low if left >= right else right - shape.low}]"
 
 
 def _with_strengths(engine: EventEngine, node: Node, shape: Shape, value: Value) -> Value:

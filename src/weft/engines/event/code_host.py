@@ -93,6 +93,10 @@ def _shape_of_type(kind: Type, width: int) -> Shape:
 
 
 def _shape(name: str, index: int, argument: Expr | None, signed: bool, strengths: bool) -> Shape:
+    if name == "$countdrivers" and index == 0 and argument is not None:
+        bit = bit_of(argument)
+        if bit is not None:
+            return Shape("net", signal=bit.ref.signal, path=bit.ref.path, low=bit.at)
     match argument:
         case None:
             return Shape("none")
@@ -149,7 +153,7 @@ def _call(
         if shape.kind == "memory":
             assert isinstance(argument, Ref)
             values.append(f.signal_pointer(argument.signal, argument.path))
-        elif argument is None or shape.kind == "text":
+        elif argument is None or shape.kind in ("text", "net"):
             values.append(None)
         else:
             values.append(value(f, argument))
@@ -186,7 +190,7 @@ def _target(argument: Expr | None) -> Expr | None:
 
 
 def _words(shape: Shape) -> int:
-    if shape.kind in ("none", "text"):
+    if shape.kind in ("none", "text", "net"):
         return 0
     if shape.kind == "bits":
         return 2 * shape.words

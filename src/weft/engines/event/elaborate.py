@@ -249,6 +249,9 @@ def elaborate(design: Design) -> Elaborated:
 
 
 def _plan_gates(unit: Unit) -> None:
+    for signal in unit.module.signals:
+        if signal.net and signal.delay is not None:
+            unit.planner.delays[signal] = unit.planner.plan_delay(signal.delay, signal.span)
     for gate in unit.module.gates:
         unit.planner.add(gate)
     for assign in unit.module.assigns:
@@ -256,7 +259,7 @@ def _plan_gates(unit: Unit) -> None:
             case Cond(control, on_one, on_zero) if assign.gate:
                 data = on_one if assign.gate.endswith("1") else on_zero
                 assert isinstance(data, Binary | Unary)
-                unit.planner.add_three_state(assign, data.lhs if isinstance(data, Binary) else data.operand, control)
+                unit.planner.add_three_state(assign, data.lhs if isinstance(data, Binary) else data.value, control)
             case _:
                 unit.assigns.append(assign)
 

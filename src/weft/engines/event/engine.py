@@ -25,7 +25,7 @@ from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.elaborate import Node
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.kernel_language import compile_kernels
-from weft.engines.event.layout import element_bytes
+from weft.engines.event.layout import element_bytes, value_bytes
 from weft.engines.event.net_area import NetArea
 from weft.engines.event.records import (
     ACTIVE,
@@ -323,11 +323,8 @@ class EventEngine:
         self._keep.append(room)
         at = room.ctypes.data
         plans.sort(key=lambda entry: entry[0])
-        queues: dict[int, list[int]] = {ACTIVE: [], REACTIVE: []}
-        first = sum(order == 0 for order, _, _ in plans)
-        for number, (_, node, plan) in enumerate(plans):
-            if number == first:
-                queues[ACTIVE] += self._gate_nodes()
+        started: dict[int, list[tuple[int, int]]] = {ACTIVE: [], REACTIVE: []}
+        for order, node, plan in plans:
             offset = node.base + plan.offset
             self.set_word(offset + NODE_CODE, self.address(plan.symbol))
             self.set_word(offset + NODE_INSTANCE, self._state + node.base)
@@ -340,11 +337,11 @@ class EventEngine:
                 room[(at - room.ctypes.data) // 8] = 1 << 20
                 at += (plan.frame.size + 15) // 8 * 8
             if plan.started:
-                queues[REACTIVE if plan.reactive else ACTIVE].append(offset)
-        if first == len(plans):
-            queues[ACTIVE] += self._gate_nodes()
+                started[REACTIVE if plan.reactive else ACTIVE].append((order, offset))
+        started[ACTIVE] += self._number_gates()
         self._initialize()
-        for list_offset, nodes in queues.items():
+        for list_offset, entries in started.items():
+            nodes = [offset for _, offset in sorted(entries, key=lambda entry: entry[0])]
             for previous, offset, following in zip([0, *nodes], nodes, [*nodes[1:], 0], strict=False):
                 self.set_word(offset + NODE_LIST, self._state + list_offset)
                 self.set_word(offset + NODE_PREV, self._state + previous if previous else 0)
@@ -354,8 +351,8 @@ class EventEngine:
                 self.set_word(list_offset + 8, self._state + nodes[-1])
         self._resolve_nets()
 
-    def _gate_nodes(self) -> list[int]:
-        """Return the nodes of gates that are data, with the numbers of their processes."""
+    def _number_gates(self) -> list[tuple[int, int]]:
+        """Give the nodes of gates that are data the numbers of their processes; return when they first run, and them."""
         numbers: dict[int, int] = {}
         for offset, node, plan in self.area.gates:
             number = numbers.get(id(plan))
@@ -363,7 +360,7 @@ class EventEngine:
                 number = numbers[id(plan)] = len(self.threads)
                 self.threads.append((node, plan))
             self.set_word(offset + NODE_PROCESS, number)
-        return [offset for offset, _, _ in self.area.gates]
+        return [(plan.order, offset) for offset, _, plan in self.area.gates]
 
     def _resolve_nets(self) -> None:
         """Give nets with strengths what they have before anything runs."""
@@ -548,7 +545,14 @@ class EventEngine:
             value = (bits >> at & 1, unknown >> at & 1)
             if value != (1, 1):
                 counts[2 if value[1] else value[0]] += 1
-        return counts[0], counts[1], counts[2], False
+        return counts[0], counts[1], counts[2], self._is_held(*net.key, bit)
+
+    def _is_held(self, node: Node, signal: Signal, bit: int) -> bool:
+        """Say whether a bit of a signal is forced."""
+        if not self.code.is_forced_signal(signal):
+            return False
+        place = self.pointer_of(node, signal) + value_bytes(signal) + bit // 8
+        return bool(self.memory[place] >> bit % 8 & 1)
 
     def strengths(self, node: Node, signal: Signal) -> tuple[str, ...] | None:
         """Return what `%v` shows of each bit of a net, the lowest first; None if the net is strong where it is driven."""

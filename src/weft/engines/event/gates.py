@@ -13,7 +13,7 @@ from functools import lru_cache
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.strengths import HIGH_Z, LEVELS, ONE, X, ZERO, Z, encode
-from weft.ir.design import Concat, Const, ContinuousAssign, Delay, Element, Expr, Gate, Ref, Resize, Signal, Slice, Type, UdpTable
+from weft.ir.design import Concat, Const, ContinuousAssign, Delay, Element, Expr, Gate, Real, Ref, Resize, Signal, Slice, Type, UdpTable
 from weft.ir.expressions import Field, Item
 
 ONE_WAY = frozenset({"nmos", "pmos", "cmos", "rnmos", "rpmos", "rcmos"})
@@ -79,20 +79,31 @@ class GatePlanner:
         self.gates: list[PlannedGate] = []
         self.hidden: list[Signal] = []
         self.assigns: list[ContinuousAssign] = []
+        self.delays: dict[Signal, Delay] = {}
+        """The delays of nets."""
 
     def add(self, gate: Gate) -> None:
         """Plan a primitive of the design."""
         outputs = tuple(self._output(output, gate.span) for output in gate.outputs)
         inputs = tuple(self._input(expression, gate.span) for expression in gate.inputs)
         self.gates.append(
-            PlannedGate(gate.kind, outputs, inputs, gate.span, gate.strength, gate.delay, gate.table)
+            PlannedGate(
+                gate.kind,
+                outputs,
+                inputs,
+                gate.span,
+                gate.strength,
+                self.plan_delay(gate.delay, gate.span),
+                gate.table,
+            )
         )
 
     def add_three_state(self, assign: ContinuousAssign, data: Expr, control: Expr) -> None:
         """Plan a three-state gate that the front end has made an assignment."""
         output = self._output(assign.lhs, assign.span)
         inputs = (self._input(data, assign.span), self._input(control, assign.span))
-        self.gates.append(PlannedGate(assign.gate, (output,), inputs, assign.span, assign.strength, assign.delay))
+        delay = self.plan_delay(assign.delay, assign.span)
+        self.gates.append(PlannedGate(assign.gate, (output,), inputs, assign.span, assign.strength, delay))
 
     def join(self, inner: Expr, outer: Expr, span: Span) -> bool:
         """Join two nets, or parts of nets, bit by bit; return whether both are such."""
@@ -103,6 +114,24 @@ class GatePlanner:
             assert a is not None and b is not None
             self.gates.append(PlannedGate("join", (a, b), (), span))
         return True
+
+    def plan_delay(self, delay: Delay | None, span: Span) -> Delay | None:
+        """Return a delay whose expressions are constants or hidden signals of 64 bits."""
+        if delay is None:
+            return None
+        parts = [self._plan_ticks(delay, part, span) for part in (delay.value, delay.fall, delay.off)]
+        assert parts[0] is not None
+        return Delay(parts[0], parts[1], parts[2], delay.real)
+
+    def _plan_ticks(self, delay: Delay, value: Expr | None, span: Span) -> Expr | None:
+        if value is None or isinstance(value, Const | Real):
+            return value
+        if delay.real:
+            raise Unsupported("a real delay that is no constant on a primitive, or on a net", span)
+        signal = Signal(f"delay${len(self.hidden)}", 64, Type("logic", 64), net="wire", span=span)
+        self.hidden.append(signal)
+        self.assigns.append(ContinuousAssign(Ref(signal), Resize(value, 64), span))
+        return Ref(signal)
 
     def _output(self, expression: Expr, span: Span) -> Bit:
         found = bit_of(expression)

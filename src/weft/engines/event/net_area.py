@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from weft.base.errors import Unsupported
+from weft.base.errors import InternalError, Unsupported
 from weft.base.source import Span
 from weft.engines.event import net_records as at
 from weft.engines.event.elaborate import Driver, Key, Net, Node
@@ -41,7 +41,7 @@ from weft.engines.event.strengths import (
     tables,
 )
 from weft.engines.event.writer import plane_bytes
-from weft.ir.design import Const, Delay, Expr, Real
+from weft.ir.design import Const, Delay, Expr, Real, Ref
 
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
@@ -212,17 +212,17 @@ class NetArea:
                 self._point(points + bit * at.POINT_SIZE + at.POINT_NET, place)
                 self._set(points + bit * at.POINT_SIZE + at.POINT_BIT, bit)
         delay, owner = next(
-            ((member.delay, owner) for owner, member in net.members if member.delay is not None), (None, node)
+            (
+                (owner.unit.planner.delays[member], owner)
+                for owner, member in net.members
+                if member in owner.unit.planner.delays
+            ),
+            (None, node),
         )
         if net.kind == "trireg":
             self._add_charge(net, place, delay, owner)
-        if delay is not None and not (net.kind == "trireg" and self._is_prompt(delay, owner, net.span)):
-            self._point(place + at.NET_DELAY, self._add_delay(place, delay, owner, "run_net_delay", net.span))
-
-    def _is_prompt(self, delay: Delay, owner: Node, span: Span) -> bool:
-        """Say whether a `trireg` follows its drivers at once: its third delay is that of its charge's decay."""
-        expressions = (delay.value, delay.fall or delay.value)
-        return not any(self._ticks(delay, expression, owner, span) for expression in expressions)
+        if delay is not None and not (net.kind == "trireg" and _is_prompt(delay)):
+            self._point(place + at.NET_DELAY, self._add_delay(place, delay, owner, "run_net_delay"))
 
     def _add_driver(self, net: int, driver: Driver) -> int:
         place = self._take(at.DRIVER_BYTES + driver.width)
@@ -243,29 +243,41 @@ class NetArea:
         self._point(place + at.NET_CHARGE, self._bytes(bytes([unknown] * net.width)))
         if delay is None or delay.off is None:
             return
+        if isinstance(delay.off, Ref):
+            raise Unsupported("a decay of charge that is no constant", net.span)
         nodes = self._take(at.DECAY_SIZE * net.width)
         self._point(place + at.NET_DECAY, nodes)
-        self._set(place + at.NET_DECAY_TICKS, self._ticks(delay, delay.off, owner, net.span))
+        self._set(place + at.NET_DECAY_TICKS, self._ticks(delay.off, owner))
         for bit in range(net.width):
             node = nodes + bit * at.DECAY_SIZE
             self._set(node + NODE_CODE, self.address("run_decay"))
             self._point(node + at.DELAY_OWNER, place)
             self._set(node + at.DECAY_BIT, bit)
 
-    def _add_delay(self, owner: int, delay: Delay, node: Node, code: str, span: Span) -> int:
+    def _add_delay(self, owner: int, delay: Delay, node: Node, code: str) -> int:
         place = self._take(at.DELAY_SIZE)
-        rise = self._ticks(delay, delay.value, node, span)
-        fall = rise if delay.fall is None else self._ticks(delay, delay.fall, node, span)
-        off = min(rise, fall) if delay.off is None else self._ticks(delay, delay.off, node, span)
         self._set(place + NODE_CODE, self.address(code))
         self._point(place + at.DELAY_OWNER, owner)
-        self._set(place + at.DELAY_RISE, rise)
-        self._set(place + at.DELAY_FALL, fall)
-        self._set(place + at.DELAY_OFF, off)
+        self._set(place + at.DELAY_SCALE, self.program.codes[node.unit].ticks_per_unit)
+        fall = delay.fall if delay.fall is not None else delay.value
+        parts = [(at.DELAY_RISE, delay.value), (at.DELAY_FALL, fall)]
+        if delay.off is not None:
+            parts.append((at.DELAY_OFF, delay.off))
+        elif isinstance(delay.value, Ref) or isinstance(fall, Ref):
+            # Of two delays the smaller one is that of a turn-off; here it is not known which that is.
+            parts.append((at.DELAY_OFF, Const(64, _NEVER)))
+        else:
+            least = min(self._ticks(delay.value, node), self._ticks(fall, node))
+            self._set(place + at.DELAY_OFF, least)
+        for offset, value in parts:
+            if isinstance(value, Ref):
+                self._point(place + offset + at.DELAY_PLACES, self._signal(self.program.design.net(node, value).key))
+            else:
+                self._set(place + offset, _NEVER if value == Const(64, _NEVER) else self._ticks(value, node))
         return place
 
-    def _ticks(self, delay: Delay, value: Expr, node: Node, span: Span) -> int:
-        """Return a delay in ticks; it must be constant here."""
+    def _ticks(self, value: Expr, node: Node) -> int:
+        """Return a constant delay in ticks."""
         code = self.program.codes[node.unit]
         match value:
             case Const(value=number, unknown=unknown):
@@ -274,7 +286,7 @@ class NetArea:
                 per_precision = code.ticks_per_precision
                 return int(number * (code.ticks_per_unit // per_precision) + 0.5) * per_precision
             case _:
-                raise Unsupported("a delay that is no constant on a primitive, or on a net with strengths", span)
+                raise InternalError(f"no constant delay: {value}")
 
     # ------------------------------------------------------------------------------------------- gates
 
@@ -285,14 +297,16 @@ class NetArea:
         place = self._take(at.GATE_SIZE)
         plan = self._plans.get(gate.span)
         if plan is None:
-            plan = self._plans[gate.span] = ThreadPlan(0, "", 0, what=gate.kind, span=gate.span)
+            # A primitive's first state is a change that procedures which wait for one see.
+            order = int(gate.table is not None and gate.table.sequential)
+            plan = self._plans[gate.span] = ThreadPlan(0, "", order, what=gate.kind, span=gate.span)
         self.gates.append((place, node, plan))
         self._point(place + NODE_INSTANCE, node.base)
         self._set(place + at.GATE_BYTES, drive_bytes(gate.strength))
         self._set(place + at.GATE_APPLIED, drive_bytes(gate.strength) >> 8 * X & 255)
         self._add_inputs(place, node, gate)
         if gate.delay is not None:
-            self._point(place + at.GATE_DELAY, self._add_delay(place, gate.delay, node, "run_gate_delay", gate.span))
+            self._point(place + at.GATE_DELAY, self._add_delay(place, gate.delay, node, "run_gate_delay"))
         if gate.kind in CONTROLLED:
             self._set(place + NODE_CODE, self.address("run_control"))
             self._point(place + at.GATE_CONTROL, self._shared(gate.kind, lambda: control_table(gate.kind)))
@@ -407,6 +421,12 @@ class NetArea:
             return None
         begin = place + at.DRIVER_BYTES
         return memory[begin : begin + driver.width].tobytes()
+
+
+def _is_prompt(delay: Delay) -> bool:
+    """Say whether a `trireg` follows its drivers at once: its third delay is that of its charge's decay."""
+    parts = (delay.value, delay.fall if delay.fall is not None else delay.value)
+    return all(isinstance(part, Const | Real) and not part.value for part in parts)
 
 
 __all__ = ["KERNELS", "NetArea"]

@@ -23,7 +23,9 @@ from weft.engines.event.net_records import (
     DELAY_FALL,
     DELAY_OFF,
     DELAY_OWNER,
+    DELAY_PLACES,
     DELAY_RISE,
+    DELAY_SCALE,
     DEPENDENT_BIT,
     DEPENDENT_NODE,
     DEPENDENT_SIZE,
@@ -126,6 +128,8 @@ def _edge_codes() -> int:
 
 EDGE_CODES = _edge_codes()
 Z_BYTE = 0x77
+NEVER = 0xFFFFFFFFFFFFFFFF
+"""A turn-off that is as long as the smaller of rise and fall."""
 STRONG_BYTES = 0x77D1DD11
 """The ranges of a strong 0, 1, x and z, the first the lowest."""
 
@@ -237,17 +241,29 @@ def settle_net(net: int, low: int, high: int, state: int) -> int:
 
 
 @kernel
+def ticks_of(node: int, kind: int) -> int:
+    """Return one of the ticks of a delay; those of an unknown one are 0."""
+    place = u64[node + kind + DELAY_PLACES]
+    if place == 0:
+        return u64[node + kind]
+    if u64[place + 8]:
+        return 0
+    return u64[place] * u64[node + DELAY_SCALE]
+
+
+@kernel
 def delay_of(node: int, code: int) -> int:
     """Return the ticks of a change to a value: rise, fall, turn-off, or the least of them to x (28.16)."""
-    rise = u64[node + DELAY_RISE]
-    fall = u64[node + DELAY_FALL]
-    off = u64[node + DELAY_OFF]
+    rise = ticks_of(node, DELAY_RISE)
+    fall = ticks_of(node, DELAY_FALL)
+    off = ticks_of(node, DELAY_OFF)
     if code == 1:
         return rise
     if code == 0:
         return fall
     if code == 3:
-        return off
+        if off != NEVER:
+            return off
     if fall < rise:
         rise = fall
     if off < rise:

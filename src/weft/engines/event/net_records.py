@@ -73,7 +73,10 @@ DELAY_OWNER = NODE_SIZE
 DELAY_RISE = NODE_SIZE + 8
 DELAY_FALL = NODE_SIZE + 16
 DELAY_OFF = NODE_SIZE + 24
-DELAY_SIZE = NODE_SIZE + 32
+DELAY_PLACES = 24
+"""How far behind the ticks of a rise, fall or turn-off is the place of a signal that has them in `DELAY_SCALE`."""
+DELAY_SCALE = NODE_SIZE + 56
+DELAY_SIZE = NODE_SIZE + 64
 DECAY_BIT = NODE_SIZE + 8
 DECAY_SIZE = NODE_SIZE + 16
 
