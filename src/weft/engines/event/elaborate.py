@@ -86,8 +86,11 @@ class Unit:
     """The drivers that keep their value in a cell, by assignment (-1 - number for gates) and part."""
     graded: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     """The drivers that keep a range of strengths for each bit."""
-    planner: GatePlanner = field(default_factory=GatePlanner)
+    planner: GatePlanner = field(init=False)
     children: dict[str, Unit] = field(default_factory=dict[str, "Unit"])
+
+    def __post_init__(self) -> None:
+        self.planner = GatePlanner(self.module.time_unit_fs, self.module.time_precision_fs)
 
     @property
     def fixed(self) -> bool:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.strengths import HIGH_Z, LEVELS, ONE, X, ZERO, Z, encode
-from weft.ir.design import Concat, Const, ContinuousAssign, Delay, Element, Expr, Gate, Real, Ref, Resize, Signal, Slice, Type, UdpTable
+from weft.ir.design import Binary, Concat, Const, ContinuousAssign, Delay, Element, Expr, Gate, Real, Ref, Resize, Signal, Slice, Type, UdpTable, Unary
 from weft.ir.expressions import Field, Item
 
 ONE_WAY = frozenset({"nmos", "pmos", "cmos", "rnmos", "rpmos", "rcmos"})
@@ -73,9 +73,14 @@ def bit_of(expression: Expr, at: int = 0) -> Bit | None:
 
 
 class GatePlanner:
-    """Turn the gates of one module into planned ones; `hidden` and `assigns` are the signals that this needs."""
+    """Turn the gates of one module into planned ones; `hidden` and `assigns` are the signals that this needs.
 
-    def __init__(self) -> None:
+    A delay that is not constant becomes a hidden signal, in units of the module's time or, a real one, of its precision.
+    """
+
+    def __init__(self, unit_fs: int, precision_fs: int) -> None:
+        self.unit_fs = unit_fs
+        self.precision_fs = precision_fs
         self.gates: list[PlannedGate] = []
         self.hidden: list[Signal] = []
         self.assigns: list[ContinuousAssign] = []
@@ -127,10 +132,12 @@ class GatePlanner:
         if value is None or isinstance(value, Const | Real):
             return value
         if delay.real:
-            raise Unsupported("a real delay that is no constant on a primitive, or on a net", span)
+            # A real is rounded to the module's precision (IEEE 1800-2023 3.14).
+            scaled = Binary("fmul", value, Real(float(self.unit_fs // self.precision_fs)), 64)
+            value = Unary("ftoi", scaled, 64)
         signal = Signal(f"delay${len(self.hidden)}", 64, Type("logic", 64), net="wire", span=span)
         self.hidden.append(signal)
-        self.assigns.append(ContinuousAssign(Ref(signal), Resize(value, 64), span))
+        self.assigns.append(ContinuousAssign(Ref(signal), Resize(value, 64, False), span))
         return Ref(signal)
 
     def _output(self, expression: Expr, span: Span) -> Bit:

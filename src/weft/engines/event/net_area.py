@@ -258,7 +258,9 @@ class NetArea:
         place = self._take(at.DELAY_SIZE)
         self._set(place + NODE_CODE, self.address(code))
         self._point(place + at.DELAY_OWNER, owner)
-        self._set(place + at.DELAY_SCALE, self.program.codes[node.unit].ticks_per_unit)
+        code_unit = self.program.codes[node.unit]
+        scale = code_unit.ticks_per_precision if delay.real else code_unit.ticks_per_unit
+        self._set(place + at.DELAY_SCALE, scale)
         fall = delay.fall if delay.fall is not None else delay.value
         parts = [(at.DELAY_RISE, delay.value), (at.DELAY_FALL, fall)]
         if delay.off is not None:
