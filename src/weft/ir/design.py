@@ -249,8 +249,9 @@ class UdpTable:
 class Gate:
     """Be a primitive that an assignment cannot stand for.
 
-    `kind` is a switch (`nmos pmos cmos rnmos rpmos rcmos tran tranif0 tranif1 rtran rtranif0 rtranif1`) or `udp`.
-    `outputs` are lvalues: the output of a switch or UDP; both ends of a `tran`. `inputs` are data, then controls.
+    `kind` is a switch (`nmos pmos cmos rnmos rpmos rcmos tran tranif0 tranif1 rtran rtranif0 rtranif1`), `udp` or
+    `alias`. `outputs` are lvalues: the output of a switch or UDP; both ends of a `tran`; what an `alias` joins.
+    `inputs` are data, then controls.
     """
 
     kind: str

@@ -90,7 +90,12 @@ class GatePlanner:
         """The delays of nets."""
 
     def add(self, gate: Gate) -> None:
-        """Plan a primitive of the design."""
+        """Plan a primitive or an alias of the design."""
+        if gate.kind == "alias":
+            for other in gate.outputs[1:]:
+                if not self.join(gate.outputs[0], other, gate.span):
+                    raise Unsupported("an alias of this", gate.span)
+            return
         outputs = tuple(self._output(output, gate.span) for output in gate.outputs)
         inputs = tuple(self._input(expression, gate.span) for expression in gate.inputs)
         self.gates.append(

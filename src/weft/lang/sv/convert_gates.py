@@ -23,8 +23,8 @@ _INVERTING = frozenset({"nand", "nor", "xnor", "not", "notif0", "notif1"})
 _PULLS = {"pullup": 1, "pulldown": 0}
 
 
-def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> None:
-    """Add the assignments that a gate stands for."""
+def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, position: int = 0) -> None:
+    """Add the assignments that a gate stands for; `position` is its bit in an array of gates."""
     name = gate.primitiveType.name
     terminals = list(gate.portConnections)
     inverting = name in _INVERTING
@@ -46,7 +46,7 @@ def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> N
     elif name in _PULLS:
         _drive(context, gate, terminals[:1], Const(1, _PULLS[name]), pull=True)
     elif name in SWITCHES:
-        context.module.gates.append(convert_switch(context, gate))
+        context.module.gates.append(convert_switch(context, gate, position))
     else:
         context.module.gates.append(convert_udp(context, gate, context.owner.tables))
 
