@@ -217,13 +217,18 @@ class Process:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContinuousAssign:
-    """Drive `lhs` with `rhs` for ever. A z bit of `rhs` does not drive. Strengths default to strong."""
+    """Drive `lhs` with `rhs` for ever. A z bit of `rhs` does not drive. Strengths default to strong.
+
+    `gate` names the three-state gate (`bufif1`) that the assignment stands for: `rhs` is then a `Cond` of its control,
+    whose x with an unknown control stands for L or H (IEEE 1800-2023 28.6).
+    """
 
     lhs: Expr
     rhs: Expr
     span: Span = NOWHERE
     strength: tuple[str, str] = ("strong", "strong")
     delay: Delay | None = None
+    gate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +249,9 @@ class UdpTable:
 class Gate:
     """Be a primitive that an assignment cannot stand for.
 
-    `kind` is a switch (`nmos pmos cmos rnmos rpmos rcmos tran tranif0 tranif1 rtran rtranif0 rtranif1`) or `udp`.
-    `outputs` are lvalues: the output of a switch or UDP; both ends of a `tran`. `inputs` are data, then controls.
+    `kind` is a switch (`nmos pmos cmos rnmos rpmos rcmos tran tranif0 tranif1 rtran rtranif0 rtranif1`), `udp` or
+    `alias`. `outputs` are lvalues: the output of a switch or UDP; both ends of a `tran`; what an `alias` joins.
+    `inputs` are data, then controls.
     """
 
     kind: str

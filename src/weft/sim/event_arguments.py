@@ -17,7 +17,7 @@ from weft.engines.event.host_sites import HostSite, Shape
 from weft.engines.event.layout import element_bytes, value_bytes
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
-from weft.sim.format_arguments import RealTime, Shaped, Value
+from weft.sim.format_arguments import NetValue, RealTime, Shaped, Value
 from weft.sim.tasks.task_call import Result, TaskArgument
 
 
@@ -104,9 +104,13 @@ def read_argument(
             return None
         case "bits":
             value = _read_bits(shape, buffer)
+            if shape.low >= 0:
+                return _with_strengths(engine, node, shape, value)
             if shape.type is not None and shape.type.kind in ("enum", "struct", "union"):
                 return value
             return value
+        case "net":
+            return _net_path(engine, node, shape)
         case "real":
             number = struct.unpack("<d", ctypes.string_at(buffer + 8 * shape.offset, 8))[0]
             return RealTime(number) if shape.text else number
@@ -118,6 +122,26 @@ def read_argument(
             return SignalMemory(engine, where, shape.signal, f"{where.path}.{shape.signal.name}")
         case _:
             return _word(shape, buffer)
+
+
+def _net_path(engine: EventEngine, node: Node, shape: Shape) -> str:
+    """Return the path of a bit of a net, with the index that was declared."""
+    signal = shape.signal
+    assert signal is not None
+    path = f"{engine.code.design.reach(node, shape.path).path}.{signal.name}"
+    if not signal.type.ranges:
+        return path
+    left, right = signal.type.ranges[0]
+    return f"{path}[{right + shape.low if left >= right else right - shape.low}]"
+
+
+def _with_strengths(engine: EventEngine, node: Node, shape: Shape, value: Value) -> Value:
+    assert shape.signal is not None
+    found = engine.strengths(engine.code.design.reach(node, shape.path), shape.signal)
+    if found is None:
+        return value
+    shown = found[shape.low : shape.low + shape.width]
+    return NetValue(value.width, value.value, value.unknown, value.signed, shown[::-1])
 
 
 def _word(shape: Shape, buffer: int) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.code_strengths import write_refresh
 from weft.engines.event.records import NODE_INSTANCE, WATCH_ANY
 from weft.engines.event.sites import Watch
 from weft.engines.event.walk import reads_of
@@ -97,6 +98,8 @@ class Forces:
             where = force_masks(f, place)[force.kind != "force"]
             ones = mask(width) << low & mask(ref.width)
             w.store(where, w.or_(ref.width, w.load(where, ref.width), ones), ref.width)
+            if self.unit.program.is_graded(self.unit.unit, ref):
+                write_refresh(f, ref)
         w.call("unlink", "%node")
         w.call("append", self.unit.block_word(w, site), "%node")
         w.ret()
@@ -133,6 +136,10 @@ class Forces:
         """Give released bits what drives them otherwise."""
         w = f.w
         program = self.unit.program
+        if program.is_graded(self.unit.unit, ref):
+            write_refresh(f, ref)
+            if all(program.design.net(node, ref).graded for node in self.unit.unit.nodes):
+                return
         if ref.signal.net or program.net_of(self.unit, ref).drivers:
             program.resolve_net(f, ref)
             return

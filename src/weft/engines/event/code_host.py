@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.elaborate import shows_strength
+from weft.engines.event.gates import bit_of
 from weft.engines.event.host_sites import HostSite, Shape
 from weft.engines.event.records import STOP
 from weft.engines.event.value_types import REALS, WORDS, type_of
@@ -90,7 +92,11 @@ def _shape_of_type(kind: Type, width: int) -> Shape:
     return Shape("bits", width, type=kind if kind.width else None)
 
 
-def _shape(f: FunctionCode, name: str, index: int, argument: Expr | None, signed: bool) -> Shape:
+def _shape(name: str, index: int, argument: Expr | None, signed: bool, strengths: bool) -> Shape:
+    if name == "$countdrivers" and index == 0 and argument is not None:
+        bit = bit_of(argument)
+        if bit is not None:
+            return Shape("net", signal=bit.ref.signal, path=bit.ref.path, low=bit.at)
     match argument:
         case None:
             return Shape("none")
@@ -100,7 +106,20 @@ def _shape(f: FunctionCode, name: str, index: int, argument: Expr | None, signed
             return Shape("memory", 64, signal.signed, signal=signal, path=path)
         case _:
             found = _shape_of_type(type_of(argument), argument.width)
-            return replace(found, signed=signed) if found.kind == "bits" else found
+            if found.kind != "bits":
+                return found
+            found = replace(found, signed=signed)
+            return _with_strengths(found, argument) if strengths else found
+
+
+def _with_strengths(shape: Shape, argument: Expr) -> Shape:
+    """Return the shape of bits of a net with what their strengths are found by."""
+    low, high = bit_of(argument), bit_of(argument, argument.width - 1)
+    if low is None or high is None or low.ref.signal is not high.ref.signal or low.ref.path != high.ref.path:
+        return shape
+    if high.at - low.at != argument.width - 1 or not low.ref.signal.net:
+        return shape
+    return replace(shape, signal=low.ref.signal, path=low.ref.path, low=low.at)
 
 
 def _call(
@@ -118,12 +137,13 @@ def _call(
 
     w = f.w
     outputs = outputs_of(name, len(args))
+    strengths = shows_strength(args)
     args = [_target(argument) if i in outputs else argument for i, argument in enumerate(args)]
     shapes: list[Shape] = []
     values: list[Value | str | None] = []
     size = 0
     for i, argument in enumerate(args):
-        shape = _shape(f, name, i, argument, i < len(signs) and signs[i])
+        shape = _shape(name, i, argument, i < len(signs) and signs[i], strengths)
         output = (i in outputs and isinstance(argument, Ref | Element | Field | Item)) or (
             i in outputs and argument is not None and shape.kind == "bits"
         )
@@ -133,7 +153,7 @@ def _call(
         if shape.kind == "memory":
             assert isinstance(argument, Ref)
             values.append(f.signal_pointer(argument.signal, argument.path))
-        elif argument is None or shape.kind == "text":
+        elif argument is None or shape.kind in ("text", "net"):
             values.append(None)
         else:
             values.append(value(f, argument))
@@ -170,7 +190,7 @@ def _target(argument: Expr | None) -> Expr | None:
 
 
 def _words(shape: Shape) -> int:
-    if shape.kind in ("none", "text"):
+    if shape.kind in ("none", "text", "net"):
         return 0
     if shape.kind == "bits":
         return 2 * shape.words

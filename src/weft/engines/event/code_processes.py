@@ -16,6 +16,7 @@ from weft.engines.event.code_forks import leave_frames, scoped
 from weft.engines.event.code_function import FunctionCode, Label
 from weft.engines.event.code_places import Place, store_lvalue, store_whole
 from weft.engines.event.code_statements import write_statement
+from weft.engines.event.code_strengths import write_graded
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.code_waits import delay_ticks, simple_watch, wait_at, wait_events
 from weft.engines.event.elaborate import parts_of
@@ -162,12 +163,15 @@ def write_driver(f: FunctionCode, index: int, assign: ContinuousAssign, new: Val
     """Write a driver's value to its net, or to its cell and have the net resolved."""
     unit = f.unit
     parts = parts_of(assign.lhs, assign.span)
-    if not any((index, number) in unit.unit.celled for number in range(len(parts))):
+    kept = unit.unit.celled | unit.unit.graded
+    if not any((index, number) in kept for number in range(len(parts))):
         store_lvalue(f, assign.lhs, new)
         return
     for number, part in enumerate(parts):
         piece = ops.take(f.w, new, part.source, part.width)
-        if (index, number) in unit.unit.celled:
+        if (index, number) in unit.unit.graded:
+            write_graded(f, (index, number), piece, assign.strength)
+        elif (index, number) in unit.unit.celled:
             write_cell(f, (index, number), piece, part.ref.signal.type)
         else:
             target: Expr = part.ref if part.width == part.ref.width else Slice(part.ref, part.low, part.width)
@@ -359,30 +363,6 @@ def combine(f: FunctionCode, kind: str, a: Value, b: Value) -> Value:
         w.or_(width, bits, w.and_(width, neither, both.bits)),
         w.or_(width, unknown, w.and_(width, neither, both.unknown)),
     )
-
-
-def undriven(f: FunctionCode, kind: str, a: Value, old: Value) -> Value:
-    """Give bits that nothing drives what the kind of net gives them."""
-    w, width = f.w, a.width
-    z = w.and_(width, a.bits, a.unknown)
-    match kind:
-        case "tri0":
-            return Value(width, w.and_(width, a.bits, w.not_(width, z)), w.and_(width, a.unknown, w.not_(width, z)))
-        case "tri1":
-            return Value(width, a.bits, w.and_(width, a.unknown, w.not_(width, z)))
-        case "supply0":
-            return Value(width, 0)
-        case "supply1":
-            return Value(width, mask(width))
-        case "trireg":
-            keep = w.not_(width, z)
-            return Value(
-                width,
-                w.or_(width, w.and_(width, a.bits, keep), w.and_(width, old.bits, z)),
-                w.or_(width, w.and_(width, a.unknown, keep), w.and_(width, old.unknown, z)),
-            )
-        case _:
-            return a
 
 
 __all__ = ["ThreadPlan", "all_x"]

@@ -20,7 +20,6 @@ from weft.engines.event.code_host import STOPPING
 from weft.engines.event.code_places import Place, find_place, store_whole
 from weft.engines.event.code_processes import (
     combine,
-    undriven,
     write_assign,
     write_function,
     write_process,
@@ -230,6 +229,10 @@ class ProgramCode:
         f.w.emit(f"call i64 @{self.resolver(net)}(i64 0, i64 %S)")
         f.w.declare(self.resolver(net), "")
 
+    def is_graded(self, unit: Unit, ref: Ref) -> bool:
+        """Say whether some instance's net has strengths."""
+        return any(self.design.net(node, ref).graded for node in unit.nodes)
+
     def resolver(self, net: Net) -> str:
         """Return the name of the function that resolves a net."""
         return self.resolvers.setdefault(net.key, f"net{len(self.resolvers)}")
@@ -281,6 +284,10 @@ class ProgramCode:
             for ref, _, _ in _waited(unit):
                 for node in unit.nodes:
                     self._watched.add(design.find(design.reach(node, ref.path), ref.signal))
+            for gate in unit.gates:
+                for bit in gate.inputs:
+                    for node in unit.nodes:
+                        self._watched.add(design.find(design.reach(node, bit.ref.path), bit.ref.signal))
 
     def write(self) -> None:
         """Write all code."""
@@ -291,10 +298,6 @@ class ProgramCode:
             self._write_initializer(unit, code)
             for index, assign in enumerate(unit.assigns):
                 write_assign(code, index, assign)
-            for gate in unit.module.gates:
-                from weft.base.errors import Unsupported
-
-                raise Unsupported(f"the primitive '{gate.kind}'", gate.span)
             for process in unit.module.processes:
                 write_process(code, process)
         while self._pending:
@@ -330,17 +333,12 @@ class ProgramCode:
     def _write_resolver(self, net: Net) -> None:
         node, signal = net.key
         code = self.codes[node.unit]
-        if signal.depth:
-            from weft.base.errors import Unsupported
-
-            raise Unsupported("an array of nets with several drivers", net.span)
         f = FunctionCode(code, self.resolver(net), "bare")
         w = f.w
         width = net.width
         offset = code.place_signal(signal)
         pointer = w.address("%Sp", f"$N{node.number}+{offset}$")
         place = Place(signal, pointer, pointer, 1, self.observe or net.key in self._watched, net.key in self._forced)
-        old = f.load_signal(signal, pointer)
         total = Value(width, mask(width), mask(width))
         for driver in net.drivers:
             cell, at, _ = self.codes[driver.node.unit].cells[(driver.index, driver.number)]
@@ -348,7 +346,7 @@ class ProgramCode:
             part = f.load_signal(cell, where)
             wide = _spread(w, part, driver.low, width)
             total = combine(f, net.kind, total, wide)
-        store_whole(f, place, undriven(f, net.kind, total, old))
+        store_whole(f, place, total)
         w.ret()
         code.add_function(f)
 
@@ -424,9 +422,6 @@ def _waited(unit: Unit) -> list[Read]:
     found: list[Read] = []
     for assign in unit.assigns:
         found += reads_of(assign.rhs)
-    for gate in module.gates:
-        for expression in (*gate.inputs, *gate.outputs):
-            found += reads_of(expression)
     for process in module.processes:
         if process.kind == Kind.COMB:
             found += statement_reads(process.body, process.keyword != "always")

@@ -35,6 +35,12 @@ class UnitCode:
         default_factory=dict[tuple[int, int], tuple[Signal, int, int]]
     )
     """For each driver with a cell: the cell, its offset, and the offset of the word that has the resolver's address."""
+    driver_words: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
+    """For each driver of a net with strengths the offset of the word that has its record's address."""
+    net_words: dict[tuple[Signal, tuple[str, ...]], tuple[Ref, int]] = field(
+        default_factory=dict[tuple[Signal, tuple[str, ...]], tuple[Ref, int]]
+    )
+    """For each net that is forced here the offset of the word that has its record's address."""
     forces: Forces = field(init=False)
     _scopes: dict[str, int] = field(default_factory=dict[str, int])
     _applies: dict[tuple[object, ...], str] = field(default_factory=dict[tuple[object, ...], str])
@@ -42,7 +48,7 @@ class UnitCode:
 
     def __post_init__(self) -> None:
         self.forces = Forces(self)
-        for signal in self.module.signals:
+        for signal in self.unit.signals:
             if not signal.automatic:
                 self.place_signal(signal)
 

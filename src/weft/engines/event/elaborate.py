@@ -13,15 +13,21 @@ joined in all of its instances or in none, and a driver that needs a cell in one
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
+from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate, bit_of
+from weft.engines.event.truth_tables import FEWEST_GATES, function_of
 from weft.engines.event.walk import statements_in
 from weft.ir.design import (
+    Binary,
     Block,
     Concat,
+    Cond,
     Const,
     ContinuousAssign,
     Design,
@@ -37,12 +43,17 @@ from weft.ir.design import (
     Ref,
     Signal,
     Slice,
+    SystemTask,
+    Text,
+    Unary,
     operands,
 )
 from weft.ir.expressions import Field, Item
 
 PLAIN_NETS = frozenset({"", "wire", "tri", "uwire"})
 STRONG = ("strong", "strong")
+_STRENGTH_NETS = frozenset({"tri0", "tri1", "trireg", "supply0", "supply1"})
+_STRENGTH = re.compile(r"%[0-9]*[vV]")
 
 
 @dataclass(slots=True, eq=False)
@@ -73,12 +84,29 @@ class Unit:
     joined: list[tuple[int, Signal, Ref]] = field(default_factory=list[tuple[int, Signal, Ref]])
     slotted: set[Signal] = field(default_factory=set[Signal])
     celled: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """The drivers that keep their value in a cell, by assignment (-1 - number for gates) and part."""
+    graded: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """The drivers that keep a range of strengths for each bit."""
+    planner: GatePlanner = field(init=False)
     children: dict[str, Unit] = field(default_factory=dict[str, "Unit"])
+
+    def __post_init__(self) -> None:
+        self.planner = GatePlanner(self.module.time_unit_fs, self.module.time_precision_fs)
 
     @property
     def fixed(self) -> bool:
         """Say whether there is one instance, so that its addresses are constants."""
         return len(self.nodes) == 1
+
+    @property
+    def gates(self) -> list[PlannedGate]:
+        """Return the gates that are data."""
+        return self.planner.gates
+
+    @property
+    def signals(self) -> list[Signal]:
+        """Return the module's signals and those that its gates' terminals need."""
+        return [*self.module.signals, *self.planner.hidden]
 
 
 Key = tuple[Node, Signal]
@@ -96,7 +124,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Driver:
-    """Be one driver of a net: part `part` of assignment `index` in an instance."""
+    """Be one driver of a net: part `number` of assignment `index`, or gate -1 - `index`, in an instance."""
 
     node: Node
     index: int
@@ -104,11 +132,16 @@ class Driver:
     low: int
     width: int
     strength: tuple[str, str]
+    gate: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class Net:
-    """Be a net, or variable, of the whole design; `key` is the signal that holds its value."""
+    """Be a net, or variable, of the whole design; `key` is the signal that holds its value.
+
+    `resolved` nets combine the values of their drivers; `graded` ones keep ranges of strengths (`net_kernels`). `linked`
+    says that a switch, port or alias joins bits of it with others, `observed` that its strength matters elsewhere.
+    """
 
     key: Key
     kind: str
@@ -116,6 +149,9 @@ class Net:
     members: list[Key]
     drivers: list[Driver] = field(default_factory=list[Driver])
     resolved: bool = False
+    graded: bool = False
+    linked: bool = False
+    observed: bool = False
     span: Span = NOWHERE
 
 
@@ -151,6 +187,10 @@ class Elaborated:
         a, b = self.find(*a), self.find(*b)
         if a != b:
             self._parents[b] = a
+
+    def net(self, node: Node, ref: Ref) -> Net:
+        """Return the net, or variable, that a reference names in an instance."""
+        return self.nets[self.find(self.reach(node, ref.path), ref.signal)]
 
     def reach(self, node: Node, path: tuple[str, ...]) -> Node:
         """Return the instance that a reference's path leads to."""
@@ -202,12 +242,52 @@ def elaborate(design: Design) -> Elaborated:
     _find_forced(result)
     driven = _Driven(result)
     for unit in units.values():
-        unit.assigns = list(unit.module.assigns)
+        _plan_gates(unit)
         for number, instance in enumerate(unit.module.instances):
             _connect(result, unit, number, instance, driven)
+    for unit in units.values():
+        unit.assigns += unit.planner.assigns
     _join(result)
     _find_nets(result)
     return result
+
+
+def _plan_gates(unit: Unit) -> None:
+    for signal in unit.module.signals:
+        if signal.net and signal.delay is not None:
+            unit.planner.delays[signal] = unit.planner.plan_delay(signal.delay, signal.span)
+    for gate in unit.module.gates:
+        unit.planner.add(gate)
+    for assign in unit.module.assigns:
+        match assign.rhs:
+            case Cond(control, on_one, on_zero) if assign.gate:
+                data = on_one if assign.gate.endswith("1") else on_zero
+                assert isinstance(data, Binary | Unary)
+                unit.planner.add_three_state(assign, data.lhs if isinstance(data, Binary) else data.value, control)
+            case _:
+                unit.assigns.append(assign)
+    if len(unit.assigns) >= FEWEST_GATES:
+        _plan_tables(unit)
+
+
+def _plan_tables(unit: Unit) -> None:
+    """Take the assignments of one bit of few others for gates, if there are many."""
+    found = {id(assign): function_of(assign.rhs) for assign in unit.assigns if _drives_bit(assign.lhs)}
+    if sum(function is not None for function in found.values()) < FEWEST_GATES:
+        return
+    kept: list[ContinuousAssign] = []
+    for assign in unit.assigns:
+        function = found.get(id(assign))
+        if function is None:
+            kept.append(assign)
+        else:
+            unit.planner.add_table(assign, *function)
+    unit.assigns[:] = kept
+
+
+def _drives_bit(lhs: Expr) -> bool:
+    bit = bit_of(lhs) if lhs.width == 1 else None
+    return bit is not None and bit.ref.signal.type.four_state
 
 
 def _find_forced(design: Elaborated) -> None:
@@ -312,7 +392,7 @@ def _connect(design: Elaborated, unit: Unit, number: int, instance: Instance, dr
             unit.assigns.append(ContinuousAssign(inner, actual, instance.span))
         elif port.direction == "output":
             unit.assigns.append(ContinuousAssign(actual, inner, instance.span))
-        else:
+        elif port.direction != "inout" or not unit.planner.join(inner, actual, instance.span):
             raise Unsupported(f"this connection of the {port.direction} port '{port.name}'", instance.span)
 
 
@@ -362,7 +442,7 @@ def _join(design: Elaborated) -> None:
 def _find_nets(design: Elaborated) -> None:
     members: dict[Key, list[Key]] = defaultdict(list)
     for node in design.nodes:
-        for signal in node.unit.module.signals:
+        for signal in node.unit.signals:
             if not signal.automatic:
                 members[design.find(node, signal)].append((node, signal))
     for key, joined in members.items():
@@ -373,38 +453,85 @@ def _find_nets(design: Elaborated) -> None:
         unit = node.unit
         for index, assign in enumerate(unit.assigns):
             for number, part in enumerate(parts_of(assign.lhs, assign.span)):
-                key = design.find(design.reach(node, part.ref.path), part.ref.signal)
                 driver = Driver(node, index, number, part.low, part.width, assign.strength)
-                design.nets[key].drivers.append(driver)
+                design.net(node, part.ref).drivers.append(driver)
+        for number, gate in enumerate(unit.gates):
+            _add_gate(design, node, number, gate)
     forced = {design.find(*key) for key in design.forced}
+    shown = _shows_strengths(design)
     for key, net in design.nets.items():
-        net.resolved = _needs_resolution(net, key in forced)
-        if net.resolved:
-            for driver in net.drivers:
-                driver.node.unit.celled.add((driver.index, driver.number))
-    _spread_cells(design)
+        net.graded = _needs_strengths(net, shown)
+        net.resolved = not net.graded and _needs_resolution(net, key in forced)
+        if net.resolved and (net.key[1].depth or any(driver.gate for driver in net.drivers)):
+            net.graded, net.resolved = True, False
+    _spread(design)
 
 
-def _spread_cells(design: Elaborated) -> None:
-    """Resolve every net that a driver with a cell drives, in all instances of its module."""
+def _add_gate(design: Elaborated, node: Node, number: int, gate: PlannedGate) -> None:
+    for bit in gate.outputs:
+        net = design.net(node, bit.ref)
+        if gate.kind in TWO_WAY:
+            net.linked = True
+        else:
+            net.drivers.append(Driver(node, -1 - number, 0, bit.at, 1, gate.strength, gate.kind))
+    if gate.kind in ONE_WAY:
+        design.net(node, gate.inputs[0].ref).observed = True
+
+
+def _shows_strengths(design: Elaborated) -> bool:
+    """Say whether something prints strengths, so that those of three-state gates must be known everywhere."""
+    for unit in design.units.values():
+        for body in (*unit.module.processes, *unit.module.functions):
+            for statement in statements_in(body.body):
+                if isinstance(statement, SystemTask) and shows_strength(statement.args):
+                    return True
+    return False
+
+
+def shows_strength(args: Iterable[Expr | None]) -> bool:
+    """Say whether the arguments of a display task have a `%v` among them."""
+    return any(isinstance(argument, Text) and _STRENGTH.search(argument.value) for argument in args)
+
+
+def _needs_strengths(net: Net, shown: bool) -> bool:
+    if net.linked or net.kind in _STRENGTH_NETS:
+        return True
+    if any(signal.delay is not None for _, signal in net.members if signal.net):
+        return True
+    three_state = any(driver.gate.startswith(("bufif", "notif")) for driver in net.drivers)
+    if three_state and (shown or net.observed):
+        return True
+    return any(driver.strength != STRONG or driver.gate in ONE_WAY for driver in net.drivers)
+
+
+def _spread(design: Elaborated) -> None:
+    """Have each driver work the same way in all instances of its module, with strengths if one of its nets has them."""
+    ranks = {id(net): 2 if net.graded else int(net.resolved) for net in design.nets.values()}
+    needs: dict[tuple[Unit, int, int], int] = defaultdict(int)
     changed = True
     while changed:
         changed = False
         for net in design.nets.values():
-            if not net.resolved and any((d.index, d.number) in d.node.unit.celled for d in net.drivers):
-                net.resolved = changed = True
-                for driver in net.drivers:
-                    driver.node.unit.celled.add((driver.index, driver.number))
+            rank = ranks[id(net)]
+            for driver in net.drivers:
+                key = (driver.node.unit, driver.index, driver.number)
+                rank = max(rank, needs[key])
+            if rank == 1 and any(driver.gate for driver in net.drivers):
+                rank = 2
+            for driver in net.drivers:
+                key = (driver.node.unit, driver.index, driver.number)
+                if needs[key] < rank:
+                    needs[key], changed = rank, True
+            ranks[id(net)] = rank
+    for net in design.nets.values():
+        net.graded, net.resolved = ranks[id(net)] == 2, ranks[id(net)] == 1
+    for (unit, index, number), rank in needs.items():
+        if rank:
+            (unit.graded if rank == 2 else unit.celled).add((index, number))
 
 
 def _needs_resolution(net: Net, forced: bool) -> bool:
     if forced and net.drivers:
-        return True
-    if any(driver.strength != STRONG for driver in net.drivers):
-        return True
-    if net.kind not in PLAIN_NETS and net.kind not in ("wand", "triand", "wor", "trior"):
-        return True
-    if any(signal.delay is not None for _, signal in net.members):
         return True
     covered = 0
     for driver in net.drivers:

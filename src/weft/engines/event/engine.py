@@ -20,12 +20,13 @@ import numpy.typing as npt
 
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
-from weft.engines.event import scheduler
+from weft.engines.event import net_area, net_kernels, scheduler
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.elaborate import Node
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.kernel_language import compile_kernels
-from weft.engines.event.layout import element_bytes
+from weft.engines.event.layout import element_bytes, value_bytes
+from weft.engines.event.net_area import NetArea
 from weft.engines.event.records import (
     ACTIVE,
     BUDGET,
@@ -65,6 +66,7 @@ from weft.engines.event.records import (
     WATCH_SIZE,
 )
 from weft.engines.event.sites import ThreadPlan
+from weft.engines.event.strengths import decode, strength_text
 from weft.engines.event.value_types import WORDS
 from weft.engines.event.writer import mask, plane_bytes
 from weft.ir.design import Signal
@@ -109,6 +111,7 @@ class EventEngine:
     owner: Owner | None = None
     """What gets to know the engine before any of the design's code runs."""
     memory: npt.NDArray[np.uint8] = field(init=False)
+    area: NetArea = field(init=False)
     threads: list[tuple[Node, ThreadPlan]] = field(default_factory=list[tuple[Node, ThreadPlan]])
     error: BaseException | None = None
     _library: Library = field(init=False)
@@ -138,9 +141,15 @@ class EventEngine:
         names += [watch.code for code in self.code.codes.values() for site in code.sites for watch in site.watches]
         names += self.code.resolvers.values()
         names += self.code.initializers.values()
-        objects = [compiler.object(compile_kernels(scheduler) + _STACK_TEXT, FULL)]
-        objects.append(compiler.object(self.code.text(), tier))
         exports = [*dict.fromkeys(name for name in names if name), *_KERNELS, "weft_stack"]
+        kernels = [scheduler]
+        if any(net.graded for net in self.code.design.nets.values()) or any(
+            unit.gates for unit in self.code.design.units.values()
+        ):
+            kernels.append(net_kernels)
+            exports += net_area.KERNELS
+        objects = [compiler.object(compile_kernels(*kernels) + _STACK_TEXT, FULL)]
+        objects.append(compiler.object(self.code.text(), tier))
         self._library = Library(objects, exports)
 
     def address(self, symbol: str) -> int:
@@ -155,10 +164,12 @@ class EventEngine:
     # ------------------------------------------------------------------------------------------- memory
 
     def _allocate(self) -> None:
-        room = np.zeros(self.code.size + 4096, dtype=np.uint8)
+        self.area = NetArea(self.code, self.address)
+        size = self.area.end
+        room = np.zeros(size + 4096, dtype=np.uint8)
         skip = -room.ctypes.data % 64
         self._keep.append(room)
-        self.memory = room[skip : skip + self.code.size + 64]
+        self.memory = room[skip : skip + (size + 71) // 8 * 8]
         self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
         self._state = self.memory.ctypes.data
         callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._host_call)
@@ -167,6 +178,9 @@ class EventEngine:
         self.set_word(MAX_DELTAS, self.max_deltas)
         self.set_word(SHUFFLE, self.shuffle)
         self._blocks = {node.base: node for node in self.code.design.nodes}
+        self.area.store(self.memory, self._state)
+        for offset, place in self.area.control.items():
+            self.set_word(offset, self._state + place)
 
     def word(self, offset: int) -> int:
         """Return a word of the memory."""
@@ -230,6 +244,8 @@ class EventEngine:
                         at = self.pointer_of(design.reach(node, watch.ref.path), watch.ref.signal)
                         site_address = self._state + node.base + site.offset
                         entries[at].append((site_address, watch.kind, watch.low, watch.high, function))
+        for at, found in self.area.watches.items():
+            entries[at] += [(self._state + place, *rest) for place, *rest in found]  # pyright: ignore[reportArgumentType]
         self._watches = dict(entries)
         self._write_watches(self._watches)
 
@@ -307,8 +323,8 @@ class EventEngine:
         self._keep.append(room)
         at = room.ctypes.data
         plans.sort(key=lambda entry: entry[0])
-        queues: dict[int, list[int]] = {ACTIVE: [], REACTIVE: []}
-        for _, node, plan in plans:
+        started: dict[int, list[tuple[int, int]]] = {ACTIVE: [], REACTIVE: []}
+        for order, node, plan in plans:
             offset = node.base + plan.offset
             self.set_word(offset + NODE_CODE, self.address(plan.symbol))
             self.set_word(offset + NODE_INSTANCE, self._state + node.base)
@@ -321,9 +337,11 @@ class EventEngine:
                 room[(at - room.ctypes.data) // 8] = 1 << 20
                 at += (plan.frame.size + 15) // 8 * 8
             if plan.started:
-                queues[REACTIVE if plan.reactive else ACTIVE].append(offset)
+                started[REACTIVE if plan.reactive else ACTIVE].append((order, offset))
+        started[ACTIVE] += self._number_gates()
         self._initialize()
-        for list_offset, nodes in queues.items():
+        for list_offset, entries in started.items():
+            nodes = [offset for _, offset in sorted(entries, key=lambda entry: entry[0])]
             for previous, offset, following in zip([0, *nodes], nodes, [*nodes[1:], 0], strict=False):
                 self.set_word(offset + NODE_LIST, self._state + list_offset)
                 self.set_word(offset + NODE_PREV, self._state + previous if previous else 0)
@@ -331,6 +349,27 @@ class EventEngine:
             if nodes:
                 self.set_word(list_offset, self._state + nodes[0])
                 self.set_word(list_offset + 8, self._state + nodes[-1])
+        self._resolve_nets()
+
+    def _number_gates(self) -> list[tuple[int, int]]:
+        """Give the nodes of gates that are data the numbers of their processes; return when they first run, and them."""
+        numbers: dict[int, int] = {}
+        for offset, node, plan in self.area.gates:
+            number = numbers.get(id(plan))
+            if number is None:
+                number = numbers[id(plan)] = len(self.threads)
+                self.threads.append((node, plan))
+            self.set_word(offset + NODE_PROCESS, number)
+        return [(plan.order, offset) for offset, _, plan in self.area.gates]
+
+    def _resolve_nets(self) -> None:
+        """Give nets with strengths what they have before anything runs."""
+        for key, place in self.area.nets.items():
+            self.call("resolve", self._state + place, 0, self.code.design.nets[key].width, self._state)
+        if self.area.island_node:
+            node = self._state + self.area.island_node
+            self.call("unlink", node)
+            self.call("run_islands", node, self._state)
 
     def _initialize(self) -> None:
         """Give variables their declared values, packages' first (IEEE 1800-2023 6.8)."""
@@ -345,9 +384,6 @@ class EventEngine:
                 pseudo[NODE_INSTANCE // 8] = self._state + node.base
                 self.call(symbol, pseudo.ctypes.data, self._state)
                 self._raise()
-        for key, symbol in self.code.resolvers.items():
-            if design.nets[key].kind not in ("", "wire", "tri"):
-                self.call(symbol, 0, self._state)
 
     # ------------------------------------------------------------------------------------------- running
 
@@ -493,6 +529,12 @@ class EventEngine:
         for driver in net.drivers:
             if not driver.low <= bit < driver.low + driver.width:
                 continue
+            ranges = self.area.driver_bytes(self.memory, driver)
+            if ranges is not None:
+                low, high = decode(ranges[bit - driver.low])
+                if low or high:
+                    counts[0 if high < 0 else 1 if low > 0 else 2] += 1
+                continue
             cell = self.code.codes[driver.node.unit].cells.get((driver.index, driver.number))
             if cell is None:
                 bits, unknown = self.read(node, signal)
@@ -503,7 +545,20 @@ class EventEngine:
             value = (bits >> at & 1, unknown >> at & 1)
             if value != (1, 1):
                 counts[2 if value[1] else value[0]] += 1
-        return counts[0], counts[1], counts[2], False
+        return counts[0], counts[1], counts[2], self._is_held(*net.key, bit)
+
+    def _is_held(self, node: Node, signal: Signal, bit: int) -> bool:
+        """Say whether a bit of a signal is forced."""
+        if not self.code.is_forced_signal(signal):
+            return False
+        place = self.pointer_of(node, signal) + value_bytes(signal) + bit // 8
+        return bool(self.memory[place] >> bit % 8 & 1)
+
+    def strengths(self, node: Node, signal: Signal) -> tuple[str, ...] | None:
+        """Return what `%v` shows of each bit of a net, the lowest first; None if the net is strong where it is driven."""
+        net = self.code.design.nets.get(self.code.design.find(node, signal))
+        found = None if net is None else self.area.strengths(self.memory, self._state, net)
+        return None if found is None else tuple(strength_text(byte) for byte in found)
 
     def _planes(self, at: int, signal: Signal) -> tuple[int, int]:
         size = plane_bytes(signal.width)

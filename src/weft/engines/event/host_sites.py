@@ -16,7 +16,7 @@ from weft.ir.design import Signal, Type
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Describe an argument or result: `kind` is `bits`, `real`, `string`, `handle`, `text`, `memory` or `none`."""
+    """Describe an argument or result: `kind` is `bits`, `real`, `string`, `handle`, `text`, `memory`, `net` or `none`."""
 
     kind: str
     width: int = 0
@@ -28,6 +28,8 @@ class Shape:
     signal: Signal | None = None
     path: tuple[str, ...] = ()
     type: Type | None = None
+    low: int = -1
+    """For bits of `signal` whose strengths may be shown: which is the lowest."""
 
     @property
     def words(self) -> int:

@@ -82,18 +82,18 @@ def _only_compiled(*arguments: int) -> int:
 invoke = ctz = clz = signed_less = malloc = realloc = free = memcpy = memmove = memset = memcmp = _only_compiled
 
 
-def compile_kernels(module: ModuleType) -> str:
-    """Return the LLVM IR of every kernel of a Python module."""
-    tree = ast.parse(inspect.getsource(module))
-    functions = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        and any(isinstance(mark, ast.Name) and mark.id == "kernel" for mark in node.decorator_list)
-    ]
-    constants = {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int)}
-    known = {function.name for function in functions}
-    texts = [_Writer(function, constants, known).text() for function in functions]
+def compile_kernels(*modules: ModuleType) -> str:
+    """Return the LLVM IR of every kernel of some Python modules, which may call one another's."""
+    found: list[tuple[ast.FunctionDef, dict[str, int]]] = []
+    for module in modules:
+        constants = {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int)}
+        for node in ast.parse(inspect.getsource(module)).body:
+            if isinstance(node, ast.FunctionDef) and any(
+                isinstance(mark, ast.Name) and mark.id == "kernel" for mark in node.decorator_list
+            ):
+                found.append((node, constants))
+    known = {function.name for function, _ in found}
+    texts = [_Writer(function, constants, known).text() for function, constants in found]
     intrinsics = ["declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.ctlz.i64(i64, i1)"]
     return "\n".join([*EXTERNALS.values(), *intrinsics, *texts])
 

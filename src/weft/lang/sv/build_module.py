@@ -18,6 +18,7 @@ from weft.lang.sv.clocking import convert_clocking
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
 from weft.lang.sv.context import DesignScope, ModuleContext
 from weft.lang.sv.convert_gates import convert_gate
+from weft.lang.sv.primitives import convert_alias
 from weft.lang.sv.declare_scope import declare_scope
 from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert_assignment, value_as
@@ -75,11 +76,13 @@ def build_module(context: ModuleContext) -> None:
                 convert_clocking(context, symbol)
             case ast.PrimitiveInstanceSymbol():
                 convert_gate(context, symbol)
+            case ast.NetAliasSymbol():
+                context.module.gates.append(convert_alias(context, symbol))
             case ast.ValueSymbol():
                 _convert_initializer(context, symbol)
             case ast.InstanceArraySymbol():
-                for gate in _gates(symbol):
-                    convert_gate(context, gate)
+                for gate, position in _gates(context, symbol):
+                    convert_gate(context, gate, position)
             case _:
                 pass
     for instance, child in zip(instances, inner, strict=True):
@@ -87,12 +90,27 @@ def build_module(context: ModuleContext) -> None:
         context.rooted |= child.rooted
 
 
-def _gates(symbol: ast.Symbol) -> list[ast.PrimitiveInstanceSymbol]:
-    if isinstance(symbol, ast.PrimitiveInstanceSymbol):
-        return [symbol]
-    if isinstance(symbol, ast.InstanceArraySymbol):
-        return [found for element in symbol.elements for found in _gates(element)]
-    return []
+def _gates(
+    context: ModuleContext, array: ast.InstanceArraySymbol
+) -> list[tuple[ast.PrimitiveInstanceSymbol, int]]:
+    """Return the primitives of an array, each with the bit of vectors that it is connected to (IEEE 1800-2023 28.3.6)."""
+    bounds = array.range
+    found: list[tuple[ast.PrimitiveInstanceSymbol, int]] = []
+    for number, element in enumerate(array.elements):
+        if isinstance(element, ast.InstanceArraySymbol) and _holds_gates(element):
+            # pyslang 12 connects such arrays to wrong bits.
+            context.unsupported("an array of primitives of several dimensions", array)
+        if isinstance(element, ast.PrimitiveInstanceSymbol):
+            found.append((element, number if bounds.left >= bounds.right else bounds.width - 1 - number))
+    return found
+
+
+def _holds_gates(array: ast.InstanceArraySymbol) -> bool:
+    return any(
+        isinstance(element, ast.PrimitiveInstanceSymbol)
+        or (isinstance(element, ast.InstanceArraySymbol) and _holds_gates(element))
+        for element in array.elements
+    )
 
 
 def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) -> None:

@@ -23,8 +23,8 @@ _INVERTING = frozenset({"nand", "nor", "xnor", "not", "notif0", "notif1"})
 _PULLS = {"pullup": 1, "pulldown": 0}
 
 
-def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> None:
-    """Add the assignments that a gate stands for."""
+def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, position: int = 0) -> None:
+    """Add the assignments that a gate stands for; `position` is its bit in an array of gates."""
     name = gate.primitiveType.name
     terminals = list(gate.portConnections)
     inverting = name in _INVERTING
@@ -42,11 +42,11 @@ def convert_gate(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> N
         control = convert(context, terminals[2])
         on_one = name.endswith("1")
         value = Cond(control, value if on_one else _Z, _Z if on_one else value, 1)
-        _drive(context, gate, terminals[:1], value)
+        _drive(context, gate, terminals[:1], value, three_state=name)
     elif name in _PULLS:
         _drive(context, gate, terminals[:1], Const(1, _PULLS[name]), pull=True)
     elif name in SWITCHES:
-        context.module.gates.append(convert_switch(context, gate))
+        context.module.gates.append(convert_switch(context, gate, position))
     else:
         context.module.gates.append(convert_udp(context, gate, context.owner.tables))
 
@@ -66,6 +66,7 @@ def _drive(
     outputs: list[ast.Expression],
     value: Expr,
     pull: bool = False,
+    three_state: str = "",
 ) -> None:
     strength = drive_strength(gate)
     if pull and strength == ("strong", "strong"):
@@ -75,5 +76,5 @@ def _drive(
             lhs = convert_lvalue(context, output.left)
             span = context.span(gate)
             context.module.assigns.append(
-                ContinuousAssign(lhs, value, span, strength, convert_delay(context, gate.delay))
+                ContinuousAssign(lhs, value, span, strength, convert_delay(context, gate.delay), three_state)
             )

@@ -29,6 +29,7 @@ _MEMBERS = frozenset(
         SymbolKind.Instance,
         SymbolKind.InstanceArray,
         SymbolKind.ContinuousAssign,
+        SymbolKind.NetAlias,
         SymbolKind.ProceduralBlock,
         SymbolKind.PrimitiveInstance,
     }
@@ -79,7 +80,6 @@ _ASSERTIONS = {
 }
 
 _UNSUPPORTED = {
-    SymbolKind.NetAlias: "a net alias",
     SymbolKind.UninstantiatedDef: "an instance of an unknown module",
     SymbolKind.AnonymousProgram: "an anonymous program",
 }

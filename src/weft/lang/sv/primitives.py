@@ -8,7 +8,7 @@ from __future__ import annotations
 from pyslang import ast
 
 from weft.base.logic import digits
-from weft.ir.design import Expr, Gate, UdpTable
+from weft.ir.design import Expr, Gate, Slice, UdpTable
 from weft.lang.sv.constants import integer
 from weft.lang.sv.context import ModuleContext
 from weft.lang.sv.driver_details import convert_delay, drive_strength
@@ -21,11 +21,14 @@ SWITCHES = frozenset((*_ONE_WAY, *_TWO_WAY))
 """The names of the switch primitives."""
 
 
-def convert_switch(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol) -> Gate:
-    """Convert a switch: one output or, where it conducts both ways, two ends; then data and controls."""
+def convert_switch(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, position: int = 0) -> Gate:
+    """Convert a switch: one output or, where it conducts both ways, two ends; then data and controls.
+
+    In an array of switches slang leaves a vector at an end whole: `position` is the bit of it that is meant.
+    """
     kind = gate.primitiveType.name
     ends = 2 if kind in _TWO_WAY else 1
-    return _convert(context, gate, kind, ends, None)
+    return _convert(context, gate, kind, ends, None, position)
 
 
 def convert_udp(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, tables: dict[str, UdpTable]) -> Gate:
@@ -37,11 +40,17 @@ def convert_udp(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, table
     return _convert(context, gate, "udp", 1, table)
 
 
+def convert_alias(context: ModuleContext, alias: ast.NetAliasSymbol) -> Gate:
+    """Convert an `alias` (IEEE 1800-2023 10.11): what it joins are the outputs."""
+    joined = tuple(convert_lvalue(context, reference) for reference in alias.netReferences)
+    return Gate("alias", joined, (), context.span(alias))
+
+
 def _convert(
-    context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, kind: str, ends: int, table: UdpTable | None
+    context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, kind: str, ends: int, table: UdpTable | None, position: int = 0
 ) -> Gate:
     terminals = list(gate.portConnections)
-    outputs = tuple(_output(context, gate, terminal) for terminal in terminals[:ends])
+    outputs = tuple(_output(context, gate, terminal, position) for terminal in terminals[:ends])
     inputs = tuple(convert(context, terminal) for terminal in terminals[ends:])
     return Gate(
         kind,
@@ -55,9 +64,13 @@ def _convert(
     )
 
 
-def _output(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, terminal: ast.Expression) -> Expr:
+def _output(
+    context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, terminal: ast.Expression, position: int
+) -> Expr:
     if isinstance(terminal, ast.AssignmentExpression):
-        return convert_lvalue(context, terminal.left)
+        target = convert_lvalue(context, terminal.left)
+        in_array = target.width > 1 and terminal.left.type.bitWidth > 1 and bool(list(gate.arrayPath))
+        return Slice(target, position, 1) if in_array else target
     if isinstance(terminal, ast.EmptyArgumentExpression):
         context.unsupported("a primitive without a net at its output", gate)
     return convert_lvalue(context, terminal)
