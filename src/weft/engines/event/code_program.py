@@ -26,6 +26,7 @@ from weft.engines.event.code_processes import (
     write_process,
     write_task,
 )
+from weft.engines.event.code_shapes import Shape, write_shaped
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elaborate
 from weft.engines.event.host_sites import HostSite
@@ -77,6 +78,7 @@ class ProgramCode:
     observe: bool
     tick_fs: int
     codes: dict[Unit, UnitCode] = field(default_factory=dict[Unit, UnitCode])
+    shapes: dict[tuple[object, ...], Shape] = field(default_factory=dict[tuple[object, ...], Shape])
     sites: list[HostSite] = field(default_factory=list[HostSite])
     frames: list[FrameLayout] = field(default_factory=list[FrameLayout])
     texts: dict[str, int] = field(default_factory=dict[str, int])
@@ -290,7 +292,8 @@ class ProgramCode:
         for unit, code in self.codes.items():
             self._write_initializer(unit, code)
             for index, assign in enumerate(unit.assigns):
-                write_assign(code, index, assign)
+                if not write_shaped(code, index, assign):
+                    write_assign(code, index, assign)
             for gate in unit.module.gates:
                 from weft.base.errors import Unsupported
 
