@@ -129,6 +129,9 @@ _PURE = frozenset({"$time", "$stime", "$realtime", "$itor", "$rtoi"})
 
 
 def _load_whole(f: FunctionCode, signal: Signal, path: tuple[str, ...]) -> Value:
+    operand = f.operands.get(signal)
+    if operand is not None:
+        return operand
     pointer = f.signal_pointer(signal, path)
     if not signal.depth:
         return f.load_signal(signal, pointer)

@@ -59,6 +59,8 @@ class FunctionCode:
     scope: str = ""
     open_scopes: int = 0
     locals: dict[Signal, str] = field(default_factory=dict[Signal, str])
+    operands: dict[Signal, Value] = field(default_factory=dict[Signal, Value])
+    """Placeholders in an expression, and the values that are already loaded for them."""
     references: dict[Signal, str] = field(default_factory=dict[Signal, str])
     stopped: str = ""
     this: Signal | None = None

@@ -109,7 +109,7 @@ def _write_comb(f: FunctionCode, process: Process) -> None:
         for ref, low, high in statement_reads(process.body, inferred)
         if not f.is_local(ref.signal) and (ref.signal, ref.path) not in written
     ]
-    site = unit.site(_unique(watches))
+    site = unit.site(unique_watches(watches))
     w = f.w
     if inferred:
         w.label("again")
@@ -125,7 +125,7 @@ def _write_comb(f: FunctionCode, process: Process) -> None:
     w.reopen()
 
 
-def _unique(watches: list[Watch]) -> list[Watch]:
+def unique_watches(watches: list[Watch]) -> list[Watch]:
     """Join watches of one signal into one for each range of bits."""
     seen: dict[tuple[Signal, tuple[str, ...], int, int], Watch] = {}
     for watch in watches:
@@ -142,7 +142,7 @@ def write_assign(unit: UnitCode, index: int, assign: ContinuousAssign) -> None:
     f.span = assign.span
     w = f.w
     watches = [Watch(ref, WATCH_ANY, low, high) for ref, low, high in reads_of(assign.rhs)]
-    site = unit.site(_unique(watches))
+    site = unit.site(unique_watches(watches))
     w.call("append", unit.block_word(w, site), "%node")
     new = value(f, assign.rhs)
     if assign.delay is None:
@@ -225,10 +225,17 @@ def write_delayed(
     unit.add_function(later)
     plan = unit.thread(later.name, 0)
     plan.started = False
-    node = unit.block_word(w, plan.offset)
-    old = f.load_signal(last, w.address("%Ip", last_at))
     target = w.address("%Ip", coming_at)
-    waiting = f.load_signal(coming, target)
+    inertial_change(f, delay, new, coming, w.address("%Ip", last_at), target, unit.block_word(w, plan.offset))
+
+
+def inertial_change(
+    f: FunctionCode, delay: Delay, new: Value, stored: Signal, last: str, coming: str, node: Operand
+) -> None:
+    """Write the start of a delayed change: `last` and `coming` point to both values, `node` will apply it."""
+    w = f.w
+    old = f.load_signal(stored, last)
+    waiting = f.load_signal(stored, coming)
     busy = w.compare("ne", 64, w.load_word(w.pointer(node), NODE_LIST), 0)
     present = ops.choose(w, busy, waiting, old)
     differs, start, done = w.fresh("differs"), w.fresh("start"), w.fresh("delayed")
@@ -237,7 +244,7 @@ def write_delayed(
     w.call("unlink", node)
     w.branch(ops.identical(w, old, new), done, start)
     w.label(start)
-    store_whole(f, Place(coming, target, target), new)
+    store_whole(f, Place(stored, coming, coming), new)
     w.call("delay", node, _transition(f, delay, new), "%S")
     w.label(done)
 

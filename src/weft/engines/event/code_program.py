@@ -25,6 +25,7 @@ from weft.engines.event.code_processes import (
     write_process,
     write_task,
 )
+from weft.engines.event.code_shapes import Shape, write_shaped
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elaborate
 from weft.engines.event.host_sites import HostSite
@@ -76,6 +77,7 @@ class ProgramCode:
     observe: bool
     tick_fs: int
     codes: dict[Unit, UnitCode] = field(default_factory=dict[Unit, UnitCode])
+    shapes: dict[tuple[object, ...], Shape] = field(default_factory=dict[tuple[object, ...], Shape])
     sites: list[HostSite] = field(default_factory=list[HostSite])
     frames: list[FrameLayout] = field(default_factory=list[FrameLayout])
     texts: dict[str, int] = field(default_factory=dict[str, int])
@@ -297,7 +299,8 @@ class ProgramCode:
         for unit, code in self.codes.items():
             self._write_initializer(unit, code)
             for index, assign in enumerate(unit.assigns):
-                write_assign(code, index, assign)
+                if not write_shaped(code, index, assign):
+                    write_assign(code, index, assign)
             for process in unit.module.processes:
                 write_process(code, process)
         while self._pending:

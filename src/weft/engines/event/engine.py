@@ -47,6 +47,7 @@ from weft.engines.event.records import (
     NODE_NEXT,
     NODE_PREV,
     NODE_PROCESS,
+    NODE_SHORT,
     NODE_SIZE,
     OSCILLATES,
     PAUSED,
@@ -331,6 +332,9 @@ class EventEngine:
             self.set_word(offset + NODE_PROCESS, len(self.threads))
             self.threads.append((node, plan))
             self.memory[offset + NODE_FLAGS] = FLAG_REACTIVE if plan.reactive else 0
+            for i, (ref, number) in enumerate(plan.words):
+                base = self._state + self.pointer_of(design.reach(node, ref.path), ref.signal) if ref is not None else 0
+                self.set_word(offset + NODE_SHORT + 8 * i, base + number)
             if plan.frame is not None:
                 self.set_word(offset + NODE_FRAME, at)
                 self.set_word(offset + NODE_BASE, at)

@@ -23,16 +23,18 @@ NODE_PC = 32
 NODE_FLAGS = 36
 """32 bits, as below."""
 NODE_TIME = 40
-NODE_FRAME = 48
+NODE_PROCESS = 48
+"""The number of the process, for reports."""
 NODE_INSTANCE = 56
+NODE_SHORT = 64
+"""The size of the node of code that never waits, forks or calls a task: a continuous assignment."""
 NODE_PARENT = 64
 NODE_JOIN = 72
 NODE_CHILDREN = 80
 NODE_SIBLING = 88
 NODE_LIVE = 96
 """How many forked threads, of its own, have not ended."""
-NODE_PROCESS = 104
-"""The number of the process, for reports."""
+NODE_FRAME = 104
 NODE_RETURNED = 112
 """The frame of the task that has just returned."""
 NODE_SCOPES = 120
@@ -92,7 +94,8 @@ WATCH_LOW, WATCH_HIGH = 16, 20
 WATCH_CODE = 24
 WATCH_SIZE = 32
 
-WATCH_POSEDGE, WATCH_NEGEDGE, WATCH_ANY, WATCH_EVALUATE, WATCH_RECORD = 1, 2, 4, 8, 16
+WATCH_POSEDGE, WATCH_NEGEDGE, WATCH_ANY, WATCH_EVALUATE, WATCH_RECORD, WATCH_NODE = 1, 2, 4, 8, 16, 32
+"""What a watch looks for; with `WATCH_NODE` its list is a node that always waits and is made ready unless it is."""
 
 # ------------------------------------------------------------------------------------------- delayed records
 

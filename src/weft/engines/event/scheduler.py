@@ -118,6 +118,7 @@ from weft.engines.event.records import (
     WATCH_KIND,
     WATCH_LIST,
     WATCH_LOW,
+    WATCH_NODE,
     WATCH_RECORD,
     WATCH_SIZE,
     WHEEL_BITS,
@@ -213,20 +214,22 @@ def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
     entry = watches + WATCH_ENTRIES
     end = entry + u64[watches] * WATCH_SIZE
     while entry != end:
-        list = u64[entry + WATCH_LIST]
-        node = u64[list]
-        if node:
-            if u32[entry + WATCH_LOW] < high:
-                if low < u32[entry + WATCH_HIGH]:
-                    kind = u32[entry + WATCH_KIND]
-                    if kind & edges:
+        if u32[entry + WATCH_LOW] < high and low < u32[entry + WATCH_HIGH]:
+            list = u64[entry + WATCH_LIST]
+            kind = u32[entry + WATCH_KIND]
+            if kind & edges:
+                if kind & WATCH_NODE:
+                    if u64[list + NODE_LIST] == 0:
+                        append(state + ACTIVE, list)
+                else:
+                    if u64[list]:
                         wake(list, state)
-                    else:
-                        if kind & WATCH_EVALUATE:
-                            evaluate(list, u64[entry + WATCH_CODE], state)
-                        else:
-                            if kind & WATCH_RECORD:
-                                record_change(list, state)
+            else:
+                if kind & WATCH_EVALUATE:
+                    evaluate(list, u64[entry + WATCH_CODE], state)
+                else:
+                    if kind & WATCH_RECORD:
+                        record_change(list, state)
         entry = entry + WATCH_SIZE
     return 0
 

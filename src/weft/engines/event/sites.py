@@ -49,4 +49,6 @@ class ThreadPlan:
     what: str = ""
     span: Span = NOWHERE
     scope: str = ""
+    words: tuple[tuple[Ref | None, int], ...] = ()
+    """What lies behind a short node: addresses so many bytes behind a signal, or plain numbers."""
     extra: list[int] = field(default_factory=list[int])
