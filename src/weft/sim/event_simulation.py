@@ -20,6 +20,7 @@ from weft.ir.design import Design, SystemTask
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.design_files import DesignFiles
+from weft.sim.design_timing import DesignTiming, insert_timing
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
 from weft.sim.event_host import EventHost
@@ -57,11 +58,13 @@ class EventSimulation:
     host: EventHost = field(init=False)
     handles: Handles = field(default_factory=Handles)
     containers: Containers = field(init=False)
+    timing: DesignTiming = field(init=False)
     _ended: bool = False
 
     def __post_init__(self) -> None:
         options = self.options
         self.containers = Containers(self)
+        self.timing = insert_timing(self.design)
         code = write_program(self.design, options.observe or _dumps(self.design))
         for text in code.texts:
             self.handles.intern(text)
@@ -151,6 +154,7 @@ def run(plan: RunPlan, open_wave: WaveFactory | None = None) -> int:
         parameters={parameter.name: parameter.value for parameter in plan.parameters},
         assertions="error" if plan.assertions else "off",
         delays=plan.delays if plan.delays != "none" else "typ",
+        specify=plan.specify and plan.delays != "none",
         arguments=plan.front_end,
     )
     design = load_design((), options)

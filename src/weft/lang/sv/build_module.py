@@ -22,6 +22,7 @@ from weft.lang.sv.declare_scope import declare_scope
 from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert_assignment, value_as
 from weft.lang.sv.leaf_values import convert_initializer, split
+from weft.lang.sv.specify_block import convert_specify_block
 from weft.lang.sv.statements import convert_statement, convert_timing
 from weft.lang.sv.symbol_facts import instances_of
 
@@ -77,6 +78,8 @@ def build_module(context: ModuleContext) -> None:
                 convert_gate(context, symbol)
             case ast.ValueSymbol():
                 _convert_initializer(context, symbol)
+            case ast.SpecifyBlockSymbol():
+                convert_specify_block(context, symbol)
             case ast.InstanceArraySymbol():
                 for gate in _gates(symbol):
                     convert_gate(context, gate)
