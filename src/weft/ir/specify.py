@@ -98,3 +98,32 @@ class PathDelay:
     """
 
     choices: tuple[PathChoice, ...]
+
+
+_GIVEN = {
+    1: (0, 0, 0, 0, 0, 0),
+    2: (0, 1, 0, 0, 1, 1),
+    3: (0, 1, 2, 0, 2, 1),
+    6: (0, 1, 2, 3, 4, 5),
+}
+"""Which of so many delays holds for 0->1, 1->0, 0->z, z->1, 1->z, z->0."""
+
+_TO_AND_FROM_X = {
+    "0x": (min, "0z", "01"),
+    "x1": (max, "z1", "01"),
+    "1x": (min, "1z", "10"),
+    "x0": (max, "z0", "10"),
+    "xz": (max, "1z", "0z"),
+    "zx": (min, "z1", "z0"),
+}
+"""How delays of transitions to and from x follow from two others (30.5.2)."""
+
+
+def expand_delays(given: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the delays of all twelve transitions from the 1, 2, 3, 6 or 12 that are given."""
+    if len(given) == len(TRANSITIONS):
+        return given
+    known = dict(zip(TRANSITIONS, (given[i] for i in _GIVEN[len(given)]), strict=False))
+    for name, (choose, first, second) in _TO_AND_FROM_X.items():
+        known[name] = choose(known[first], known[second])
+    return tuple(known[name] for name in TRANSITIONS)

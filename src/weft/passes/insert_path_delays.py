@@ -111,9 +111,8 @@ def _add_pair(paths: _Paths, path: ModulePath, source: Expr, destination: Expr) 
         condition = reduce(lambda a, b: Binary("and", a, b, 1), others) if others else None
     content = 0
     for number, delay_fs in enumerate(path.delays_fs):
-        if delay_fs < 0:
-            raise Unsupported("a negative delay of a path", path.span)
-        content |= (delay_fs // paths.tick_fs) << 64 * number
+        # A negative delay counts as 0 (30.5).
+        content |= (max(0, delay_fs) // paths.tick_fs) << 64 * number
     for bit in range(width):
         from_bit = bit if path.parallel and source_width == width else None
         stamp = _stamp(paths, path, source, from_bit)

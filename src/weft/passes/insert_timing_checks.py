@@ -409,4 +409,3 @@ def _is(value: Expr, state: str) -> Expr:
 
 def _opposite_text(event: CheckEvent) -> str:
     return event.text.replace(event.edge, _OPPOSITE[event.edge], 1)
-

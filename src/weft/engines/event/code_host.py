@@ -98,6 +98,8 @@ def _shape(f: FunctionCode, name: str, index: int, argument: Expr | None, signed
             return Shape("text", text=text)
         case Ref(signal, path) if signal.depth and MEMORY_ARGUMENTS.get(name) == index:
             return Shape("memory", 64, signal.signed, signal=signal, path=path)
+        case SystemCall(name="$realtime"):
+            return Shape("real", 64, text="$realtime")
         case _:
             found = _shape_of_type(type_of(argument), argument.width)
             return replace(found, signed=signed) if found.kind == "bits" else found

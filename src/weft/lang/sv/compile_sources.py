@@ -243,7 +243,8 @@ def _check_parameters(driver: Driver, tops: list[ast.InstanceSymbol]) -> None:
 def _digest(driver: Driver, options: FrontEndOptions, index: SourceIndex) -> str:
     """Hash every text that was read, file lists included, the options, and the versions of slang and Weft."""
     state = hashlib.blake2b(digest_size=16)
-    for word in (version("weft"), version("pyslang"), options.assertions, f"specify={options.specify}", *options.words()):
+    choices = (options.assertions, f"specify={options.specify}")
+    for word in (version("weft"), version("pyslang"), *choices, *options.words()):
         state.update(word.encode() + b"\0")
     for path in sorted(driver.commandFileMetadata):
         state.update(path.read_bytes() + b"\0")

@@ -16,9 +16,9 @@ from pyslang import ast, syntax
 from weft.ir.design import Expr
 from weft.ir.specify import CheckEvent, TimingCheck
 from weft.lang.sv.context import ModuleContext
+from weft.lang.sv.dispatch import truth_of
 from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.specify_paths import EDGES, time_fs
-from weft.lang.sv.dispatch import truth_of
 
 _Kind = ast.SystemTimingCheckKind
 

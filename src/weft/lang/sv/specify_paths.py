@@ -13,30 +13,12 @@ from fractions import Fraction
 
 from pyslang import ast
 
-from weft.ir.specify import TRANSITIONS, ModulePath
+from weft.ir.specify import ModulePath, expand_delays
 from weft.lang.sv.context import ModuleContext
-from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.dispatch import truth_of
+from weft.lang.sv.expressions import convert, convert_lvalue
 
 EDGES = {ast.EdgeKind.PosEdge: "posedge", ast.EdgeKind.NegEdge: "negedge", ast.EdgeKind.BothEdges: "edge"}
-
-_GIVEN = {
-    1: (0, 0, 0, 0, 0, 0),
-    2: (0, 1, 0, 0, 1, 1),
-    3: (0, 1, 2, 0, 2, 1),
-    6: (0, 1, 2, 3, 4, 5),
-}
-"""Which of so many delays holds for 0->1, 1->0, 0->z, z->1, 1->z, z->0."""
-
-_TO_AND_FROM_X = {
-    "0x": (min, "0z", "01"),
-    "x1": (max, "z1", "01"),
-    "1x": (min, "1z", "10"),
-    "x0": (max, "z0", "10"),
-    "xz": (max, "1z", "0z"),
-    "zx": (min, "z1", "z0"),
-}
-"""How delays of transitions to and from x follow from two others (30.5.2)."""
 
 
 def convert_path(context: ModuleContext, symbol: ast.TimingPathSymbol) -> None:
@@ -60,19 +42,11 @@ def convert_path(context: ModuleContext, symbol: ast.TimingPathSymbol) -> None:
     )
 
 
-def expand_delays(given: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the delays of all twelve transitions from the 1, 2, 3, 6 or 12 that are given."""
-    if len(given) == len(TRANSITIONS):
-        return given
-    known = dict(zip(TRANSITIONS, (given[i] for i in _GIVEN[len(given)]), strict=False))
-    for name, (choose, first, second) in _TO_AND_FROM_X.items():
-        known[name] = choose(known[first], known[second])
-    return tuple(known[name] for name in TRANSITIONS)
-
-
 def time_fs(context: ModuleContext, node: ast.Expression) -> int:
     """Return a constant time, given in the module's unit, in femtoseconds rounded to its precision."""
-    folded = node.constant if node.constant is not None else node.eval(ast.EvalContext(context.owner.compilation.getRoot()))
+    folded = (
+        node.constant if node.constant is not None else node.eval(ast.EvalContext(context.owner.compilation.getRoot()))
+    )
     value = folded.value
     if value is None:
         context.unsupported("this time in a specify block, which is no constant,", node)
@@ -81,4 +55,3 @@ def time_fs(context: ModuleContext, node: ast.Expression) -> int:
     steps = number * context.module.time_unit_fs / precision
     rounded = int(abs(steps) + Fraction(1, 2))
     return precision * (rounded if steps >= 0 else -rounded)
-
