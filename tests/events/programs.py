@@ -204,7 +204,7 @@ PROGRAMS: dict[str, tuple[str, str]] = {
         """,
         "15 4\n",
     ),
-    "final procedures": ("module t; initial #3 $finish(0); final $display(\"end %0d\", $time); endmodule", "end 3\n"),
+    "final procedures": ('module t; initial #3 $finish(0); final $display("end %0d", $time); endmodule', "end 3\n"),
 }
 """A name, the source and the output of each program."""
 

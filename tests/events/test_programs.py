@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from events.programs import NOT_ICARUS, OBJECTS, PROGRAMS
 from events.run_events import run_events
 
@@ -35,7 +36,7 @@ def test_icarus_prints_the_same(name: str, tmp_path: Path) -> None:
 def test_a_shuffled_order_is_reproducible() -> None:
     from weft.sim.event_simulation import EventOptions
 
-    text = "module t; genvar i; for (i = 0; i < 9; i = i + 1) initial $write(\"%0d \", i); endmodule"
+    text = 'module t; genvar i; for (i = 0; i < 9; i = i + 1) initial $write("%0d ", i); endmodule'
     orders = {run_events(text, EventOptions(shuffle=seed))[0] for seed in (1, 1, 2, 3, 4)}
     assert run_events(text)[0] == "0 1 2 3 4 5 6 7 8 "
     assert 1 < len(orders) <= 4

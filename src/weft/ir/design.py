@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from math import gcd
 
 from weft.base.source import NOWHERE, SourceMap, Span
 from weft.ir.constraints import ConstraintBlock
@@ -50,6 +51,7 @@ from weft.ir.expressions import (
     Unary,
     operands,
 )
+from weft.ir.specify import ModulePath, PathDelay, PathStamp, TimingCheck
 from weft.ir.statements import (
     Assertion,
     Assign,
@@ -113,7 +115,9 @@ __all__ = [
     "Kind",
     "Loop",
     "Module",
+    "ModulePath",
     "New",
+    "PathDelay",
     "Port",
     "Process",
     "Randomize",
@@ -131,6 +135,7 @@ __all__ = [
     "SystemTask",
     "Text",
     "Timing",
+    "TimingCheck",
     "Trigger",
     "Type",
     "UdpTable",
@@ -227,7 +232,7 @@ class ContinuousAssign:
     rhs: Expr
     span: Span = NOWHERE
     strength: tuple[str, str] = ("strong", "strong")
-    delay: Delay | None = None
+    delay: Delay | PathDelay | None = None
     gate: str = ""
 
 
@@ -289,7 +294,10 @@ class Instance:
 
 @dataclass(slots=True, eq=False)
 class Module:
-    """Be one parameterisation of a module; `key` is unique among the design's modules."""
+    """Be one parameterisation of a module; `key` is unique among the design's modules.
+
+    `paths` and `checks` are what its specify blocks say, `stamps` what the delays of paths need (`ir.specify`).
+    """
 
     name: str
     key: str
@@ -301,6 +309,9 @@ class Module:
     instances: list[Instance] = field(default_factory=list[Instance])
     functions: list[Function] = field(default_factory=list[Function])
     gates: list[Gate] = field(default_factory=list[Gate])
+    paths: list[ModulePath] = field(default_factory=list[ModulePath])
+    checks: list[TimingCheck] = field(default_factory=list[TimingCheck])
+    stamps: list[PathStamp] = field(default_factory=list[PathStamp])
     time_unit_fs: int = 1_000_000
     time_precision_fs: int = 1_000_000
     span: Span = NOWHERE
@@ -327,3 +338,9 @@ class Design:
     warnings: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
     classes: list[Class] = field(default_factory=list[Class])
+
+    @property
+    def tick_fs(self) -> int:
+        """Return the finest step of time: the greatest that every module's precision is a multiple of."""
+        modules = [*self.modules, *(module for _, module in (*self.packages, *self.tops))]
+        return gcd(*(module.time_precision_fs for module in modules)) or 1_000_000

@@ -97,7 +97,7 @@ class ScopeTree:
                 scope = inner(function.scope)
                 scope.kind = "task" if function.task else "function"
         for signal in module.signals:
-            if signal.automatic or signal.type.kind in _SHOWN or not signal.width:
+            if signal.automatic or signal.type.kind in _SHOWN or not signal.width or signal.name.startswith("$"):
                 continue
             path, _, name = signal.name.rpartition(".")
             scope = inner(path)

@@ -22,10 +22,12 @@ from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
+from weft.sim.event_delays import TASK as SDF_ANNOTATE
+from weft.sim.event_delays import DelayFiles
 from weft.sim.event_host import EventHost
 from weft.sim.event_objects import OBJECT_CALLS
 from weft.sim.event_shapes import shaped_arguments
-from weft.sim.run_plan import OnStop, RunPlan
+from weft.sim.run_plan import OnStop, RunPlan, SdfFile
 from weft.sim.tasks.dump_scopes import WaveFactory
 from weft.sim.tasks.registry import TASKS
 from weft.sim.tasks.task_call import TaskCall, Writer
@@ -45,6 +47,8 @@ class EventOptions:
     observe: bool = False
     run_shell: Callable[[str], int] | None = None
     open_wave: WaveFactory | None = None
+    delays: str = "typ"
+    sdf: tuple[SdfFile, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -57,11 +61,13 @@ class EventSimulation:
     host: EventHost = field(init=False)
     handles: Handles = field(default_factory=Handles)
     containers: Containers = field(init=False)
+    delays: DelayFiles = field(init=False)
     _ended: bool = False
 
     def __post_init__(self) -> None:
         options = self.options
         self.containers = Containers(self)
+        self.delays = DelayFiles(self.design, self.out, options.sdf, options.delays)
         code = write_program(self.design, options.observe or _dumps(self.design))
         for text in code.texts:
             self.handles.intern(text)
@@ -71,6 +77,7 @@ class EventSimulation:
         state.random_seed = state.urandom_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
         EventEngine(code, self._perform, options.max_deltas, options.shuffle, self.host)
+        self.delays.begin(self.engine)
 
     @property
     def engine(self) -> EventEngine:
@@ -112,6 +119,8 @@ class EventSimulation:
                 write_result(self.handles, site.result, buffer, result)
         else:
             handler = TASKS.get(site.name)
+            if site.name == SDF_ANNOTATE:
+                handler = lambda call: self.delays.perform(self.engine, call, node)  # noqa: E731
             if handler is None:
                 raise UserError("no-such-task", f"there is no system task '{site.name}'", site.span)
             call = TaskCall(
@@ -151,6 +160,7 @@ def run(plan: RunPlan, open_wave: WaveFactory | None = None) -> int:
         parameters={parameter.name: parameter.value for parameter in plan.parameters},
         assertions="error" if plan.assertions else "off",
         delays=plan.delays if plan.delays != "none" else "typ",
+        specify=plan.specify and plan.delays != "none",
         arguments=plan.front_end,
     )
     design = load_design((), options)
@@ -158,7 +168,14 @@ def run(plan: RunPlan, open_wave: WaveFactory | None = None) -> int:
         print("".join(design.warnings), file=sys.stderr, end="")
     out = sys.stdout.buffer
     event_options = EventOptions(
-        plan.plusargs, plan.max_delta, plan.shuffle or 0, plan.seed, run_shell=_shell(plan), open_wave=open_wave
+        plan.plusargs,
+        plan.max_delta,
+        plan.shuffle or 0,
+        plan.seed,
+        run_shell=_shell(plan),
+        open_wave=open_wave,
+        delays=plan.delays if plan.delays != "none" else "typ",
+        sdf=plan.sdf if plan.delays != "none" else (),
     )
     simulation = EventSimulation(design, out, event_options)
     try:

@@ -125,7 +125,7 @@ def has_effects(expression: Expr) -> bool:
     )
 
 
-_PURE = frozenset({"$time", "$stime", "$realtime", "$itor", "$rtoi"})
+_PURE = frozenset({"$ticks", "$time", "$stime", "$realtime", "$itor", "$rtoi"})
 
 
 def _load_whole(f: FunctionCode, signal: Signal, path: tuple[str, ...]) -> Value:
@@ -370,6 +370,8 @@ def _conditional(f: FunctionCode, expression: Cond) -> Value:
 def _system_call(f: FunctionCode, call: SystemCall) -> Value:
     w = f.w
     name = call.name
+    if name == "$ticks":
+        return Value(64, w.load_word("%Sp", 0))
     if name in ("$time", "$stime", "$realtime"):
         return _time(f, name, call.width)
     if name in ("$realtobits", "$bitstoreal"):

@@ -104,6 +104,8 @@ def _shape(name: str, index: int, argument: Expr | None, signed: bool, strengths
             return Shape("text", text=text)
         case Ref(signal, path) if signal.depth and MEMORY_ARGUMENTS.get(name) == index:
             return Shape("memory", 64, signal.signed, signal=signal, path=path)
+        case SystemCall(name="$realtime"):
+            return Shape("real", 64, text="$realtime")
         case _:
             found = _shape_of_type(type_of(argument), argument.width)
             if found.kind != "bits":

@@ -14,6 +14,7 @@ from weft.engines.event.code_calls import parameters_of, planes_of, result_type,
 from weft.engines.event.code_expressions import value
 from weft.engines.event.code_forks import leave_frames, scoped
 from weft.engines.event.code_function import FunctionCode, Label
+from weft.engines.event.code_paths import path_ticks
 from weft.engines.event.code_places import Place, store_lvalue, store_whole
 from weft.engines.event.code_statements import write_statement
 from weft.engines.event.code_strengths import write_graded
@@ -37,7 +38,7 @@ from weft.engines.event.records import (
 from weft.engines.event.sites import ThreadPlan, Watch
 from weft.engines.event.walk import reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, all_x, mask
-from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, Process, Signal, Type
+from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
 
 
@@ -204,7 +205,7 @@ def cell_of(unit: UnitCode, key: tuple[int, int], width: int, kind: Type) -> tup
 
 
 def write_delayed(
-    f: FunctionCode, delay: Delay, new: Value, width: int, apply: Callable[[FunctionCode, Value], None]
+    f: FunctionCode, delay: Delay | PathDelay, new: Value, width: int, apply: Callable[[FunctionCode, Value], None]
 ) -> None:
     """Write an inertial delay (IEEE 1800-2023 10.3.3): a change that does not last as long as the delay is lost.
 
@@ -230,7 +231,7 @@ def write_delayed(
 
 
 def inertial_change(
-    f: FunctionCode, delay: Delay, new: Value, stored: Signal, last: str, coming: str, node: Operand
+    f: FunctionCode, delay: Delay | PathDelay, new: Value, stored: Signal, last: str, coming: str, node: Operand
 ) -> None:
     """Write the start of a delayed change: `last` and `coming` point to both values, `node` will apply it."""
     w = f.w
@@ -245,7 +246,17 @@ def inertial_change(
     w.branch(ops.identical(w, old, new), done, start)
     w.label(start)
     store_whole(f, Place(stored, coming, coming), new)
-    w.call("delay", node, _transition(f, delay, new), "%S")
+    if isinstance(delay, PathDelay):
+        ticks = path_ticks(f, delay, old, new)
+        at_once, wait = w.fresh("atonce"), w.fresh("wait")
+        w.branch(w.compare("eq", 64, ticks, 0), at_once, wait)
+        w.label(at_once)
+        w.call("make_ready", node, "%S")
+        w.jump(done)
+        w.label(wait)
+    else:
+        ticks = _transition(f, delay, new)
+    w.call("delay", node, ticks, "%S")
     w.label(done)
 
 

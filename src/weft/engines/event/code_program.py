@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from math import gcd
 
 from weft.base.errors import WeftError
 from weft.engines.event.code_calls import parameters_of, results_of
@@ -17,6 +16,7 @@ from weft.engines.event.code_classes import Classes
 from weft.engines.event.code_forces import Held
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import STOPPING
+from weft.engines.event.code_paths import write_stamp
 from weft.engines.event.code_places import Place, find_place, store_whole
 from weft.engines.event.code_processes import (
     combine,
@@ -301,6 +301,8 @@ class ProgramCode:
             for index, assign in enumerate(unit.assigns):
                 if not write_shaped(code, index, assign):
                     write_assign(code, index, assign)
+            for stamp in unit.module.stamps:
+                write_stamp(code, stamp)
             for process in unit.module.processes:
                 write_process(code, process)
         while self._pending:
@@ -425,6 +427,8 @@ def _waited(unit: Unit) -> list[Read]:
     found: list[Read] = []
     for assign in unit.assigns:
         found += reads_of(assign.rhs)
+    for stamp in module.stamps:
+        found += reads_of(stamp.source)
     for process in module.processes:
         if process.kind == Kind.COMB:
             found += statement_reads(process.body, process.keyword != "always")
@@ -463,12 +467,8 @@ def _statement_waits(body: Statement | None) -> list[Read]:
 
 def write_program(design: Design, observe: bool = False) -> ProgramCode:
     """Write the code of a design and lay out its state."""
-    tick = 0
-    modules = [*design.modules, *(module for _, module in design.packages), *(module for _, module in design.tops)]
-    for module in modules:
-        tick = gcd(tick, module.time_precision_fs)
     try:
-        program = ProgramCode(elaborate(design), observe, tick or 1_000_000)
+        program = ProgramCode(elaborate(design), observe, design.tick_fs)
         program.classes = Classes(program, design.classes)
         program.write()
     except WeftError as error:

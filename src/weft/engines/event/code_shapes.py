@@ -43,6 +43,7 @@ from weft.ir.expressions import (
     Slice,
     Unary,
 )
+from weft.ir.specify import PathDelay
 
 Key = tuple[object, ...]
 
@@ -171,10 +172,12 @@ def write_shaped(unit: UnitCode, index: int, assign: ContinuousAssign) -> bool:
     return True
 
 
-def _delay_key(unit: UnitCode, delay: Delay | None) -> Key | None:
+def _delay_key(unit: UnitCode, delay: Delay | PathDelay | None) -> Key | None:
     """Return what a delay adds to the shape; None if it is no constant."""
     if delay is None:
         return ()
+    if isinstance(delay, PathDelay):
+        return None
     values = [part for part in (delay.value, delay.fall, delay.off) if part is not None]
     if not all(isinstance(part, Const | Real) for part in values):
         return None

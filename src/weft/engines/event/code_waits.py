@@ -121,7 +121,7 @@ def _evaluated(f: FunctionCode, event: Event) -> list[Watch]:
     old = _kept(look, depth, offset, present.width)
     new = value(look, event.value)
     _keep(look, depth, offset, new)
-    fired = w.not_(1, ops.identical(w, old, new)) if event.edge == "any" else _edge(look, event.edge, old, new)
+    fired = w.not_(1, ops.identical(w, old, new)) if event.edge == "any" else edge_of(look, event.edge, old, new)
     if event.condition is not None:
         test, guard, no = w.fresh("fired"), w.fresh("guard"), w.fresh("quiet")
         w.branch(fired, test, no)
@@ -138,7 +138,8 @@ def _evaluated(f: FunctionCode, event: Event) -> list[Watch]:
     return watches + f.unit.program.member_watches(event.value, symbol)
 
 
-def _edge(f: FunctionCode, edge: str, old: Value, new: Value) -> Operand:
+def edge_of(f: FunctionCode, edge: str, old: Value, new: Value) -> Operand:
+    """Return whether the lowest bit of a value has had an edge (IEEE 1800-2023 table 9-2)."""
     w = f.w
     old_one, new_one = ops.one(w, old), ops.one(w, new)
     old_zero = w.not_(1, w.or_(1, old.bits, old.unknown))

@@ -12,8 +12,25 @@ from functools import lru_cache
 
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
-from weft.engines.event.strengths import HIGH_Z, LEVELS, ONE, X, ZERO, Z, encode
-from weft.ir.design import Binary, Concat, Const, ContinuousAssign, Delay, Element, Expr, Gate, Real, Ref, Resize, Signal, Slice, Type, UdpTable, Unary
+from weft.engines.event.strengths import HIGH_Z, LEVELS, ONE, ZERO, X, Z, encode
+from weft.ir.design import (
+    Binary,
+    Concat,
+    Const,
+    ContinuousAssign,
+    Delay,
+    Element,
+    Expr,
+    Gate,
+    Real,
+    Ref,
+    Resize,
+    Signal,
+    Slice,
+    Type,
+    UdpTable,
+    Unary,
+)
 from weft.ir.expressions import Field, Item
 
 ONE_WAY = frozenset({"nmos", "pmos", "cmos", "rnmos", "rpmos", "rcmos"})
@@ -60,7 +77,7 @@ def bit_of(expression: Expr, at: int = 0) -> Bit | None:
             return Bit(expression, at) if signal.type.kind not in _WORDS and not signal.automatic else None
         case Element(signal, Const(value=index, unknown=0), path):
             return Bit(Ref(signal, path), index * signal.width + at) if index < signal.depth else None
-        case Slice(value, int() as offset) if 0 <= offset and offset + at < value.width:
+        case Slice(value, int() as offset) if offset >= 0 and offset + at < value.width:
             return bit_of(value, offset + at)
         case Concat(parts):
             for part in reversed(parts):

@@ -159,7 +159,9 @@ class NetArea:
         self._words += np.frombuffer(padded, dtype=np.uint64).tolist()
         return place
 
-    def _list(self, place: int, count: int, entries: list[tuple[int, ...]] | list[tuple[int, int]], kinds: tuple[bool, ...]) -> None:
+    def _list(
+        self, place: int, count: int, entries: list[tuple[int, ...]] | list[tuple[int, int]], kinds: tuple[bool, ...]
+    ) -> None:
         """Write an array of entries of words, some of which are addresses; note where it is and how long."""
         start = self._take(8 * len(kinds) * len(entries))
         here = start

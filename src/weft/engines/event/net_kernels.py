@@ -418,7 +418,7 @@ def run_islands(node: int, state: int) -> int:
     point = u64[state + DIRTY_POINTS]
     u64[state + DIRTY_POINTS] = 0
     list = 0
-    while 1 < point:
+    while point > 1:
         next = u64[point + POINT_DIRTY]
         u64[point + POINT_DIRTY] = 0
         list = collect(point, list, epoch)
@@ -656,7 +656,7 @@ def run_primitive(gate: int, state: int) -> int:
     at = 0
     while at < count:
         code = input_code(entry)
-        if 2 < code:
+        if code > 2:
             code = 2
         before = (held >> (at << 1)) & 3
         if before != code:

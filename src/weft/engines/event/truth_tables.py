@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from weft.engines.event.gates import Bit, bit_of
-from weft.engines.event.strengths import HIGH_Z, ONE, X, ZERO, drive_bytes
+from weft.engines.event.strengths import HIGH_Z, ONE, ZERO, X, drive_bytes
 from weft.ir.expressions import Binary, Const, Expr, Unary
 
 MOST_INPUTS = 4

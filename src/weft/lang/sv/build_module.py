@@ -18,11 +18,12 @@ from weft.lang.sv.clocking import convert_clocking
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
 from weft.lang.sv.context import DesignScope, ModuleContext
 from weft.lang.sv.convert_gates import convert_gate
-from weft.lang.sv.primitives import convert_alias
 from weft.lang.sv.declare_scope import declare_scope
 from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert_assignment, value_as
 from weft.lang.sv.leaf_values import convert_initializer, split
+from weft.lang.sv.primitives import convert_alias
+from weft.lang.sv.specify_block import convert_specify_block
 from weft.lang.sv.statements import convert_statement, convert_timing
 from weft.lang.sv.symbol_facts import instances_of
 
@@ -80,6 +81,8 @@ def build_module(context: ModuleContext) -> None:
                 context.module.gates.append(convert_alias(context, symbol))
             case ast.ValueSymbol():
                 _convert_initializer(context, symbol)
+            case ast.SpecifyBlockSymbol():
+                convert_specify_block(context, symbol)
             case ast.InstanceArraySymbol():
                 for gate, position in _gates(context, symbol):
                     convert_gate(context, gate, position)
@@ -90,9 +93,7 @@ def build_module(context: ModuleContext) -> None:
         context.rooted |= child.rooted
 
 
-def _gates(
-    context: ModuleContext, array: ast.InstanceArraySymbol
-) -> list[tuple[ast.PrimitiveInstanceSymbol, int]]:
+def _gates(context: ModuleContext, array: ast.InstanceArraySymbol) -> list[tuple[ast.PrimitiveInstanceSymbol, int]]:
     """Return the primitives of an array, each with the bit of vectors that it is connected to (IEEE 1800-2023 28.3.6)."""
     bounds = array.range
     found: list[tuple[ast.PrimitiveInstanceSymbol, int]] = []

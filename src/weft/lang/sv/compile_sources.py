@@ -101,7 +101,14 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
         raise Unsupported("the initialiser of a static variable in a constant function", span, sources=index.sources)
     design = Design(index.sources, [], [], warnings=warnings + report.warnings)
     elaboration = Elaboration(
-        compilation, index, design, convert_function, build_module, declare_module, options.assertions == "off"
+        compilation,
+        index,
+        design,
+        convert_function,
+        build_module,
+        declare_module,
+        options.assertions == "off",
+        options.specify,
     )
     try:
         with _deep_recursion():
@@ -236,7 +243,8 @@ def _check_parameters(driver: Driver, tops: list[ast.InstanceSymbol]) -> None:
 def _digest(driver: Driver, options: FrontEndOptions, index: SourceIndex) -> str:
     """Hash every text that was read, file lists included, the options, and the versions of slang and Weft."""
     state = hashlib.blake2b(digest_size=16)
-    for word in (version("weft"), version("pyslang"), options.assertions, *options.words()):
+    choices = (options.assertions, f"specify={options.specify}")
+    for word in (version("weft"), version("pyslang"), *choices, *options.words()):
         state.update(word.encode() + b"\0")
     for path in sorted(driver.commandFileMetadata):
         state.update(path.read_bytes() + b"\0")

@@ -4,8 +4,8 @@ All nets and variables get their signals first, so that a name may be used by an
 or of the hierarchy. The rest is listed as the context's `members`, each with the generate scopes around it, or needs
 nothing (types, parameters, functions that are converted when called), or is `Unsupported`.
 
-Specify blocks are skipped: they only describe delays and timing checks of paths (IEEE 1800-2023 30.1), and in a cycle
-simulation every delay is zero.
+Specify blocks are skipped unless they are asked for: they only describe delays and timing checks of paths (IEEE
+1800-2023 30.1), and in a cycle simulation every delay is zero.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -65,7 +65,6 @@ _NOTHING_TO_DO = frozenset(
         SymbolKind.EnumValue,
         SymbolKind.DefParam,
         SymbolKind.Specparam,
-        SymbolKind.SpecifyBlock,
         SymbolKind.Primitive,
         SymbolKind.Sequence,
         SymbolKind.Property,
@@ -101,7 +100,7 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
             context.declare(symbol, prefix + escape(symbol.name))
             if symbol.initializer is not None or (isinstance(symbol, ast.NetSymbol) and symbol.delay is not None):
                 context.members.append(Member(symbol, prefix))
-        elif kind in _MEMBERS:
+        elif kind in _MEMBERS or (kind == SymbolKind.SpecifyBlock and context.owner.specify):
             context.members.append(Member(symbol, prefix))
         elif isinstance(symbol, ast.ClockingBlockSymbol):
             # Without its assertions a design for the cycle engines has no use for its clocking blocks.
@@ -116,6 +115,8 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
             for entry in symbol.entries:
                 if not entry.isUninstantiated:
                     declare_scope(context, entry, f"{prefix}{name}[{int(entry.arrayIndex)}].")
+        elif kind == SymbolKind.SpecifyBlock:
+            pass
         elif kind in _ASSERTIONS:
             if not context.ignore_assertions:
                 context.unsupported(_ASSERTIONS[kind], symbol)

@@ -39,6 +39,7 @@ class Elaboration:
     build: Callable[[ModuleContext], None]
     declare: Callable[[ModuleContext, DesignScope], None]
     ignore_assertions: bool = False
+    specify: bool = False
     tables: dict[str, UdpTable] = field(default_factory=dict[str, UdpTable])
     _contexts: dict[ast.Symbol, ModuleContext] = field(default_factory=dict[ast.Symbol, ModuleContext])
     _packages: dict[str, ModuleContext] = field(default_factory=dict[str, ModuleContext])

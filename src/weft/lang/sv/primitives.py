@@ -47,7 +47,12 @@ def convert_alias(context: ModuleContext, alias: ast.NetAliasSymbol) -> Gate:
 
 
 def _convert(
-    context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, kind: str, ends: int, table: UdpTable | None, position: int = 0
+    context: ModuleContext,
+    gate: ast.PrimitiveInstanceSymbol,
+    kind: str,
+    ends: int,
+    table: UdpTable | None,
+    position: int = 0,
 ) -> Gate:
     terminals = list(gate.portConnections)
     outputs = tuple(_output(context, gate, terminal, position) for terminal in terminals[:ends])
@@ -64,9 +69,7 @@ def _convert(
     )
 
 
-def _output(
-    context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, terminal: ast.Expression, position: int
-) -> Expr:
+def _output(context: ModuleContext, gate: ast.PrimitiveInstanceSymbol, terminal: ast.Expression, position: int) -> Expr:
     if isinstance(terminal, ast.AssignmentExpression):
         target = convert_lvalue(context, terminal.left)
         in_array = target.width > 1 and terminal.left.type.bitWidth > 1 and bool(list(gate.arrayPath))

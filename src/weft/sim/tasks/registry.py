@@ -15,6 +15,7 @@ from weft.sim.tasks import (
     print_tasks,
     random_tasks,
     scan_tasks,
+    specify_tasks,
     stochastic_tasks,
     time_tasks,
 )
@@ -33,6 +34,7 @@ TASKS: dict[str, Handler] = {
     **print_tasks.TASKS,
     **random_tasks.TASKS,
     **scan_tasks.TASKS,
+    **specify_tasks.TASKS,
     **stochastic_tasks.TASKS,
     **time_tasks.TASKS,
 }
