@@ -1,8 +1,8 @@
 """Write an array multiplier of gates with delays, and a self-checking testbench around it, as Verilog text.
 
-The classical array: `size` squared AND gates for the partial products, and rows of full adders of two XORs, two ANDs and
-an OR each, every gate a primitive with a delay of its own. A test applies a new pair of operands when the last carry has
-had time to ripple; glitches on the way make most of the events.
+The classical array: `size` squared AND gates for the partial products, and rows of full adders of two XORs, two ANDs
+and an OR each, every gate a primitive with a delay of its own. A test applies a new pair of operands when the last
+carry has had time to ripple; glitches on the way make most of the events.
 """
 
 from __future__ import annotations

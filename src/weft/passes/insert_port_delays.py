@@ -1,7 +1,8 @@
 """Give a port a delay of its own, for the interconnect delays of delay files (IEEE 1497: INTERCONNECT, PORT).
 
 The port gets a hidden net, which the signal behind the port follows (an input), or which follows that signal (an
-output), bit by bit, by a continuous assignment with a `PathDelay`. Its tables are zero until a delay file says otherwise.
+output), bit by bit, by a continuous assignment with a `PathDelay`. Its tables are zero until a delay file says
+otherwise.
 """
 
 from __future__ import annotations

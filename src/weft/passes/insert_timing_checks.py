@@ -1,8 +1,8 @@
 """Turn timing checks into processes (IEEE 1800-2023 clause 31).
 
-A check keeps the times of its events, in ticks, in variables that no source text can name, and compares when one of them
-happens. Its limits are variables too, so that a delay file can change them in any instance. A violation is told by a
-call of `$weft$violation` and toggles the notifier.
+A check keeps the times of its events, in ticks, in variables that no source text can name, and compares when one of
+them happens. Its limits are variables too, so that a delay file can change them in any instance. A violation is told
+by a call of `$weft$violation` and toggles the notifier.
 
 With negative limits, or delayed signals in the source, a check looks at copies of its terminals. How much each of them
 is delayed is the least solution of `setup + d(reference) >= d(data)` and `hold + d(data) >= d(reference)` over all

@@ -1,8 +1,8 @@
 """Change the delays and limits of a running design as delay files say (`$sdf_annotate`, IEEE 1800-2023 clause 32).
 
-An entry is matched as Icarus Verilog does it: an IOPATH without an edge means paths of any edge, one without a condition
-paths of any condition. What matches nothing is said once for each entry, in Icarus's words. Delays of interconnections
-are those of the port that they lead to, so that of several sources the last one counts.
+An entry is matched as Icarus Verilog does it: an IOPATH without an edge means paths of any edge, one without a
+condition paths of any condition. What matches nothing is said once for each entry, in Icarus's words. Delays of
+interconnections are those of the port that they lead to, so that of several sources the last one counts.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def write_shaped(unit: UnitCode, index: int, assign: ContinuousAssign) -> bool:
     """Give a continuous assignment a record of its shape; return False if it has none."""
     program = unit.program
     parts = parts_of(assign.lhs, assign.span)
-    if len(parts) != 1 or (index, 0) in unit.unit.celled or parts[0].width != assign.rhs.width:
+    if len(parts) != 1 or (index, 0) in unit.unit.celled | unit.unit.graded or parts[0].width != assign.rhs.width:
         return False
     part = parts[0]
     target = part.ref.signal

@@ -1,8 +1,8 @@
 """Gates that are data: switches, user-defined primitives, three-state gates, and ports and aliases that join nets.
 
-None of them has code of its own: `net_area` gives each instance of a gate a record with the places of its terminals and a
-table, and a kernel does the rest. A terminal that is no bit of a signal becomes a hidden signal of the module, which is
-assigned from the expression.
+None of them has code of its own: `net_area` gives each instance of a gate a record with the places of its terminals
+and a table, and a kernel does the rest. A terminal that is no bit of a signal becomes a hidden signal of the module,
+which is assigned from the expression.
 """
 
 from __future__ import annotations

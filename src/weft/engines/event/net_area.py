@@ -1,7 +1,7 @@
 """Lay out and fill the records of nets with strengths and of gates that are data (`net_records`).
 
-They follow the instances' blocks in the state. Everything is written into one list of words; those that are addresses are
-noted, and get the state's own address added when that is known. The work is linear in gates, drivers and fan-out.
+They follow the instances' blocks in the state. Everything is written into one list of words; those that are addresses
+are noted, and get the state's own address added when that is known. The work is linear in gates, drivers and fan-out.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Nets with strengths, switches, primitives and table gates, as kernels (IEEE 1800-2023 clauses 6.6, 28 and 29).
 
-A *driver* of a net with strengths has a range of levels for each of its bits (`strengths`). When one changes, the bits
-that it drives are folded anew from all drivers; the value planes of the signal follow, at once or after the net's delay.
+A *driver* of a net with strengths has a range of levels for each of its bits (`strengths`). When one changes, the
+bits that it drives are folded anew from all drivers; the value planes of the signal follow, at once or after the
+net's delay.
 
-Nets that are joined by bidirectional switches, ports or aliases are solved together, bit by bit. A bit is a *point*; the
-points that are reached from a changed one through switches that are not open begin with what their own drivers give, and
-what each has is passed through its switches and combined with what is there until nothing changes. Combination is
-commutative, associative and idempotent, so that what a point has only goes up in a semilattice of 120 ranges: this ends,
-and its result does not depend on the order. A change only notes its point, and all are solved when the active list comes
-to the solver, so that a burst of changes costs one solution.
+Nets that are joined by bidirectional switches, ports or aliases are solved together, bit by bit. A bit is a *point*;
+the points that are reached from a changed one through switches that are not open begin with what their own drivers
+give, and what each has is passed through its switches and combined with what is there until nothing changes.
+Combination is commutative, associative and idempotent, so that what a point has only goes up in a semilattice of 120
+ranges: this ends, and its result does not depend on the order. A change only notes its point, and all are solved when
+the active list comes to the solver, so that a burst of changes costs one solution.
 
 Gates and primitives are data, not code: a node with its inputs' places and a table.
 """
