@@ -187,7 +187,7 @@ def make_program(design: CompiledDesign, engine: str) -> Program:
         twin = design.graph.states[reset.state].twin
         if twin >= 0:
             steady[twin] = 0
-    return CpuProgram(design.graph, steady=steady)
+    return CpuProgram(design.graph, steady=steady, key=design.digest)
 
 
 def _graph_words(options: BuildOptions) -> list[str]:

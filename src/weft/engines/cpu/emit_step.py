@@ -62,14 +62,19 @@ def function_text(head: str, emitter: Emitter, signature: str = SIGNATURE) -> st
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Be what is compiled and linked together: the texts of its modules, and the functions that it exports."""
+    """Be what is compiled and linked together: the texts of its modules, and the functions that it exports.
+
+    `scratch` is the size in bytes of the context block that they need. Units use the same scratch, since none of them
+    needs what it has kept there when another one has run.
+    """
 
     texts: tuple[str, ...]
     exports: tuple[str, ...]
+    scratch: int
 
 
 class StepEmitter:
-    """Emit the units of one graph. `scratch` grows to what the context block needs.
+    """Emit the units of one graph, each independently of the others and in any order, but one at a time.
 
     `steady` gives inputs that nearly always have a value, resets as a rule: phases are compiled for it, and hand over
     to the general function when it is not so.
@@ -78,11 +83,12 @@ class StepEmitter:
     def __init__(self, graph: ConeGraph, layout: StateLayout, steady: Mapping[int, int] | None = None) -> None:
         self.graph, self.layout, self.steady = graph, layout, steady or {}
         self.step = step_graph(graph)
-        self.scratch = ctx.scratch_offset(len(graph.effects))
+        self.scratch = 0
         self.has_postponed = any(effect.postponed for effect in graph.effects)
 
     def general(self) -> Unit:
         """Return the unit of `settle`, and of `postponed` if the graph has postponed effects."""
+        self._reset_scratch()
         step = self.step if len(self.step.op) < FLAT_NODES else flatten_domains(self.step)
         functions, emitters, texts = self._step(step)
         functions.append(_SETTLE_TEXT)
@@ -92,10 +98,14 @@ class StepEmitter:
             functions.append(function_text("define void @postponed", late))
             emitters.append(late)
             exports.append("postponed")
-        return Unit((module_text(functions, emitters), *texts), tuple(exports))
+        return Unit((module_text(functions, emitters), *texts), tuple(exports), self.scratch)
+
+    def _reset_scratch(self) -> None:
+        self.scratch = ctx.scratch_offset(len(self.graph.effects))
 
     def phase(self, clock: int, level: int) -> Unit:
         """Return the unit of `phase`, what an edge of one clock causes in a settled design."""
+        self._reset_scratch()
         steady = {state: value for state, value in self.steady.items() if state != clock}
         functions, emitters, texts = self._step(edge_graph(self.step, clock, level, steady))
         after, last = self._after(after_graph(self.step, clock, level, steady))
@@ -117,7 +127,7 @@ done:
   ret i32 0
 }}
 """
-        return Unit((module_text([*functions, after, body], [*emitters, last]), *texts), ("phase",))
+        return Unit((module_text([*functions, after, body], [*emitters, last]), *texts), ("phase",), self.scratch)
 
     def _steady_test(self, steady: Mapping[int, int]) -> str:
         """Return code that sets `%odd` when an input does not have the value that it is compiled for."""

@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -128,16 +128,13 @@ class Compiler:
         cpu, features = host()
         self._salt = f"{llvm.llvm_version_info}|{cpu}|{features}|1"
 
-    def knows(self, texts: Iterable[str], tier: Tier) -> bool:
-        """Say whether the objects of all these texts are in the cache."""
-        return all(self.cache.has(self._key(text, tier)) for text in texts)
-
-    def _key(self, text: str, tier: Tier) -> str:
-        return hashlib.sha256(f"{self._salt}|{tier}|{text}".encode()).hexdigest()
+    def find(self, digest: str, tier: Tier) -> bytes | None:
+        """Return the object of the text with this digest (`text_digest`), if it is in the cache."""
+        return self.cache.load(self._key(digest, tier))
 
     def object(self, text: str, tier: Tier) -> bytes:
         """Return the object of a module's text, from the cache if it is there."""
-        key = self._key(text, tier)
+        key = self._key(text_digest(text), tier)
         code = self.cache.load(key)
         if code is None:
             code = compile_object(text, tier)
@@ -147,6 +144,14 @@ class Compiler:
     def submit(self, text: str, tier: Tier) -> Future[bytes]:
         """Compile in a worker thread."""
         return _pool().submit(self.object, text, tier)
+
+    def _key(self, digest: str, tier: Tier) -> str:
+        return hashlib.sha256(f"{self._salt}|{tier}|{digest}".encode()).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Return what identifies a module's text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Library:
