@@ -19,9 +19,9 @@ Values outside a signal's range read as x (0 in 2-state) and writes there do not
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, SourceMap, Span
 from weft.ir.expressions import (
     AssignExpr,

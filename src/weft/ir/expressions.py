@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
 
 if TYPE_CHECKING:

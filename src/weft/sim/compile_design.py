@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Program

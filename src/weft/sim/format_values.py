@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeAlias
 
+from weft.base.dataclass import dataclass
 from weft.base.decimal_text import decimal_text
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
@@ -49,7 +49,7 @@ class FormatContext:
     time_digits: int = 0
     time_suffix: str = ""
     time_width: int = 20
-    shown_unit_fs: int = field(default=0)
+    shown_unit_fs: int = 0
 
     def set_time_format(self, unit: int, digits: int, suffix: str, width: int) -> None:
         """Do `$timeformat`: `unit` is the exponent of ten seconds, -15 to 0."""

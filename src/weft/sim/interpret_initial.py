@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError, Unsupported, UserError, WeftError
 from weft.base.recursion import deep_recursion
 from weft.base.source import SourceMap, Span

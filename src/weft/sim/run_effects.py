@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import SourceMap, Span
 from weft.ir.cone_graph import ConeGraph

@@ -9,8 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.expressions import Signal

@@ -9,8 +9,8 @@ and the last step only stores latches and samples; otherwise the general functio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
 from weft.engines.cpu.emit_ops import NodeEmitter

@@ -16,11 +16,11 @@ import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from weft.base.dataclass import dataclass
 from weft.engines.cpu.object_cache import ObjectCache
 
 

@@ -14,8 +14,7 @@ that share a condition into as few branches as their dependencies allow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weft.base.dataclass import dataclass
 from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.step_graph import CONST, MEMREAD, MUX, NOT, READ, StepGraph
 from weft.ir.cone_graph import SETTLE

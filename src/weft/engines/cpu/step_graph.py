@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
+from weft.base.dataclass import dataclass, replace
 from weft.ir.cone_graph import SETTLE, ConeGraph, Effect, MemoryWrite, State, Write
 from weft.ir.ops import CODE, OPS, mask
 

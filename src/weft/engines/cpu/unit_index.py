@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from dataclasses import asdict, dataclass
 
+from weft.base.dataclass import asdict, dataclass
 from weft.engines.cpu.emit_step import Unit
 from weft.engines.cpu.jit import text_digest
 from weft.engines.cpu.object_cache import ObjectCache

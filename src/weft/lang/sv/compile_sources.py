@@ -16,7 +16,6 @@ import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +23,7 @@ import pyslang
 from pyslang import ast, syntax
 from pyslang.driver import Driver
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError, WeftError
 from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module

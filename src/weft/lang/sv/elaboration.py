@@ -11,10 +11,10 @@ place, so every instance gets a module of its own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from pyslang import ast
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported
 from weft.ir.design import Design, Function, Module, Type
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
