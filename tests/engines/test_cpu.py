@@ -8,9 +8,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from random_graphs import FIRST_CLOCK, random_graph, random_state
-from weft.engines.cpu import CpuProgram
 from weft.engines.cpu.jit import Compiler
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.program import CpuProgram
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.program import Clock

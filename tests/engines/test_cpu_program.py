@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from weft.base.errors import InternalError
-from weft.engines.cpu import CpuProgram, program
+from weft.engines.cpu import program
 from weft.engines.cpu.jit import FULL, QUICK, START, Compiler
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.program import CpuProgram
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.cone_graph import ConeGraph, Domain, Effect, State, Write
 from weft.ir.design import SystemTask

@@ -15,12 +15,12 @@ import itertools
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import llvmlite.binding as llvm
 
 from weft.base.dataclass import dataclass
+from weft.base.workers import Job, Workers
 from weft.engines.cpu.object_cache import ObjectCache
 
 
@@ -65,9 +65,7 @@ def _machine(codegen: int) -> Any:
     )
 
 
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="weft-compile")
+_workers = Workers("weft-compile", os.cpu_count() or 1)
 
 
 def _unguarded(name: str) -> Any:
@@ -141,9 +139,9 @@ class Compiler:
             self.cache.store(key, code)
         return code
 
-    def submit(self, text: str, tier: Tier) -> Future[bytes]:
+    def submit(self, text: str, tier: Tier) -> Job[bytes]:
         """Compile in a worker thread."""
-        return _pool().submit(self.object, text, tier)
+        return _workers.submit(lambda: self.object(text, tier))
 
     def _key(self, digest: str, tier: Tier) -> str:
         return hashlib.sha256(f"{self._salt}|{tier}|{digest}".encode()).hexdigest()

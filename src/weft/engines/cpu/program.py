@@ -22,7 +22,7 @@ from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import record_bytes
 from weft.engines.cpu.emit_step import FLAT_NODES, StepEmitter, Unit, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
-from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier
+from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier, text_digest
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
@@ -54,6 +54,13 @@ class CpuHook:
 
 def _loop_unit() -> Unit:
     return Unit((run_loop_text(),), ("weft_run", "weft_settle"), 0)
+
+
+def compile_run_loop() -> None:
+    """Put what every program needs into the cache; this also makes LLVM ready."""
+    compiler, text = Compiler(), run_loop_text()
+    if compiler.find(text_digest(text), FULL) is None:
+        compiler.object(text, START)
 
 
 class CpuProgram:

@@ -15,17 +15,17 @@ made in the cache and emits nothing (`unit_index`).
 
 from __future__ import annotations
 
-import atexit
-import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 
+from weft.base.workers import Job, Workers
 from weft.engines.cpu.emit_step import Unit
 from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier
 from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
 
 _ORDER = (START, QUICK, FULL)
+
+_background = Workers("weft-optimise", 1)
 
 
 class TieredUnit:
@@ -39,7 +39,7 @@ class TieredUnit:
         self._known: KnownUnit | None = index.find(name)
         self._unit: Unit | None = None
         self._lock = threading.Lock()
-        self._pending: tuple[Tier, list[Future[bytes]]] | None = None
+        self._pending: tuple[Tier, list[Job[bytes]]] | None = None
         self._ready: tuple[Tier, list[bytes]] | None = None
         self._asked: Tier | None = None
         self._error: Exception | None = None
@@ -83,7 +83,7 @@ class TieredUnit:
         have = max((_ORDER.index(each) for each in (self.tier, self._asked) if each is not None), default=-1)
         if have < _ORDER.index(tier):
             self._asked = tier
-            _background.put(lambda: self._compile(tier))
+            _background.submit(lambda: self._compile(tier))
 
     def upgrade(self) -> bool:
         """Link better code if it is ready; say whether the addresses have changed.
@@ -125,35 +125,3 @@ class TieredUnit:
                 self._unit = None
         except Exception as error:
             self._error = error  # `upgrade` raises it in the thread that can handle it
-
-
-class _Background:
-    """Do jobs one after the other in a daemon thread that ends, after its present job, before the interpreter does."""
-
-    def __init__(self) -> None:
-        self.stopping = False
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def put(self, job: Callable[[], None]) -> None:
-        """Queue a job."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="weft-optimise", daemon=True)
-                self._thread.start()
-                atexit.register(self._stop)
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None and not self.stopping:
-            job()
-
-    def _stop(self) -> None:
-        self.stopping = True
-        self._jobs.put(None)
-        if self._thread is not None:
-            self._thread.join()
-
-
-_background = _Background()
