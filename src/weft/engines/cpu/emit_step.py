@@ -14,6 +14,7 @@ from weft.base.dataclass import dataclass
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
 from weft.engines.cpu.emit_ops import NodeEmitter
+from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_regions import Piece
 from weft.engines.cpu.emit_sinks import SinkEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
@@ -86,17 +87,36 @@ class StepEmitter:
         self.scratch = 0
         self.has_postponed = any(effect.postponed for effect in graph.effects)
 
+    def first(self) -> Unit:
+        """Return a unit that does what `general` does, emitted and compiled in a fraction of the time, but slower."""
+        self._reset_scratch()
+        plain = PlainStepEmitter(self.step, self.layout, self.scratch)
+        pieces, fired = plain.pieces(), plain.fired()
+        self.scratch = plain.scratch
+        calls = "".join(f"  call void @piece{number}{_ARGUMENTS}\n" for number in range(len(pieces)))
+        body = f"{calls}  %r = call i1 @fired{_ARGUMENTS}\n  ret i1 %r\n"
+        step = f"define internal i1 @step{SIGNATURE} {{\nentry:\n{body}}}"
+        declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
+        functions = [function_text("define internal i1 @fired", fired), step, *declared, _SETTLE_TEXT]
+        texts = [
+            module_text([function_text(f"define void @piece{number}", piece)], [piece])
+            for number, piece in enumerate(pieces)
+        ]
+        return self._settling_unit(functions, [fired], texts)
+
     def general(self) -> Unit:
         """Return the unit of `settle`, and of `postponed` if the graph has postponed effects."""
         self._reset_scratch()
         step = self.step if len(self.step.op) < FLAT_NODES else flatten_domains(self.step)
         functions, emitters, texts = self._step(step)
-        functions.append(_SETTLE_TEXT)
+        return self._settling_unit([*functions, _SETTLE_TEXT], emitters, texts)
+
+    def _settling_unit(self, functions: list[str], emitters: list[Emitter], texts: list[str]) -> Unit:
+        """Return a unit with `settle`, and with `postponed` if it is needed; `texts` are other modules."""
         exports = ["settle"]
         if self.has_postponed:
             late = self._postponed()
-            functions.append(function_text("define void @postponed", late))
-            emitters.append(late)
+            functions, emitters = [*functions, function_text("define void @postponed", late)], [*emitters, late]
             exports.append("postponed")
         return Unit((module_text(functions, emitters), *texts), tuple(exports), self.scratch)
 

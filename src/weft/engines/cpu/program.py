@@ -22,7 +22,7 @@ from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import record_bytes
 from weft.engines.cpu.emit_step import FLAT_NODES, StepEmitter, Unit, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
-from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier, text_digest
+from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, text_digest
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
@@ -93,10 +93,10 @@ class CpuProgram:
         self._seconds = 0.0
         self._slice = 64
         self._phases: dict[tuple[int, int], TieredUnit] = {}
-        self._general = self._unit("general", lambda emitter: emitter.general())
         self._loop = TieredUnit("loop", _loop_unit, self._compiler, self._index)
-        for unit in (self._loop, self._general):
-            self._start(unit, START)
+        self._general = self._unit("general", lambda emitter: emitter.general())
+        self._first = self._unit("first", lambda emitter: emitter.first())
+        self._begin_start()
         self._make_context()
         self._evaluators: dict[tuple[int, tuple[int, ...]], tuple[ConeGraph, Library, NDArray[np.uint8]]] = {}
 
@@ -109,12 +109,16 @@ class CpuProgram:
 
         return TieredUnit(name, work, self._compiler, self._index)
 
-    def _start(self, unit: TieredUnit, tier: Tier) -> None:
-        """Take a unit's best code from the cache, or begin to compile it at a tier."""
+    def _begin_start(self) -> None:
+        """Take the best code from the cache that runs the first cycles, or begin to compile some."""
         if self._fixed_tier is not None:
-            unit.begin(self._fixed_tier)
-        elif not unit.load(FULL, QUICK, START):
-            unit.begin(tier)
+            self._loop.begin(self._fixed_tier)
+            self._general.begin(self._fixed_tier)
+            return
+        if not self._loop.load(FULL, QUICK, START):
+            self._loop.begin(START)
+        if not self._general.load(FULL, QUICK) and not self._first.load(START):
+            self._first.begin(START)
 
     def _make_context(self) -> None:
         """Make the context block and the effect buffer; the functions are entered when they are compiled."""
@@ -140,6 +144,7 @@ class CpuProgram:
         if not self._words[ctx.SETTLE]:
             self._loop.finish()
             self._use_loop()
+            self._first.finish()
             self._general.finish()
             self._use_general()
 
@@ -151,9 +156,10 @@ class CpuProgram:
         self._settle: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(addresses["weft_settle"])
 
     def _use_general(self) -> None:
-        self._make_room(self._general.scratch)
-        self._words[ctx.SETTLE] = self._general.addresses["settle"]
-        self._words[ctx.POSTPONED_FUNCTION] = self._general.addresses.get("postponed", 0)
+        unit = self._first if self._general.library is None else self._general
+        self._make_room(unit.scratch)
+        self._words[ctx.SETTLE] = unit.addresses["settle"]
+        self._words[ctx.POSTPONED_FUNCTION] = unit.addresses.get("postponed", 0)
 
     def _find_phase(self, clock: int, level: int) -> TieredUnit:
         """Return the unit of an edge; it has code only if the cache has some, or the tier is a fixed one."""
@@ -270,8 +276,8 @@ class CpuProgram:
         return values
 
     def units(self) -> list[TieredUnit]:
-        """Return what is compiled so far: the general function, and the phases of the clocks that have run."""
-        return [self._general, *self._phases.values()]
+        """Return the units that there are: the first, the general one, and the phases of the clocks that have run."""
+        return [self._first, self._general, *self._phases.values()]
 
     def interrupt(self) -> None:
         """Make the run in another thread, or the next one, return INTERRUPTED."""
