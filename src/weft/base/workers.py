@@ -16,6 +16,10 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
+class Dropped(Exception):
+    """Say that a job was not begun before Python ended."""
+
+
 class Job(Generic[T]):
     """Be work given to a thread; `result` waits for it."""
 
@@ -35,6 +39,11 @@ class Job(Generic[T]):
         self._work = None
         self._done.set()
 
+    def drop(self) -> None:
+        """Give up, because Python ends."""
+        self._error = Dropped("Python is about to end")
+        self._done.set()
+
     def result(self) -> T:
         """Wait until the work is done, and return what it returned or raise what it raised."""
         self._done.wait()
@@ -52,6 +61,7 @@ class Workers:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self.stopping = False
+        _every.append(self)
 
     def submit(self, work: Callable[[], T]) -> Job[T]:
         """Queue some work."""
@@ -59,21 +69,36 @@ class Workers:
         self._jobs.put(job)
         with self._lock:
             if len(self._threads) < self._count:
-                if not self._threads:
-                    atexit.register(self._stop)
                 name = f"{self._name}-{len(self._threads)}"
                 self._threads.append(threading.Thread(target=self._loop, name=name, daemon=True))
                 self._threads[-1].start()
         return job
 
     def _loop(self) -> None:
-        while (job := self._jobs.get()) is not None and not self.stopping:
-            job.run()
+        while (job := self._jobs.get()) is not None:
+            if self.stopping:
+                job.drop()
+            else:
+                job.run()
             del job  # what it returned may be large
 
-    def _stop(self) -> None:
-        self.stopping = True
+    def end(self) -> None:
+        """Wait for what the threads do; what waits has been dropped."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join()
+
+
+_every: list[Workers] = []
+
+
+def _end_all() -> None:
+    """Stop all at once, for some wait for the results of others."""
+    for workers in _every:
+        workers.stopping = True
+    for workers in _every:
+        workers.end()
+
+
+atexit.register(_end_all)

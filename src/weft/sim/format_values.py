@@ -81,12 +81,12 @@ def format_message(
         if argument is None:
             pieces.append(b" ")
         elif isinstance(argument, str):
-            for piece in _split(argument):
+            for piece in split_format(argument):
                 if isinstance(piece, bytes):
                     pieces.append(piece)
                     continue
-                if piece.letter in _WITHOUT_ARGUMENT:
-                    pieces.append(_WITHOUT_ARGUMENT[piece.letter](context))
+                if piece.letter in CONSTANT_SPECIFICATIONS:
+                    pieces.append(CONSTANT_SPECIFICATIONS[piece.letter](context))
                     continue
                 if at >= len(arguments):
                     pieces.append(f"<{piece.text}>".encode())
@@ -179,7 +179,7 @@ class Specification:
 
 
 _KNOWN = "bodhxsctvefgmlpuz"
-_WITHOUT_ARGUMENT: dict[str, Callable[[FormatContext], bytes]] = {
+CONSTANT_SPECIFICATIONS: dict[str, Callable[[FormatContext], bytes]] = {
     "%": lambda context: b"%",
     "m": lambda context: context.scope.encode(),
     "l": lambda context: f"work.{context.scope.partition('.')[0]}".encode(),
@@ -187,7 +187,7 @@ _WITHOUT_ARGUMENT: dict[str, Callable[[FormatContext], bytes]] = {
 
 
 @lru_cache(maxsize=4096)
-def _split(text: str) -> tuple[bytes | Specification, ...]:
+def split_format(text: str) -> tuple[bytes | Specification, ...]:
     """Cut a format string into literal bytes and specifications."""
     pieces: list[bytes | Specification] = []
     end = 0
@@ -236,7 +236,7 @@ def _number(value: Value) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _decimal_digits(width: int, signed: bool) -> int:
+def decimal_digits(width: int, signed: bool) -> int:
     """Return the natural width of a decimal: that of the largest or smallest value; Icarus gives a signed bit 1."""
     return len(decimal_text(1 << (width - 1))) + (width > 1) if signed else len(decimal_text((1 << width) - 1))
 
@@ -252,7 +252,7 @@ def _decimal(value: Value, width: int | None) -> str:
             text = "Z" if strays == value.unknown else "X"
     else:
         text = decimal_text(_number(value))
-    return text.rjust(_decimal_digits(value.width, value.signed)) if width is None else text
+    return text.rjust(decimal_digits(value.width, value.signed)) if width is None else text
 
 
 def _by_digits(value: Value, width: int | None, bits: int) -> str:

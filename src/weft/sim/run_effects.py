@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from struct import Struct
 from typing import IO
 
 from weft.base.dataclass import dataclass, field
@@ -19,11 +20,14 @@ from weft.ir.cone_graph import ConeGraph
 from weft.ir.design import SystemTask
 from weft.ir.expressions import Text
 from weft.ir.layout import container_bytes
+from weft.sim.compile_message import CompiledMessage, compile_message
 from weft.sim.format_values import Argument, FormatContext, Value, format_message
 
 _SEVERITIES = {"$info": "INFO", "$warning": "WARNING", "$error": "ERROR", "$fatal": "FATAL"}
 _DUMPS = ("$dumpfile", "$dumpvars", "$dumpon", "$dumpoff", "$dumpall", "$dumpflush", "$dumplimit")
 _FIRST_DESCRIPTOR = 0x8000_0003
+_HEAD = Struct("<IIQ")
+"""A record's head: the effect, the bytes of the record, the time."""
 
 Output = Callable[[bytes], None]
 
@@ -146,25 +150,50 @@ class EffectRunner:
         self.monitoring = True
         self.dumps: list[DumpRequest] | None = []
         self._layouts: list[_Layout | None] = [None] * len(graph.effects)
+        self._messages: dict[int, CompiledMessage | None] = {}
         self._widths = graph.width
 
     def use_graph(self, graph: ConeGraph) -> None:
         """Go on with the same design's graph, compiled anew."""
         self.graph = graph
         self._layouts = [None] * len(graph.effects)
+        self._messages.clear()
         self._widths = graph.width
 
     def run(self, records: bytes) -> None:
-        """Perform every effect of an engine's buffer, in order."""
-        at = 0
-        while at < len(records):
-            index = int.from_bytes(records[at : at + 4], "little")
-            size = int.from_bytes(records[at + 4 : at + 8], "little")
-            time_fs = int.from_bytes(records[at + 8 : at + 16], "little")
-            effect = self.graph.effects[index]
+        """Perform every effect of an engine's buffer, in order; what goes to one place goes there in one piece."""
+        at, end, messages = 0, len(records), self._messages
+        target, texts = 1, list[bytes]()
+        while at < end:
+            index, size, time_fs = _HEAD.unpack_from(records, at)
+            if index not in messages:
+                messages[index] = self._compile(index)
+            effect, message = self.graph.effects[index], messages[index]
+            if message is not None:
+                self._enter(effect.scope, effect.time_unit_fs)
+                line = message.text(records, at + 16)
+                if line is not None:
+                    if line[0] != target:
+                        self._write(target, texts)
+                        target, texts = line[0], []
+                    texts.append(line[1])
+                    at += size
+                    continue
+            self._write(target, texts)
+            texts = []
             values = self._decode(index, records, at + 16)
             self.perform(effect.task, values, effect.scope, time_fs, effect.time_unit_fs)
             at += size
+        self._write(target, texts)
+
+    def _compile(self, index: int) -> CompiledMessage | None:
+        effect = self.graph.effects[index]
+        widths = [int(self._widths[node]) if node >= 0 else 0 for node in effect.args]
+        return compile_message(effect, widths, self.context)
+
+    def _write(self, descriptor: int, texts: list[bytes]) -> None:
+        if texts:
+            self.files.write(descriptor, b"".join(texts))
 
     def _decode(self, index: int, records: bytes, at: int) -> list[Argument]:
         """Return an effect's arguments: literals from its statement, values from the record."""
@@ -200,8 +229,7 @@ class EffectRunner:
     ) -> None:
         """Perform one system task now."""
         name = task.name
-        if scope != self.context.scope or time_unit_fs != self.context.time_unit_fs:
-            self.context.scope, self.context.time_unit_fs = scope, time_unit_fs
+        self._enter(scope, time_unit_fs)
         if name in ("$finish", "$stop", "$exit"):
             self._stop(task, values, time_fs)
         elif name in _SEVERITIES:
@@ -224,6 +252,10 @@ class EffectRunner:
             self._print_timescale(scope, time_unit_fs)
         else:
             self._print(task, values)
+
+    def _enter(self, scope: str, time_unit_fs: int) -> None:
+        """Set what formats look at to a place in the design."""
+        self.context.scope, self.context.time_unit_fs = scope, time_unit_fs
 
     def _print(self, task: SystemTask, values: Sequence[Argument]) -> None:
         name = task.name.removeprefix("$")

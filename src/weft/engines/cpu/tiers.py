@@ -16,9 +16,9 @@ made in the cache and emits nothing (`unit_index`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from weft.base.workers import Job, Workers
+from weft.base.workers import Dropped, Job, Workers
 from weft.engines.cpu.emit_step import Unit
 from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier
 from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
@@ -115,13 +115,23 @@ class TieredUnit:
     def _compile(self, tier: Tier) -> None:
         """Make better code in the background thread, unless Python is about to end."""
         try:
-            objects: list[bytes] = []
-            for text in self._texts().texts:
-                if _background.stopping:
-                    return
-                objects.append(self._compiler.object(text, tier))
-            self._ready = tier, objects
+            texts = self._texts().texts
             if tier is FULL:
-                self._unit = None
+                self._compile_full(texts)
+            else:
+                # Whoever waits for this runs on much slower code: use every core.
+                work = [self._compiler.submit(text, tier) for text in texts]
+                self._ready = tier, [job.result() for job in work]
+        except Dropped:
+            return
         except Exception as error:
             self._error = error  # `upgrade` raises it in the thread that can handle it
+
+    def _compile_full(self, texts: Sequence[str]) -> None:
+        objects: list[bytes] = []
+        for text in texts:
+            if _background.stopping:
+                return
+            objects.append(self._compiler.object(text, FULL))
+        self._ready = FULL, objects
+        self._unit = None  # there is nothing better to be made of its texts
