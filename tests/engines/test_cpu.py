@@ -8,9 +8,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from random_graphs import FIRST_CLOCK, random_graph, random_state
-from weft.engines.cpu import CpuProgram
-from weft.engines.cpu.jit import Compiler
+from weft.engines.cpu.jit import START, Compiler
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.program import CpuProgram
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.program import Clock
@@ -57,6 +57,20 @@ def test_random_graphs_run_as_the_reference_says(compiler: Compiler, seed: int, 
     compare(graph, seed, CpuProgram(graph, compiler, tier="quick"), clocks, range(40, 200, 40))
 
 
+@given(seed=st.integers(0, 10**6), size=st.integers(0, 60), piece=st.sampled_from([1, 7, 700]))
+@hypothesis_settings(max_examples=40)
+def test_the_first_tier_runs_as_the_reference_says(compiler: Compiler, seed: int, size: int, piece: int):
+    graph = random_graph(seed, size)
+    clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("weft.engines.cpu.emit_plain_step.PIECE_NODES", piece)
+        patch.setattr("weft.engines.cpu.emit_plain_step.PIECE_SINKS", piece)
+        patch.setattr("weft.engines.cpu.program._BUSY_SECONDS", 1e9)
+        program = CpuProgram(graph, compiler)
+        compare(graph, seed, program, clocks, range(40, 200, 40))
+    assert [unit.tier for unit in program.units()[:2]] == [START, None]
+
+
 @given(seed=st.integers(0, 10**6), size=st.integers(0, 60))
 @hypothesis_settings(max_examples=20)
 def test_phases_compiled_for_steady_inputs_hand_over_when_they_move(compiler: Compiler, seed: int, size: int):
@@ -68,6 +82,21 @@ def test_phases_compiled_for_steady_inputs_hand_over_when_they_move(compiler: Co
     clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
     program = CpuProgram(graph, compiler, tier="quick", steady=steady)
     compare(graph, seed, program, clocks, range(40, 360, 40))
+
+
+@given(seed=st.integers(0, 10**6), size=st.integers(0, 60))
+@hypothesis_settings(max_examples=30)
+def test_random_graphs_run_right_on_speculative_code(compiler: Compiler, seed: int, size: int):
+    graph = random_graph(seed, size)
+    clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("weft.engines.cpu.speculation.FIRST_LOOK", 2)
+        patch.setattr("weft.engines.cpu.speculation.LONGEST", 2)
+        patch.setattr("weft.engines.cpu.emit_speculation.GUARD_SHARE", 0)
+        patch.setattr("weft.engines.cpu.tabulate_logic.LEAST_GAIN", -20)
+        patch.setattr("weft.engines.cpu.tabulate_logic.MOST_BITS", 7)
+        patch.setattr("weft.engines.cpu.choose_pivot.LEAST_GAIN", -10)
+        compare(graph, seed, CpuProgram(graph, compiler, tier="quick"), clocks, range(80, 480, 80))
 
 
 @given(seed=st.integers(0, 10**6), size=st.integers(0, 150))

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from weft.engines.cpu import CpuProgram
+from weft.engines.cpu.program import CpuProgram
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.cone_graph import State
 from weft.ir.graph_builder import GraphBuilder

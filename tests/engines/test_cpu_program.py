@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from weft.engines.cpu import CpuProgram, program
-from weft.engines.cpu.jit import QUICK, Compiler
+from weft.base.errors import InternalError
+from weft.engines.cpu import program
+from weft.engines.cpu.jit import FULL, QUICK, START, Compiler
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.program import CpuProgram
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.cone_graph import ConeGraph, Domain, Effect, State, Write
 from weft.ir.design import SystemTask
@@ -44,8 +46,12 @@ def compiler(tmp_path: Path) -> Compiler:
 
 
 def both(graph: ConeGraph, compiler: Compiler, until: int) -> None:
-    """Run both engines to a time, as often as it takes, and compare all results."""
-    mine, theirs = CpuProgram(graph, compiler, tier="quick"), ReferenceProgram(graph)
+    """Run both engines to a time, as often as it takes, and compare all results; with both kinds of first code."""
+    for tier in ("quick", "auto"):
+        compare(CpuProgram(graph, compiler, tier), ReferenceProgram(graph), until)
+
+
+def compare(mine: CpuProgram, theirs: ReferenceProgram, until: int) -> None:
     a, b = mine.layout.allocate(), theirs.layout.allocate()
     while True:
         got, expected = mine.run(a, [CLK], until), theirs.run(b, [CLK], until)
@@ -97,12 +103,13 @@ def test_oscillation_is_reported(compiler: Compiler):
 def test_interrupt_from_another_thread_ends_a_run(compiler: Compiler):
     mine = CpuProgram(counter(), compiler, tier="quick")
     state = mine.layout.allocate()
+    mine.run(state, [CLK], 10)  # compiles
     timer = threading.Timer(0.05, mine.interrupt)
     timer.start()
     result = mine.run(state, [CLK], 10**15)
     timer.join()
     assert result.status == Status.INTERRUPTED
-    assert 0 < result.time_fs < 10**15
+    assert 10 < result.time_fs < 10**15
     assert mine.run(state, [CLK], result.time_fs + 100).status == Status.DONE
 
 
@@ -111,16 +118,75 @@ def test_the_full_tier_takes_over_while_running(compiler: Compiler, monkeypatch:
     mine = CpuProgram(counter(), compiler)
     state = mine.layout.allocate()
     until = 0
-    while any(unit.tier is QUICK for unit in mine.units()):
+    while not all(unit.tier is FULL for unit in mine.units()[1:]):
         until += 10_000_000
         assert mine.run(state, [CLK], until).status == Status.DONE
     assert mine.layout.read(state, COUNT) == until // 10 % 256
-    warm = CpuProgram(counter(), compiler)
-    assert all(unit.tier is not QUICK for unit in warm.units())
+    assert [unit.name for unit in mine.units()] == ["first", "general", "phase 1 1 ", "phase 1 0 "]
+
+
+def test_first_cycles_run_on_the_general_function(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
+    """Code for the edges is compiled when a run has lasted for a while, and gives the same values."""
+    mine = CpuProgram(counter(), compiler)
+    state = mine.layout.allocate()
+    assert mine.run(state, [CLK], 1000).status == Status.DONE
+    assert [unit.tier for unit in mine.units()] == [START, None, None, None]
+    assert mine.layout.read(state, COUNT) == 100
+    monkeypatch.setattr(program, "_BUSY_SECONDS", 0.0)
+    until = 1000
+    while not all(unit.tier is QUICK for unit in mine.units()[1:]):
+        until += 1000
+        assert mine.run(state, [CLK], until).status == Status.DONE
+        assert mine.layout.read(state, COUNT) == until // 10 % 256
+
+
+def test_a_later_start_emits_nothing(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
+    """With a key, objects are found without the texts that they were made of."""
+
+    def run_once(key: str) -> CpuProgram:
+        mine = CpuProgram(counter(), compiler, steady={}, key=key)
+        state = mine.layout.allocate()
+        assert mine.run(state, [CLK], 1000).status == Status.DONE
+        assert mine.layout.read(state, COUNT) == 100
+        return mine
+
+    monkeypatch.setattr(program, "_BUSY_SECONDS", 0.0)
+    first = run_once("design")
+    state, until = first.layout.allocate(), 1000
+    while not all(unit.tier is QUICK for unit in first.units()[1:]):
+        until += 1000
+        first.run(state, [CLK], until)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a text was emitted")
+
+    monkeypatch.setattr(program, "StepEmitter", refuse)
+    assert all(unit.tier is QUICK for unit in run_once("design").units()[1:])
+    with pytest.raises(AssertionError, match="emitted"):
+        run_once("another design")
+    for path in compiler.cache.folder.glob("*/*"):
+        path.unlink()
+    with pytest.raises(AssertionError, match="emitted"):
+        run_once("design")
+
+
+def test_an_error_in_the_background_reaches_the_user(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
+    mine = CpuProgram(counter(), compiler)
+    state = mine.layout.allocate()
+    mine.run(state, [CLK], 1000)
+
+    def fail(*_: object) -> None:
+        raise InternalError("no code for this edge")
+
+    monkeypatch.setattr(program, "_BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(program.StepEmitter, "phase", fail)
+    with pytest.raises(InternalError, match="no code for this edge"):
+        for until in range(2000, 10**9, 1000):
+            mine.run(state, [CLK], until)
 
 
 def test_damaged_cache_entries_are_compiled_again(compiler: Compiler):
-    CpuProgram(counter(), compiler, tier="quick")
+    both(counter(), compiler, 1000)
     entries = [path for path in compiler.cache.folder.glob("*/*") if path.is_file()]
     assert entries
     for number, path in enumerate(entries):

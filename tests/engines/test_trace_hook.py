@@ -5,10 +5,10 @@ from random import Random
 import pytest
 
 from random_graphs import FIRST_CLOCK, random_graph, random_state
-from weft.engines.cpu import CpuProgram
 from weft.engines.cpu.emit_trace import TracedNode
 from weft.engines.cpu.jit import Compiler
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.program import CpuProgram
 from weft.engines.cpu.trace_hook import TraceHook
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Clock, Status

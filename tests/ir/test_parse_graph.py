@@ -1,13 +1,12 @@
 """`parse(print(graph)) == graph`, and malformed text has one clear error."""
 
-from dataclasses import fields, replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from random_graphs import random_graph
+from weft.base.dataclass import fields, replace
 from weft.base.errors import UserError
 from weft.base.source import Span
 from weft.ir.cone_graph import ConeGraph
@@ -26,9 +25,9 @@ def assert_equal(found: ConeGraph, expected: ConeGraph) -> None:
     for name in ("states", "domains", "writes", "memory_writes", "four_state"):
         assert getattr(found, name) == getattr(expected, name), name
     for one, other in zip(found.effects, expected.effects, strict=True):
-        for field in fields(one):
-            if field.name != "task":
-                assert getattr(one, field.name) == getattr(other, field.name)
+        for name in fields(one):
+            if name != "task":
+                assert getattr(one, name) == getattr(other, name)
         assert (one.task.name, one.task.args, one.task.span) == (other.task.name, other.task.args, other.task.span)
     for one, other in zip(found.scopes, expected.scopes, strict=True):
         assert (one.path, one.parent, one.module.name) == (other.path, other.parent, other.module.name)

@@ -1,13 +1,12 @@
 """The verifier accepts every graph that a builder makes, and names what is wrong with one that is damaged."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from random_graphs import random_graph
+from weft.base.dataclass import replace
 from weft.base.errors import InternalError
 from weft.ir.cone_graph import ConeGraph, Domain, Effect, MemoryWrite, State, Write
 from weft.ir.design import SystemTask

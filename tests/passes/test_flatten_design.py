@@ -1,10 +1,9 @@
 """Flattening of hand-made fragments: hierarchy, wires, registers, memories, latches, names."""
 
-from dataclasses import replace
-
 import pytest
 from tests.passes.fragments import Bench, Maker, flatten
 
+from weft.base.dataclass import replace
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import SourceMap, Span
 from weft.engines.reference.program import ReferenceProgram

@@ -1,6 +1,5 @@
 """The split planes compute what `ir.four_state` says: values, commits and effects of random 4-state graphs."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -8,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from random_graphs import FIRST_CLOCK, random_graph, random_state
+from weft.base.dataclass import replace
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.cone_graph import STEP_LIMIT, ConeGraph, State
 from weft.ir.four_state import EVALUATE4, Pair

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from weft.apps.show_progress import RunStatus, compile_progress, print_warnings
+from weft.base.dataclass import dataclass
 from weft.base.errors import UserError, WeftError
 from weft.sim.choose_clock import ChosenReset, choose_reset
 from weft.sim.compile_design import compile_design

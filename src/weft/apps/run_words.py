@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.sim.run_plan import ParameterOverride, SdfFile
 

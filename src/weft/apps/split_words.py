@@ -8,7 +8,8 @@ to slang: it knows which of its options take a value.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from weft.base.dataclass import dataclass, field
 
 _SLANG_PLUS = ("+define+", "+incdir+", "+libext+", "+undefine+")
 

@@ -6,11 +6,13 @@ quadratic in their number. That of `decimal` does not, and has no limit.
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 _SHORT = 1 << 8192
 
 
 def decimal_text(value: int) -> str:
     """Return an integer's decimal digits, after a minus sign if it is negative."""
-    return str(value) if -_SHORT < value < _SHORT else format(Decimal(value), "f")
+    if -_SHORT < value < _SHORT:
+        return str(value)
+    from decimal import Decimal
+
+    return format(Decimal(value), "f")

@@ -11,8 +11,7 @@ The first two carry a code from `ERRORS`, source spans and notes, and render as 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, SourceMap, Span
 
 ERRORS: dict[str, str] = {

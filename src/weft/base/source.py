@@ -7,7 +7,8 @@ by index so that it stays three machine integers. Lines and columns are computed
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
+
+from weft.base.dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class SourceFile:
 
     path: str
     text: str
-    _starts: list[int] = field(default_factory=list[int], repr=False)
+    _starts: list[int] = field(default_factory=list[int])
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the 1-based line and column of a character offset."""

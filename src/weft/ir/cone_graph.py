@@ -25,12 +25,12 @@ region does; `postponed` effects (`$strobe`, `$monitor`) show the settled values
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.ir.ops import OPS
 

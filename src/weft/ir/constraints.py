@@ -8,9 +8,9 @@ takes the values of all that is not random as they are when `randomize` is calle
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
 
 if TYPE_CHECKING:

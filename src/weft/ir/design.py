@@ -19,10 +19,10 @@ Values outside a signal's range read as x (0 in 2-state) and writes there do not
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from math import gcd
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, SourceMap, Span
 from weft.ir.constraints import ConstraintBlock
 from weft.ir.expressions import (

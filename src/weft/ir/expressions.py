@@ -12,9 +12,9 @@ Only the event engine runs these; `passes` refuse them for the cycle engines.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
 from weft.ir.constraints import Constraint, constraint_expressions
 

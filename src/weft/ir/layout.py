@@ -10,11 +10,11 @@ files and every view that `peek`, `poke` and `memory` give out use this layout; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.dataclass import dataclass
 from weft.ir.cone_graph import State
 
 ALIGNMENT = 64

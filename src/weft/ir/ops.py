@@ -9,7 +9,8 @@ result width, param) -> value. Division by zero yields 0 in 2-state (IEEE 1800-2
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from weft.base.dataclass import dataclass
 
 Evaluate = Callable[[Sequence[int], Sequence[int], int, int], int]
 

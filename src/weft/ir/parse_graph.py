@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import numpy as np
 
+from weft.base.dataclass import replace
 from weft.base.errors import UserError
 from weft.base.source import NOWHERE, Span
 from weft.ir.cone_graph import ConeGraph, Domain, Effect, MemoryWrite, Scope, State, Write

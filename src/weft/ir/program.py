@@ -30,13 +30,13 @@ come once, in table order, with the settled values.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.dataclass import dataclass
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 

@@ -6,8 +6,7 @@ turn them into signals, assignments and processes. Cycle engines, where every de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
 from weft.ir.expressions import Expr, Signal
 

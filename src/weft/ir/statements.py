@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
 from weft.ir.expressions import Expr, Signal, Type
 

@@ -7,8 +7,8 @@ what drives it inside drives the outer signal, which `_redirect` does range by r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.passes.elaborate_instances import Hierarchy, InstancePlace, child_port
 from weft.passes.fragment import Connection

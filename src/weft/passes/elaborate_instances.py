@@ -10,8 +10,8 @@ whole signal they get one canonical wire here; a port on a part of a signal is l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import InternalError
 from weft.ir.design import Design, Module, Signal
 from weft.ir.graph_builder import GraphBuilder

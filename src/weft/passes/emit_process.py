@@ -10,9 +10,9 @@ takes it; otherwise it keeps the standard's meaning and runs when something in t
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
+from weft.base.dataclass import replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.ir.design import Event, Kind, Process

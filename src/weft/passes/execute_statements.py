@@ -9,10 +9,10 @@ write. System tasks and failing assertions become effects, enabled by the path t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.ir.design import (

@@ -11,9 +11,9 @@ changed), and is not supported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.ir.expressions import Signal

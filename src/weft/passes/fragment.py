@@ -11,8 +11,7 @@ before it assigns it: where a drive's value still depends on a hold, the variabl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.ir.design import Module, Signal, SystemTask
 from weft.ir.graph_builder import GraphBuilder

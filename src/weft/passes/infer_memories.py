@@ -11,8 +11,8 @@ An index made of loop variables and constants is no reason to keep a memory: unr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.ir.design import (
     Assertion,
     Assign,

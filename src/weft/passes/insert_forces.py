@@ -12,8 +12,8 @@ value until its next assignment, so its own states (`ForcePoint.driven` reads th
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported, UserError
 from weft.ir.cone_graph import ConeGraph, State
 from weft.ir.ops import CODE

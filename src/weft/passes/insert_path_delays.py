@@ -9,9 +9,9 @@ bit of a destination, so that a delay file can change any of them in any instanc
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
 from functools import reduce
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.ir.design import (

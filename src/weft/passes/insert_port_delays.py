@@ -7,8 +7,7 @@ otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from weft.base.dataclass import dataclass, replace
 from weft.base.errors import Unsupported
 from weft.ir.design import Const, ContinuousAssign, Expr, Module, Port, Ref, Signal, Slice, Type
 from weft.ir.specify import TRANSITIONS, PathChoice, PathDelay, PathStamp

@@ -12,9 +12,9 @@ checks of the module (31.9.1), found by relaxation (Bellman and Ford); where the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from functools import reduce
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported
 from weft.ir.design import (
     Assign,

@@ -8,9 +8,9 @@ reach. Bits outside the target are dropped (IEEE 1800-2023 11.5.1), and an unkno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import InternalError
 from weft.ir.expressions import Concat, Const, Element, Expr, Ref, Signal, Slice
 from weft.ir.ops import mask, signed

@@ -7,8 +7,7 @@ that is also read as a whole, or written with constant indices elsewhere, has th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weft.base.dataclass import dataclass
 from weft.base.errors import UserError
 from weft.ir.ops import CODE, mask
 from weft.passes.collect_drivers import ClockedDriver, Drivers

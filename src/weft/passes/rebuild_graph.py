@@ -6,11 +6,10 @@ layouts, hooks and waveforms of the old graph fit the new one.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.dataclass import replace
 from weft.ir.cone_graph import ConeGraph, Domain, Effect, MemoryWrite, Scope, Write
 from weft.ir.graph_builder import GraphBuilder, Simplify
 from weft.ir.ops import CODE

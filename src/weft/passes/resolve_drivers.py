@@ -13,9 +13,9 @@ counter that several `always` blocks share, and shows the last one's value (IEEE
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
 from typing import NoReturn
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import State
 from weft.ir.design import Signal

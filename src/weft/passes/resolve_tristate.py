@@ -7,8 +7,7 @@ nobody drives read 0, or 1 on `tri1` and pulled-up nets. Weak drivers count wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weft.base.dataclass import dataclass
 from weft.ir.ops import CODE, mask
 from weft.passes.link_items import LinkedItems
 

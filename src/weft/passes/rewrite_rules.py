@@ -15,8 +15,8 @@ recurse along a chain of nodes, since chains grow with the design: walk them in 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.ir.graph_builder import GraphBuilder, Simplify
 from weft.ir.ops import BY_NAME, CODE, OPS
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import Note, UserError
 from weft.base.source import NOWHERE, Span
 from weft.ir.cone_graph import State

@@ -12,11 +12,11 @@ that may be 1, `value | unknown`. `clean`: the pair holds no z, so `ones` is `va
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.dataclass import dataclass, replace
 from weft.base.errors import InternalError
 from weft.ir.cone_graph import ConeGraph, Domain, Effect, MemoryWrite, Scope, State, Write
 from weft.ir.graph_builder import GraphBuilder, Simplify

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.ops import CODE
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine

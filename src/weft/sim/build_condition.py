@@ -8,8 +8,7 @@ nodes: so a condition means what it would mean in the design.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from weft.base.dataclass import dataclass, replace
 from weft.base.errors import UserError
 from weft.ir.cone_graph import ConeGraph, State
 from weft.ir.graph_builder import GraphBuilder

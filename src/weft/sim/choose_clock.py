@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import UserError
 from weft.ir.program import Clock
 from weft.passes.trace_clocks import ClockReport

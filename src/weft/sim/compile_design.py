@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
+from weft.base.workers import Workers
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Program
 from weft.lang.sv.front_end_options import FrontEndOptions
@@ -97,12 +98,16 @@ def compile_design(
         arguments=tuple(slang_args),
     )
     stages = Stages(progress)
+    if engine == "cpu":
+        prepare_engine()
 
     def build(forced: tuple[str, ...]) -> tuple[CompiledDesign, Program]:
         options = BuildOptions(front_end, four_state, loops, cache, tuple(sorted(forced)))
-        design = build_design(files, options, texts, stages).design
+        build, keep = _make_design(files, options, texts or {}, stages)
         with stages.stage("generate code"):
-            return design, make_program(design, engine)
+            program = _without_collector(lambda: make_program(build.design, engine))
+        keep()  # while other threads compile
+        return build.design, program
 
     design, program = build(tuple(forceable))
     run_options = RunOptions(x_initial, tuple(word.removeprefix("+") for word in plusargs), clock, period, output)
@@ -119,10 +124,17 @@ def build_design(
     stages: Stages | None = None,
 ) -> Build:
     """Return the compiled design of some sources, from the cache if nothing has changed."""
+    build, keep = _make_design(files, options, texts or {}, stages or Stages())
+    keep()
+    return build
+
+
+def _make_design(
+    files: Sequence[str | Path], options: BuildOptions, texts: Mapping[str, str], stages: Stages
+) -> tuple[Build, Callable[[], None]]:
+    """Return a design, and what puts it into the cache if it did not come from there."""
     if options.loops not in _LOOPS:
         raise UserError("bad-option", f"loops is {', '.join(_LOOPS)}, not '{options.loops}'")
-    stages = stages or Stages()
-    texts = texts or {}
     store = DesignCache() if options.cache else None
     options_key = _options_key(files, options, texts)
     if store is not None:
@@ -130,7 +142,7 @@ def build_design(
             key = store.find(options_key)
             found = _without_collector(lambda: store.load(key)) if key is not None else None
         if found is not None:
-            return Build(found, True, stages.seconds)
+            return Build(found, True, stages.seconds), lambda: None
         del stages.seconds["load from cache"]
     from weft.sim.elaborate import elaborate, read_sources  # slang is only loaded when it is needed
 
@@ -147,13 +159,17 @@ def build_design(
         )
     )
     build = Build(design, False, stages.seconds)
-    if store is not None:
+
+    def keep() -> None:
+        if store is None:
+            return
         with stages.stage("store in cache"):
             words = list_files(options.front_end.arguments)
             folders = [*options.front_end.include_dirs, *options.front_end.library_dirs]
             build.stored_bytes = store.store(digest, design)
             store.remember(options_key, digest, [*source.files, *words], folders)
-    return build
+
+    return build, keep
 
 
 def list_files(words: Sequence[str]) -> list[str]:
@@ -171,6 +187,19 @@ def list_files(words: Sequence[str]) -> list[str]:
     return list(found)
 
 
+def prepare_engine() -> None:
+    """Load LLVM in another thread: what that does outside Python's lock overlaps with parsing."""
+
+    def load() -> None:
+        from weft.engines.cpu.program import compile_run_loop
+
+        compile_run_loop()
+
+    _loading.submit(load)
+
+
+_loading = Workers("weft-load", 1)
+
 _STEADY_RESETS = 4
 """Resets that clock edges are compiled without; each costs a comparison an edge."""
 
@@ -187,7 +216,7 @@ def make_program(design: CompiledDesign, engine: str) -> Program:
         twin = design.graph.states[reset.state].twin
         if twin >= 0:
             steady[twin] = 0
-    return CpuProgram(design.graph, steady=steady)
+    return CpuProgram(design.graph, steady=steady, key=design.digest)
 
 
 def _graph_words(options: BuildOptions) -> list[str]:

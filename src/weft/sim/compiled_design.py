@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import SourceMap, Span
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.design import Module

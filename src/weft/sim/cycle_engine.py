@@ -11,10 +11,10 @@ import signal as signals_module
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
+from weft.base.dataclass import dataclass, replace
 from weft.base.errors import InternalError, Unsupported, UserError
 from weft.ir.program import Clock, Hook, Program, RunResult, StateArray, Status
 from weft.passes.insert_forces import ForcePoint, find_force_point

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.ir.design import Design, Module
 from weft.passes.insert_path_delays import PathTable, insert_path_delays
 from weft.passes.insert_port_delays import PortTable, insert_port_delay

@@ -7,8 +7,8 @@ count from the named scope; where several scopes ask for different levels, the d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported
 from weft.base.source import SourceMap
 from weft.ir.cone_graph import ConeGraph

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from weft.base.dataclass import replace
 from weft.base.errors import WeftError
 from weft.base.recursion import deep_recursion
 from weft.ir.cone_graph import ConeGraph, State

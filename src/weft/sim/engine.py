@@ -8,10 +8,10 @@ value and the unknown plane (`base.logic`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from weft.base.dataclass import dataclass
 from weft.sim.build_condition import Condition
 from weft.sim.run_effects import Outcome
 from weft.sim.signal_map import Found

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.host_sites import HostSite, Shape

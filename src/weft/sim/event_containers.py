@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.host_sites import HostSite
 from weft.ir.design import Type
 from weft.sim.format_arguments import Value

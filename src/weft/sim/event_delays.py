@@ -7,9 +7,9 @@ own only if some file asks for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import UserError
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine

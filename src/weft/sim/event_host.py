@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import Span
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine

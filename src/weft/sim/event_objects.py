@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.records import PROCESS_STATE, PROCESS_WAITERS

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.elaborate import Elaborated, Node
 from weft.ir.design import Signal
 from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal

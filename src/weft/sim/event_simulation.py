@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError, WeftError
 from weft.engines.event.code_program import write_program
 from weft.engines.event.elaborate import Node

@@ -8,7 +8,7 @@ the digits of the module's precision (`RealTime`), which Icarus Verilog does and
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from weft.base.decimal_text import decimal_text
@@ -70,7 +70,7 @@ class FormatContext:
     time_digits: int = 0
     time_suffix: str = ""
     time_width: int = 20
-    shown_unit_fs: int = field(default=0)
+    shown_unit_fs: int = 0
     module_precision_fs: int = 0
     task: str = ""
     warn: Callable[[str], None] | None = None

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
+from weft.base.dataclass import dataclass
 from weft.base.decimal_text import decimal_text
 from weft.base.errors import Unsupported
 from weft.base.text_bytes import text_bytes

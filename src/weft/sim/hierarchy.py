@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import Span
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.signal_map import Found

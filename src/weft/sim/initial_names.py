@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from weft.base.dataclass import dataclass, field
 from weft.ir.expressions import Signal
 
 

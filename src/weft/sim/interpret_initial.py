@@ -10,9 +10,9 @@ pass raises `Unsupported`. `final` procedures run the same way, at the end (9.2.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError, Unsupported, WeftError
 from weft.base.recursion import deep_recursion
 from weft.base.source import NOWHERE, SourceMap, Span

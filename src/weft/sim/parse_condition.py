@@ -9,9 +9,9 @@ widths and makes nodes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import UserError
 
 _TOKEN = re.compile(

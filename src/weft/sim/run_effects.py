@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from struct import Struct
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import SourceMap, Span
 from weft.base.text_bytes import text_bytes
@@ -19,6 +20,7 @@ from weft.ir.design import SystemTask
 from weft.ir.expressions import Text
 from weft.ir.layout import container_bytes
 from weft.ir.system_tasks import MONITOR_TASKS, POSTPONED_TASKS
+from weft.sim.compile_message import CompiledMessage, compile_message
 from weft.sim.design_files import DesignFiles, Output
 from weft.sim.format_arguments import Argument, Value
 from weft.sim.tasks.dump_scopes import DumpScope
@@ -34,6 +36,8 @@ _PERFORMED = frozenset((
     "$printtimescale", "$fclose", "$fflush", "$monitoron", "$monitoroff",
 ))  # fmt: skip
 _DUMPS = ("$dumpfile", "$dumpvars", "$dumpon", "$dumpoff", "$dumpall", "$dumpflush", "$dumplimit")
+_HEAD = Struct("<IIQ")
+"""A record's head: the effect, the bytes of the record, the time."""
 
 
 def write_stdout(data: bytes) -> None:
@@ -154,24 +158,54 @@ class EffectRunner:
         self.dumps: list[DumpRequest] | None = []
         self._layouts: list[_Layout | None] = [None] * len(graph.effects)
         self._widths = graph.width
+        self._messages: dict[int, CompiledMessage | None] = {}
 
     def use_graph(self, graph: ConeGraph) -> None:
         """Go on with the same design's graph, compiled anew."""
         self.graph = graph
         self._layouts = [None] * len(graph.effects)
         self._widths = graph.width
+        self._messages.clear()
 
     def run(self, records: bytes) -> None:
-        """Perform every effect of an engine's buffer, in order."""
-        at = 0
-        while at < len(records):
-            index = int.from_bytes(records[at : at + 4], "little")
-            size = int.from_bytes(records[at + 4 : at + 8], "little")
-            time_fs = int.from_bytes(records[at + 8 : at + 16], "little")
-            effect = self.graph.effects[index]
+        """Perform every effect of an engine's buffer, in order; what goes to one place goes there in one piece."""
+        at, end, messages = 0, len(records), self._messages
+        target, texts = 1, list[bytes]()
+        while at < end:
+            index, size, time_fs = _HEAD.unpack_from(records, at)
+            if index not in messages:
+                messages[index] = self._compile(index)
+            effect, message = self.graph.effects[index], messages[index]
+            if message is not None:
+                self._enter(effect.scope, effect.time_unit_fs)
+                line = message.text(records, at + 16)
+                if line is not None:
+                    if line[0] != target:
+                        self._write(target, texts)
+                        target, texts = line[0], []
+                    texts.append(line[1])
+                    at += size
+                    continue
+            self._write(target, texts)
+            texts = []
             values = self._decode(index, records, at + 16)
             self.perform(effect.task, values, effect.scope, time_fs, effect.time_unit_fs)
             at += size
+        self._write(target, texts)
+
+    def _compile(self, index: int) -> CompiledMessage | None:
+        effect = self.graph.effects[index]
+        widths = [int(self._widths[node]) if node >= 0 else 0 for node in effect.args]
+        return compile_message(effect, widths, self.host.state.formats)
+
+    def _enter(self, scope: str, time_unit_fs: int) -> None:
+        """Set what formats look at to a place in the design."""
+        context = self.host.state.formats
+        context.scope, context.time_unit_fs = scope, time_unit_fs
+
+    def _write(self, descriptor: int, texts: list[bytes]) -> None:
+        if texts:
+            self.files.write(descriptor, b"".join(texts))
 
     def _decode(self, index: int, records: bytes, at: int) -> list[Argument]:
         """Return an effect's arguments: literals from its statement, values from the record."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+
+from weft.base.dataclass import dataclass
 
 
 class OnStop(Enum):

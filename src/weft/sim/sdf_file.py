@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 
 Triple = tuple[Fraction | None, Fraction | None, Fraction | None]

@@ -6,11 +6,10 @@ bits then have places in the state array, and it can be written. Any other signa
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.expressions import Signal
@@ -112,6 +111,8 @@ class SignalMap:
 
     def _suggestions(self, path: str) -> tuple[Note, ...]:
         """Return a note with near names: in the scope that was named if it exists, else anywhere."""
+        import difflib
+
         head, _, last = path.rpartition(".")
         names: list[str] = []
         for candidate in self._candidates(head) if head else (s.path for s in self.graph.scopes if s.parent < 0):

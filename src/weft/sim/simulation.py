@@ -11,11 +11,11 @@ import importlib
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import Span
 from weft.ir.program import Program

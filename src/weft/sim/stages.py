@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from weft.base.dataclass import dataclass, field
 
 Progress = Callable[[str], None]
 

@@ -12,11 +12,11 @@ import os
 import tempfile
 import zlib
 from contextlib import suppress
-from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 
 import weft
+from weft.base.dataclass import asdict
 from weft.base.errors import UserError
 from weft.sim.engine import Checkpoint
 from weft.sim.run_effects import Outcome

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 from weft.base.errors import UserError
 
@@ -25,6 +24,8 @@ def parse_time(time: str | int) -> int:
     match = _TIME.fullmatch(time)
     if match is None:
         raise UserError("bad-option", f"'{time}' is no time: write a number and a unit, such as 10ns")
+    from decimal import Decimal
+
     femtoseconds = Decimal(match[1].replace("_", "")) * UNITS[match[2]]
     if femtoseconds != int(femtoseconds):
         raise UserError("bad-option", f"'{time}' is finer than a femtosecond")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emitter import WIDE, words

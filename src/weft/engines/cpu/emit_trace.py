@@ -14,8 +14,8 @@ Values live in the context in the form of `tools.waves.change_log`: planes of on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from weft.base.dataclass import dataclass
 from weft.engines.cpu import trace_records as rec
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text, module_text

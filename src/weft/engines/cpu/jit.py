@@ -14,13 +14,13 @@ import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from weft.base.dataclass import dataclass
+from weft.base.workers import Job, Workers
 from weft.engines.cpu.object_cache import ObjectCache
 
 
@@ -36,6 +36,8 @@ class Tier:
 START = Tier("start", 0, 0)
 QUICK = Tier("quick", 0, 1)
 FULL = Tier("full", 3, 3)
+LEAN = Tier("lean", 1, 1)
+"""For speculative code, which comes in several versions: there it is as fast as `FULL`, in half the time to compile."""
 
 _numbers = itertools.count()
 
@@ -65,9 +67,7 @@ def _machine(codegen: int) -> Any:
     )
 
 
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="weft-compile")
+_workers = Workers("weft-compile", os.cpu_count() or 1)
 
 
 def _unguarded(name: str) -> Any:
@@ -128,25 +128,30 @@ class Compiler:
         cpu, features = host()
         self._salt = f"{llvm.llvm_version_info}|{cpu}|{features}|1"
 
-    def knows(self, texts: Iterable[str], tier: Tier) -> bool:
-        """Say whether the objects of all these texts are in the cache."""
-        return all(self.cache.has(self._key(text, tier)) for text in texts)
-
-    def _key(self, text: str, tier: Tier) -> str:
-        return hashlib.sha256(f"{self._salt}|{tier}|{text}".encode()).hexdigest()
+    def find(self, digest: str, tier: Tier) -> bytes | None:
+        """Return the object of the text with this digest (`text_digest`), if it is in the cache."""
+        return self.cache.load(self._key(digest, tier))
 
     def object(self, text: str, tier: Tier) -> bytes:
         """Return the object of a module's text, from the cache if it is there."""
-        key = self._key(text, tier)
+        key = self._key(text_digest(text), tier)
         code = self.cache.load(key)
         if code is None:
             code = compile_object(text, tier)
             self.cache.store(key, code)
         return code
 
-    def submit(self, text: str, tier: Tier) -> Future[bytes]:
+    def submit(self, text: str, tier: Tier) -> Job[bytes]:
         """Compile in a worker thread."""
-        return _pool().submit(self.object, text, tier)
+        return _workers.submit(lambda: self.object(text, tier))
+
+    def _key(self, digest: str, tier: Tier) -> str:
+        return hashlib.sha256(f"{self._salt}|{tier}|{digest}".encode()).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Return what identifies a module's text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Library:

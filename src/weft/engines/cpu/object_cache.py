@@ -13,8 +13,6 @@ import os
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
 LIMIT = 1 << 30
 """The bytes that the cache may hold."""
 
@@ -23,7 +21,12 @@ _SWEEP_EVERY = 64
 
 def cache_folder() -> Path:
     """Return the folder of the cache: `WEFT_CACHE_DIR`, or the user's own cache folder."""
-    return Path(os.environ.get("WEFT_CACHE_DIR") or platformdirs.user_cache_dir("weft")) / "objects"
+    folder = os.environ.get("WEFT_CACHE_DIR")
+    if not folder:
+        import platformdirs
+
+        folder = platformdirs.user_cache_dir("weft")
+    return Path(folder) / "objects"
 
 
 class ObjectCache:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from weft.base.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 """Run a cone graph as native code: the `Program` of the CPU engine.
 
-The program compiles the graph's general step when it is made, and whatever else a run needs when the run first needs
-it. It drives the compiled run loop in slices of a few hundredths of a second, so that Python handles signals and the
-optimised tier can take over between two of them.
+The program starts to compile the graph's general step when it is made, and waits for it when it is first needed. That
+step can do what every clock edge does, so the first cycles run on it; code for the edges themselves, which is several
+times faster, is compiled in the background once a run lasts (`tiers`). The program drives the compiled run loop in
+slices of a few hundredths of a second, so that Python handles signals and better code takes over between two of them.
 """
 
 from __future__ import annotations
 
 import ctypes
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,26 @@ from numpy.typing import NDArray
 from weft.base.errors import InternalError
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import record_bytes
-from weft.engines.cpu.emit_step import StepEmitter, condition_text, evaluate_text
+from weft.engines.cpu.emit_step import FLAT_NODES, StepEmitter, Unit, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
-from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library
+from weft.engines.cpu.habits import Habits
+from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, text_digest
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
-from weft.engines.cpu.tiers import TieredUnit, Tiers
+from weft.engines.cpu.speculation import Speculation
+from weft.engines.cpu.tiers import TieredUnit
+from weft.engines.cpu.unit_index import UnitIndex
 from weft.ir.cone_graph import STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import Clock, Hook, RunResult, StateArray, Status
 
 _BUFFER_BYTES = 1 << 20
-_SLICE_EDGES = 20_000
+_LONGEST_SLICE = 20_000
+_SLICE_SECONDS = 0.02
+"""A slice has about this length, and at most `_LONGEST_SLICE` edges."""
+
+_BUSY_SECONDS = 0.02
+"""How long a program runs on the general function alone before code for its clock edges is worth its compilation."""
+
 _WARM_SECONDS = 0.3
 """How long a program runs before better code is worth its compilation."""
 
@@ -43,11 +54,23 @@ class CpuHook:
         self.context = self._scratch.ctypes.data
 
 
+def _loop_unit() -> Unit:
+    return Unit((run_loop_text(),), ("weft_run", "weft_settle"), 0)
+
+
+def compile_run_loop() -> None:
+    """Put what every program needs into the cache; this also makes LLVM ready."""
+    compiler, text = Compiler(), run_loop_text()
+    if compiler.find(text_digest(text), FULL) is None:
+        compiler.object(text, START)
+
+
 class CpuProgram:
     """Implement `weft.ir.program.Program` with LLVM.
 
     `steady` gives inputs (scalar states) that nearly always have a value, such as an inactive reset: the code for clock
-    edges is compiled for that, which removes every reset from it, and other values take the general way.
+    edges is compiled for that, which removes every reset from it, and other values take the general way. `key` stands
+    for the graph in the cache, so that a later start need not emit any text; without it every program does.
     """
 
     def __init__(
@@ -56,6 +79,7 @@ class CpuProgram:
         compiler: Compiler | None = None,
         tier: str = "auto",
         steady: Mapping[int, int] | None = None,
+        key: str = "",
     ) -> None:
         if graph.four_state:
             raise InternalError("the CPU engine runs 2-state graphs: split the planes first")
@@ -63,81 +87,162 @@ class CpuProgram:
         self.layout: StateLayout = place_state(graph.states)
         self._compiler = compiler or Compiler()
         self._time_state = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
-        self._tiers = Tiers(self._compiler, tier)
-        self._phases: dict[tuple[int, int], TieredUnit] = {}
+        self._fixed_tier = {"quick": QUICK, "full": FULL}.get(tier)
         self._steady = steady or {}
+        self._emitter: StepEmitter | None = None
+        self._emitting = threading.Lock()
+        self._index = UnitIndex(self._compiler.cache, key)
         self._seconds = 0.0
-        self._compile()
+        self._slice = 64
+        self._phases: dict[tuple[int, int], TieredUnit] = {}
+        self.speculation = Speculation(self.layout, graph, self._speculate)
+        self._loop = TieredUnit("loop", _loop_unit, self._compiler, self._index)
+        self._general = self._unit("general", lambda emitter: emitter.general())
+        self._first = self._unit("first", lambda emitter: emitter.first())
+        self._begin_start()
+        self._make_context()
         self._evaluators: dict[tuple[int, tuple[int, ...]], tuple[ConeGraph, Library, NDArray[np.uint8]]] = {}
 
-    def _compile(self) -> None:
-        emitter = self._emitter = StepEmitter(self.graph, self.layout, self._steady)
-        loop = self._compiler.submit(run_loop_text(), FULL)
-        (self._general,) = self._tiers.compile([emitter.general()])
-        self._loop = Library([loop.result()], ["weft_run", "weft_settle"])
-        self._run: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3, ctypes.c_uint64)(
-            self._loop.addresses["weft_run"]
-        )
-        self._settle: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(
-            self._loop.addresses["weft_settle"]
-        )
-        self._allocate(emitter.scratch)
+    def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
+        def work() -> Unit:
+            with self._emitting:
+                if self._emitter is None:
+                    self._emitter = StepEmitter(self.graph, self.layout, self._steady)
+                return emit(self._emitter)
+
+        return TieredUnit(name, work, self._compiler, self._index)
+
+    def _begin_start(self) -> None:
+        """Take the best code from the cache that runs the first cycles, or begin to compile some."""
+        if self._fixed_tier is not None:
+            self._loop.begin(self._fixed_tier)
+            self._general.begin(self._fixed_tier)
+            return
+        if not self._loop.load(FULL, QUICK, START):
+            self._loop.begin(START)
+        if not self._general.load(FULL, QUICK) and not self._first.load(START):
+            self._first.begin(START)
+
+    def _make_context(self) -> None:
+        """Make the context block and the effect buffer; the functions are entered when they are compiled."""
+        self._block = np.zeros(ctx.scratch_offset(len(self.graph.effects)), np.uint8)
+        self._words = self._block[: ctx.PENDING].view(np.uint64)
         each = sum(record_bytes(self.graph, index) for index in range(len(self.graph.effects)))
         margin = (STEP_LIMIT + 2) * each
         self._effects = np.zeros(max(_BUFFER_BYTES, 2 * margin) if each else 64, np.uint8)
         self._words[ctx.EFFECT_NEAR] = self._effects.ctypes.data + len(self._effects) - margin
-        self._use_general()
         if self._time_state >= 0:
             self._words[ctx.TIME_OFFSET] = self.layout.slots[self._time_state].offset
 
-    def _allocate(self, size: int) -> None:
-        """Make the context block, or a larger one."""
-        old = getattr(self, "_words", None)
-        self._block = np.zeros(size + 64, np.uint8)
-        self._words = self._block[: ctx.PENDING].view(np.uint64)
-        if old is not None:
-            self._words[:] = old
+    def _make_room(self, scratch: int) -> None:
+        """Make the context block large enough for a unit's scratch."""
+        if scratch + 64 > len(self._block):
+            old = self._block
+            self._block = np.zeros(scratch + 64, np.uint8)
+            self._block[: len(old)] = old
+            self._words = self._block[: ctx.PENDING].view(np.uint64)
 
-    def _compile_phases(self, clocks: Sequence[Clock]) -> None:
-        """Compile the functions for the edges of these clocks that are not there yet."""
-        wanted = {(clock.state, level) for clock in clocks for level in (0, 1)} - self._phases.keys()
-        order = sorted(wanted)
-        units = [self._emitter.phase(clock, level) for clock, level in order]
-        for key, unit in zip(order, self._tiers.compile(units), strict=True):
-            self._phases[key] = unit
-        if self._emitter.scratch + 64 > len(self._block):
-            self._allocate(self._emitter.scratch)
-
-    def _improve(self, clocks: Sequence[Clock], edges: NDArray[np.uint64]) -> None:
-        """Ask for better code for what this run uses, and take over what is ready."""
-        used: list[TieredUnit] = []
-        for row, clock in enumerate(clocks):
-            for level in (0, 1):
-                unit = self._phases[clock.state, level]
-                used.append(unit)
-                if unit.upgrade():
-                    edges[2 * row + 1 - level, ctx.EDGE_FUNCTION] = unit.library.addresses["phase"]
-        if self._general.upgrade():
+    def _finish_start(self) -> None:
+        """Wait for the first code, if it is still being compiled."""
+        if not self._words[ctx.SETTLE]:
+            self._loop.finish()
+            self._use_loop()
+            self._first.finish()
+            self._general.finish()
             self._use_general()
-        for unit in (*used, self._general):
-            unit.improve(self._compiler)
+
+    def _use_loop(self) -> None:
+        addresses = self._loop.addresses
+        self._run: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3, ctypes.c_uint64)(
+            addresses["weft_run"]
+        )
+        self._settle: Any = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(addresses["weft_settle"])
 
     def _use_general(self) -> None:
-        addresses = self._general.library.addresses
-        self._words[ctx.SETTLE] = addresses["settle"]
-        self._words[ctx.POSTPONED_FUNCTION] = addresses.get("postponed", 0)
+        unit = self._first if self._general.library is None else self._general
+        self._make_room(unit.scratch)
+        self._words[ctx.SETTLE] = unit.addresses["settle"]
+        self._words[ctx.POSTPONED_FUNCTION] = unit.addresses.get("postponed", 0)
+
+    def _find_phase(self, clock: int, level: int) -> TieredUnit:
+        """Return the unit of an edge; it has code only if the cache has some, or the tier is a fixed one."""
+        unit = self._phases.get((clock, level))
+        if unit is None:
+            steady = " ".join(f"{state}={value}" for state, value in sorted(self._steady.items()))
+            name = f"phase {clock} {level} {steady}"
+            unit = self._phases[clock, level] = self._unit(name, lambda emitter: emitter.phase(clock, level))
+            if self._fixed_tier is not None:
+                unit.begin(self._fixed_tier)
+            else:
+                unit.load(FULL, QUICK)
+        return unit
+
+    def _speculate(self, clock: int, level: int, habits: Habits) -> TieredUnit:
+        """Return the unit of an edge of a design that has these habits."""
+        steady = " ".join(f"{state}={value}" for state, value in sorted(self._steady.items()))
+        name = f"phase {clock} {level} {steady} {habits.describe()}"
+
+        def emit(emitter: StepEmitter) -> Unit:
+            # Most programs end before they need this.
+            from weft.engines.cpu.emit_speculation import speculative_phase
+
+            return speculative_phase(emitter, clock, level, habits)
+
+        unit = self._unit(name, emit)
+        if self._fixed_tier is not None:
+            unit.begin(self._fixed_tier)
+        else:
+            unit.load(LEAN)
+        return unit
+
+    def _edge_functions(self, edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the function for each edge `(clock, level)`, and the one to call when that misses."""
+        found: list[tuple[int, int]] = []
+        for edge in edges:
+            usual = self._edge_function(self._phases[edge])
+            fast = self.speculation.unit(edge)
+            found.append((usual if fast is None else self._edge_function(fast, usual), usual))
+        return found
+
+    def _edge_function(self, unit: TieredUnit, other: int = 0) -> int:
+        """Return a unit's function for an edge: while it has none, `other` or the general one."""
+        unit.finish()
+        if unit.library is None:
+            return other or int(self._words[ctx.SETTLE])
+        self._make_room(unit.scratch)
+        return unit.addresses["phase"]
+
+    def _improve(self, used: Sequence[TieredUnit]) -> bool:
+        """Ask for better code as time goes by, and take over what is ready; say whether anything has changed."""
+        if self._fixed_tier is not None or self._seconds < _BUSY_SECONDS:
+            return False
+        fast = self.speculation.wanted()
+        # A large design with code for its edges seldom enters the general function: it gets better code once, at last.
+        units = [*used, self._loop, *([self._general] if len(self.graph) < FLAT_NODES or not used else [])]
+        for unit in units:
+            unit.improve(QUICK)
+        if self._seconds >= _WARM_SECONDS:
+            for unit in fast:
+                unit.improve(LEAN)
+            for unit in (*used, self._loop, self._general):
+                unit.improve(FULL)
+        changed = [unit.upgrade() for unit in (*used, *fast)]
+        if self._loop.upgrade():
+            self._use_loop()
+        if self._general.upgrade():
+            self._use_general()
+            changed.append(True)
+        return any(changed)
 
     def settle(self, state: StateArray) -> RunResult:
         """Run steps at the present time until the design has settled."""
+        self._finish_start()
+        self._improve(())
         self._begin(())
         at = state.ctypes.data
         began = time.perf_counter()
         status = self._settle(at, at + self.layout.memory_offset, self._block.ctypes.data)
         self._seconds += time.perf_counter() - began
-        if self._tiers.option == "auto" and self._seconds > _WARM_SECONDS:
-            if self._general.upgrade():
-                self._use_general()
-            self._general.improve(self._compiler)
         status = Status.DONE if status == Status.BUFFER else Status(status)
         return RunResult(status, self._time(state), self._drain())
 
@@ -148,25 +253,41 @@ class CpuProgram:
         now = self._time(state)
         if until_fs < now:
             return RunResult(Status.DONE, now)
-        edges = self._edge_table(clocks, now)
+        self._finish_start()
+        edges = [(clock.state, level) for clock in clocks for level in (1, 0)]
+        phases = [self._find_phase(*edge) for edge in edges]
+        self._improve(phases)
+        rows = self._edge_table(clocks, edges, now)
         table = self._begin(hooks)
-        words_ = self._words
-        words_[ctx.EDGES] = len(edges)
-        words_[ctx.EDGE_TABLE] = edges.ctypes.data
-        at, block = state.ctypes.data, self._block.ctypes.data
+        self._words[ctx.EDGES] = len(rows)
+        self._words[ctx.EDGE_TABLE] = rows.ctypes.data
+        at, unseen = state.ctypes.data, self.speculation.distance()
         while True:
-            words_[ctx.BUDGET] = _SLICE_EDGES
+            budget = self._words[ctx.BUDGET] = min(self._slice, unseen)
             began = time.perf_counter()
-            status = self._run(at, at + self.layout.memory_offset, block, until_fs)
-            self._seconds += time.perf_counter() - began
+            status = self._run(at, at + self.layout.memory_offset, self._block.ctypes.data, until_fs)
+            seconds = time.perf_counter() - began
+            self._seconds += seconds
             if status != SLICE:
                 break
-            if self._tiers.option == "auto" and self._seconds > _WARM_SECONDS:
-                self._improve(clocks, edges)
+            self._fit_slice(seconds * self._slice / budget)
+            unseen -= budget
+            changed = False
+            if not unseen:
+                changed = self.speculation.sample(state, edges)
+                unseen = self.speculation.distance()
+            if self._improve(phases) or changed:
+                rows[:, ctx.EDGE_FUNCTION : ctx.EDGE_USUAL + 1] = self._edge_functions(edges)
         if status == Status.INTERRUPTED:
-            words_[ctx.INTERRUPT] = 0
+            self._words[ctx.INTERRUPT] = 0
         del table
-        return RunResult(Status(status), self._time(state), self._drain(), int(words_[ctx.HOOK_STOPPED].view(np.int64)))
+        stopped = int(self._words[ctx.HOOK_STOPPED].view(np.int64))
+        return RunResult(Status(status), self._time(state), self._drain(), stopped)
+
+    def _fit_slice(self, seconds: float) -> None:
+        """Choose the next slice's edges so that it takes about `_SLICE_SECONDS`, after one that took `seconds`."""
+        fitting = int(self._slice * min(4.0, _SLICE_SECONDS / max(seconds, 1e-6)))
+        self._slice = max(16, min(_LONGEST_SLICE, fitting))
 
     def condition_hook(self, graph: ConeGraph, node: int) -> CpuHook:
         """Compile a hook that stops when `node` of `graph` is 1."""
@@ -194,8 +315,8 @@ class CpuProgram:
         return values
 
     def units(self) -> list[TieredUnit]:
-        """Return what is compiled so far: the general function, and the phases of the clocks that have run."""
-        return [self._general, *self._phases.values()]
+        """Return the units that there are: the first, the general one, and the phases of the clocks that have run."""
+        return [self._first, self._general, *self._phases.values()]
 
     def interrupt(self) -> None:
         """Make the run in another thread, or the next one, return INTERRUPTED."""
@@ -214,22 +335,14 @@ class CpuProgram:
         self._words[ctx.HOOK_STOPPED] = (1 << 64) - 1
         return table
 
-    def _edge_table(self, clocks: Sequence[Clock], now: int) -> NDArray[np.uint64]:
-        self._compile_phases(clocks)
-        rows: list[tuple[int, int, int, int, int]] = []
+    def _edge_table(self, clocks: Sequence[Clock], edges: Sequence[tuple[int, int]], now: int) -> NDArray[np.uint64]:
+        rows: list[tuple[int, ...]] = []
+        functions = iter(self._edge_functions(edges))
         for clock in clocks:
             for first, level in ((clock.rise_fs, 1), (clock.fall_fs, 0)):
                 following = first + max(0, (now - first) // clock.period_fs + 1) * clock.period_fs
                 offset = self.layout.slots[clock.state].offset
-                rows.append(
-                    (
-                        following,
-                        clock.period_fs,
-                        offset,
-                        level,
-                        self._phases[clock.state, level].library.addresses["phase"],
-                    )
-                )
+                rows.append((following, clock.period_fs, offset, level, *next(functions)))
         return np.array(rows, np.uint64).reshape(-1, ctx.EDGE_WORDS)
 
     def _drain(self) -> bytes:

@@ -1,103 +1,142 @@
 """Start on quickly compiled code and move to well optimised code while running.
 
-The quick tier runs no optimisation passes: the code is already lazy and in place, and instruction selection does the
-rest (docs/performance.md has the numbers). When a program has run for a while, one background thread compiles the same
-texts again with full optimisation; the program takes a unit over between two slices of a run. Both tiers share the
-layout of state and context, so nothing has to be moved.
+A unit is compiled up to three times, with the same layout of state and context, so that nothing has to be moved when
+the program takes the better code over between two slices of a run:
+
+- `start` for the first cycles: instruction selection without any optimisation, for the general step alone, which can
+  do what every clock edge does;
+- `quick` when a program has run for a moment: the code is already lazy and in place, and instruction selection does
+  the rest (docs/performance.md has the numbers);
+- `full` when it has run for a while: all of LLVM's optimisations. Speculative code (`speculation`) is `lean` then.
+
+`quick` and `full` are made by one background thread, emission included. A later start finds the best code that was ever
+made in the cache and emits nothing (`unit_index`).
 """
 
 from __future__ import annotations
 
-import atexit
-import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from weft.base.workers import Dropped, Job, Workers
 from weft.engines.cpu.emit_step import Unit
-from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier
+from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
+from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
+
+_ORDER = (START, QUICK, FULL, LEAN)
+
+_background = Workers("weft-optimise", 1)
 
 
 class TieredUnit:
-    """Be a unit's code at the best tier that there is."""
+    """Be a unit's code at the best tier that there is; none (`library` is None) until it was loaded or compiled."""
 
-    def __init__(self, unit: Unit, library: Library, tier: Tier) -> None:
-        self.unit, self.library, self.tier = unit, library, tier
-        self._better: list[bytes] = []
-        self._asked = False
+    def __init__(self, name: str, emit: Callable[[], Unit], compiler: Compiler, index: UnitIndex) -> None:
+        self.name = name
+        self.library: Library | None = None
+        self.tier: Tier | None = None
+        self._emit, self._compiler, self._index = emit, compiler, index
+        self._known: KnownUnit | None = index.find(name)
+        self._unit: Unit | None = None
+        self._lock = threading.Lock()
+        self._pending: tuple[Tier, list[Job[bytes]]] | None = None
+        self._ready: tuple[Tier, list[bytes]] | None = None
+        self._asked: Tier | None = None
+        self._error: Exception | None = None
 
-    def improve(self, compiler: Compiler) -> None:
-        """Ask the background thread for the full tier, once."""
-        if not self._asked and self.tier is not FULL:
-            self._asked = True
-            _background.put(lambda: self._compile(compiler))
+    @property
+    def addresses(self) -> dict[str, int]:
+        """Return where the unit's functions are."""
+        assert self.library is not None
+        return self.library.addresses
+
+    @property
+    def scratch(self) -> int:
+        """Return how many bytes of context the unit's code needs."""
+        return self._known.scratch if self._known is not None else 0
+
+    @property
+    def ready(self) -> bool:
+        """Say whether there is code, or will be by `finish`."""
+        return self.library is not None or self._pending is not None
+
+    def load(self, *tiers: Tier) -> bool:
+        """Take the code of the first of these tiers that the cache has; say whether there is some."""
+        if self._known is None:
+            return False
+        for tier in tiers:
+            objects = [self._compiler.find(digest, tier) for digest in self._known.texts]
+            found = [code for code in objects if code is not None]
+            if len(found) == len(objects):
+                self._link(tier, found)
+                return True
+        return False
+
+    def begin(self, tier: Tier) -> None:
+        """Start to compile in worker threads; `finish` waits for them."""
+        self._pending = tier, [self._compiler.submit(text, tier) for text in self._texts().texts]
+
+    def finish(self) -> None:
+        """Wait for what `begin` has started and take it."""
+        if self._pending is not None:
+            tier, work = self._pending
+            self._pending = None
+            self._link(tier, [code.result() for code in work])
+
+    def improve(self, tier: Tier) -> None:
+        """Ask the background thread for better code, once for each tier."""
+        have = max((_ORDER.index(each) for each in (self.tier, self._asked) if each is not None), default=-1)
+        if have < _ORDER.index(tier):
+            self._asked = tier
+            _background.submit(lambda: self._compile(tier))
 
     def upgrade(self) -> bool:
-        """Link the full tier if it is ready; say whether the addresses have changed."""
-        if not self._better:
+        """Link better code if it is ready; say whether the addresses have changed.
+
+        Raises what went wrong in the background thread.
+        """
+        if self._error is not None:
+            raise self._error
+        ready = self._ready
+        if ready is None:
             return False
-        self.library, self.tier, self._better = Library(self._better, list(self.unit.exports)), FULL, []
+        self._ready = None
+        if self.tier is not None and _ORDER.index(self.tier) >= _ORDER.index(ready[0]):
+            return False
+        self._link(*ready)
         return True
 
-    def _compile(self, compiler: Compiler) -> None:
+    def _link(self, tier: Tier, objects: list[bytes]) -> None:
+        assert self._known is not None
+        self.library, self.tier = Library(objects, list(self._known.exports)), tier
+
+    def _texts(self) -> Unit:
+        with self._lock:
+            if self._unit is None:
+                self._unit = self._emit()
+                self._known = self._index.keep(self.name, self._unit)
+            return self._unit
+
+    def _compile(self, tier: Tier) -> None:
+        """Make better code in the background thread, unless Python is about to end."""
+        try:
+            texts = self._texts().texts
+            if tier in (FULL, LEAN):
+                self._compile_slowly(texts, tier)
+            else:
+                # Whoever waits for this runs on much slower code: use every core.
+                work = [self._compiler.submit(text, tier) for text in texts]
+                self._ready = tier, [job.result() for job in work]
+        except Dropped:
+            return
+        except Exception as error:
+            self._error = error  # `upgrade` raises it in the thread that can handle it
+
+    def _compile_slowly(self, texts: Sequence[str], tier: Tier) -> None:
         objects: list[bytes] = []
-        for text in self.unit.texts:
+        for text in texts:
             if _background.stopping:
                 return
-            objects.append(compiler.object(text, FULL))
-        self._better = objects
-
-
-class Tiers:
-    """Compile units as a tier option (`auto`, `quick`, `full`) says."""
-
-    def __init__(self, compiler: Compiler, option: str) -> None:
-        self.compiler, self.option = compiler, option
-
-    def compile(self, units: list[Unit]) -> list[TieredUnit]:
-        """Compile several units' modules in parallel and link each unit."""
-        tiers = [self._tier(unit) for unit in units]
-        work = [
-            [self.compiler.submit(text, tier) for text in unit.texts] for unit, tier in zip(units, tiers, strict=True)
-        ]
-        return [
-            TieredUnit(unit, Library([code.result() for code in codes], list(unit.exports)), tier)
-            for unit, tier, codes in zip(units, tiers, work, strict=True)
-        ]
-
-    def _tier(self, unit: Unit) -> Tier:
-        if self.option == "full" or (self.option == "auto" and self.compiler.knows(unit.texts, FULL)):
-            return FULL
-        # The general step of a large design runs a few times while the simulation starts, then seldom.
-        return START if "settle" in unit.exports and len(unit.texts) > 1 else QUICK
-
-
-class _Background:
-    """Do jobs one after the other in a daemon thread that ends, after its present job, before the interpreter does."""
-
-    def __init__(self) -> None:
-        self.stopping = False
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def put(self, job: Callable[[], None]) -> None:
-        """Queue a job."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="weft-optimise", daemon=True)
-                self._thread.start()
-                atexit.register(self._stop)
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None and not self.stopping:
-            job()
-
-    def _stop(self) -> None:
-        self.stopping = True
-        self._jobs.put(None)
-        if self._thread is not None:
-            self._thread.join()
-
-
-_background = _Background()
+            objects.append(self._compiler.object(text, tier))
+        self._ready = tier, objects
+        self._unit = None  # there is nothing better to be made of its texts

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.dataclass import dataclass
 from weft.engines.cpu import trace_records as rec
 from weft.engines.cpu.emit_trace import TracedNode, TraceEmitter, plane_bytes
 from weft.engines.cpu.jit import FULL, Compiler, Library

@@ -7,9 +7,9 @@ call is a switch on the class's number among the methods that can be meant.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.layout import value_bytes
 from weft.engines.event.sites import Watch

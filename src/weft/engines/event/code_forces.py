@@ -9,9 +9,9 @@ until it is written, or goes back to its procedural assignment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass, field
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_strengths import write_refresh

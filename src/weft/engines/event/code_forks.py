@@ -7,8 +7,8 @@ variables a branch may outlive has a frame of its own, made on entry.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
+from weft.base.dataclass import replace
 from weft.engines.event.code_function import FunctionCode, Label
 from weft.engines.event.layout import FrameLayout
 from weft.engines.event.records import (

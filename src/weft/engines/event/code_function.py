@@ -8,9 +8,9 @@ goes on and returns, and the function begins with a switch to that place. So no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.layout import FrameLayout, element_bytes, value_bytes

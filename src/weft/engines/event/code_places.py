@@ -6,8 +6,7 @@ signal that somebody watches is compared with what was there, and a difference i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weft.base.dataclass import dataclass
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_effect

@@ -8,8 +8,8 @@ are replaced.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import WeftError
 from weft.engines.event.code_calls import parameters_of, results_of
 from weft.engines.event.code_classes import Classes

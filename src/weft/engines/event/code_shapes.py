@@ -15,8 +15,7 @@ What is no plain expression of signals, constant parts and operators is left to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_expressions import value
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_places import Place, store_bits, store_whole

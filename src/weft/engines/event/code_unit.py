@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_forces import Forces
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import Node, Unit

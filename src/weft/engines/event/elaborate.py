@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate, bit_of

@@ -12,12 +12,12 @@ import ctypes
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
 from weft.engines.event import net_area, net_kernels, scheduler

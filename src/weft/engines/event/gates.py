@@ -7,9 +7,9 @@ which is assigned from the expression.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.strengths import HIGH_Z, LEVELS, ONE, ZERO, X, Z, encode

@@ -7,9 +7,9 @@ arguments and the result are written by Python into the same places.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
 from weft.ir.design import Signal, Type
 
@@ -48,4 +48,4 @@ class HostSite:
     scope: str = ""
     span: Span = NOWHERE
     process: bool = False
-    extra: Any = field(default=None)
+    extra: Any = None

@@ -11,8 +11,7 @@ procedural continuous assignment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.records import FRAME_HEADER, SIGNAL_HEADER
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal

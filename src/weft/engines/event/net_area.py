@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import Span
 from weft.engines.event import net_records as at

@@ -4,8 +4,7 @@ start.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.layout import FrameLayout
 from weft.ir.expressions import Ref

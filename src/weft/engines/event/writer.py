@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from weft.base.dataclass import dataclass, field
 
 Operand = int | str
 

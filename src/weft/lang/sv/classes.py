@@ -13,11 +13,11 @@ standard's `super.new`, which can only come first, is taken out of the body.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from pyslang import ast, syntax
 
+from weft.base.dataclass import dataclass, field
 from weft.ir.design import (
     Assign,
     Block,

@@ -9,7 +9,6 @@ error's. What is wrong with the source comes as diagnostics, which its own clien
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import re
@@ -17,14 +16,14 @@ import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import pyslang
 from pyslang import ast, syntax
 from pyslang.driver import Driver
 
+import weft
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported, UserError, WeftError
 from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module
@@ -220,7 +219,7 @@ def _check_tops(
     )
     for name in options.top:
         if name not in modules and "DiagCode(InvalidTopModule)" in report.codes:
-            near = difflib.get_close_matches(name, modules, 3)
+            near = _near(name, modules)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise UserError("no-top", f"no module is called '{name}'; {hint}{listed}")
     if not tops and not report.errors and (modules or options.require_top):
@@ -235,16 +234,24 @@ def _check_parameters(driver: Driver, tops: list[ast.InstanceSymbol]) -> None:
         name = override.partition("=")[0].strip()
         if "." in name or name in names:
             continue
-        near = difflib.get_close_matches(name, names, 3)
+        near = _near(name, names)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}"
         raise UserError("bad-option", f"no top module has a parameter '{name}'; {hint}")
+
+
+def _near(name: str, names: list[str]) -> list[str]:
+    """Return what somebody may have meant."""
+    import difflib
+
+    return difflib.get_close_matches(name, names, 3)
 
 
 def _digest(driver: Driver, options: FrontEndOptions, index: SourceIndex) -> str:
     """Hash every text that was read, file lists included, the options, and the versions of slang and Weft."""
     state = hashlib.blake2b(digest_size=16)
     choices = (options.assertions, f"specify={options.specify}")
-    for word in (version("weft"), version("pyslang"), *choices, *options.words()):
+    slang_version = str(pyslang.__version__)  # pyright: ignore[reportAttributeAccessIssue] - not in its stubs
+    for word in (weft.__version__, slang_version, *choices, *options.words()):
         state.update(word.encode() + b"\0")
     for path in sorted(driver.commandFileMetadata):
         state.update(path.read_bytes() + b"\0")

@@ -20,12 +20,11 @@ body that is not the canonical one is looked up in the canonical one by its name
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pyslang import ast
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.ir.design import Class, Function, Module, Port, Signal, Type

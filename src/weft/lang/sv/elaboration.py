@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from pyslang import ast, syntax
 
+from weft.base.dataclass import dataclass, field
 from weft.ir.design import Design, Function, Module, Type, UdpTable
 from weft.lang.sv.classes import ObjectTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path

@@ -11,11 +11,11 @@ it. Any other ends activities elsewhere, which are found by the path of the bloc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
+from weft.base.dataclass import replace
 from weft.ir.design import Block, Disable, DisableFork, Jump, Statement, WaitFork
 from weft.lang.sv.flow import statement_of
 

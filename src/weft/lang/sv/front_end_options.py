@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from weft.base.dataclass import dataclass, field
 
 RELAXATIONS = (
     "--relax-enum-conversions",

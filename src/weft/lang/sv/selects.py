@@ -14,11 +14,11 @@ inner dimension is checked by itself, and an index that is out of range anywhere
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
+from weft.base.dataclass import dataclass, replace
 from weft.ir.design import Binary, Cond, Const, Element, Expr, Field, Ref, Signal, Slice, Text
 from weft.lang.sv.build import affine, bits_of, concat, constant, known, ones, resize, signed_value
 from weft.lang.sv.classes import declare_statics, is_static, property_of

@@ -8,7 +8,6 @@ the place where the macro is used, as in slang's own diagnostics.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ import pyslang
 from numpy.typing import NDArray
 from pyslang import ast
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, SourceMap, Span
 
 

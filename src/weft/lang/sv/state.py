@@ -7,9 +7,9 @@ They belong to one module context and go with it: no table outlives its compilat
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from weft.base.dataclass import dataclass, field
 from weft.lang.sv.types import LayoutTable
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ whatever the pattern guards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
+from weft.base.dataclass import dataclass, field
 from weft.ir.design import Assign, AssignExpr, Binary, Block, Const, Expr, If, Ref, Statement, SystemCall
 from weft.lang.sv.build import bits_of, concat, constant, resize, truth
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of

@@ -19,10 +19,10 @@ A value of any fixed-size type is one vector, its *flat* form:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from pyslang import ast
 
+from weft.base.dataclass import dataclass, field
 from weft.ir.design import Type
 
 PACKED, ARRAY, STRUCT, UNION, STRING, REAL, VOID, OTHER, EVENT, CONTAINER, HANDLE = range(11)

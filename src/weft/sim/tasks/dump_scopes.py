@@ -7,9 +7,9 @@ The engine makes the tree once, when a dump task asks for it; the tasks choose f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from weft.base.dataclass import dataclass, field
 from weft.sim.format_arguments import Value
 
 _EVENTS = ("event",)

@@ -11,9 +11,9 @@ them (z is 0 and 1, x is 1 and 1).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from weft.base.dataclass import dataclass
 from weft.sim.tasks.task_call import TaskCall
 
 _EOF = -1

@@ -7,8 +7,8 @@ Icarus Verilog's. Times are measured in ticks and shown in the unit of the calli
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.sim.format_arguments import Value
 from weft.sim.tasks.task_call import Handler, TaskCall
 

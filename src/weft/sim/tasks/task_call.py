@@ -9,9 +9,9 @@ argument's own kind and width. Strings hold one character per byte (latin-1). Wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.base.text_bytes import bytes_text
 from weft.sim.format_arguments import Argument, Shaped, Value, number_of, rounded

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass, field
 from weft.sim.design_files import DesignFiles
 from weft.sim.format_arguments import FormatContext
 

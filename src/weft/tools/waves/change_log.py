@@ -13,10 +13,11 @@ Nothing is ever formatted per change in Python: the writers turn whole logs into
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from weft.base.dataclass import dataclass
 
 TIME = 0xFFFFFFFF
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import UserError
 from weft.engines.cpu.emit_trace import TracedNode
 from weft.ir.cone_graph import ConeGraph, Scope

@@ -1,0 +1,104 @@
+"""Threads for work that runs without Python's lock, LLVM's above all, and that must be over before Python ends.
+
+A thread that is inside native code while the interpreter is torn down crashes it, so every thread finishes its present
+job when Python ends, and drops those that wait. `concurrent.futures` would run all of them; its import also costs as
+much as compiling a small kernel.
+"""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Dropped(Exception):
+    """Say that a job was not begun before Python ended."""
+
+
+class Job(Generic[T]):
+    """Be work given to a thread; `result` waits for it."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work: Callable[[], T] | None = work
+        self._done = threading.Event()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do the work, in whichever thread this is called."""
+        assert self._work is not None
+        try:
+            self._value = self._work()
+        except BaseException as error:
+            self._error = error
+        self._work = None
+        self._done.set()
+
+    def drop(self) -> None:
+        """Give up, because Python ends."""
+        self._error = Dropped("Python is about to end")
+        self._done.set()
+
+    def result(self) -> T:
+        """Wait until the work is done, and return what it returned or raise what it raised."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class Workers:
+    """Do jobs in the order in which they come, in up to `count` threads that start when there is something to do."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self._name, self._count = name, count
+        self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self.stopping = False
+        _every.append(self)
+
+    def submit(self, work: Callable[[], T]) -> Job[T]:
+        """Queue some work."""
+        job = Job(work)
+        self._jobs.put(job)
+        with self._lock:
+            if len(self._threads) < self._count:
+                name = f"{self._name}-{len(self._threads)}"
+                self._threads.append(threading.Thread(target=self._loop, name=name, daemon=True))
+                self._threads[-1].start()
+        return job
+
+    def _loop(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if self.stopping:
+                job.drop()
+            else:
+                job.run()
+            del job  # what it returned may be large
+
+    def end(self) -> None:
+        """Wait for what the threads do; what waits has been dropped."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+_every: list[Workers] = []
+
+
+def _end_all() -> None:
+    """Stop all at once, for some wait for the results of others."""
+    for workers in _every:
+        workers.stopping = True
+    for workers in _every:
+        workers.end()
+
+
+atexit.register(_end_all)
