@@ -60,7 +60,6 @@ def test_assertions_can_be_left_out():
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("module top(input a, b); alias a = b; endmodule", "a net alias"),
         ("checker c(logic a); endchecker module top(input a); c u(a); endmodule", "a checker"),
     ],
 )

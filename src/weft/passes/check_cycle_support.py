@@ -95,6 +95,7 @@ def check_module(module: Module) -> None:
         _check_signal(signal)
     for gate in module.gates:
         what = f"the switch primitive '{gate.kind}'" if gate.table is None else f"the primitive '{gate.table.name}'"
+        what = "a net alias" if gate.kind == "alias" else what
         raise _refusal(what, gate.span)
     for function in module.functions:
         _check_function(function)

@@ -14,7 +14,7 @@ from weft.engines.event.engine import EventEngine
 from weft.engines.event.records import NODE_CODE, NODE_LIST, NODE_SIZE, POSTPONED
 from weft.ir.design import Signal
 from weft.sim.event_scopes import ScopeTree
-from weft.sim.format_arguments import Value
+from weft.sim.format_arguments import NetValue, Value
 from weft.sim.tasks.dump_scopes import DumpScope
 from weft.sim.tasks.task_call import Writer
 from weft.sim.tasks.task_state import TaskState
@@ -87,6 +87,9 @@ class EventHost:
         bits, unknown = self.engine.read(node, found, index)
         if found.type.kind in ("real", "shortreal"):
             return ctypes.c_double.from_buffer_copy(bits.to_bytes(8, "little")).value
+        strengths = None if found.depth else self.engine.strengths(node, found)
+        if strengths is not None:
+            return NetValue(found.width, bits, unknown, found.signed, strengths[::-1])
         return Value(found.width, bits, unknown, found.signed)
 
     def watch(self, signals: Sequence[int], change: Callable[[Sequence[int]], None]) -> None:

@@ -38,6 +38,7 @@ from weft.ir.design import (
     Gate,
     Instance,
     Module,
+    PathDelay,
     Port,
     Process,
     Ref,
@@ -139,8 +140,9 @@ class Driver:
 class Net:
     """Be a net, or variable, of the whole design; `key` is the signal that holds its value.
 
-    `resolved` nets combine the values of their drivers; `graded` ones keep ranges of strengths (`net_kernels`). `linked`
-    says that a switch, port or alias joins bits of it with others, `observed` that its strength matters elsewhere.
+    `resolved` nets combine the values of their drivers; `graded` ones keep ranges of strengths (`net_kernels`).
+    `linked` says that a switch, port or alias joins bits of it with others, `observed` that its strength matters
+    elsewhere.
     """
 
     key: Key
@@ -255,12 +257,12 @@ def elaborate(design: Design) -> Elaborated:
 def _plan_gates(unit: Unit) -> None:
     for signal in unit.module.signals:
         if signal.net and signal.delay is not None:
-            unit.planner.delays[signal] = unit.planner.plan_delay(signal.delay, signal.span)
+            unit.planner.add_net_delay(signal, signal.delay)
     for gate in unit.module.gates:
         unit.planner.add(gate)
     for assign in unit.module.assigns:
         match assign.rhs:
-            case Cond(control, on_one, on_zero) if assign.gate:
+            case Cond(control, on_one, on_zero) if assign.gate and not isinstance(assign.delay, PathDelay):
                 data = on_one if assign.gate.endswith("1") else on_zero
                 assert isinstance(data, Binary | Unary)
                 unit.planner.add_three_state(assign, data.lhs if isinstance(data, Binary) else data.value, control)
@@ -272,7 +274,11 @@ def _plan_gates(unit: Unit) -> None:
 
 def _plan_tables(unit: Unit) -> None:
     """Take the assignments of one bit of few others for gates, if there are many."""
-    found = {id(assign): function_of(assign.rhs) for assign in unit.assigns if _drives_bit(assign.lhs)}
+    found = {
+        id(assign): function_of(assign.rhs)
+        for assign in unit.assigns
+        if _drives_bit(assign.lhs) and not isinstance(assign.delay, PathDelay)
+    }
     if sum(function is not None for function in found.values()) < FEWEST_GATES:
         return
     kept: list[ContinuousAssign] = []

@@ -356,7 +356,7 @@ class EventEngine:
         self._resolve_nets()
 
     def _number_gates(self) -> list[tuple[int, int]]:
-        """Give the nodes of gates that are data the numbers of their processes; return when they first run, and them."""
+        """Give the nodes of gates the numbers of their processes; return when they first run, and them."""
         numbers: dict[int, int] = {}
         for offset, node, plan in self.area.gates:
             number = numbers.get(id(plan))
@@ -559,7 +559,7 @@ class EventEngine:
         return bool(self.memory[place] >> bit % 8 & 1)
 
     def strengths(self, node: Node, signal: Signal) -> tuple[str, ...] | None:
-        """Return what `%v` shows of each bit of a net, the lowest first; None if the net is strong where it is driven."""
+        """Return what `%v` shows of each bit of a net, the lowest first; None if it keeps no strengths."""
         net = self.code.design.nets.get(self.code.design.find(node, signal))
         found = None if net is None else self.area.strengths(self.memory, self._state, net)
         return None if found is None else tuple(strength_text(byte) for byte in found)

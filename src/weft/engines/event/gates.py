@@ -8,6 +8,7 @@ which is assigned from the expression.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeAlias
 
 from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported
@@ -22,6 +23,7 @@ from weft.ir.design import (
     Element,
     Expr,
     Gate,
+    PathDelay,
     Real,
     Ref,
     Resize,
@@ -32,6 +34,9 @@ from weft.ir.design import (
     Unary,
 )
 from weft.ir.expressions import Field, Item
+
+Function: TypeAlias = "tuple[str, Function, Function] | tuple[str, Function] | int"
+"""An operator with its operands, the number of an input, or -1 - the code of a constant (`truth_tables`)."""
 
 ONE_WAY = frozenset({"nmos", "pmos", "cmos", "rnmos", "rpmos", "rcmos"})
 TWO_WAY = frozenset({"tran", "tranif0", "tranif1", "rtran", "rtranif0", "rtranif1", "join"})
@@ -61,7 +66,7 @@ class PlannedGate:
     strength: tuple[str, str] = ("strong", "strong")
     delay: Delay | None = None
     table: UdpTable | None = None
-    function: object = None
+    function: Function | None = None
     """What a gate of kind `table` does (`truth_tables`)."""
 
     @property
@@ -94,7 +99,7 @@ def bit_of(expression: Expr, at: int = 0) -> Bit | None:
 class GatePlanner:
     """Turn the gates of one module into planned ones; `hidden` and `assigns` are the signals that this needs.
 
-    A delay that is not constant becomes a hidden signal, in units of the module's time or, a real one, of its precision.
+    A delay that is not constant becomes a hidden signal, in units of the module's time or, if real, its precision.
     """
 
     def __init__(self, unit_fs: int, precision_fs: int) -> None:
@@ -128,14 +133,16 @@ class GatePlanner:
         )
 
     def add_three_state(self, assign: ContinuousAssign, data: Expr, control: Expr) -> None:
-        """Plan a three-state gate that the front end has made an assignment."""
+        """Plan a three-state gate that the front end has made an assignment, and that no module path delays."""
+        assert not isinstance(assign.delay, PathDelay)
         output = self._output(assign.lhs, assign.span)
         inputs = (self._input(data, assign.span), self._input(control, assign.span))
         delay = self.plan_delay(assign.delay, assign.span)
         self.gates.append(PlannedGate(assign.gate, (output,), inputs, assign.span, assign.strength, delay))
 
-    def add_table(self, assign: ContinuousAssign, function: object, inputs: tuple[Bit, ...]) -> None:
-        """Plan an assignment of one bit that is a function of few."""
+    def add_table(self, assign: ContinuousAssign, function: Function, inputs: tuple[Bit, ...]) -> None:
+        """Plan an assignment of one bit that is a function of few, and that no module path delays."""
+        assert not isinstance(assign.delay, PathDelay)
         delay = self.plan_delay(assign.delay, assign.span)
         output = self._output(assign.lhs, assign.span)
         gate = PlannedGate("table", (output,), inputs, assign.span, assign.strength, delay, function=function)
@@ -150,6 +157,12 @@ class GatePlanner:
             assert a is not None and b is not None
             self.gates.append(PlannedGate("join", (a, b), (), span))
         return True
+
+    def add_net_delay(self, net: Signal, delay: Delay) -> None:
+        """Plan the delay of a net."""
+        planned = self.plan_delay(delay, net.span)
+        assert planned is not None
+        self.delays[net] = planned
 
     def plan_delay(self, delay: Delay | None, span: Span) -> Delay | None:
         """Return a delay whose expressions are constants or hidden signals of 64 bits."""

@@ -16,7 +16,7 @@ from weft.ir.design import Signal, Type
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Describe an argument or result: `kind` is `bits`, `real`, `string`, `handle`, `text`, `memory`, `net` or `none`."""
+    """Describe an argument or result of a `kind`: `bits real string handle text memory net none`."""
 
     kind: str
     width: int = 0

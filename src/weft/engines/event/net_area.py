@@ -7,7 +7,7 @@ are noted, and get the state's own address added when that is known. The work is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -159,9 +159,7 @@ class NetArea:
         self._words += np.frombuffer(padded, dtype=np.uint64).tolist()
         return place
 
-    def _list(
-        self, place: int, count: int, entries: list[tuple[int, ...]] | list[tuple[int, int]], kinds: tuple[bool, ...]
-    ) -> None:
+    def _list(self, place: int, count: int, entries: Sequence[tuple[int, ...]], kinds: tuple[bool, ...]) -> None:
         """Write an array of entries of words, some of which are addresses; note where it is and how long."""
         start = self._take(8 * len(kinds) * len(entries))
         here = start
@@ -335,9 +333,10 @@ class NetArea:
 
     def _range_table(self, gate: PlannedGate) -> int:
         key = (gate.kind, gate.function, len(gate.inputs), gate.strength)
-        if gate.kind != "table":
+        if gate.function is None:
             return self._shared(key, lambda: three_state_table(gate.kind, gate.strength))
-        return self._shared(key, lambda: truth_table(gate.function, len(gate.inputs), gate.strength))
+        function = gate.function
+        return self._shared(key, lambda: truth_table(function, len(gate.inputs), gate.strength))
 
     def _add_inputs(self, place: int, node: Node, gate: PlannedGate) -> None:
         entries: list[tuple[int, int, int]] = []

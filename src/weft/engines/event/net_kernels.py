@@ -1,15 +1,15 @@
 """Nets with strengths, switches, primitives and table gates, as kernels (IEEE 1800-2023 clauses 6.6, 28 and 29).
 
-A *driver* of a net with strengths has a range of levels for each of its bits (`strengths`). When one changes, the
-bits that it drives are folded anew from all drivers; the value planes of the signal follow, at once or after the
-net's delay.
+A *driver* of a net with strengths has a range of levels for each of its bits (`strengths`). When one changes, the bits
+that it drives are folded anew from all drivers; the value planes of the signal follow, at once or after the net's
+delay.
 
 Nets that are joined by bidirectional switches, ports or aliases are solved together, bit by bit. A bit is a *point*;
 the points that are reached from a changed one through switches that are not open begin with what their own drivers
-give, and what each has is passed through its switches and combined with what is there until nothing changes.
-Combination is commutative, associative and idempotent, so that what a point has only goes up in a semilattice of 120
-ranges: this ends, and its result does not depend on the order. A change only notes its point, and all are solved when
-the active list comes to the solver, so that a burst of changes costs one solution.
+give. What each has is passed through its switches and combined with what is there, until nothing changes. Combination
+is commutative, associative and idempotent, so that what a point has only goes up in a semilattice of 120 ranges: this
+ends, and its result does not depend on the order. A change only notes its point, and all are solved when the active
+list comes to the solver, so that a burst of changes costs one solution.
 
 Gates and primitives are data, not code: a node with its inputs' places and a table.
 """
@@ -139,14 +139,14 @@ STRONG_BYTES = 0x77D1DD11
 
 
 @kernel
-def drive(driver: int, bits: int, unknown: int, width: int, bytes: int, state: int) -> int:
+def drive(driver: int, bits: int, unknown: int, width: int, ranges: int, state: int) -> int:
     """Give a driver of several bits the ranges of a value, whose planes are in memory."""
     at = 0
     first = width
     last = 0
     while at < width:
         code = (u8[bits + (at >> 3)] >> (at & 7)) & 1 | ((u8[unknown + (at >> 3)] >> (at & 7)) & 1) << 1
-        byte = (bytes >> (code << 3)) & 255
+        byte = (ranges >> (code << 3)) & 255
         cell = driver + DRIVER_BYTES + at
         if u8[cell] != byte:
             u8[cell] = byte
@@ -274,6 +274,7 @@ def delay_of(node: int, code: int) -> int:
 
 @kernel
 def run_net_delay(node: int, state: int) -> int:
+    """Show what a net's drivers have given it a delay ago."""
     net = u64[node + DELAY_OWNER]
     publish(net, 0, u64[net + NET_BITS], state)
     return 0
@@ -372,10 +373,10 @@ def run_decay(node: int, state: int) -> int:
 def touch(point: int, state: int) -> int:
     """Have a point solved."""
     if u64[point + POINT_DIRTY] == 0:
-        next = u64[state + DIRTY_POINTS]
-        if next == 0:
-            next = 1
-        u64[point + POINT_DIRTY] = next
+        following = u64[state + DIRTY_POINTS]
+        if following == 0:
+            following = 1
+        u64[point + POINT_DIRTY] = following
         u64[state + DIRTY_POINTS] = point
         node = u64[state + ISLAND_NODE]
         if u64[node + NODE_LIST] == 0:
@@ -393,10 +394,10 @@ def is_held(net: int, bit: int) -> int:
 
 
 @kernel
-def collect(point: int, list: int, epoch: int) -> int:
+def collect(point: int, found: int, epoch: int) -> int:
     """Put a point at the head of the list of those that are being solved, with its own range; return the head."""
     if u64[point + POINT_EPOCH] == epoch:
-        return list
+        return found
     u64[point + POINT_EPOCH] = epoch
     net = u64[point + POINT_NET]
     bit = u64[point + POINT_BIT]
@@ -407,7 +408,7 @@ def collect(point: int, list: int, epoch: int) -> int:
         if u64[net + NET_CHARGE]:
             byte = u8[u64[net + NET_TABLE] + (byte << 8) + u8[u64[net + NET_CHARGE] + bit]]
         u64[point + POINT_VALUE] = byte
-    u64[point + POINT_NEXT] = list
+    u64[point + POINT_NEXT] = found
     return point
 
 
@@ -418,42 +419,43 @@ def run_islands(node: int, state: int) -> int:
     u64[state + EPOCH] = epoch
     point = u64[state + DIRTY_POINTS]
     u64[state + DIRTY_POINTS] = 0
-    list = 0
+    found = 0
     while point > 1:
-        next = u64[point + POINT_DIRTY]
+        following = u64[point + POINT_DIRTY]
         u64[point + POINT_DIRTY] = 0
-        list = collect(point, list, epoch)
-        point = next
+        found = collect(point, found, epoch)
+        point = following
     # What is reached is put before the head; `seen` is the first of what has been looked at already.
     seen = 0
-    while list != seen:
-        head = list
+    while found != seen:
+        head = found
         point = head
         while point != seen:
-            list = reach(point, list, epoch)
+            found = reach(point, found, epoch)
             point = u64[point + POINT_NEXT]
         seen = head
-    relax(list)
-    show_points(list, state)
+    relax(found)
+    show_points(found, state)
     return 0
 
 
 @kernel
-def reach(point: int, list: int, epoch: int) -> int:
+def reach(point: int, found: int, epoch: int) -> int:
+    """Put the points next to one into the list of those that are being solved; return the head."""
     edge = u64[point + POINT_EDGES]
     end = edge + u64[point + POINT_EDGE_COUNT] * EDGE_SIZE
     while edge != end:
         if u64[u64[edge + EDGE_GATE] + GATE_STATE]:
-            list = collect(u64[edge + EDGE_POINT], list, epoch)
+            found = collect(u64[edge + EDGE_POINT], found, epoch)
         edge = edge + EDGE_SIZE
-    return list
+    return found
 
 
 @kernel
-def relax(list: int) -> int:
+def relax(found: int) -> int:
     """Pass what each point has to its neighbours until nothing changes."""
     queue = 1
-    point = list
+    point = found
     while point:
         u64[point + POINT_QUEUED] = queue
         queue = point
@@ -484,14 +486,14 @@ def relax(list: int) -> int:
 
 
 @kernel
-def show_points(list: int, state: int) -> int:
+def show_points(found: int, state: int) -> int:
     """Let the nets have what their points have, each net once."""
     chain = 1
-    while list:
-        net = u64[list + POINT_NET]
-        bit = u64[list + POINT_BIT]
-        if u8[u64[net + NET_NEW] + bit] != u64[list + POINT_VALUE]:
-            u8[u64[net + NET_NEW] + bit] = u64[list + POINT_VALUE]
+    while found:
+        net = u64[found + POINT_NET]
+        bit = u64[found + POINT_BIT]
+        if u8[u64[net + NET_NEW] + bit] != u64[found + POINT_VALUE]:
+            u8[u64[net + NET_NEW] + bit] = u64[found + POINT_VALUE]
             if u64[net + NET_CHAIN] == 0:
                 u64[net + NET_CHAIN] = chain
                 chain = net
@@ -501,7 +503,7 @@ def show_points(list: int, state: int) -> int:
                 u64[net + NET_LOW] = bit
             if u64[net + NET_HIGH] <= bit:
                 u64[net + NET_HIGH] = bit + 1
-        list = u64[list + POINT_NEXT]
+        found = u64[found + POINT_NEXT]
     while chain != 1:
         net = chain
         chain = u64[net + NET_CHAIN]
@@ -547,6 +549,7 @@ def emit(gate: int, byte: int, state: int) -> int:
 
 @kernel
 def run_gate_delay(node: int, state: int) -> int:
+    """Write a gate's output whose delay is over."""
     gate = u64[node + DELAY_OWNER]
     put_out(gate, u64[gate + GATE_NEXT], state)
     return 0

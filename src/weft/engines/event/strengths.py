@@ -1,8 +1,8 @@
 """Strengths of nets: ranges of levels, and the tables that combine and pass them on (IEEE 1800-2023 28.11-28.14).
 
-A signal's strength is a *range* of levels from -7 (supply0) over 0 (high impedance) to 7 (supply1), of which the
-signal has one that is not known if the range has more than one. A range is a byte: its low end + 7, and its high end
-+ 7 in the upper half. `Z`, the byte of high impedance, has both at 7.
+A signal's strength is a *range* of levels from -7 (supply0) over 0 (high impedance) to 7 (supply1): it has one of
+them, and which is not known if there are several. A range is a byte: its low end + 7, and its high end + 7 in the upper
+half. `Z`, the byte of high impedance, has both at 7.
 
 Two drivers of known level combine to the stronger; equal ones stay; opposite ones of one strength give everything
 between them, or 0 on a wired-and net, 1 on a wired-or net. Ranges give everything between the extremes of what their

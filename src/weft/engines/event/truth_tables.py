@@ -6,18 +6,13 @@ gates that do the same to other nets have equal functions, and share a table of 
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-from weft.engines.event.gates import Bit, bit_of
+from weft.engines.event.gates import Bit, Function, bit_of
 from weft.engines.event.strengths import HIGH_Z, ONE, ZERO, X, drive_bytes
 from weft.ir.expressions import Binary, Const, Expr, Unary
 
 MOST_INPUTS = 4
 FEWEST_GATES = 256
 """From this many gates on in one module they become tables; fewer are worth the time to compile them."""
-
-Function: TypeAlias = "tuple[str, Function, Function] | tuple[str, Function] | int"
-"""An operator with its operands, the number of an input, or -1 - the code of a constant."""
 
 
 def function_of(expression: Expr) -> tuple[Function, tuple[Bit, ...]] | None:

@@ -94,7 +94,7 @@ def build_module(context: ModuleContext) -> None:
 
 
 def _gates(context: ModuleContext, array: ast.InstanceArraySymbol) -> list[tuple[ast.PrimitiveInstanceSymbol, int]]:
-    """Return the primitives of an array, each with the bit of vectors that it is connected to (IEEE 1800-2023 28.3.6)."""
+    """Return the primitives of an array, each with the bit of a vector that it connects to (IEEE 1800-2023 28.3.6)."""
     bounds = array.range
     found: list[tuple[ast.PrimitiveInstanceSymbol, int]] = []
     for number, element in enumerate(array.elements):
