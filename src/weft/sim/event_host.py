@@ -33,6 +33,8 @@ class EventHost:
     stopped: bool = False
     on_stop: Callable[[], None] | None = None
     current: tuple[int, Node] | None = None
+    file_monitors: dict[int, int] = field(default_factory=dict[int, int])
+    """The threads of active `$fmonitor`s, and the descriptors that they write to."""
     _tree: ScopeTree | None = None
     _actions: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _later: object = None
@@ -131,7 +133,11 @@ class EventHost:
         raise NotImplementedError("compiled code switches monitors")
 
     def cancel_monitors(self, matches: Callable[[int], bool]) -> None:
-        """End the monitors of files that are closed; a monitor looks whether its file is open by itself."""
+        """End the `$fmonitor`s that write to a file that is closed."""
+        for thread, descriptor in list(self.file_monitors.items()):
+            if matches(descriptor):
+                del self.file_monitors[thread]
+                self.engine.call("unlink", thread)
 
     # ------------------------------------------------------------------------------------------- the design
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.engines.event.host_sites import HostSite
 from weft.ir.design import Type
-from weft.sim.event_containers import number
+from weft.sim.event_containers import number, width_of
 from weft.sim.format_arguments import Shaped, Value
 from weft.sim.tasks.task_call import TaskArgument
 
@@ -26,11 +26,16 @@ def shaped_arguments(simulation: EventSimulation, site: HostSite, arguments: lis
             found.append(argument)
         elif kind.kind in _CONTAINERS:
             found.append(_container(simulation, kind, argument))
-        elif isinstance(argument, Value) and (kind.kind in _SHAPED or kind.unpacked):
+        elif isinstance(argument, Value) and (kind.kind in _SHAPED or kind.unpacked) and _whole(kind, argument):
             found.append(Shaped(kind, argument))
         else:
             found.append(argument)
     return found
+
+
+def _whole(kind: Type, argument: Value) -> bool:
+    """Say whether a value is a whole one of a type: an element of an array is described by the array's type."""
+    return width_of(kind) == argument.width
 
 
 def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:

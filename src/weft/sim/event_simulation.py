@@ -132,6 +132,8 @@ class EventSimulation:
                 module.time_unit_fs,
                 module.time_precision_fs,
             )
+            if site.name.startswith("$fmonitor"):
+                self.host.file_monitors[thread] = call.int32(0) & 0xFFFFFFFF
             result = handler(call)
             outputs = dict(call.outputs)
             if site.result is not None:

@@ -179,7 +179,8 @@ class EffectRunner:
             if message is not None:
                 self._enter(effect.scope, effect.time_unit_fs)
                 line = message.text(records, at + 16)
-                if line is not None:
+                # The general way warns of a descriptor that is not open.
+                if line is not None and (not message.to_file or self.files.is_open(line[0])):
                     if line[0] != target:
                         self._write(target, texts)
                         target, texts = line[0], []

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.layout import value_bytes
-from weft.engines.event.sites import Watch
 from weft.engines.event.writer import Operand, Value, mask, plane_bytes
-from weft.ir.design import Class, Expr, Function, Signal
+from weft.ir.design import Class, Function, Signal
 from weft.ir.expressions import Call
 
 if TYPE_CHECKING:
@@ -88,10 +87,6 @@ class Classes:
         host_task(f, "$weft$null", (), ())
         w.jump(f.stop_block())
         w.label(fine)
-
-    def watches(self, expression: Expr, code: str) -> list[Watch]:
-        """Return the watches for properties in an expression that is waited for."""
-        return []
 
     def candidates(self, method: Function) -> list[Function]:
         """Return the methods that a virtual call of one may mean: its own and those of derived classes."""

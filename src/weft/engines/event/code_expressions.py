@@ -21,7 +21,7 @@ from weft.engines.event.code_places import (
     load_slice,
     store_lvalue,
 )
-from weft.engines.event.value_types import is_word, type_of
+from weft.engines.event.value_types import is_real, is_word, type_of
 from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, Value, Writer, all_x, mask
 from weft.ir.design import Expr, Signal
@@ -380,7 +380,10 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         double = _double(w, value(f, call.args[0]))
         return whole_to_integer(w, double, call.width)
     if name == "$itor":
-        return value(f, call.args[0])
+        # What is real becomes an integer before it becomes real again.
+        (argument,) = call.args
+        whole: Expr = Unary("itof", Unary("ftoi", argument, 32), 64) if is_real(argument) else argument
+        return value(f, whole)
     if name == "event.triggered":
         (event,) = call.args
         assert isinstance(event, Ref | Element)

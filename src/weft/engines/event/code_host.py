@@ -179,7 +179,7 @@ def _call(
     for shape, argument in zip(shapes, args, strict=False):
         if shape.output and argument is not None:
             store_lvalue(f, argument, _get(f, buffer, shape))
-            if isinstance(argument, Ref | Element | Item):
+            if isinstance(argument, Ref | Element | Item | Field):
                 f.unit.notify_container(f, argument)
     return _get(f, buffer, result) if result is not None and result.width else None
 

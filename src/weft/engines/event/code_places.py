@@ -54,6 +54,8 @@ def find_place(f: FunctionCode, target: Ref | Element) -> Place:
     watched = not local and f.unit.is_watched(signal, path)
     forced = not local and f.unit.is_forced(signal, path)
     place = Place(signal, pointer, pointer, 1, watched, forced)
+    if local:
+        place = shadowed(f, place)
     if isinstance(target, Ref):
         return place
     from weft.engines.event.code_expressions import value
@@ -197,7 +199,15 @@ def field_place(f: FunctionCode, field: Field) -> Place:
     handle = value(f, field.object)
     f.unit.program.check_null(f, handle.bits)
     pointer = w.address(w.pointer(handle.bits), f.unit.program.field_offset(field.member))
-    return Place(field.member, pointer, pointer)
+    return shadowed(f, Place(field.member, pointer, pointer))
+
+
+def shadowed(f: FunctionCode, place: Place) -> Place:
+    """Let changes of a property or automatic variable be told to those who wait for one of its copies."""
+    shadow = f.unit.program.shadow(place.signal)
+    if shadow is not None:
+        place.watched, place.header = True, f.unit.signal_pointer(f.w, shadow.signal, shadow.path)
+    return place
 
 
 # ------------------------------------------------------------------------------------------- writing

@@ -8,6 +8,7 @@ are replaced.
 from __future__ import annotations
 
 import re
+import sys
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import WeftError
@@ -40,11 +41,13 @@ from weft.engines.event.walk import (
     reads_of,
     statement_reads,
     statements_in,
+    subexpressions,
     timing_expressions,
 )
 from weft.engines.event.writer import Operand, Value, Writer, mask
 from weft.ir.design import (
     Assign,
+    Delay,
     Design,
     Disable,
     Expr,
@@ -56,10 +59,11 @@ from weft.ir.design import (
     Signal,
     Statement,
     SystemTask,
+    Type,
     Wait,
     WaitUntil,
 )
-from weft.ir.expressions import Call, Ref
+from weft.ir.expressions import Call, Element, Field, Ref
 from weft.ir.system_tasks import MONITOR_TASKS
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
@@ -97,6 +101,7 @@ class ProgramCode:
     _disabled: set[tuple[Module, str]] = field(default_factory=set[tuple[Module, str]])
     _forced: set[Key] = field(default_factory=set[Key])
     _forced_signals: set[Signal] = field(default_factory=set[Signal])
+    _shadows: dict[Signal, Ref] = field(default_factory=dict[Signal, Ref])
     _totals: dict[Unit, int] = field(default_factory=dict[Unit, int])
     _child_offsets: dict[tuple[int, str], int] = field(default_factory=dict[tuple[int, str], int])
 
@@ -247,9 +252,31 @@ class ProgramCode:
         """Return where a property lies in its object."""
         return self.classes.field_offset(member)
 
-    def member_watches(self, expression: Expr, code: str) -> list[Watch]:
-        """Return the watches for the properties in an expression."""
-        return self.classes.watches(expression, code)
+    def shadow(self, signal: Signal) -> Ref | None:
+        """Return what stands for all copies of a property or automatic variable, if somebody waits for one.
+
+        Copies have no watches of their own: a change of any of them is told to those who wait for some copy, and they
+        look again at theirs.
+        """
+        return self._shadows.get(signal)
+
+    def _add_shadow(self, signal: Signal) -> None:
+        if signal not in self._shadows:
+            top = self.design.tops[0]
+            shadow = Signal(f"shadow${len(self._shadows)}", 1, Type("bit", 1, four_state=False))
+            self._shadows[signal] = Ref(shadow, ("$root", top.name))
+
+    def member_watches(self, expression: Expr, kind: int, code: str) -> list[Watch]:
+        """Return the watches for the properties and automatic variables in an expression."""
+        found: dict[Signal, Watch] = {}
+        for part in subexpressions(expression):
+            signal = (
+                part.member if isinstance(part, Field) else part.signal if isinstance(part, Ref | Element) else None
+            )
+            shadow = self._shadows.get(signal) if signal is not None else None
+            if shadow is not None:
+                found[shadow.signal] = Watch(shadow, kind, 0, 1 << 31, code)
+        return list(found.values())
 
     def check_stack(self, f: FunctionCode) -> None:
         """Write the check that recursion has not used up the stack."""
@@ -283,6 +310,12 @@ class ProgramCode:
                         for node in unit.nodes:
                             target = design.reach(node, statement.path)
                             self._disabled.add((target.unit.module, statement.scope))
+                    for expression in _waited_expressions(statement):
+                        for part in subexpressions(expression):
+                            if isinstance(part, Field):
+                                self._add_shadow(part.member)
+                            elif isinstance(part, Ref | Element) and part.signal.automatic:
+                                self._add_shadow(part.signal)
             for ref, _, _ in _waited(unit):
                 for node in unit.nodes:
                     self._watched.add(design.find(design.reach(node, ref.path), ref.signal))
@@ -440,6 +473,17 @@ def _waited(unit: Unit) -> list[Read]:
     return found
 
 
+def _waited_expressions(statement: Statement) -> tuple[Expr, ...]:
+    """Return the expressions whose changes a statement waits for."""
+    match statement:
+        case WaitUntil(cond):
+            return (cond,)
+        case Wait(timing) | Assign(timing=timing):
+            return () if isinstance(timing, Delay) else timing_expressions(timing)
+        case _:
+            return ()
+
+
 def _statement_waits(body: Statement | None) -> list[Read]:
     found: list[Read] = []
     for statement in statements_in(body):
@@ -467,6 +511,9 @@ def _statement_waits(body: Statement | None) -> list[Read]:
 
 def write_program(design: Design, observe: bool = False) -> ProgramCode:
     """Write the code of a design and lay out its state."""
+    usual = sys.get_int_max_str_digits()
+    # Constants of tens of thousands of bits are written as decimal numbers.
+    sys.set_int_max_str_digits(0)
     try:
         program = ProgramCode(elaborate(design), observe, design.tick_fs)
         program.classes = Classes(program, design.classes)
@@ -474,6 +521,8 @@ def write_program(design: Design, observe: bool = False) -> ProgramCode:
     except WeftError as error:
         error.sources = error.sources or design.sources
         raise
+    finally:
+        sys.set_int_max_str_digits(usual)
     program.place()
     return program
 

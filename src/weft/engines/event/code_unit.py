@@ -13,7 +13,7 @@ from weft.engines.event.records import NODE_INSTANCE, NODE_SIZE, WATCH_ANY
 from weft.engines.event.sites import Site, ThreadPlan, Watch
 from weft.engines.event.writer import Operand, Writer
 from weft.ir.design import Expr, Function, Module, Signal, SystemTask
-from weft.ir.expressions import Concat, Element, Item, Ref, Slice
+from weft.ir.expressions import Concat, Element, Field, Item, Ref, Slice
 
 if TYPE_CHECKING:
     from weft.engines.event.code_places import Place
@@ -223,10 +223,15 @@ class UnitCode:
         """Tell those who watch a string or container that it may have changed."""
         from weft.engines.event.code_places import Place, notify_change
 
-        for ref in _roots(container):
-            if not f.is_local(ref.signal) and self.is_watched(ref.signal, ref.path):
-                pointer = f.signal_pointer(ref.signal, ref.path)
-                notify_change(f, Place(ref.signal, pointer, pointer), 1, [], 0, ref.width)
+        for target in _roots(container):
+            signal = target.member if isinstance(target, Field) else target.signal
+            shadow = self.program.shadow(signal)
+            if shadow is not None:
+                pointer = self.signal_pointer(f.w, shadow.signal, shadow.path)
+                notify_change(f, Place(signal, pointer, pointer), 1, [], 0, signal.bits)
+            elif isinstance(target, Ref) and not f.is_local(signal) and self.is_watched(signal, target.path):
+                pointer = f.signal_pointer(signal, target.path)
+                notify_change(f, Place(signal, pointer, pointer), 1, [], 0, signal.bits)
 
     def postponed_task(self, f: FunctionCode, task: SystemTask, monitor: bool) -> None:
         """Write `$strobe`, `$monitor` or one of their kind."""
@@ -241,9 +246,9 @@ class UnitCode:
         write_switch(f, on)
 
 
-def _roots(target: Expr) -> list[Ref]:
+def _roots(target: Expr) -> list[Ref | Field]:
     match target:
-        case Ref():
+        case Ref() | Field():
             return [target]
         case Element(signal, _, path):
             return [Ref(signal, path)]

@@ -109,9 +109,6 @@ def simple_watch(f: FunctionCode, event: Event) -> Watch | None:
 
 def _evaluated(f: FunctionCode, event: Event) -> list[Watch]:
     """Note an event expression's value, and write the function that looks whether it has changed."""
-    for ref, _, _ in reads_of(event.value):
-        if f.is_local(ref.signal):
-            raise f.unsupported("an event control of an automatic variable", event.span)
     present = value(f, event.value)
     size = (present.width + 63) // 64 * 8
     depth, offset = f.frame_slot(2 * size)
@@ -134,8 +131,9 @@ def _evaluated(f: FunctionCode, event: Event) -> list[Watch]:
     else:
         w.ret(f"i64 {w.resize(fired, 1, 64)}")
     symbol = f.unit.add_function(look)
-    watches = [Watch(ref, WATCH_EVALUATE, low, high, symbol) for ref, low, high in reads_of(event.value)]
-    return watches + f.unit.program.member_watches(event.value, symbol)
+    reads = [read for read in reads_of(event.value) if not f.is_local(read[0].signal)]
+    watches = [Watch(ref, WATCH_EVALUATE, low, high, symbol) for ref, low, high in reads]
+    return watches + f.unit.program.member_watches(event.value, WATCH_EVALUATE, symbol)
 
 
 def edge_of(f: FunctionCode, edge: str, old: Value, new: Value) -> Operand:
@@ -179,7 +177,7 @@ def wait_until(f: FunctionCode, cond: Expr) -> None:
     w.branch(condition(f, cond), done, wait)
     w.label(wait)
     watches = [Watch(ref, WATCH_ANY, low, high) for ref, low, high in reads_of(cond) if not f.is_local(ref.signal)]
-    watches += f.unit.program.member_watches(cond, "")
+    watches += f.unit.program.member_watches(cond, WATCH_ANY, "")
     wait_at(f, f.unit.site(watches))
     w.jump(look)
     w.label(done)
