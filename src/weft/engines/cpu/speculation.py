@@ -64,6 +64,11 @@ class Speculation:
     _changed: NDArray[np.bool_] | None = None
     _rows: deque[NDArray[np.uint8]] = field(default_factory=lambda: deque[NDArray[np.uint8]](maxlen=REMEMBERED))
 
+    @property
+    def edges(self) -> list[tuple[int, int]]:
+        """Return the edges that have, or will have, speculative code."""
+        return list(self._coming or self._units)
+
     def distance(self) -> int:
         """Return after how many edges of a single clock the next sample wants to be taken."""
         longest = LONGEST * 2000 // max(2000, len(self.graph))
