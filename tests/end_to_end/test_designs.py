@@ -13,6 +13,8 @@ from bench.peers import icarus
 from bench.peers.process import PeerFailed
 
 import weft
+from weft.engines.cpu import speculation
+from weft.engines.cpu.program import CpuProgram
 
 GOLDEN = Path(__file__).parent / "golden"
 FOUR_STATE = ("picorv32", "serv", "vexriscv_min")
@@ -56,6 +58,29 @@ def test_outputs_equal_verilators(name):
 def test_four_state_is_the_same(name):
     golden = _golden(name)
     outputs, text = _run(name, golden["cycles"], four_state=True)
+    assert text == golden["text"]
+    assert outputs == golden["hash"]
+
+
+@pytest.mark.parametrize(
+    ("name", "four_state"),
+    [("picorv32", False), ("picorv32", True), ("serv", False), ("vexriscv_linux", False), ("ibex", False)],
+)
+def test_speculative_code_is_the_same(name, four_state, monkeypatch):
+    """Code that is made early takes more for granted than is so later: it is used, and misses, thousands of times."""
+    monkeypatch.setattr(speculation, "FIRST_LOOK", 30)
+    monkeypatch.setattr(speculation, "LONGEST", 600)
+    programs = []
+
+    def quick(*arguments, **options):
+        programs.append(CpuProgram(*arguments, tier="quick", **options))
+        return programs[-1]
+
+    monkeypatch.setattr("weft.engines.cpu.program.CpuProgram", quick)
+    golden = _golden(name)
+    outputs, text = _run(name, golden["cycles"], four_state=four_state)
+    (clock,) = {clock for clock, level in programs[0].speculation.edges if level}
+    assert programs[0].speculation.unit((clock, 1)) is not None
     assert text == golden["text"]
     assert outputs == golden["hash"]
 

@@ -10,7 +10,7 @@ watched while it runs. (Speculation with a guard, as in compilers of dynamic lan
 Which registers those are is seen in samples of the state, one after each few thousand cycles. They are taken after
 fixed numbers of edges, not after some time, so that the same run speculates on the same values again and finds its code
 in the cache. Their distances differ, lest a counter look constant. When many samples differ from what is taken for
-granted, the next look, after four times as many samples, leaves out what has changed since.
+granted, the next look leaves out what has changed since.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 
 FIRST_LOOK = 128
-"""Samples before the first look at what is steady; later looks come after four times as many each."""
+"""Samples before the first look at what is steady; later looks come after twice as many each, farther apart."""
 
 LONGEST = 8000
 """Clock cycles between two samples, at most; in designs of more than 2000 nodes, which are slower, it is fewer."""
@@ -62,11 +62,26 @@ class Speculation:
     _last_look: int = 0
     _last: NDArray[np.uint8] | None = None
     _changed: NDArray[np.bool_] | None = None
+    _narrow: int = field(init=False)
+    _guarded: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    _expected: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
     _rows: deque[NDArray[np.uint8]] = field(default_factory=lambda: deque[NDArray[np.uint8]](maxlen=REMEMBERED))
+
+    def __post_init__(self) -> None:
+        # The layout has containers of one byte last.
+        offsets = (slot.offset for slot in self.layout.slots if slot.stride == 1 and not slot.depth)
+        self._narrow = min(offsets, default=self.layout.memory_offset)
+
+    @property
+    def edges(self) -> list[tuple[int, int]]:
+        """Return the edges that have, or will have, speculative code."""
+        return list(self._coming or self._units)
 
     def distance(self) -> int:
         """Return after how many edges of a single clock the next sample wants to be taken."""
         longest = LONGEST * 2000 // max(2000, len(self.graph))
+        if self._last_look:  # the next look is four times as far away: so is the next sample
+            longest *= 4
         return 2 * (longest - self._samples * 1237 % (longest // 2 + 1))
 
     def wanted(self) -> list[TieredUnit]:
@@ -87,10 +102,10 @@ class Speculation:
         else:
             self._changed |= scalars != self._last
         self._last = scalars.copy()
-        self._rows.append(self._last[self._first_narrow() :])
+        self._rows.append(self._last[self._narrow :])
         self._samples += 1
-        self._misses += any(self.layout.read(state, index) != value for index, value in self._known.items())
-        if self._samples < max(FIRST_LOOK, 4 * self._last_look):
+        self._misses += bool((scalars[self._guarded] != self._expected).any())
+        if self._samples < max(FIRST_LOOK, 2 * self._last_look):
             return False
         misses, since = self._misses, self._samples - self._last_look
         self._misses, self._last_look = 0, self._samples
@@ -100,18 +115,17 @@ class Speculation:
         if not known or known == self._known:
             return False
         self._known = known
+        slots = [self.layout.slots[index] for index in known]
+        places = [np.arange(slot.offset, slot.offset + slot.stride) for slot in slots]
+        self._guarded = np.concatenate(places)
+        self._expected = self._last[self._guarded]
         habits = Habits(known, self._varied())
         self._coming = {edge: self.make(*edge, habits) for edge in edges}
         return True
 
-    def _first_narrow(self) -> int:
-        """Return where containers of one byte begin: the layout has them last."""
-        offsets = (slot.offset for slot in self.layout.slots if slot.stride == 1 and not slot.depth)
-        return min(offsets, default=self.layout.memory_offset)
-
     def _varied(self) -> dict[int, dict[int, int]]:
         """Return the narrow registers that had between two and `MOST_VALUES` values, and how often each."""
-        rows, first = np.array(self._rows), self._first_narrow()
+        rows, first = np.array(self._rows), self._narrow
         found: dict[int, dict[int, int]] = {}
         for index, (state, slot) in enumerate(zip(self.graph.states, self.layout.slots, strict=True)):
             if state.kind == "register" and slot.stride == 1 and not slot.depth:
