@@ -43,7 +43,9 @@ NODE_BASE = 128
 """The frame that a thread began with: what lies below it belongs to its parent."""
 NODE_OBJECT = 136
 """The process object of the thread, if somebody has asked for it, or 0."""
-NODE_SIZE = 144
+NODE_SEED = 144
+"""The state of the thread's stream of random numbers (IEEE 1800-2023 18.14)."""
+NODE_SIZE = 152
 
 FLAG_HEAP, FLAG_REACTIVE, FLAG_ENDED, FLAG_WAIT_FORK, FLAG_SUSPENDED = 1, 2, 4, 8, 16
 

@@ -78,6 +78,7 @@ from weft.engines.event.records import (
     NODE_PREV,
     NODE_PROCESS,
     NODE_SCOPES,
+    NODE_SEED,
     NODE_SIBLING,
     NODE_SIZE,
     NODE_TIME,
@@ -461,6 +462,16 @@ def frame_retain(frame: int) -> int:
 
 
 @kernel
+def seed_next(node: int) -> int:
+    """Draw from a thread's random numbers the seed of a new thread or object (SplitMix64, `sim.randomize`)."""
+    state = u64[node + NODE_SEED] + 0x9E3779B97F4A7C15
+    u64[node + NODE_SEED] = state
+    state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9
+    state = (state ^ (state >> 27)) * 0x94D049BB133111EB
+    return state ^ (state >> 31)
+
+
+@kernel
 def fork_thread(parent: int, pc: int, join: int, state: int) -> int:
     """Start a thread at another place of the parent's code, sharing its frame."""
     node = u64[state + THREADS_FREE]
@@ -481,6 +492,7 @@ def fork_thread(parent: int, pc: int, join: int, state: int) -> int:
     u64[node + NODE_JOIN] = join
     u64[node + NODE_PROCESS] = u64[parent + NODE_PROCESS]
     u64[node + NODE_SCOPES] = 0
+    u64[node + NODE_SEED] = seed_next(parent)
     u64[node + NODE_SIBLING] = u64[parent + NODE_CHILDREN]
     u64[parent + NODE_CHILDREN] = node
     u64[parent + NODE_LIVE] = u64[parent + NODE_LIVE] + 1
