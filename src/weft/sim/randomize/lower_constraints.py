@@ -220,7 +220,7 @@ class Lowering:
             case Field() | Ref():
                 owner, member = self._owner(expression)
                 place = self.design.place(owner, member)
-                if place is not None and (place.container or member.depth):
+                if place is not None and (place.container or len(place.elements) > 1):
                     return place.elements
                 if member.depth and not self._is_bound(expression):
                     return [self._read(owner, member, i) for i in range(member.depth)]

@@ -120,9 +120,13 @@ class RandomWorld:
             found.size = constant(32, len(items))
         else:
             planes = [self.read(owner, member, i if member.depth else None) for i in range(max(member.depth, 1))]
-            found = RandomPlace(
-                owner, member, [constant(member.width, bits) for bits, _ in planes], [u for _, u in planes]
-            )
+            width = element_width(member)
+            parts = [
+                (bits >> at & ones(width), unknown >> at & ones(width))
+                for bits, unknown in planes
+                for at in range(0, member.width, width)
+            ]
+            found = RandomPlace(owner, member, [constant(width, bits) for bits, _ in parts], [u for _, u in parts])
         self.places[(owner, member)] = found
         return found
 
@@ -274,13 +278,15 @@ class RandomWorld:
                 place.handle = self.simulation.containers.add(Container(member.type, items))
                 self._store_bits(place.owner, member, 0, place.handle, 0)
             return
+        width = element_width(member)
+        bits = sum(value << i * width for i, value in enumerate(values))
+        unknown = sum(value << i * width for i, value in enumerate(place.unknowns))
         if place.owner is None:
-            bits = sum(value << i * member.width for i, value in enumerate(values))
-            unknown = sum(value << i * member.width for i, value in enumerate(place.unknowns))
             self.captured[member] = Value(member.bits, bits, unknown, member.signed)
             return
-        for i, (bits, unknown) in enumerate(zip(values, place.unknowns, strict=True)):
-            self._store_bits(place.owner, member, i, bits, unknown)
+        for i in range(max(member.depth, 1)):
+            low, full = i * member.width, ones(member.width)
+            self._store_bits(place.owner, member, i, bits >> low & full, unknown >> low & full)
 
     def _store_bits(self, owner: object, member: Signal, index: int, bits: int, unknown: int) -> None:
         if owner is None:
@@ -293,6 +299,16 @@ class RandomWorld:
             ctypes.memmove(at, bits.to_bytes(size, "little"), size)
             if member.type.four_state:
                 ctypes.memmove(at + size, unknown.to_bytes(size, "little"), size)
+
+
+def element_width(member: Signal) -> int:
+    """Return the width of an element; an array that is a property is one flat vector."""
+    count = 1
+    for left, right in member.type.unpacked:
+        count *= abs(left - right) + 1
+    if not member.depth and count > 1 and member.type.width * count == member.width:
+        return member.type.width
+    return member.width
 
 
 class _Sized:

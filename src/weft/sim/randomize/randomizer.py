@@ -26,7 +26,14 @@ from weft.sim.randomize.domains import intersect, ranges_of
 from weft.sim.randomize.lower_constraints import Lowering
 from weft.sim.randomize.problem import Problem
 from weft.sim.randomize.random_stream import RandomStream
-from weft.sim.randomize.random_world import LARGEST_SIZE, NotYetError, RandomPlace, RandomWorld, read_property
+from weft.sim.randomize.random_world import (
+    LARGEST_SIZE,
+    NotYetError,
+    RandomPlace,
+    RandomWorld,
+    element_width,
+    read_property,
+)
 from weft.sim.randomize.terms import Term, constant, make, ones, signed, variables_of
 
 if TYPE_CHECKING:
@@ -257,7 +264,8 @@ class Randomizer:
         """Return the objects that a property holds."""
         kind = member.type
         if kind.kind == "class":
-            found = [read_property(self.simulation, handle, member, i)[0] for i in range(max(member.depth, 1))]
+            whole = [read_property(self.simulation, handle, member, i)[0] for i in range(max(member.depth, 1))]
+            found = [word >> at & ones(64) for word in whole for at in range(0, member.width, 64)]
         elif kind.kind in CONTAINERS and kind.element is not None and kind.element.kind == "class":
             container = self.simulation.containers.find(read_property(self.simulation, handle, member)[0])
             found = [int(item) for item in container.values()]
@@ -273,7 +281,7 @@ class Randomizer:
         sized: list[RandomPlace] = []
         for one in objects:
             if node.targets is None or one != handle:
-                for member, cyclic in self.active_fields(one):
+                for member, _ in self.active_fields(one):
                     if member.type.kind == "class":
                         continue
                     sized += self._sizable(world, one, member)
@@ -341,8 +349,9 @@ class Randomizer:
                 step = step.container if isinstance(step, Item) else Ref(step.signal, step.path)
             else:
                 break
-        if place.member.depth and not isinstance(target, Element):
-            index, low = index + low // place.member.width, low % place.member.width
+        step_width = element_width(place.member)
+        if not place.container and not isinstance(target, Element):
+            index, low = index + low // step_width, low % step_width
         world.make_part_random(place, index, low, width)
 
     def _lower(self, world: RandomWorld, node: Randomize, handle: int, objects: list[int]) -> Lowering:
@@ -404,13 +413,12 @@ class Randomizer:
         values = self._solve(world, lowering, stream) if used & set(numbers) else []
         # The scalars are chosen again, together with the elements.
         world.sizing = False
-        places = {number: place for number, place in numbers.items()}
         world.variables, world.keys = [], {}
         kept = [place for place in world.places.values() if place.container]
         world.places = {(place.owner, place.member): place for place in kept}
         if values is None:
             return False
-        for number, place in places.items():
+        for number, place in numbers.items():
             world.resize(place, values[number] if number in used else len(place.elements))
         return True
 
@@ -468,4 +476,3 @@ def _no_calls(number: int, arguments: tuple[int, ...]) -> int:
     raise AssertionError("a place holds no calls")
 
 
-__all__ = ["Randomizer", "ones"]
