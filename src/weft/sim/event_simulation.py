@@ -19,6 +19,7 @@ from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, SystemTask
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.sim.collect_garbage import Collector
 from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
@@ -66,6 +67,7 @@ class EventSimulation:
     containers: Containers = field(init=False)
     delays: DelayFiles = field(init=False)
     randomizer: Randomizer = field(init=False)
+    collector: Collector = field(init=False)
     _ended: bool = False
 
     def __post_init__(self) -> None:
@@ -83,6 +85,8 @@ class EventSimulation:
         self.host = EventHost(self.out, state, code.tick_fs)
         EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, self.host)
         self.delays.begin(self.engine)
+        self.collector = Collector(self)
+        self.collector.begin()
 
     @property
     def engine(self) -> EventEngine:

@@ -62,13 +62,8 @@ class Classes:
         """Write the creation of an object with properties of their default values; return its handle."""
         w = f.w
         size = self.size(found)
-        handle = w.call("malloc", size)
+        handle = w.call("object_new", size, self._numbers[found], "%node", "%S")
         pointer = w.pointer(handle)
-        w.declare("llvm.memset.p0.i64", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
-        w.do(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size}, i1 false)")
-        w.store_word(pointer, 0, self._numbers[found])
-        w.store_word(pointer, 8, size)
-        w.store_word(pointer, OBJECT_SEED, w.call("seed_next", "%node"))
         base: Class | None = found
         while base is not None:
             for member in base.fields:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
-from weft.engines.event import net_area, net_kernels, scheduler
+from weft.engines.event import heap_kernels, net_area, net_kernels, scheduler
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.elaborate import Node
 from weft.engines.event.host_sites import HostSite
@@ -94,6 +94,12 @@ _KERNELS = (
     "notify",
     "wake",
     "process_object",
+    "heap_register",
+    "heap_mark",
+    "heap_free",
+    "collect_later",
+    "run_record",
+    "run_record_nba",
     "process_kill",
 )
 
@@ -148,7 +154,7 @@ class EventEngine:
         names += self.code.initializers.values()
         names += self.code.entries.symbols()
         exports = [*dict.fromkeys(name for name in names if name), *_KERNELS, "weft_stack"]
-        kernels = [scheduler]
+        kernels = [scheduler, heap_kernels]
         if any(net.graded for net in self.code.design.nets.values()) or any(
             unit.gates for unit in self.code.design.units.values()
         ):
@@ -424,7 +430,13 @@ class EventEngine:
 
     def allocate(self, size: int) -> int:
         """Return the address of new memory for an object."""
-        return _allocator()(size)
+        made = _allocator()(size)
+        self.call("heap_register", made, size, self._state)
+        return made
+
+    def keeps(self) -> list[npt.NDArray[np.uint64]]:
+        """Return the memory besides the state in which processes keep values: the frames that they begin with."""
+        return [room for room in self._keep if isinstance(room, np.ndarray) and room.dtype == np.uint64]
 
     def wake(self, list_address: int) -> None:
         """Make every thread of a wait list ready."""
@@ -432,7 +444,7 @@ class EventEngine:
 
     def process_object(self, thread: int) -> int:
         """Return the process object of a thread."""
-        return self.call("process_object", thread)
+        return self.call("process_object", thread, self._state)
 
     def kill(self, process: int) -> bool:
         """End a process; return whether the present thread is in it."""

@@ -146,6 +146,10 @@ JOINS_FREE = 440
 WHEEL_BITS = 512
 WHEEL_LEVELS = 11
 WHEEL_SLOTS = 640
+HEAP_BUFFER, HEAP_CAPACITY, HEAP_LENGTH = 11904, 11912, 11920
+"""The addresses of all objects, with bit 0 set for process objects, for the collector; room and count in words."""
+HEAP_BYTES, HEAP_LIMIT, HEAP_COLLECTOR = 11928, 11936, 11944
+"""The bytes of all objects, how many there may be before the collector is asked for, and the collector's node."""
 CONTROL_SIZE = 12288
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4

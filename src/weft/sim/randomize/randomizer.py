@@ -164,6 +164,11 @@ class Randomizer:
         if cycles is not None:
             self.cycles[target] = {key: set(values) for key, values in cycles.items()}
 
+    def forget(self, handle: int) -> None:
+        """Forget an object that is freed."""
+        self.modes.pop(handle, None)
+        self.cycles.pop(handle, None)
+
     def active_fields(self, handle: int) -> list[tuple[Signal, bool]]:
         """Return the properties of an object that are random now."""
         fields = self.random_class(self.class_of(handle)).fields
