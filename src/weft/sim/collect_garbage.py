@@ -1,9 +1,9 @@
 """Free objects, strings and containers that nothing names any more.
 
-The collector runs in the postponed region, when the bytes of objects or the number of handles have doubled since it last
-ran: then no code of the design is under way, and all that is alive is reached from the memory of the instances, from
-threads and their frames, from delayed updates, and from containers and mailboxes that are alive themselves. Marking is
-conservative: a word that looks like a handle or an address keeps what it would name (`heap_kernels`).
+The collector runs in the postponed region, when the bytes of objects or the number of handles have doubled since it
+last ran: then no code of the design is under way, and all that is alive is reached from the memory of the instances,
+from threads and their frames, from delayed updates, and from containers and mailboxes that are alive themselves.
+Marking is conservative: a word that looks like a handle or an address keeps what it would name (`heap_kernels`).
 """
 
 from __future__ import annotations
@@ -182,13 +182,8 @@ class Collector:
                 yield _words_at(engine.word(buffer), engine.word(length) // 8)
         seen: set[int] = set()
         low, high = engine.state, engine.state + len(engine.memory)
-        threads: list[int] = []
-        for node, plan in engine.threads:
-            if plan.whole:
-                threads.append(engine.state + node.base + plan.offset)
-        for node in self._listed():
-            if not low <= node < high:
-                threads.append(node)
+        threads = [engine.state + node.base + plan.offset for node, plan in engine.threads if plan.whole]
+        threads += [node for node in self._listed() if not low <= node < high]
         records = {engine.address("run_record"), engine.address("run_record_nba")}
         while threads:
             node = threads.pop()

@@ -1,9 +1,9 @@
 """Write calls of `randomize`, and the pieces of code that solving constraints calls back (IEEE 1800-2023 clause 18).
 
 Python chooses the values: it reads and writes objects, containers and static variables in memory. The code hands over
-the values of local variables that the constraints name, and takes back those that are chosen. Functions of the design in
-constraints, `pre_randomize` and `post_randomize` get an *entry*: code that takes its arguments from a buffer and puts the
-result behind them, so that Python can call it at any time.
+the values of local variables that the constraints name, and takes back those that are chosen. Functions of the design
+in constraints, `pre_randomize` and `post_randomize` get an *entry*: code that takes its arguments from a buffer and
+puts the result behind them, so that Python can call it at any time.
 """
 
 from __future__ import annotations
@@ -40,13 +40,12 @@ class RandomizeSite:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """Be code that Python can call: `widths` are those of the arguments, the receiver's first; `result` the result's."""
+    """Be code that Python can call: `widths` are those of the arguments, the receiver first; `result` the result's."""
 
     symbol: str
     unit: Unit
     widths: tuple[int, ...]
     result: int
-    word: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -1,9 +1,9 @@
 """Objects on the heap, and the inner loop of the collector, as kernels.
 
-Every object is put into one growing list when it is made. The collector (`sim.collect_garbage`) sorts the list, and marks:
-every word of the memory that may hold a value is looked at, and if it is the address of an object or the number of a
-handle, that one is alive, and the object's own words are looked at in turn (conservative marking: Boehm and Weiser,
-Garbage collection in an uncooperative environment, 1988). Objects that are not marked are freed.
+Every object is put into one growing list when it is made. The collector (`sim.collect_garbage`) sorts the list, and
+marks: every word of the memory that may hold a value is looked at, and if it is the address of an object or the number
+of a handle, that one is alive, and the object's own words are looked at in turn (conservative marking: Boehm and
+Weiser, Garbage collection in an uncooperative environment, 1988). Objects that are not marked are freed.
 """
 
 from __future__ import annotations

@@ -418,7 +418,7 @@ class Plan:
             if not changed:
                 break
         else:
-            raise UserError("solve-before", "the constraints order variables before themselves")
+            raise UserError("bad-constraint", "the constraints order variables before themselves")
         most = max((level.get(number, 0) for number in members if number in level), default=0)
         for step in range(most):
             stage = [n for n in members if level.get(n) == step and not variables[n].cyclic]

@@ -1,18 +1,18 @@
 """Turn the constraints of the design into terms, at the values that everything has which is not random.
 
-What an expression names is looked up in this order: what the constraint itself binds (`this`, the index of a `foreach`,
-the item of a reduction), the random variables, the local variables whose values the call has handed over, the design's
-signals. Values with x or z bits are illegal in constraints (IEEE 1800-2023 18.3) and end the run with an error, unless a
-condition that is false keeps them out (18.5.12).
+What an expression names is looked up in this order: what the constraint itself binds (`this`, the index of a
+`foreach`, the item of a reduction), the random variables, the local variables whose values the call has handed over,
+the design's signals. Values with x or z bits are illegal in constraints (IEEE 1800-2023 18.3) and end the run with an
+error, unless a condition that is false keeps them out (18.5.12).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 from weft.base.source import NOWHERE, Span
 from weft.ir.constraints import (
     Constraint,
@@ -64,17 +64,17 @@ from weft.sim.randomize.terms import (
     variables_of,
 )
 
-if TYPE_CHECKING:
-    from weft.sim.format_arguments import Value
-
 
 class Place(Protocol):
     """Be something that can be randomised: a vector, an array, or a container."""
 
-    elements: list[Term]
-    """A term for each element, the first one first; of a container, those that it will have."""
     container: bool
     size: Term
+
+    @property
+    def elements(self) -> list[Term]:
+        """Return a term for each element, the first one first; of a container, those that it will have."""
+        ...
 
 
 class Design(Protocol):
@@ -182,7 +182,7 @@ class Lowering:
     def _fixed(self, expression: Expr, what: str) -> int:
         term = self.value(expression)
         if term[0] != "c":
-            raise UserError("constraints", f"{what} that depends on random variables is not supported", self.span)
+            raise Unsupported(f"{what} that depends on random variables", self.span)
         return term[2]
 
     def _unique(self, values: tuple[Expr, ...], widths: tuple[int, ...], guard: Term) -> None:
@@ -244,7 +244,7 @@ class Lowering:
         """Return the object that an expression gives."""
         found = self.value(expression)
         if found[0] != "c":
-            raise UserError("constraints", "an object chosen by a random variable is not supported", self.span)
+            raise Unsupported("an object chosen by a random variable", self.span)
         if not found[2]:
             raise UserError("null-handle", "a null handle is used in a constraint", self.span)
         return found[2]
@@ -255,7 +255,7 @@ class Lowering:
 
     def _known_bits(self, width: int, bits: int, unknown: int, name: str = "a value") -> Term:
         if unknown:
-            raise UserError("unknown-constraint", f"{name} has x or z bits in a constraint", self.span)
+            raise UserError("bad-constraint", f"{name} has x or z bits in a constraint", self.span)
         return constant(width, bits)
 
     def value(self, expression: Expr) -> Term:
@@ -295,7 +295,7 @@ class Lowering:
             case Call() | SystemCall():
                 return self._call(expression)
             case _:
-                raise UserError("constraints", "this expression is not supported in a constraint", self.span)
+                raise Unsupported("this expression in a constraint", self.span)
 
     def _whole(self, expression: Ref | Field) -> Term:
         owner, member = self._owner(expression)
@@ -319,7 +319,7 @@ class Lowering:
         if index[0] == "c":
             at = signed(index[2], index[1]) if sign else index[2]
             if not 0 <= at < len(elements):
-                raise UserError("unknown-constraint", f"a constraint uses element {at}, which is not there", self.span)
+                raise UserError("bad-constraint", f"a constraint uses element {at}, which is not there", self.span)
             return elements[at]
         inside = make(
             "ult", 1, resize(index, index[1] + 1), constant(index[1] + 1, min(len(elements), ones(index[1]) + 1))
@@ -339,7 +339,7 @@ class Lowering:
                 return extract(make("lshr", moved[1], moved, term), 0, width)
             offset = signed(term[2], term[1])
         if offset < 0 or offset + width > value[1]:
-            raise UserError("unknown-constraint", "a constraint selects bits that are not there", self.span)
+            raise UserError("bad-constraint", "a constraint selects bits that are not there", self.span)
         return extract(value, offset, width)
 
     def _item(self, item: Item) -> Term:
@@ -371,9 +371,7 @@ class Lowering:
             found = [extract(whole, at, step) for at in range(0, whole[1], step)]
         ops = {"sum": "add", "product": "mul", "and": "and", "or": "or", "xor": "xor"}
         if node.name not in ops:
-            raise UserError(
-                "constraints", f"the array method '{node.name}' in a constraint is not supported", self.span
-            )
+            raise Unsupported(f"the array method '{node.name}' in a constraint", self.span)
         terms: list[Term] = []
         for i, element in enumerate(found):
             self.bound[node.item] = element
@@ -427,7 +425,7 @@ class Lowering:
                     found = choose(width, make("ult", 1, constant(a[1], 1 << i), a), constant(width, i + 1), found)
                 return found
             case _:
-                raise UserError("constraints", "a real number in a constraint is not supported", self.span)
+                raise Unsupported("a real number in a constraint", self.span)
 
     def _binary(self, op: str, lhs: Expr, rhs: Expr, width: int) -> Term:
         if op in ("land", "lor"):
@@ -455,7 +453,7 @@ def _spow(width: int, a: Term, b: Term) -> Term:
         base = signed(a[2], a[1])
         odd = b[2] & 1
         return constant(width, 1 if base == 1 or (base == -1 and not odd) else -1 if base == -1 else 0)
-    raise UserError("constraints", "a power with a random signed exponent is not supported in a constraint")
+    raise Unsupported("a power with a random signed exponent in a constraint")
 
 
 _BINARY: dict[str, Callable[[int, Term, Term], Term]] = {
@@ -480,6 +478,3 @@ def _balance(op: str, width: int, terms: list[Term]) -> Term:
         pairs = [make(op, width, a, b) for a, b in zip(terms[::2], terms[1::2], strict=False)]
         terms = pairs + (terms[-1:] if len(terms) % 2 else [])
     return terms[0]
-
-
-__all__ = ["Design", "Lowering", "Place", "Value"]

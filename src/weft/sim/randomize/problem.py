@@ -1,4 +1,4 @@
-"""What is to be solved, free of all that is not random, so that equal problems can share what was found out about them."""
+"""What is to be solved, free of all that is not random, so that equal problems share what was found out about them."""
 
 from __future__ import annotations
 

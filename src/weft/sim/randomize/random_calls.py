@@ -46,7 +46,7 @@ def _rand_mode(simulation: EventSimulation, site: HostSite, args: list[Any]) -> 
     rest = args[2:] if name or (len(args) > 1 and isinstance(args[1], str)) else args[1:]
     known = randomizer.random_class(randomizer.class_of(handle)).names
     if name and name not in known:
-        raise UserError("rand-mode", f"'{name}' is not random", site.span)
+        raise UserError("bad-random-call", f"'{name}' is not random", site.span)
     if not rest:
         return int(handle not in randomizer.modes or name not in randomizer.modes[handle].random), {}
     chosen = {name} if name else set(known)
@@ -67,7 +67,7 @@ def _constraint_mode(simulation: EventSimulation, site: HostSite, args: list[Any
     blocks = randomizer.random_class(randomizer.class_of(handle)).blocks
     chosen = [(block, owner) for block, owner in blocks if not name or block.name == name]
     if name and not chosen:
-        raise UserError("constraint-mode", f"there is no constraint '{name}'", site.span)
+        raise UserError("bad-random-call", f"there is no constraint '{name}'", site.span)
     if not rest:
         return int(any(block is chosen[0][0] for block in randomizer.active_blocks(handle))), {}
     on = bool(number(rest[0]))
@@ -89,7 +89,7 @@ def _object_seed(simulation: EventSimulation, site: HostSite, handle: Any) -> in
 def _process_seed(simulation: EventSimulation, site: HostSite, handle: Any) -> int:
     thread = ctypes.c_uint64.from_address(_object(site, handle) + PROCESS_THREAD).value
     if not thread:
-        raise UserError("process-ended", "a process that has ended has no random numbers", site.span)
+        raise UserError("bad-random-call", "a process that has ended has no random numbers", site.span)
     return thread + NODE_SEED
 
 
@@ -121,7 +121,7 @@ def _set_state(where: Where) -> RandomCall:
         except ValueError:
             state = None
         if state is None:
-            raise UserError("randstate", "this string is no state of random numbers", site.span)
+            raise UserError("bad-random-call", "this string is no state of random numbers", site.span)
         ctypes.c_uint64.from_address(where(simulation, site, args[0])).value = state
         return None, {}
 

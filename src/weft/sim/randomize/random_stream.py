@@ -1,8 +1,9 @@
 """A stream of random numbers whose whole state is one 64-bit word.
 
-Every thread and every object has a stream of its own (IEEE 1800-2023 18.14); compiled code keeps the word in the thread
-or object and seeds new ones from it. The generator is SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom
-number generators, OOPSLA 2014): the state goes up by a constant, and each draw is a mix of the bits of the state.
+Every thread and every object has a stream of its own (IEEE 1800-2023 18.14); compiled code keeps the word in the
+thread or object and seeds new ones from it. The generator is SplitMix64 (Steele, Lea, Flood: Fast splittable
+pseudorandom number generators, OOPSLA 2014): the state goes up by a constant, and each draw is a mix of the bits of
+the state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The running design as constraints see it: what is random, and the values of all the rest (`lower_constraints.Design`)."""
+"""The running design as constraints see it: what is random, and the values of the rest (`lower_constraints.Design`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 from weft.base.source import Span
 from weft.engines.event.code_randomize import Entry, home_of
 from weft.engines.event.elaborate import Node
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from weft.sim.event_simulation import EventSimulation
 
 Key = tuple[object, Signal]
-_LARGEST_SIZE = 1 << 24
+LARGEST_SIZE = 1 << 24
+"""How many elements a container may be given."""
 
 
 class NotYetError(Exception):
@@ -86,7 +87,7 @@ class RandomWorld:
         kind = place.element_type
         if kind.kind in WORDS:
             if kind.kind != "class":
-                raise UserError("randomize", f"'{member.name}' is of a type that cannot be random", self.span)
+                raise Unsupported(f"randomising '{member.name}', which is no vector,", self.span)
             return place
         for i, element in enumerate(place.elements):
             width = element[1]
@@ -111,7 +112,7 @@ class RandomWorld:
             element = member.type.element
             assert element is not None
             if member.type.kind == "assoc":
-                raise UserError("randomize", f"the associative array '{member.name}' cannot be random here", self.span)
+                raise Unsupported(f"randomising the associative array '{member.name}'", self.span)
             width = width_of(element)
             items = self.items(handle, width)
             found = RandomPlace(
@@ -162,7 +163,7 @@ class RandomWorld:
             return self.simulation.engine.code.design.find(owner, member)
         return owner, member
 
-    def place(self, owner: object, member: Signal) -> RandomPlace | None:
+    def place(self, owner: object, member: Signal) -> RandomPlace | _Sized | None:
         """Return what is random at a property or variable, or None."""
         found = self.places.get(self._canonical(owner, member))
         if found is not None and not found.settled and not self.sizing:
@@ -237,7 +238,7 @@ class RandomWorld:
         entry = self.simulation.randomizer.entry(number)
         bits, unknown = self.run(entry, arguments)
         if unknown:
-            raise UserError("unknown-constraint", "a function in a constraint returns x or z bits", self.span)
+            raise UserError("bad-constraint", "a function in a constraint returns x or z bits", self.span)
         return bits
 
     def run(self, entry: Entry, arguments: tuple[int, ...]) -> tuple[int, int]:
@@ -331,6 +332,3 @@ def read_property(simulation: EventSimulation, handle: int, member: Signal, inde
     at = handle + simulation.engine.code.field_offset(member) + index * element_bytes(member)
     data = ctypes.string_at(at, 2 * size if member.type.four_state else size)
     return int.from_bytes(data[:size], "little"), int.from_bytes(data[size:], "little")
-
-
-LARGEST_SIZE = _LARGEST_SIZE

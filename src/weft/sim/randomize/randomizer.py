@@ -1,23 +1,25 @@
 """Carry out `randomize` (IEEE 1800-2023 18.6, 18.7, 18.12), and remember what objects' modes and cycles are.
 
 First the objects are found that take part: the one that is asked, and those that its random properties hold, theirs
-too. Then the sizes of containers are chosen if constraints say something about them, then all values together. Nothing is
-written before everything has been chosen.
+too. Then the sizes of containers are chosen if constraints say something about them, then all values together. Nothing
+is written before everything has been chosen.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, WeftError
+from weft.base.source import NOWHERE
 from weft.engines.event.code_classes import OBJECT_SEED
 from weft.engines.event.code_randomize import HOOKS, Entry, RandomizeSite
 from weft.engines.event.records import NODE_SEED
 from weft.engines.event.value_types import CONTAINERS, WORDS
+from weft.engines.event.writer import plane_bytes
 from weft.ir.constraints import Constraint, ConstraintBlock
 from weft.ir.design import Class, Expr, Signal
 from weft.ir.expressions import Element, Field, Item, Randomize, Ref, Slice
@@ -137,7 +139,7 @@ class Randomizer:
     # ------------------------------------------------------------------------------------------- streams
 
     @contextmanager
-    def stream_at(self, address: int) -> Iterator[RandomStream]:
+    def stream_at(self, address: int) -> Generator[RandomStream]:
         """Lend the stream whose state is in memory."""
         word = ctypes.c_uint64.from_address(address)
         stream = RandomStream(word.value)
@@ -234,7 +236,7 @@ class Randomizer:
             for member, _ in self.random_class(self.class_of(handle)).fields:
                 at = handle + code.field_offset(member)
                 width = member.width
-                size = width // 8 if width in (8, 16, 32, 64) else _storage(width)
+                size = plane_bytes(width)
                 step = 2 * size
                 zero = bytes(size) if member.type.four_state else b""
                 for i in range(max(member.depth, 1)):
@@ -334,7 +336,7 @@ class Randomizer:
         if isinstance(root, Ref | Element):
             whole = whole and isinstance(root, Ref)
             return world.root(world.signal(root), root.signal), whole
-        raise UserError("randomize", "this cannot be randomised", world.span)
+        raise Unsupported("randomising this", world.span)
 
     def _part(self, world: RandomWorld, place: RandomPlace, target: Expr, bound: dict[Signal, Term]) -> None:
         """Make an element, or some bits, random."""
@@ -457,16 +459,9 @@ class Randomizer:
         )
         try:
             return self.plans.find(problem).choose(stream, used, world.evaluate)
-        except UserError as error:
-            if error.span != world.span and world.span is not None and "solver" not in str(error):
-                raise UserError(error.code, error.message, world.span) from error
+        except WeftError as error:
+            error.span = error.span if error.span != NOWHERE else world.span
             raise
-
-
-def _storage(width: int) -> int:
-    from weft.engines.event.writer import plane_bytes
-
-    return plane_bytes(width)
 
 
 def _value_of(term: Term, fixed: dict[int, int]) -> int:
@@ -479,5 +474,3 @@ def _value_of(term: Term, fixed: dict[int, int]) -> int:
 
 def _no_calls(number: int, arguments: tuple[int, ...]) -> int:
     raise AssertionError("a place holds no calls")
-
-

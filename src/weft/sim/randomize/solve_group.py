@@ -2,8 +2,8 @@
 
 The solver only says whether something is possible; randomness comes from what it is asked. Variable by variable, in
 the order of the stages and within them at random, some values are drawn as the constraints on the variable alone allow
-and the first possible one is taken. If none is, a value is approached bit by bit: a random half of its bits is asked for
-together, and where they cannot be had they are halved again, so that few bits are the solver's own choice.
+and the first possible one is taken. If none is, a value is approached bit by bit: a random half of its bits is asked
+for together, and where they cannot be had they are halved again, so that few bits are the solver's own choice.
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ cheap, since it keeps what it has learnt.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from weft.base.errors import UserError
-from weft.sim.randomize.terms import Term, constant, ones
+from weft.sim.randomize.terms import Term, constant
 
-if TYPE_CHECKING:
-    import bitwuzla
+_Native = Any
+"""A term of the solver, whose package has no types."""
 
 _TIME_LIMIT_MS = 60_000
 
@@ -48,7 +48,7 @@ class TermSolver:
         options.set(bitwuzla.Option.PRODUCE_MODELS, True)
         options.set(bitwuzla.Option.TIME_LIMIT_PER, _TIME_LIMIT_MS)
         self._solver = bitwuzla.Bitwuzla(self._manager, options)
-        self._terms: dict[Term, bitwuzla.Term] = {}
+        self._terms: dict[Term, _Native] = {}
         self.widths = widths
         for term in hard:
             self.require(term)
@@ -69,7 +69,7 @@ class TermSolver:
         """Return whether all can be true at once."""
         result = self._solver.check_sat(*(self._truth(term) for term in assumptions))
         if result == self._library.Result.UNKNOWN:
-            raise UserError("constraints", f"the constraints could not be solved in {_TIME_LIMIT_MS // 1000} s")
+            raise UserError("bad-constraint", f"the constraints could not be solved in {_TIME_LIMIT_MS // 1000} s")
         return result == self._library.Result.SAT
 
     def value(self, number: int) -> int:
@@ -78,16 +78,16 @@ class TermSolver:
 
     # ------------------------------------------------------------------------------------------- translation
 
-    def _kind(self, name: str) -> bitwuzla.Kind:
+    def _kind(self, name: str) -> Any:
         return getattr(self._library.Kind, name)
 
-    def _make(self, kind: str, *parts: bitwuzla.Term, indices: tuple[int, ...] = ()) -> bitwuzla.Term:
+    def _make(self, kind: str, *parts: _Native, indices: tuple[int, ...] = ()) -> _Native:
         return self._manager.mk_term(self._kind(kind), list(parts), list(indices))
 
-    def _constant(self, width: int, value: int) -> bitwuzla.Term:
+    def _constant(self, width: int, value: int) -> _Native:
         return self._manager.mk_bv_value(self._manager.mk_bv_sort(width), value)
 
-    def _truth(self, term: Term) -> bitwuzla.Term:
+    def _truth(self, term: Term) -> _Native:
         op = term[0]
         if op in _COMPARISONS:
             return self._make(_COMPARISONS[op], self._term(term[2]), self._term(term[3]))
@@ -97,13 +97,13 @@ class TermSolver:
             return self._make("AND" if op == "and" else "OR", self._truth(term[2]), self._truth(term[3]))
         return self._make("EQUAL", self._term(term), self._constant(1, 1))
 
-    def _term(self, term: Term) -> bitwuzla.Term:
+    def _term(self, term: Term) -> _Native:
         found = self._terms.get(term)
         if found is None:
             found = self._terms[term] = self._translate(term)
         return found
 
-    def _translate(self, term: Term) -> bitwuzla.Term:
+    def _translate(self, term: Term) -> _Native:
         op, width = term[0], term[1]
         if op == "c":
             return self._constant(width, term[2])
@@ -132,14 +132,14 @@ class TermSolver:
             return self._shift(op, width, term[3][1], parts)
         raise AssertionError(op)
 
-    def _shift(self, op: str, width: int, amount: int, parts: list[bitwuzla.Term]) -> bitwuzla.Term:
+    def _shift(self, op: str, width: int, amount: int, parts: list[_Native]) -> _Native:
         wide = max(width, amount)
         sign = "BV_SIGN_EXTEND" if op == "ashr" else "BV_ZERO_EXTEND"
         value = self._make(sign, parts[0], indices=(wide - width,))
         by = self._make("BV_ZERO_EXTEND", parts[1], indices=(wide - amount,))
         return self._make("BV_EXTRACT", self._make(_SHIFTS[op], value, by), indices=(width - 1, 0))
 
-    def _power(self, term: Term) -> bitwuzla.Term:
+    def _power(self, term: Term) -> _Native:
         """Square and multiply over the bits of the exponent."""
         width, exponent = term[1], term[3]
         result, square = self._constant(width, 1), self._term(term[2])
@@ -159,6 +159,3 @@ def equals(number: int, width: int, value: int) -> Term:
 def bit_is(number: int, width: int, at: int, bit: int) -> Term:
     """Return the bit that says that one bit of a variable has a value."""
     return ("eq", 1, ("extract", 1, ("v", width, number), at) if width > 1 else ("v", 1, number), constant(1, bit))
-
-
-__all__ = ["TermSolver", "bit_is", "equals", "ones"]
