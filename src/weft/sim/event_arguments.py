@@ -23,10 +23,16 @@ from weft.sim.tasks.task_call import Result, TaskArgument
 
 @dataclass(slots=True)
 class Handles:
-    """Give strings and objects their handles, and find them again."""
+    """Give strings and objects their handles, and find them again.
+
+    When there are more than `limit`, `full` is called, which is to have the collector release those not in use.
+    """
 
     values: list[object] = field(default_factory=lambda: [""])
+    limit: int = 1 << 62
+    full: Callable[[], object] = lambda: None
     _texts: dict[str, int] = field(default_factory=lambda: {"": 0})
+    _free: list[int] = field(default_factory=list[int])
 
     def text(self, handle: int) -> str:
         """Return the string of a handle."""
@@ -37,14 +43,36 @@ class Handles:
         """Return the handle of a string."""
         handle = self._texts.get(text)
         if handle is None:
-            handle = self._texts[text] = len(self.values)
-            self.values.append(text)
+            handle = self._texts[text] = self.add(text)
         return handle
 
     def add(self, value: object) -> int:
         """Return a new handle for an object."""
+        if self._free:
+            handle = self._free.pop()
+            self.values[handle] = value
+            if self.used > self.limit:
+                self.full()
+            return handle
         self.values.append(value)
+        if self.used > self.limit:
+            self.full()
         return len(self.values) - 1
+
+    @property
+    def used(self) -> int:
+        """Return how many handles are in use."""
+        return len(self.values) - len(self._free)
+
+    def release(self, unused: list[int]) -> None:
+        """Take back handles that nothing names any more."""
+        for handle in unused:
+            value = self.values[handle]
+            if isinstance(value, str):
+                self._texts.pop(value, None)
+            self.values[handle] = None
+        # The lowest are given out first, so that the table and the range of words that look like handles stay small.
+        self._free = sorted(unused, reverse=True)
 
 
 @dataclass(slots=True)

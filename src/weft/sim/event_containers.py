@@ -6,7 +6,6 @@ an empty container; the first write makes one and gives its handle to the variab
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
@@ -101,7 +100,7 @@ class Containers:
 
     def __init__(self, simulation: EventSimulation) -> None:
         self._handles = simulation.handles
-        self._random = random.Random(1)
+        self._simulation = simulation
 
     def find(self, handle: Any, kind: Type | None = None) -> Container:
         """Return the container of a handle; a new empty one for 0."""
@@ -174,7 +173,8 @@ class Containers:
 
     def shuffle(self, items: list[Any]) -> None:
         """Put elements into a random order."""
-        self._random.shuffle(items)
+        with self._simulation.randomizer.thread_stream() as stream:
+            stream.shuffle(items)
 
 
 def _same(item: Any) -> Any:

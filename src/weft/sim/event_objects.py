@@ -85,6 +85,7 @@ def _copy(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
                 place = ctypes.c_uint64.from_address(made + simulation.engine.code.field_offset(member))
                 place.value = simulation.containers.copy(place.value)
         base = base.base
+    simulation.randomizer.copy_modes(source, made)
     return made, {}
 
 

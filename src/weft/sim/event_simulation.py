@@ -19,6 +19,7 @@ from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, SystemTask
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.sim.collect_garbage import Collector
 from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
@@ -27,12 +28,15 @@ from weft.sim.event_delays import DelayFiles
 from weft.sim.event_host import EventHost
 from weft.sim.event_objects import OBJECT_CALLS
 from weft.sim.event_shapes import shaped_arguments
+from weft.sim.randomize.random_calls import RANDOM_CALLS
+from weft.sim.randomize.randomizer import Randomizer
 from weft.sim.run_plan import OnStop, RunPlan, SdfFile
 from weft.sim.tasks.dump_scopes import WaveFactory
 from weft.sim.tasks.registry import TASKS
 from weft.sim.tasks.task_call import TaskCall, Writer
 from weft.sim.tasks.task_state import TaskState
 
+_CALLS = {**OBJECT_CALLS, **RANDOM_CALLS}
 _DUMPS = ("$dump", "$countdrivers")
 
 
@@ -62,12 +66,15 @@ class EventSimulation:
     handles: Handles = field(default_factory=Handles)
     containers: Containers = field(init=False)
     delays: DelayFiles = field(init=False)
+    randomizer: Randomizer = field(init=False)
+    collector: Collector = field(init=False)
     _ended: bool = False
 
     def __post_init__(self) -> None:
         options = self.options
         self.containers = Containers(self)
         self.delays = DelayFiles(self.design, self.out, options.sdf, options.delays)
+        self.randomizer = Randomizer(self)
         code = write_program(self.design, options.observe or _dumps(self.design))
         for text in code.texts:
             self.handles.intern(text)
@@ -76,8 +83,10 @@ class EventSimulation:
         )
         state.random_seed = state.urandom_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
-        EventEngine(code, self._perform, options.max_deltas, options.shuffle, self.host)
+        EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, self.host)
         self.delays.begin(self.engine)
+        self.collector = Collector(self)
+        self.collector.begin()
 
     @property
     def engine(self) -> EventEngine:
@@ -109,7 +118,7 @@ class EventSimulation:
     def _perform(self, site: HostSite, buffer: int, thread: int, node: Node) -> None:
         """Do a system task or function."""
         module = node.unit.module
-        objects = OBJECT_CALLS.get(site.name)
+        objects = _CALLS.get(site.name)
         arguments = [read_argument(self.engine, self.handles, node, shape, buffer) for shape in site.arguments]
         self.host.current = (thread, node)
         scope = f"{node.path}.{site.scope}" if site.scope else node.path

@@ -19,8 +19,9 @@ from weft.ir.expressions import Call
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
 
+OBJECT_SEED = 16
 OBJECT_HEADER = 32
-"""The class's number, the size in bytes, and two words for the collector; a signal's header is not needed."""
+"""The class's number, the size in bytes, the state of its random numbers, and a word for the collector."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,12 +61,8 @@ class Classes:
         """Write the creation of an object with properties of their default values; return its handle."""
         w = f.w
         size = self.size(found)
-        handle = w.call("malloc", size)
+        handle = w.call("object_new", size, self._numbers[found], "%node", "%S")
         pointer = w.pointer(handle)
-        w.declare("llvm.memset.p0.i64", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
-        w.do(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size}, i1 false)")
-        w.store_word(pointer, 0, self._numbers[found])
-        w.store_word(pointer, 8, size)
         base: Class | None = found
         while base is not None:
             for member in base.fields:

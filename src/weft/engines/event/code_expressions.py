@@ -95,6 +95,8 @@ def value(f: FunctionCode, expression: Expr) -> Value:
         case Iterate():
             return iterate(f, expression)
         case Randomize():
+            from weft.engines.event.code_randomize import randomize
+
             return randomize(f, expression)
         case AssignExpr(lhs, rhs, _, post):
             old = value(f, lhs) if post else None
@@ -439,11 +441,6 @@ def _time(f: FunctionCode, name: str, width: int) -> Value:
     if name == "$stime":
         return Value(width, w.resize(w.resize(ticks, 64, 32), 32, width))
     return Value(width, w.resize(ticks, 64, width))
-
-
-def randomize(f: FunctionCode, node: Randomize) -> Value:
-    """Write a call of `randomize`."""
-    raise f.unsupported("'randomize'", node.span)
 
 
 __all__ = ["all_x", "condition", "value", "word"]

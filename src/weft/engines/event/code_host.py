@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weft.base.dataclass import replace
+from weft.base.source import Span
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import shows_strength
@@ -82,6 +83,14 @@ def host_task(f: FunctionCode, name: str, args: Sequence[Expr | None], signs: tu
         f.poll()
 
 
+def host_choice(
+    f: FunctionCode, name: str, args: Sequence[Expr], written: set[int], extra: object, span: Span
+) -> Value:
+    """Write a call that returns an `int` and writes some of its arguments."""
+    result = Shape("bits", 32, True)
+    return _call(f, name, args, (), result, span, extra=extra, written=written) or Value(0, 0)
+
+
 def _shape_of_type(kind: Type, width: int) -> Shape:
     if kind.kind in REALS:
         return Shape("real", 64, type=kind)
@@ -133,12 +142,13 @@ def _call(
     span: object,
     last: tuple[Value, Type] | None = None,
     extra: object = None,
+    written: set[int] | None = None,
 ) -> Value | None:
     from weft.engines.event.code_expressions import value
     from weft.engines.event.code_places import store_lvalue
 
     w = f.w
-    outputs = outputs_of(name, len(args))
+    outputs = outputs_of(name, len(args)) if written is None else written
     strengths = shows_strength(args)
     args = [_target(argument) if i in outputs else argument for i, argument in enumerate(args)]
     shapes: list[Shape] = []

@@ -26,6 +26,7 @@ from weft.engines.event.code_processes import (
     write_process,
     write_task,
 )
+from weft.engines.event.code_randomize import Entries
 from weft.engines.event.code_shapes import Shape, write_shaped
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elaborate
@@ -87,6 +88,7 @@ class ProgramCode:
     texts: dict[str, int] = field(default_factory=dict[str, int])
     suspensions: Suspensions = field(default_factory=Suspensions)
     classes: Classes = field(init=False)
+    entries: Entries = field(default_factory=Entries)
     resolvers: dict[Key, str] = field(default_factory=dict[Key, str])
     initializers: dict[Unit, str] = field(default_factory=dict[Unit, str])
     size: int = 0

@@ -167,7 +167,7 @@ class UnitCode:
 
     def thread(self, symbol: str, order: int) -> ThreadPlan:
         """Return a new thread of each instance."""
-        plan = ThreadPlan(self.layout.take(NODE_SIZE), symbol, order)
+        plan = ThreadPlan(self.layout.take(NODE_SIZE), symbol, order, whole=True)
         self.threads.append(plan)
         return plan
 

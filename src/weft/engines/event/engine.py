@@ -20,7 +20,7 @@ import numpy.typing as npt
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
-from weft.engines.event import net_area, net_kernels, scheduler
+from weft.engines.event import heap_kernels, net_area, net_kernels, scheduler
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.elaborate import Node
 from weft.engines.event.host_sites import HostSite
@@ -47,6 +47,7 @@ from weft.engines.event.records import (
     NODE_NEXT,
     NODE_PREV,
     NODE_PROCESS,
+    NODE_SEED,
     NODE_SHORT,
     NODE_SIZE,
     OSCILLATES,
@@ -74,6 +75,8 @@ from weft.ir.design import Signal
 
 _STACK_BYTES = 256 << 20
 _BUDGET = 1 << 62
+_SEED_STEP, _THREAD_STEP = 0xD1342543DE82EF95, 0xAF251AF3B0F025B5
+"""Odd constants that keep the first random states of processes and runs apart."""
 
 HostCall = Callable[[HostSite, int, int, Node], None]
 """Called for each system task: the site, the buffer's address, the thread's address, the instance."""
@@ -91,6 +94,12 @@ _KERNELS = (
     "notify",
     "wake",
     "process_object",
+    "heap_register",
+    "heap_mark",
+    "heap_free",
+    "collect_later",
+    "run_record",
+    "run_record_nba",
     "process_kill",
 )
 
@@ -109,6 +118,7 @@ class EventEngine:
     host: HostCall
     max_deltas: int = 1_000_000
     shuffle: int = 0
+    seed: int = 0
     owner: Owner | None = None
     """What gets to know the engine before any of the design's code runs."""
     memory: npt.NDArray[np.uint8] = field(init=False)
@@ -142,8 +152,9 @@ class EventEngine:
         names += [watch.code for code in self.code.codes.values() for site in code.sites for watch in site.watches]
         names += self.code.resolvers.values()
         names += self.code.initializers.values()
+        names += self.code.entries.symbols()
         exports = [*dict.fromkeys(name for name in names if name), *_KERNELS, "weft_stack"]
-        kernels = [scheduler]
+        kernels = [scheduler, heap_kernels]
         if any(net.graded for net in self.code.design.nets.values()) or any(
             unit.gates for unit in self.code.design.units.values()
         ):
@@ -156,6 +167,15 @@ class EventEngine:
     def address(self, symbol: str) -> int:
         """Return the address of compiled code."""
         return self._library.addresses[symbol]
+
+    def entry(self, symbol: str) -> Callable[[int, int, int, int], int]:
+        """Return compiled code that is called with a thread, the state, an instance and a buffer."""
+        return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self.address(symbol))
+
+    @property
+    def state(self) -> int:
+        """Return the address of the state."""
+        return self._state
 
     def call(self, symbol: str, *arguments: int) -> int:
         """Call compiled code with 64-bit words."""
@@ -330,6 +350,8 @@ class EventEngine:
             self.set_word(offset + NODE_CODE, self.address(plan.symbol))
             self.set_word(offset + NODE_INSTANCE, self._state + node.base)
             self.set_word(offset + NODE_PROCESS, len(self.threads))
+            if plan.whole:
+                self.set_word(offset + NODE_SEED, self.seed * _SEED_STEP + len(self.threads) * _THREAD_STEP)
             self.threads.append((node, plan))
             self.memory[offset + NODE_FLAGS] = FLAG_REACTIVE if plan.reactive else 0
             for i, (ref, number) in enumerate(plan.words):
@@ -381,6 +403,7 @@ class EventEngine:
         pseudo = np.zeros(NODE_SIZE // 8, dtype=np.uint64)
         frame = np.zeros(1 << 13, dtype=np.uint64)
         self._keep += [pseudo, frame]
+        pseudo[NODE_SEED // 8] = self.seed * _SEED_STEP + 1 & 0xFFFFFFFFFFFFFFFF
         pseudo[NODE_FRAME // 8] = frame.ctypes.data + FRAME_HEADER
         for node in design.nodes:
             symbol = self.code.initializers.get(node.unit)
@@ -407,7 +430,13 @@ class EventEngine:
 
     def allocate(self, size: int) -> int:
         """Return the address of new memory for an object."""
-        return _allocator()(size)
+        made = _allocator()(size)
+        self.call("heap_register", made, size, self._state)
+        return made
+
+    def keeps(self) -> list[npt.NDArray[np.uint64]]:
+        """Return the memory besides the state in which processes keep values: the frames that they begin with."""
+        return [room for room in self._keep if isinstance(room, np.ndarray) and room.dtype == np.uint64]
 
     def wake(self, list_address: int) -> None:
         """Make every thread of a wait list ready."""
@@ -415,7 +444,7 @@ class EventEngine:
 
     def process_object(self, thread: int) -> int:
         """Return the process object of a thread."""
-        return self.call("process_object", thread)
+        return self.call("process_object", thread, self._state)
 
     def kill(self, process: int) -> bool:
         """End a process; return whether the present thread is in it."""

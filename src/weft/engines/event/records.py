@@ -43,7 +43,9 @@ NODE_BASE = 128
 """The frame that a thread began with: what lies below it belongs to its parent."""
 NODE_OBJECT = 136
 """The process object of the thread, if somebody has asked for it, or 0."""
-NODE_SIZE = 144
+NODE_SEED = 144
+"""The state of the thread's stream of random numbers (IEEE 1800-2023 18.14)."""
+NODE_SIZE = 152
 
 FLAG_HEAP, FLAG_REACTIVE, FLAG_ENDED, FLAG_WAIT_FORK, FLAG_SUSPENDED = 1, 2, 4, 8, 16
 
@@ -144,6 +146,10 @@ JOINS_FREE = 440
 WHEEL_BITS = 512
 WHEEL_LEVELS = 11
 WHEEL_SLOTS = 640
+HEAP_BUFFER, HEAP_CAPACITY, HEAP_LENGTH = 11904, 11912, 11920
+"""The addresses of all objects, with bit 0 set for process objects, for the collector; room and count in words."""
+HEAP_BYTES, HEAP_LIMIT, HEAP_COLLECTOR = 11928, 11936, 11944
+"""The bytes of all objects, how many there may be before the collector is asked for, and the collector's node."""
 CONTROL_SIZE = 12288
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4

@@ -50,6 +50,12 @@ from weft.engines.event.records import (
     FRAME_OUTER,
     FRAME_REFS,
     FRAMES_FREE,
+    HEAP_BUFFER,
+    HEAP_BYTES,
+    HEAP_CAPACITY,
+    HEAP_COLLECTOR,
+    HEAP_LENGTH,
+    HEAP_LIMIT,
     IN_REACTIVE,
     INACTIVE,
     JOIN_ANY,
@@ -78,6 +84,7 @@ from weft.engines.event.records import (
     NODE_PREV,
     NODE_PROCESS,
     NODE_SCOPES,
+    NODE_SEED,
     NODE_SIBLING,
     NODE_SIZE,
     NODE_TIME,
@@ -461,6 +468,43 @@ def frame_retain(frame: int) -> int:
 
 
 @kernel
+def seed_next(node: int) -> int:
+    """Draw from a thread's random numbers the seed of a new thread or object (SplitMix64, `sim.randomize`)."""
+    state = u64[node + NODE_SEED] + 0x9E3779B97F4A7C15
+    u64[node + NODE_SEED] = state
+    state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9
+    state = (state ^ (state >> 27)) * 0x94D049BB133111EB
+    return state ^ (state >> 31)
+
+
+@kernel
+def heap_register(made: int, size: int, state: int) -> int:
+    """Note a new object; ask for the collector if there are too many bytes."""
+    count = u64[state + HEAP_LENGTH]
+    if count == u64[state + HEAP_CAPACITY]:
+        capacity = count * 2 + 1024
+        u64[state + HEAP_BUFFER] = realloc(u64[state + HEAP_BUFFER], capacity * 8)
+        u64[state + HEAP_CAPACITY] = capacity
+    u64[u64[state + HEAP_BUFFER] + count * 8] = made
+    u64[state + HEAP_LENGTH] = count + 1
+    total = u64[state + HEAP_BYTES] + size
+    u64[state + HEAP_BYTES] = total
+    if u64[state + HEAP_LIMIT] < total:
+        collect_later(state)
+    return 0
+
+
+@kernel
+def collect_later(state: int) -> int:
+    """Have the collector run in the postponed region."""
+    collector = u64[state + HEAP_COLLECTOR]
+    if collector:
+        if u64[collector + NODE_LIST] == 0:
+            append(state + POSTPONED, collector)
+    return 0
+
+
+@kernel
 def fork_thread(parent: int, pc: int, join: int, state: int) -> int:
     """Start a thread at another place of the parent's code, sharing its frame."""
     node = u64[state + THREADS_FREE]
@@ -481,6 +525,7 @@ def fork_thread(parent: int, pc: int, join: int, state: int) -> int:
     u64[node + NODE_JOIN] = join
     u64[node + NODE_PROCESS] = u64[parent + NODE_PROCESS]
     u64[node + NODE_SCOPES] = 0
+    u64[node + NODE_SEED] = seed_next(parent)
     u64[node + NODE_SIBLING] = u64[parent + NODE_CHILDREN]
     u64[parent + NODE_CHILDREN] = node
     u64[parent + NODE_LIVE] = u64[parent + NODE_LIVE] + 1
@@ -592,7 +637,7 @@ def kill_children(parent: int, state: int) -> int:
 
 
 @kernel
-def process_object(node: int) -> int:
+def process_object(node: int, state: int) -> int:
     """Return the process object of a thread, made when first asked for."""
     object = u64[node + NODE_OBJECT]
     if object == 0:
@@ -601,6 +646,7 @@ def process_object(node: int) -> int:
         u64[object + PROCESS_STATE] = 1
         u64[object + PROCESS_THREAD] = node
         u64[node + NODE_OBJECT] = object
+        heap_register(object | 1, PROCESS_SIZE, state)
     return object
 
 

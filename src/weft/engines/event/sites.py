@@ -51,3 +51,5 @@ class ThreadPlan:
     words: tuple[tuple[Ref | None, int], ...] = ()
     """What lies behind a short node: addresses so many bytes behind a signal, or plain numbers."""
     extra: list[int] = field(default_factory=list[int])
+    whole: bool = False
+    """Whether the node is of full size, so that it can draw random numbers."""

@@ -1,0 +1,110 @@
+"""Objects on the heap, and the inner loop of the collector, as kernels.
+
+Every object is put into one growing list when it is made. The collector (`sim.collect_garbage`) sorts the list, and
+marks: every word of the memory that may hold a value is looked at, and if it is the address of an object or the number
+of a handle, that one is alive, and the object's own words are looked at in turn (conservative marking: Boehm and
+Weiser, Garbage collection in an uncooperative environment, 1988). Objects that are not marked are freed.
+"""
+
+from __future__ import annotations
+
+from weft.engines.event.kernel_language import free, kernel, malloc, memset, u8, u64
+from weft.engines.event.scheduler import heap_register, seed_next
+
+OBJECT_CLASS, OBJECT_SIZE, OBJECT_STREAM = 0, 8, 16
+"""The header of an object: its class's number, its size in bytes, the state of its random numbers."""
+
+AREA_OBJECTS, AREA_COUNT, AREA_MARKS = 0, 8, 16
+"""What marking works on: the sorted addresses (bit 0 for process objects), their number, a byte for each."""
+AREA_STACK, AREA_HANDLES, AREA_HANDLE_MARKS = 24, 32, 40
+"""Room for as many words as there are objects; the number of handles, and a byte for each."""
+AREA_FOUND, AREA_FOUND_COUNT, AREA_ODD = 48, 56, 64
+"""Room for the handles that are found, and their number; whether values may begin at any bit."""
+AREA_WORDS = 9
+
+
+@kernel
+def object_new(size: int, number: int, node: int, state: int) -> int:
+    """Return a zeroed object of a class; its random numbers are seeded from those of the thread."""
+    made = malloc(size)
+    memset(made, 0, size)
+    u64[made + OBJECT_CLASS] = number
+    u64[made + OBJECT_SIZE] = size
+    u64[made + OBJECT_STREAM] = seed_next(node)
+    heap_register(made, size, state)
+    return made
+
+
+@kernel
+def heap_look(word: int, area: int) -> int:
+    """Mark what a word may name; put a newly marked object on the stack; return the stack's new height."""
+    height = u64[u64[area + AREA_STACK]]
+    if word < u64[area + AREA_HANDLES]:
+        mark = u64[area + AREA_HANDLE_MARKS] + word
+        if u8[mark] == 0:
+            u8[mark] = 1
+            found = u64[area + AREA_FOUND_COUNT]
+            u64[u64[area + AREA_FOUND] + found * 8] = word
+            u64[area + AREA_FOUND_COUNT] = found + 1
+        return height
+    low = 0
+    high = u64[area + AREA_COUNT]
+    objects = u64[area + AREA_OBJECTS]
+    while low < high:
+        middle = (low + high) >> 1
+        if (u64[objects + middle * 8] >> 1) < (word >> 1):
+            low = middle + 1
+        else:
+            high = middle
+    if low < u64[area + AREA_COUNT]:
+        if (u64[objects + low * 8] & ~1) == word:
+            mark = u64[area + AREA_MARKS] + low
+            if u8[mark] == 0:
+                u8[mark] = 1
+                if (u64[objects + low * 8] & 1) == 0:
+                    height = height + 1
+                    u64[u64[area + AREA_STACK] + height * 8] = word
+                    u64[u64[area + AREA_STACK]] = height
+    return height
+
+
+@kernel
+def heap_scan(start: int, count: int, area: int) -> int:
+    """Look at words, at every bit of them if values may begin anywhere."""
+    at = 0
+    while at < count:
+        word = u64[start + at * 8]
+        heap_look(word, area)
+        if u64[area + AREA_ODD]:
+            following = 0
+            if at + 1 < count:
+                following = u64[start + at * 8 + 8]
+            shift = 1
+            while shift < 64:
+                heap_look((word >> shift) | (following << (64 - shift)), area)
+                shift = shift + 1
+        at = at + 1
+    return 0
+
+
+@kernel
+def heap_mark(start: int, count: int, area: int) -> int:
+    """Mark all that is reached from some words; return how many handles have been found so far."""
+    heap_scan(start, count, area)
+    stack = u64[area + AREA_STACK]
+    while u64[stack]:
+        height = u64[stack]
+        found = u64[stack + height * 8]
+        u64[stack] = height - 1
+        heap_scan(found + 32, (u64[found + OBJECT_SIZE] - 32) >> 3, area)
+    return u64[area + AREA_FOUND_COUNT]
+
+
+@kernel
+def heap_free(start: int, count: int) -> int:
+    """Free objects."""
+    at = 0
+    while at < count:
+        free(u64[start + at * 8] & ~1)
+        at = at + 1
+    return 0
