@@ -65,8 +65,8 @@ def test_a_users_line(planned, tmp_path):
 
 def test_defaults(planned):
     plan, _ = planned("tb.v")
-    assert plan == RunPlan(front_end=("--single-unit", "tb.v"), on_stop=OnStop.FINISH)
-    assert planned("-u", "tb.v", "-n")[0] == RunPlan(front_end=("tb.v",), on_stop=OnStop.FINISH)
+    assert plan == RunPlan(front_end=("--std=1800-2023", "--single-unit", "tb.v"), on_stop=OnStop.FINISH)
+    assert planned("-u", "tb.v", "-n")[0] == RunPlan(front_end=("--std=1800-2023", "tb.v"), on_stop=OnStop.FINISH)
 
 
 @pytest.mark.parametrize(

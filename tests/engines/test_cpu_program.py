@@ -140,6 +140,16 @@ def test_first_cycles_run_on_the_general_function(compiler: Compiler, monkeypatc
         assert mine.layout.read(state, COUNT) == until // 10 % 256
 
 
+def test_edges_can_be_compiled_before_a_run(compiler: Compiler):
+    """As `weft build` does; the next start finds that code."""
+    CpuProgram(counter(), compiler, key="built").compile_edges([CLOCK])
+    mine = CpuProgram(counter(), compiler, key="built")
+    state = mine.layout.allocate()
+    assert mine.run(state, [CLK], 1000).status == Status.DONE
+    assert [unit.tier for unit in mine.units()] == [START, None, QUICK, QUICK]
+    assert mine.layout.read(state, COUNT) == 100
+
+
 def test_a_later_start_emits_nothing(compiler: Compiler, monkeypatch: pytest.MonkeyPatch):
     """With a key, objects are found without the texts that they were made of."""
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from weft.apps.show_progress import compile_progress, print_warnings
+from weft.engines.cpu.program import CpuProgram
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compile_design import Build, BuildOptions, build_design, make_program
 from weft.sim.compiled_design import CompiledDesign
@@ -27,6 +28,8 @@ def report_build(
         build = build_design((), options, stages=stages)
         with stages.stage("generate code"):
             program = make_program(build.design, "cpu")
+            assert isinstance(program, CpuProgram)
+            program.compile_edges([clock.state for clock in build.design.clocks.clocks])
     print_warnings(build.design.warnings, all_warnings)
     _show_stages(build, stages)
     _show_sizes(build.design, program.layout.size)

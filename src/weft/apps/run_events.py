@@ -55,12 +55,15 @@ def make_plan(
         if not Path(read_sdf(path).path).is_file():
             raise UserError("no-such-file", f"cannot read the delays '{read_sdf(path).path}'")
     language = read_generation(generation)
+    # Every language is taken as its latest version reads it, unless the user names another.
+    named = bool(language.words) or any(word.startswith("--std") for word in slang)
+    standard = () if named else ("--std=1800-2023",)
     has_terminal = sys.stdin.isatty() if terminal is None else terminal
     on_stop = OnStop.PROMPT if has_terminal else OnStop.FINISH
     if finish_on_stop or fail_on_stop:
         on_stop = OnStop.FAIL if fail_on_stop else OnStop.FINISH
     return RunPlan(
-        front_end=(*language.words, *slang),
+        front_end=(*standard, *language.words, *slang),
         tops=tuple(top),
         parameters=tuple(read_parameter(text, top) for text in parameters),
         plusargs=tuple(plusargs),

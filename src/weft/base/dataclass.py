@@ -85,7 +85,8 @@ def _make_class(cls: type[T], frozen: bool, eq: bool) -> type[T]:
         body["__eq__"] = _equality(getter)
         body["__hash__"] = _hash(getter) if frozen else None
     if frozen:
-        body |= {"__setattr__": _refuse, "__delattr__": _refuse, "__getstate__": getter, "__setstate__": _set_state}
+        # Made again by calling the class, which is faster than filling an empty instance.
+        body |= {"__setattr__": _refuse, "__delattr__": _refuse, "__reduce__": lambda self: (made, getter(self))}
     made: Any = type(cls)(cls.__name__, cls.__bases__, body)
     made.__init__ = _late_init(made, names, defaults, frozen)
     return made
@@ -121,12 +122,6 @@ def _repr(self: Any) -> str:
 
 def _refuse(self: object, name: str, *_: object) -> NoReturn:
     raise FrozenInstanceError(f"cannot assign to field '{name}' of a {type(self).__name__}")
-
-
-def _set_state(self: Any, state: tuple[Any, ...]) -> None:
-    """Fill an instance that is being unpickled or copied."""
-    for name, value in zip(self.__slots__, state, strict=True):
-        object.__setattr__(self, name, value)
 
 
 def _late_init(cls: Any, names: tuple[str, ...], defaults: dict[str, Any], frozen: bool) -> Callable[..., None]:

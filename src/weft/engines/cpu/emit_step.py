@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from weft.base.dataclass import dataclass
 from weft.engines.cpu import context as ctx
+from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
@@ -268,9 +269,10 @@ def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -
 
     It writes each node's value to `out` in whole words, one after the other.
     """
-    e = NodeEmitter(step_graph(graph), layout, 0)
+    step, places = cone_step(graph, nodes)
+    e = NodeEmitter(step, layout, 0)
     at = 0
-    for node in nodes:
+    for node in places:
         width, value = e.width[node], e.use(node)
         target = e.put(f"getelementptr i8, ptr %out, i64 {at}")
         if width > WIDE:
@@ -285,6 +287,7 @@ def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -
 
 def condition_text(graph: ConeGraph, layout: StateLayout, node: int) -> tuple[str, int]:
     """Return a module with the hook function `condition`, and the scratch it needs."""
-    e = NodeEmitter(step_graph(graph), layout, 0)
-    e.add(f"ret i32 {e.resize(e.use(node), 1, 32)}")
+    step, (place,) = cone_step(graph, [node])
+    e = NodeEmitter(step, layout, 0)
+    e.add(f"ret i32 {e.resize(e.use(place), 1, 32)}")
     return module_text([function_text("define i32 @condition", e)], [e]), e.scratch

@@ -314,6 +314,16 @@ class CpuProgram:
             low += 8 * count
         return values
 
+    def compile_edges(self, clocks: Sequence[int]) -> None:
+        """Compile the code for the edges of some clocks (states) now; a run does it later, in the background."""
+        self._finish_start()
+        phases = [self._find_phase(clock, level) for clock in clocks for level in (1, 0)]
+        missing = [unit for unit in phases if unit.library is None]
+        for unit in missing:
+            unit.begin(QUICK)
+        for unit in missing:
+            unit.finish()
+
     def units(self) -> list[TieredUnit]:
         """Return the units that there are: the first, the general one, and the phases of the clocks that have run."""
         return [self._first, self._general, *self._phases.values()]

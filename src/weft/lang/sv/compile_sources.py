@@ -22,7 +22,6 @@ import pyslang
 from pyslang import ast, syntax
 from pyslang.driver import Driver
 
-import weft
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported, UserError, WeftError
 from weft.ir.design import Design
@@ -247,11 +246,14 @@ def _near(name: str, names: list[str]) -> list[str]:
 
 
 def _digest(driver: Driver, options: FrontEndOptions, index: SourceIndex) -> str:
-    """Hash every text that was read, file lists included, the options, and the versions of slang and Weft."""
+    """Hash every text that was read, file lists included, the options, and the version of slang.
+
+    Weft's own is added to it where a design is made (`sim.design_cache`).
+    """
     state = hashlib.blake2b(digest_size=16)
     choices = (options.assertions, f"specify={options.specify}")
     slang_version = str(pyslang.__version__)  # pyright: ignore[reportAttributeAccessIssue] - not in its stubs
-    for word in (weft.__version__, slang_version, *choices, *options.words()):
+    for word in (slang_version, *choices, *options.words()):
         state.update(word.encode() + b"\0")
     for path in sorted(driver.commandFileMetadata):
         state.update(path.read_bytes() + b"\0")
