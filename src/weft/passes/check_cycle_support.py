@@ -124,9 +124,15 @@ def _check_function(function: Function) -> None:
     _check_statements((function.body,), function.span)
 
 
+_MADE = {"sample": "a sampled value", "past": "a function of sampled values", "deferred": "a deferred assertion"}
+"""What processes of the observed and postponed regions stand for, by keyword, other than concurrent assertions."""
+
+
 def _check_process(process: Process) -> None:
     if process.reactive:
         raise _refusal("a program", process.span)
+    if process.region:
+        raise _refusal(_MADE.get(process.keyword, "a concurrent assertion"), process.span)
     _check_events(process.events)
     _check_statements((process.body,), process.span)
 

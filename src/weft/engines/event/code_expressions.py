@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 
 from weft.engines.event import operators as ops
+from weft.engines.event.code_assertions import assertion_state
 from weft.engines.event.code_calls import call_function, create_object
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
@@ -125,7 +126,9 @@ def has_effects(expression: Expr) -> bool:
     )
 
 
-_PURE = frozenset({"$ticks", "$time", "$stime", "$realtime", "$itor", "$rtoi"})
+_PURE = frozenset(
+    {"$ticks", "$time", "$stime", "$realtime", "$itor", "$rtoi", "assertion.enabled", "assertion.kills"}
+)
 
 
 def _load_whole(f: FunctionCode, signal: Signal, path: tuple[str, ...]) -> Value:
@@ -381,6 +384,8 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         return whole_to_integer(w, double, call.width)
     if name == "$itor":
         return value(f, call.args[0])
+    if name in ("assertion.enabled", "assertion.kills"):
+        return assertion_state(f, call)
     if name == "event.triggered":
         (event,) = call.args
         assert isinstance(event, Ref | Element)

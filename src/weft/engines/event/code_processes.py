@@ -23,6 +23,9 @@ from weft.engines.event.code_waits import delay_ticks, simple_watch, wait_at, wa
 from weft.engines.event.elaborate import parts_of
 from weft.engines.event.layout import FrameLayout
 from weft.engines.event.records import (
+    FLAG_OBSERVED,
+    FLAG_POSTPONED,
+    FLAG_REACTIVE,
     FRAME_CALLER,
     FRAME_CODE,
     FRAME_INSTANCE,
@@ -56,7 +59,7 @@ def write_process(unit: UnitCode, process: Process) -> None:
         f.frames = [layout]
     f.labels = [Label("", f.w.fresh("return"), len(f.frames))]
     plan = unit.thread(f.name, _start_order(process))
-    plan.frame, plan.reactive, plan.what = layout, process.reactive, process.keyword
+    plan.frame, plan.flags, plan.what = layout, _flags(process), process.keyword
     plan.span, plan.scope = process.span, process.scope
     match process.kind:
         case Kind.INITIAL:
@@ -81,8 +84,17 @@ def write_process(unit: UnitCode, process: Process) -> None:
     unit.add_function(f)
 
 
+def _flags(process: Process) -> int:
+    """Return the flags of a process's thread: those of the region that it runs in."""
+    if process.region:
+        return {"observed": FLAG_OBSERVED, "postponed": FLAG_POSTPONED}[process.region]
+    return FLAG_REACTIVE if process.reactive else 0
+
+
 def _start_order(process: Process) -> int:
     """Return when a procedure first runs: before others if it waits for levels, as users of Icarus Verilog expect."""
+    if process.region:
+        return -1
     if process.keyword in ("always_comb", "always_latch"):
         return 3
     if process.kind == Kind.COMB or (process.events and all(event.edge == "any" for event in process.events)):

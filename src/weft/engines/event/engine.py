@@ -331,7 +331,7 @@ class EventEngine:
             self.set_word(offset + NODE_INSTANCE, self._state + node.base)
             self.set_word(offset + NODE_PROCESS, len(self.threads))
             self.threads.append((node, plan))
-            self.memory[offset + NODE_FLAGS] = FLAG_REACTIVE if plan.reactive else 0
+            self.memory[offset + NODE_FLAGS] = plan.flags
             for i, (ref, number) in enumerate(plan.words):
                 base = self._state + self.pointer_of(design.reach(node, ref.path), ref.signal) if ref is not None else 0
                 self.set_word(offset + NODE_SHORT + 8 * i, base + number)
@@ -341,7 +341,7 @@ class EventEngine:
                 room[(at - room.ctypes.data) // 8] = 1 << 20
                 at += (plan.frame.size + 15) // 8 * 8
             if plan.started:
-                started[REACTIVE if plan.reactive else ACTIVE].append((order, offset))
+                started[REACTIVE if plan.flags & FLAG_REACTIVE else ACTIVE].append((order, offset))
         started[ACTIVE] += self._number_gates()
         self._initialize()
         for list_offset, entries in started.items():
