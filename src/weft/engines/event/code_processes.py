@@ -43,6 +43,7 @@ from weft.engines.event.walk import reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, all_x, mask
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
+from weft.passes.defer_assertions import is_report
 
 
 def write_process(unit: UnitCode, process: Process) -> None:
@@ -120,7 +121,7 @@ def _write_comb(f: FunctionCode, process: Process) -> None:
     watches = [
         Watch(ref, WATCH_ANY, low, high)
         for ref, low, high in statement_reads(process.body, inferred)
-        if not f.is_local(ref.signal) and (ref.signal, ref.path) not in written
+        if not f.is_local(ref.signal) and not is_report(ref.signal) and (ref.signal, ref.path) not in written
     ]
     site = unit.site(unique_watches(watches))
     w = f.w
