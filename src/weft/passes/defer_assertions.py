@@ -48,15 +48,10 @@ from weft.ir.design import (
     WaitUntil,
 )
 from weft.ir.expressions import Call, SystemCall, operands
+from weft.ir.system_tasks import REPORT_STEM, is_report
 
-_STEM = "deferred$"
 _COUNT = Type("bit", 32, four_state=False)
 _EVENT = Type("event", 64, four_state=False)
-
-
-def is_report(signal: Signal) -> bool:
-    """Say whether a signal belongs to a deferred report, so that `@*` does not look at it."""
-    return signal.name.startswith(_STEM)
 
 
 def defer_assertions(module: Module) -> None:
@@ -155,7 +150,7 @@ class _Deferral:
 
     def _signal(self, name: str, kind: Type = _COUNT) -> Signal:
         number = sum(is_report(signal) for signal in self.module.signals)
-        made = Signal(f"{_STEM}{number}${name}", kind.width, kind)
+        made = Signal(f"{REPORT_STEM}{number}${name}", kind.width, kind)
         self.module.signals.append(made)
         return made
 

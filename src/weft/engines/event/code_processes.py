@@ -43,7 +43,7 @@ from weft.engines.event.walk import reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, all_x, mask
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
-from weft.passes.defer_assertions import is_report
+from weft.ir.system_tasks import is_report
 
 
 def write_process(unit: UnitCode, process: Process) -> None:

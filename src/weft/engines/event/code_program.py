@@ -61,7 +61,6 @@ from weft.ir.design import (
 )
 from weft.ir.expressions import Call, Ref
 from weft.ir.system_tasks import MONITOR_TASKS
-from weft.passes.defer_assertions import defer_assertions
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
 
@@ -469,9 +468,6 @@ def _statement_waits(body: Statement | None) -> list[Read]:
 def write_program(design: Design, observe: bool = False) -> ProgramCode:
     """Write the code of a design and lay out its state."""
     try:
-        modules = (*design.modules, *(module for _, module in (*design.packages, *design.tops)))
-        for module in dict.fromkeys(modules):
-            defer_assertions(module)
         program = ProgramCode(elaborate(design), observe, design.tick_fs)
         program.classes = Classes(program, design.classes)
         program.write()

@@ -169,7 +169,7 @@ def derive(part: Term, known: Known) -> Term:
                 return NONE
             return alternatives(both(left, right), right if nullable(left) else NONE, left if nullable(right) else NONE)
         case "first":
-            left = derive(part[1], known)
+            left = NONE if nullable(part[1]) else derive(part[1], known)
             return EMPTY if nullable(left) else NONE if left == NONE else ("first", left)
         case "rep":
             _, inner, low, high = part
@@ -235,6 +235,11 @@ def later(ticks: int, part: Term, strong: bool) -> Term:
     return part if ticks == 0 else ("next", ticks, part, strong)
 
 
+def _begins(part: Term, strong: bool) -> Term:
+    """Return a property that begins with the next tick; if there is none, `strong` says that it has failed."""
+    return part if at_end(part) != strong else ("next", 0, part, strong)
+
+
 class Progression:
     """Advance properties by one tick; `vacuity` keeps a success apart from one of which something is vacuous."""
 
@@ -278,9 +283,12 @@ class Progression:
                 rest: Term = V if left in (NONE, EMPTY) else ("after", left, then, overlapped)
                 if not nullable(left):
                     return rest
-                return conjunction(self.advance(then, known) if overlapped else then, rest)
+                return conjunction(self.advance(then, known) if overlapped else _begins(then, False), rest)
             case "next":
-                return later(part[1] - 1, part[2], part[3])
+                _, ticks, inner, strong = part
+                if ticks == 0:
+                    return self.advance(inner, known)
+                return ("next", ticks - 1, inner, strong) if ticks > 1 else _begins(inner, strong)
             case "always" | "event":
                 return self._advance_range(part, known)
             case "until":
