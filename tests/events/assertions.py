@@ -167,22 +167,22 @@ s_eventually [1:2] b: +1 +3 +3 +4 -6 +7 +7 +8
         """,
         """\
 ERROR: t.sv:8: assumption 'r' failed
-       Time: 45  Scope: t
+       Time: 45  Scope: t.r
 5 b
 ERROR: t.sv:7: q of 4
-       Time: 55  Scope: t
+       Time: 55  Scope: t.q
 5 not
 6 not
 ERROR: t.sv:8: assumption 'r' failed
-       Time: 75  Scope: t
+       Time: 75  Scope: t.r
 ERROR: t.sv:7: q of 7
-       Time: 85  Scope: t
+       Time: 85  Scope: t.q
 ERROR: t.sv:8: assumption 'r' failed
-       Time: 105  Scope: t
+       Time: 105  Scope: t.r
 INFO: t.sv:9: cover property: 1 matches in 7 attempts
       Time: 115  Scope: t
 INFO: t.sv:10: cover 'all': 2 matches in 7 attempts
-      Time: 115  Scope: t
+      Time: 115  Scope: t.all
 """,
     ),
     "deferred assertions report when the step has settled": (
@@ -240,6 +240,67 @@ WARNING: t.sv:12: value is unhandled for priority or unique if statement
          Time: 2  Scope: t
 WARNING: t.sv:3: value is unhandled for priority or unique case statement
          Time: 4  Scope: t
+""",
+    ),
+    "assertions in interfaces, generate blocks, several instances and bound modules": (
+        """
+        interface bus(input logic clk); logic v, r;
+          chk: assert property (@(posedge clk) v |-> r) else $display("%0t %m bus", $time);
+        endinterface
+        module sub(input logic clk, input logic [3:0] d, bus b);
+          genvar i;
+          for (i=0;i<2;i++) begin : g
+            never: assert property (@(posedge clk) !(d[i] && d[i+2])) else $display("%0t %m d=%b", $time, $sampled(d));
+            always @(posedge clk) if (d[i]) nxt: assert property (##1 !d[i]) else $display("%0t %m nxt", $time);
+          end
+          a1: assert property (@(posedge clk) b.v |=> b.v) else $display("%0t %m b.v", $time);
+        endmodule
+        module checks(input logic clk, input logic [3:0] d);
+          ck: assert property (@(posedge clk) $stable(d) || $past(d) < 9) else
+            $display("%0t %m past=%0d", $time, $past(d));
+        endmodule
+        bind sub checks cc(.*);
+        module t; bit clk; always #5 clk = ~clk; logic [3:0] d=0, e=0; bus b1(clk), b2(clk);
+        sub s1(clk,d,b1), s2(clk,e,b2);
+        initial begin b1.v=0; b1.r=0; b2.v=1; b2.r=0; end
+        always @(posedge clk) begin d <= d+1; e <= e+3; b1.v <= ~b1.v; end
+        initial #52 $finish(0);
+        endmodule
+        """,
+        """\
+5 t.b2.chk bus
+5 t.s1.cc.ck past=x
+5 t.s2.cc.ck past=x
+15 t.b1.chk bus
+15 t.b2.chk bus
+25 t.b2.chk bus
+25 t.s1.a1 b.v
+25 t.s2.g[1].nxt nxt
+35 t.b1.chk bus
+35 t.b2.chk bus
+35 t.s1.g[1].nxt nxt
+45 t.b2.chk bus
+45 t.s1.a1 b.v
+45 t.s2.cc.ck past=9
+""",
+    ),
+    "the clock of a procedure with a reset, and sampled arrays": (
+        """
+        module t; bit clk, rst_n = 1; logic a = 0; logic [3:0] m[2] = '{1, 2}; always #5 clk = ~clk;
+          always @(posedge clk or negedge rst_n)
+            if (!rst_n) a <= 0;
+            else begin a <= ~a; m[a] <= m[a] + 1; on: assert property (a) else $display("%0d %m", $time); end
+          array: assert property (@(posedge clk) m[1] == $past(m[1]) || a) else
+            $display("%0d m=%0d was %0d", $time, $sampled(m[1]), $past(m[1]));
+          initial #38 rst_n = 0;
+          initial #50 $finish(0);
+        endmodule
+        """,
+        """\
+5 t.on
+25 t.on
+25 m=3 was 2
+45 m=4 was 3
 """,
     ),
 }

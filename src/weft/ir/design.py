@@ -210,7 +210,8 @@ class Process:
 
     `reactive` says that it belongs to a program and runs in the reactive regions (IEEE 1800-2023 24.3). `region` is
     `observed` or `postponed` if it runs there each time that its events wake it, else empty (4.4.2); the front end
-    makes such processes for sampled values and assertions. What one of the observed region forks is reactive.
+    makes such processes for sampled values and assertions. A `COMB` one also runs at the start, before all others.
+    What one of the observed region forks is reactive.
     """
 
     kind: Kind

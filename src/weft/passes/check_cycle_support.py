@@ -101,7 +101,7 @@ def check_module(module: Module) -> None:
         _check_function(function)
     for assign in module.assigns:
         _check_expressions((assign.lhs, assign.rhs), assign.span)
-    for process in module.processes:
+    for process in sorted(module.processes, key=lambda process: process.keyword in _MADE):
         _check_process(process)
     for instance in module.instances:
         _check_expressions(instance.connections, instance.span)

@@ -116,7 +116,7 @@ def _write_loop(f: FunctionCode, process: Process) -> None:
 def _write_comb(f: FunctionCode, process: Process) -> None:
     """Write a procedure that runs whenever something that it reads changes (IEEE 1800-2023 9.2.2.2)."""
     unit = f.unit
-    inferred = process.keyword in ("always_comb", "always_latch")
+    inferred = process.keyword in ("always_comb", "always_latch") or bool(process.region)
     written = {(ref.signal, ref.path) for ref in written_signals(process.body)} if inferred else set()
     watches = [
         Watch(ref, WATCH_ANY, low, high)

@@ -24,6 +24,7 @@ from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert_assignment, value_as
 from weft.lang.sv.leaf_values import convert_initializer, split
 from weft.lang.sv.primitives import convert_alias
+from weft.lang.sv.procedure_clocks import clock_of_procedure
 from weft.lang.sv.specify_block import convert_specify_block
 from weft.lang.sv.statements import convert_statement, convert_timing
 from weft.lang.sv.symbol_facts import instances_of
@@ -178,7 +179,7 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
                     body = body.stmt
             elif symbol.procedureKind == ast.ProceduralBlockKind.Always:
                 _check_waits(context, body)
-    context.state.clock = tuple(event for event in events if event.edge != "any") if len(events) == 1 else ()
+    context.state.clock = clock_of_procedure(symbol.body, events)
     context.module.processes.append(
         Process(
             kind,

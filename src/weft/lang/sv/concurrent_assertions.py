@@ -77,7 +77,7 @@ def convert_assertion_item(context: ModuleContext, body: ast.Statement, scope: s
         body = body.body
     while isinstance(body, ast.StatementList):
         body = body.list[0]
-    outer, state.scope = state.scope, scope
+    outer, state.scope = state.scope, ".".join(part for part in (scope, label) if part)
     _Assertion(state, cast("ast.ConcurrentAssertionStatement", body), label).build(None)
     state.scope = outer
 
@@ -139,13 +139,16 @@ class _Assertion:
         self.expect = node.assertionKind == ast.AssertionKind.Expect
         self.label = label
         self.stem = state.fresh_label(label or "assertion")
+        self.clock: tuple[Event, ...] = state.clock
         self.told: tuple[Signal, Signal] | None = None
         self.since: Signal | None = None
         self.matches: Signal | None = None
 
     def actions(self) -> tuple[Statement | None, Statement | None]:
         """Convert the action block; without an `else` a failure is an error."""
+        outer, self.state.clock = self.state.clock, self.clock
         passed, failed = _action(self.state, self.node.ifTrue), _action(self.state, self.node.ifFalse)
+        self.state.clock = outer
         if failed is None and self.node.ifFalse is None and not self.cover:
             name = f"'{self.label}' " if self.label else ""
             word = "assumption" if self.node.assertionKind == ast.AssertionKind.Assume else "assertion"
@@ -170,6 +173,7 @@ class _Assertion:
         except TooLarge:
             self.context.unsupported("an assertion of so many states", self.node)
         states = len(automaton.moves)
+        self.clock = converter.clock
         counts = _Counts(
             self._signal("attempts", max(states, 1)),
             self._signal("next", max(states, 1)),

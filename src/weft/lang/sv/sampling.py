@@ -2,7 +2,8 @@
 
 The sampled value of a signal is that of the preponed region: what it was before the time step. For each signal that is
 sampled somewhere in a module there is a variable `x$sampled`, which a process of the postponed region gives the
-signal's value whenever it has changed; in the next step it still has it. Signals that nobody samples cost nothing.
+signal's value whenever it has changed, as at the start; in the next step it still has it. Signals that nobody samples
+cost nothing.
 
 `$past` and its like compare with the value at an earlier tick of a clock. A *history* is a row of variables: in the
 observed region of a tick a process notes the sampled value, and in the postponed region another moves the row on, so
@@ -113,15 +114,12 @@ def _shadow(state: State, signal: Signal, path: tuple[str, ...], node: Any) -> S
             state.context.unsupported(f"the sampled value of a variable of type '{signal.type.kind}'", node)
         source = Ref(signal, path)
         stem = ".".join((*path, signal.name))
-        found = Signal(
-            f"{stem}$sampled", signal.width, signal.type, signal.depth, signal.signed, initial=source, span=signal.span
-        )
+        found = Signal(f"{stem}$sampled", signal.width, signal.type, signal.depth, signal.signed, span=signal.span)
         state.samples[signal, path] = found
         state.unsampled.add(found)
-        change = (Event("any", source, span=signal.span),)
         update = Assign(Ref(found), source, True, signal.span)
         state.context.add_signals(found)
-        state.context.add_process(Process(Kind.EVENTS, update, change, "sample", signal.span, region="postponed"))
+        state.context.add_process(Process(Kind.COMB, update, (), "sample", signal.span, region="postponed"))
     return found
 
 
