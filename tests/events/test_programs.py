@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from events.assertions import ASSERTIONS
 from events.programs import NOT_ICARUS, OBJECTS, PROGRAMS
 from events.run_events import run_events
 
-ALL = {**PROGRAMS, **OBJECTS}
+ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -10,7 +10,17 @@ from weft.base.errors import Unsupported
 from weft.lang.sv.compile_sources import load_design
 
 SOURCES = {
-    "sampled value": "logic a, b, clk; always @(posedge clk) a <= $past(b);",
+    "sampled value without a clock": "logic a, b; always @* a = $past(b);",
+    "sampled string": "string s; int n; initial n = $sampled(s.len());",
+    "local variable of an assertion": """
+        logic clk, a; property p; int v; @(posedge clk) (a, v = a) |=> v; endproperty assert property (p);""",
+    "assertion with several clocks": "logic a, b, c; assert property (@(posedge a) b ##1 @(posedge c) b);",
+    "assertion without a clock": "logic a, b; assert property (a |-> b);",
+    "asynchronous abort": "logic a, b, c; assert property (@(posedge a) accept_on (b) c);",
+    "large assertion": "logic a, b, c; assert property (@(posedge a) b[*1:40] ##[1:40] c ##[1:40] b |-> c[*9:99]);",
+    "loop variable in an assertion": """
+        logic clk; logic [3:0] a;
+        always @(posedge clk) for (int i = 0; i < 4; i++) assert property (a[i]);""",
     "stream with a range": "logic [7:0] a[4]; logic [31:0] b; initial b = {>>{a with [0:1]}};",
     "query of a computed dimension": "int a[3][4]; int n, d; initial n = $size(a, d);",
     "compound assignment with side effects": "int a[4], i, n; initial if ((a[i++] += 2) > 0) n = 1;",

@@ -40,6 +40,7 @@ from weft.ir.design import (
     Wait,
     WaitFork,
 )
+from weft.lang.sv.compile_sources import load_design
 from weft.passes.check_cycle_support import check_cycle_support
 
 HERE = Span(0, 3, 7)
@@ -103,3 +104,12 @@ def test_what_cycle_simulations_print_passes() -> None:
     task = SystemTask("$display", (Text("%t"), SystemCall("$realtime", (), 64, type=Type("real", 64))))
     module = Module("t", "t", signals=[BIT], processes=[Process(Kind.INITIAL, task)])
     check_cycle_support(Design(SourceMap(), [("t", module)], [module]))
+
+
+def test_an_assertion_is_refused_where_it_stands_and_not_what_it_samples() -> None:
+    text = "module t(input clk, a); logic q; assert property (@(posedge clk) a); endmodule"
+    with pytest.raises(Unsupported, match="a concurrent assertion"):
+        check_cycle_support(load_design(texts={"t.sv": text}))
+    sampled = text.replace("assert property (@(posedge clk) a)", "initial q = $sampled(a)")
+    with pytest.raises(Unsupported, match="a sampled value"):
+        check_cycle_support(load_design(texts={"t.sv": sampled}))

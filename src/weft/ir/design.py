@@ -208,7 +208,10 @@ class Kind(Enum):
 class Process:
     """Be an always, initial or final procedure. `keyword` is what the user wrote (`always_ff`).
 
-    `reactive` says that it belongs to a program and runs in the reactive regions (IEEE 1800-2023 24.3).
+    `reactive` says that it belongs to a program and runs in the reactive regions (IEEE 1800-2023 24.3). `region` is
+    `observed` or `postponed` if it runs there each time that its events wake it, else empty (4.4.2); the front end
+    makes such processes for sampled values and assertions. A `COMB` one also runs at the start, before all others.
+    What one of the observed region forks is reactive.
     """
 
     kind: Kind
@@ -218,6 +221,7 @@ class Process:
     span: Span = NOWHERE
     scope: str = ""
     reactive: bool = False
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -349,7 +349,7 @@ def _function(function: Function) -> list[str]:
 def _process(process: Process) -> list[str]:
     events = f" @({', '.join(map(_event, process.events))})" if process.events else ""
     scope = f" in {process.scope}" if process.scope else ""
-    reactive = "reactive " if process.reactive else ""
+    reactive = "reactive " if process.reactive else f"{process.region} " if process.region else ""
     head = f"{reactive}{process.kind.value} ({process.keyword}){events}{scope}"
     return [head, *_indent(print_statement(process.body))]
 

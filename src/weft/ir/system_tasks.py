@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from weft.ir.expressions import Signal
+
 _REST = -1
 
 OUTPUT_ARGUMENTS: dict[str, tuple[int, ...]] = {
@@ -65,3 +67,12 @@ def output_arguments(name: str, count: int) -> Iterable[int]:
     if listed and listed[-1] == _REST:
         return range(listed[0], count)
     return (index for index in listed if index < count)
+
+
+REPORT_STEM = "deferred$"
+"""How the names of the signals begin that put aside what a deferred assertion has to report."""
+
+
+def is_report(signal: Signal) -> bool:
+    """Say whether a signal belongs to a deferred report, so that `@*` does not look at it."""
+    return signal.name.startswith(REPORT_STEM)

@@ -101,7 +101,7 @@ def check_module(module: Module) -> None:
         _check_function(function)
     for assign in module.assigns:
         _check_expressions((assign.lhs, assign.rhs), assign.span)
-    for process in module.processes:
+    for process in sorted(module.processes, key=lambda process: process.keyword in _MADE):
         _check_process(process)
     for instance in module.instances:
         _check_expressions(instance.connections, instance.span)
@@ -124,9 +124,15 @@ def _check_function(function: Function) -> None:
     _check_statements((function.body,), function.span)
 
 
+_MADE = {"sample": "a sampled value", "past": "a function of sampled values", "deferred": "a deferred assertion"}
+"""What processes of the observed and postponed regions stand for, by keyword, other than concurrent assertions."""
+
+
 def _check_process(process: Process) -> None:
     if process.reactive:
         raise _refusal("a program", process.span)
+    if process.region:
+        raise _refusal(_MADE.get(process.keyword, "a concurrent assertion"), process.span)
     _check_events(process.events)
     _check_statements((process.body,), process.span)
 

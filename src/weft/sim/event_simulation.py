@@ -19,6 +19,7 @@ from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, SystemTask
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.passes.defer_assertions import defer_assertions
 from weft.sim.collect_garbage import Collector
 from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
@@ -75,6 +76,9 @@ class EventSimulation:
         self.containers = Containers(self)
         self.delays = DelayFiles(self.design, self.out, options.sdf, options.delays)
         self.randomizer = Randomizer(self)
+        design = self.design
+        for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
+            defer_assertions(module)
         code = write_program(self.design, options.observe or _dumps(self.design))
         for text in code.texts:
             self.handles.intern(text)

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 
 from weft.engines.event import operators as ops
+from weft.engines.event.code_assertions import assertion_state
 from weft.engines.event.code_calls import call_function, create_object
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
@@ -127,7 +128,9 @@ def has_effects(expression: Expr) -> bool:
     )
 
 
-_PURE = frozenset({"$ticks", "$time", "$stime", "$realtime", "$itor", "$rtoi"})
+_PURE = frozenset(
+    {"$ticks", "$time", "$stime", "$realtime", "$itor", "$rtoi", "assertion.enabled", "assertion.kills"}
+)
 
 
 def _load_whole(f: FunctionCode, signal: Signal, path: tuple[str, ...]) -> Value:
@@ -386,6 +389,8 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         (argument,) = call.args
         whole: Expr = Unary("itof", Unary("ftoi", argument, 32), 64) if is_real(argument) else argument
         return value(f, whole)
+    if name in ("assertion.enabled", "assertion.kills"):
+        return assertion_state(f, call)
     if name == "event.triggered":
         (event,) = call.args
         assert isinstance(event, Ref | Element)

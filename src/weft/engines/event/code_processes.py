@@ -23,6 +23,9 @@ from weft.engines.event.code_waits import delay_ticks, simple_watch, wait_at, wa
 from weft.engines.event.elaborate import parts_of
 from weft.engines.event.layout import FrameLayout
 from weft.engines.event.records import (
+    FLAG_OBSERVED,
+    FLAG_POSTPONED,
+    FLAG_REACTIVE,
     FRAME_CALLER,
     FRAME_CODE,
     FRAME_INSTANCE,
@@ -40,6 +43,7 @@ from weft.engines.event.walk import reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, all_x, mask
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
+from weft.ir.system_tasks import is_report
 
 
 def write_process(unit: UnitCode, process: Process) -> None:
@@ -56,7 +60,7 @@ def write_process(unit: UnitCode, process: Process) -> None:
         f.frames = [layout]
     f.labels = [Label("", f.w.fresh("return"), len(f.frames))]
     plan = unit.thread(f.name, _start_order(process))
-    plan.frame, plan.reactive, plan.what = layout, process.reactive, process.keyword
+    plan.frame, plan.flags, plan.what = layout, _flags(process), process.keyword
     plan.span, plan.scope = process.span, process.scope
     match process.kind:
         case Kind.INITIAL:
@@ -81,8 +85,17 @@ def write_process(unit: UnitCode, process: Process) -> None:
     unit.add_function(f)
 
 
+def _flags(process: Process) -> int:
+    """Return the flags of a process's thread: those of the region that it runs in."""
+    if process.region:
+        return {"observed": FLAG_OBSERVED, "postponed": FLAG_POSTPONED}[process.region]
+    return FLAG_REACTIVE if process.reactive else 0
+
+
 def _start_order(process: Process) -> int:
     """Return when a procedure first runs: before others if it waits for levels, as users of Icarus Verilog expect."""
+    if process.region:
+        return -1
     if process.keyword in ("always_comb", "always_latch"):
         return 3
     if process.kind == Kind.COMB or (process.events and all(event.edge == "any" for event in process.events)):
@@ -103,12 +116,12 @@ def _write_loop(f: FunctionCode, process: Process) -> None:
 def _write_comb(f: FunctionCode, process: Process) -> None:
     """Write a procedure that runs whenever something that it reads changes (IEEE 1800-2023 9.2.2.2)."""
     unit = f.unit
-    inferred = process.keyword in ("always_comb", "always_latch")
+    inferred = process.keyword in ("always_comb", "always_latch") or bool(process.region)
     written = {(ref.signal, ref.path) for ref in written_signals(process.body)} if inferred else set()
     watches = [
         Watch(ref, WATCH_ANY, low, high)
         for ref, low, high in statement_reads(process.body, inferred)
-        if not f.is_local(ref.signal) and (ref.signal, ref.path) not in written
+        if not f.is_local(ref.signal) and not is_report(ref.signal) and (ref.signal, ref.path) not in written
     ]
     site = unit.site(unique_watches(watches))
     w = f.w

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from weft.engines.event import operators as ops
+from weft.engines.event.code_assertions import CONTROL_TASKS, control_assertions
 from weft.engines.event.code_calls import call_function, enter_task
 from weft.engines.event.code_expressions import condition, value
 from weft.engines.event.code_forks import (
@@ -380,6 +381,8 @@ def _system_task(f: FunctionCode, task: SystemTask) -> None:
         f.unit.postponed_task(f, task, monitor=task.name in MONITOR_TASKS)
     elif task.name in ("$monitoron", "$monitoroff"):
         f.unit.switch_monitor(f, task.name == "$monitoron")
+    elif task.name in CONTROL_TASKS:
+        control_assertions(f, task)
     else:
         host_task(f, task.name, task.args, task.signed)
     f.scope = outer

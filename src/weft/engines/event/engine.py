@@ -353,7 +353,7 @@ class EventEngine:
             if plan.whole:
                 self.set_word(offset + NODE_SEED, self.seed * _SEED_STEP + len(self.threads) * _THREAD_STEP)
             self.threads.append((node, plan))
-            self.memory[offset + NODE_FLAGS] = FLAG_REACTIVE if plan.reactive else 0
+            self.memory[offset + NODE_FLAGS] = plan.flags
             for i, (ref, number) in enumerate(plan.words):
                 base = self._state + self.pointer_of(design.reach(node, ref.path), ref.signal) if ref is not None else 0
                 self.set_word(offset + NODE_SHORT + 8 * i, base + number)
@@ -363,7 +363,7 @@ class EventEngine:
                 room[(at - room.ctypes.data) // 8] = 1 << 20
                 at += (plan.frame.size + 15) // 8 * 8
             if plan.started:
-                started[REACTIVE if plan.reactive else ACTIVE].append((order, offset))
+                started[REACTIVE if plan.flags & FLAG_REACTIVE else ACTIVE].append((order, offset))
         started[ACTIVE] += self._number_gates()
         self._initialize()
         for list_offset, entries in started.items():

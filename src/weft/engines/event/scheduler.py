@@ -42,7 +42,9 @@ from weft.engines.event.records import (
     EVENTS,
     FLAG_ENDED,
     FLAG_HEAP,
+    FLAG_OBSERVED,
     FLAG_REACTIVE,
+    FLAG_REGION,
     FLAG_WAIT_FORK,
     FRAME_CALLER,
     FRAME_CLASS,
@@ -177,9 +179,16 @@ def unlink(node: int) -> int:
 
 @kernel
 def make_ready(node: int, state: int) -> int:
-    """Put a node into the active list, or the reactive one of a program's thread."""
-    if u32[node + NODE_FLAGS] & FLAG_REACTIVE:
-        append(state + REACTIVE, node)
+    """Put a node into the active list, or into that of the region that its flags name."""
+    flags = u32[node + NODE_FLAGS]
+    if flags & FLAG_REGION:
+        if flags & FLAG_REACTIVE:
+            append(state + REACTIVE, node)
+        else:
+            if flags & FLAG_OBSERVED:
+                append(state + OBSERVED, node)
+            else:
+                append(state + POSTPONED, node)
     else:
         append(state + ACTIVE, node)
     return 0
@@ -516,6 +525,8 @@ def fork_thread(parent: int, pc: int, join: int, state: int) -> int:
     u64[node + NODE_CODE] = u64[parent + NODE_CODE]
     u32[node + NODE_PC] = pc
     u32[node + NODE_FLAGS] = FLAG_HEAP | (u32[parent + NODE_FLAGS] & FLAG_REACTIVE)
+    if u32[parent + NODE_FLAGS] & FLAG_OBSERVED:
+        u32[node + NODE_FLAGS] = FLAG_HEAP | FLAG_REACTIVE
     frame = u64[parent + NODE_FRAME]
     frame_retain(frame)
     u64[node + NODE_FRAME] = frame

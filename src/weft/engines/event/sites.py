@@ -33,8 +33,8 @@ class Site:
 class ThreadPlan:
     """Be a thread that each instance has from the start.
 
-    `order` says when it first runs: 0 continuous assignments, 1 always procedures that wait for changes of levels, 2 other
-    procedures, 3 `always_comb`; `site`
+    `order` says when it first runs: -1 what waits to sample or to check, 0 continuous assignments, 1 always procedures
+    that wait for changes of levels, 2 other procedures, 3 `always_comb`; `flags` are those of its node; `site`
     is where it waits instead, if it does. One that is not `started` is run by others.
     """
 
@@ -44,7 +44,7 @@ class ThreadPlan:
     frame: FrameLayout | None = None
     site: int | None = None
     started: bool = True
-    reactive: bool = False
+    flags: int = 0
     what: str = ""
     span: Span = NOWHERE
     scope: str = ""

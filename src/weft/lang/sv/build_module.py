@@ -15,6 +15,7 @@ from pyslang import ast
 from weft.base.errors import UserError
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
 from weft.lang.sv.clocking import convert_clocking
+from weft.lang.sv.concurrent_assertions import convert_assertion_item, is_assertion_item
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
 from weft.lang.sv.context import DesignScope, ModuleContext
 from weft.lang.sv.convert_gates import convert_gate
@@ -23,6 +24,7 @@ from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert_assignment, value_as
 from weft.lang.sv.leaf_values import convert_initializer, split
 from weft.lang.sv.primitives import convert_alias
+from weft.lang.sv.procedure_clocks import clock_of_procedure
 from weft.lang.sv.specify_block import convert_specify_block
 from weft.lang.sv.statements import convert_statement, convert_timing
 from weft.lang.sv.symbol_facts import instances_of
@@ -155,6 +157,10 @@ def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
 
 def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, scope: str) -> None:
     body = symbol.body
+    if is_assertion_item(body):
+        if not context.ignore_assertions:
+            convert_assertion_item(context, body, scope.removesuffix("."))
+        return
     keyword = _KEYWORDS[symbol.procedureKind]
     kind, events = Kind.FREE, ()
     match symbol.procedureKind:
@@ -165,8 +171,6 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
         case ast.ProceduralBlockKind.AlwaysComb | ast.ProceduralBlockKind.AlwaysLatch:
             kind = Kind.COMB
         case _:
-            if body.kind == ast.StatementKind.ConcurrentAssertion and context.ignore_assertions:
-                return
             if body.kind == ast.StatementKind.ImmediateAssertion:
                 kind = Kind.COMB
             elif isinstance(body, ast.TimedStatement):
@@ -175,6 +179,7 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
                     body = body.stmt
             elif symbol.procedureKind == ast.ProceduralBlockKind.Always:
                 _check_waits(context, body)
+    context.state.clock = clock_of_procedure(symbol.body, events)
     context.module.processes.append(
         Process(
             kind,
@@ -186,6 +191,7 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
             context.body is not None and context.body.definition.definitionKind == ast.DefinitionKind.Program,
         )
     )
+    context.state.clock = ()
 
 
 _PAUSES = frozenset(

@@ -43,6 +43,7 @@ from weft.ir.design import (
 from weft.lang.sv.dispatch import lvalue_of, value_of
 from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import REAL_TYPE
+from weft.lang.sv.sampling import sample
 from weft.lang.sv.timing import events_of, timing_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def declare_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol, nam
             if isinstance(made, dict):
                 context.unsupported("a clocking variable of an unpacked struct type", variable)
             made.net = ""
+            context.state.unsampled.add(made)
             if variable.direction != ast.ArgumentDirection.In:
                 out = Signal(f"{made.name}$out", made.width, made.type, made.depth, made.signed, span=made.span)
                 drive = Signal(f"{made.name}$drive", 64, _EVENT_TYPE, span=made.span)
@@ -85,7 +87,7 @@ def convert_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol) -> 
         if source is None:
             context.unsupported("a clocking variable without a signal", variable)
         if variable.direction != ast.ArgumentDirection.Out:
-            sampled = _sampled(context, block, variable, value_of(state, source))
+            sampled = _sampled(context, block, variable, value_of(state, source), source)
             inputs.append(Assign(Ref(context.signal(variable)), sampled, False, span))
         if variable.direction != ast.ArgumentDirection.In:
             _convert_output(context, block, variable, lvalue_of(state, source), events)
@@ -93,15 +95,20 @@ def convert_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol) -> 
     context.module.processes.append(Process(Kind.EVENTS, Block(body), events, "clocking", span))
 
 
-def _sampled(context: ModuleContext, block: ast.ClockingBlockSymbol, variable: ast.ClockVarSymbol, value: Expr) -> Expr:
+def _sampled(
+    context: ModuleContext,
+    block: ast.ClockingBlockSymbol,
+    variable: ast.ClockVarSymbol,
+    value: Expr,
+    source: ast.Expression,
+) -> Expr:
     """Return what an input samples."""
     skew = variable.inputSkew if variable.inputSkew.hasValue else block.defaultInputSkew
     if skew.hasValue and not isinstance(skew.delay, ast.OneStepDelayControl):
         if skew.delay is None or skew.edge in _EDGES or not _is_zero(context, skew.delay):
             context.unsupported("an input skew other than '#1step' and '#0'", variable)
         return value
-    kind = context.describe(variable.type)
-    return SystemCall("$sampled", (value,), value.width, span=context.span(variable), types=(kind,))
+    return sample(context.state, value, source)
 
 
 _EDGES = (ast.EdgeKind.PosEdge, ast.EdgeKind.NegEdge, ast.EdgeKind.BothEdges)

@@ -27,13 +27,14 @@ from pyslang import ast
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
-from weft.ir.design import Class, Function, Module, Port, Signal, Type
+from weft.ir.design import Class, Event, Expr, Function, Module, Port, Process, Signal, Type
 from weft.lang.sv.classes import class_around, class_of, is_method, is_static
-from weft.lang.sv.default_clocking import default_clocking
+from weft.lang.sv.default_clocking import default_clocking, default_disable
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
 from weft.lang.sv.symbol_facts import instances_of, is_argument_or_result, modport_direction, needs_its_instance
+from weft.lang.sv.timing import events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,6 +252,23 @@ class ModuleContext:
         if block is None or block not in self._signals:
             self.unsupported("a cycle delay without a default clocking block of the module", node)
         return self._signals[block]
+
+    def default_clock(self) -> tuple[Event, ...]:
+        """Return the event of the default clocking block, if the module has one."""
+        block = default_clocking(self.body) if self.body is not None else None
+        return events_of(self.state, block.event) if block is not None else ()
+
+    def default_disable(self, node: Located) -> Expr | None:
+        """Return the condition of the module's `default disable iff`, if it has one."""
+        return default_disable(self.state, self.body, node) if self.body is not None else None
+
+    def add_signals(self, *signals: Signal) -> None:
+        """Add variables to the module."""
+        self.module.signals += signals
+
+    def add_process(self, process: Process) -> None:
+        """Add a process to the module."""
+        self.module.processes.append(process)
 
     def own(self, symbol: ast.Symbol) -> Signal | Leaves:
         """Return the declared signal or signals of a symbol of this module."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyslang import ast
 
     from weft.base.source import Span
-    from weft.ir.design import Class, Expr, Function, Signal, Statement, Type
+    from weft.ir.design import Class, Event, Expr, Function, Process, Signal, Statement, Type
     from weft.lang.sv.classes import ObjectTable
 
 Path = tuple[str, ...]
@@ -115,6 +115,22 @@ class Context(Protocol):
         """Return the variable and the event of a clocking output of this body."""
         ...
 
+    def default_clock(self) -> tuple[Event, ...]:
+        """Return the event of the default clocking block, if the body has one."""
+        ...
+
+    def default_disable(self, node: Any) -> Expr | None:
+        """Return the condition of the body's `default disable iff`."""
+        ...
+
+    def add_signals(self, *signals: Signal) -> None:
+        """Add variables to the module."""
+        ...
+
+    def add_process(self, process: Process) -> None:
+        """Add a process to the module."""
+        ...
+
     def cycle_event(self, node: Any) -> Signal:
         """Return the event of the default clocking block."""
         ...
@@ -151,7 +167,8 @@ class State:
     `indices` holds the index variable of each iterator; `this` is the object that the method is called on;
     `held` has the variable that stands for an index or object in a target; `randomized` is the object whose `randomize`
     call is being converted, and its type if it is not the same object; `ends` the last index of the containers whose
-    select is being converted, for `$`.
+    select is being converted, for `$`. `samples` has the variable with the sampled value of each signal, `unsampled`
+    those that are their own, `histories` the past values; `clock` is that of the assertion or procedure.
     """
 
     context: Context
@@ -176,6 +193,10 @@ class State:
     this: Expr | None = None
     randomized: tuple[Expr, ast.Type | None] | None = None
     serial: int = 0
+    samples: dict[tuple[Signal, Path], Signal] = field(default_factory=dict[tuple["Signal", Path], "Signal"])
+    unsampled: set[Signal] = field(default_factory=set["Signal"])
+    histories: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
+    clock: tuple[Event, ...] = ()
 
     def fresh_label(self, stem: str) -> str:
         """Return a label that no source text can contain."""

@@ -31,6 +31,7 @@ from weft.ir.design import (
 from weft.lang.sv import events, forks, loops, procedural_assigns, timing
 from weft.lang.sv.actions import convert_expression_statement
 from weft.lang.sv.build import constant, resize
+from weft.lang.sv.concurrent_assertions import convert_procedural_assertion
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.expressions import value_as
 from weft.lang.sv.flow import STATEMENTS, statement_of
@@ -111,12 +112,6 @@ def _declare_automatic(state: State, symbol: ast.VariableSymbol, layout: Layout,
     initial = symbol.initializer
     value = value_as(state, initial, symbol) if initial is not None else default_value(layout)
     return Assign(target, value, True, state.context.span(node))
-
-
-def _convert_concurrent(state: State, node: ast.Statement) -> Statement:
-    if not state.context.ignore_assertions:
-        state.context.unsupported("a concurrent assertion", node)
-    return Block(())
 
 
 def _convert_empty(state: State, node: ast.Statement) -> Statement:
@@ -266,7 +261,7 @@ STATEMENTS.update(
         ast.ContinueStatement: _convert_continue,
         ast.DisableStatement: forks.convert_disable,
         ast.ImmediateAssertionStatement: _convert_assertion,
-        ast.ConcurrentAssertionStatement: _convert_concurrent,
+        ast.ConcurrentAssertionStatement: convert_procedural_assertion,
         ast.TimedStatement: timing.convert_timed,
         ast.WaitStatement: timing.convert_wait,
         ast.WaitForkStatement: forks.convert_wait_fork,

@@ -23,6 +23,7 @@ from weft.lang.sv.iterations import ITERATIONS, LOCATORS, ORDERING, convert_iter
 from weft.lang.sv.ownership import typed
 from weft.lang.sv.randomize import convert_mode, convert_randomize
 from weft.lang.sv.reals import as_real
+from weft.lang.sv.sampling import convert_sampled
 from weft.lang.sv.shapes import elements_of, to_stream
 from weft.lang.sv.strings import STRING_TYPE, convert_string_method
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, Layout
@@ -385,6 +386,7 @@ _FUNCTIONS: dict[str, SystemFunction] = {
     "$onehot0": _vector_function("onehot0"),
     "$isunknown": _vector_function("isunknown"),
     "$countbits": _count_bits,
+    **dict.fromkeys(("$sampled", "$past", "$rose", "$fell", "$stable", "$changed"), convert_sampled),
 }
 
 _METHODS: dict[str, SystemFunction] = {

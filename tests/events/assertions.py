@@ -1,0 +1,306 @@
+"""Assertions, sampled values and checks, and what a simulation says of them."""
+
+from __future__ import annotations
+
+_TESTBENCH = """
+module t; bit clk; always #5 clk = ~clk;
+  logic a, b, c; int n = -1; string as = "{a}", bs = "{b}", cs = "{c}";
+  initial {{a, b, c}} = {{as[0] == "1", bs[0] == "1", cs[0] == "1"}};
+  always @(posedge clk) begin
+    n++;
+    if (n == as.len() - 1) #1 $finish(0);
+    a <= as[n + 1] == "1"; b <= bs[n + 1] == "1"; c <= cs[n + 1] == "1";
+  end
+  default clocking cb @(posedge clk); endclocking
+{items}
+endmodule
+"""
+"""Gives three signals the characters of three strings: tick n samples character n."""
+
+
+def watch(properties: list[str], a: str, b: str, c: str = "") -> str:
+    """Return a testbench that prints for each property at which ticks an attempt passes (+) and fails (-)."""
+    items: list[str] = []
+    for i, text in enumerate(properties):
+        note = f's{i} = {{s{i}, $sformatf(" %s%0d", "SIGN", n)}};'
+        items.append(
+            f"  string s{i}; assert property ({text}) {note.replace('SIGN', '+')} else {note.replace('SIGN', '-')}"
+        )
+        items.append(f'  final $display("%s:%s", "{text}", s{i});')
+    return _TESTBENCH.format(items="\n".join(items), a=a, b=b, c=c or "0" * len(a))
+
+
+ASSERTIONS: dict[str, tuple[str, str]] = {
+    "values are sampled before the time step": (
+        """
+        module t; bit clk; logic [3:0] a = 0, w; wire [3:0] n = a + 1; always #5 clk = ~clk;
+          always @(posedge clk) begin
+            a = a + 1;
+            $display("%0d %0d %0d | %0d %0d | %b %b %b", a, $sampled(a), $sampled(n), $past(a), $past(a, 2),
+              $rose(a[0]), $fell(a[0]), $stable(a[1]));
+          end
+          always @(posedge clk) if ($changed(a[2])) $display("bit 2 %b", $past(a[3:2], 1, a[0]));
+          initial #60 $finish(0);
+        endmodule
+        """,
+        "1 0 1 | 0 0 | 0 0 1\n2 1 2 | 0 0 | 1 0 1\n3 2 3 | 1 0 | 0 1 0\n4 3 4 | 2 1 | 1 0 1\n"
+        "5 4 5 | 3 2 | 0 1 0\nbit 2 00\n6 5 6 | 4 3 | 1 0 1\n",
+    ),
+    "clocking blocks sample and drive": (
+        """
+        module t; bit clk; logic [3:0] d = 0, q; always #5 clk = ~clk;
+          clocking cb @(posedge clk); default input #1step output #2; input d; output q; endclocking
+          always @(posedge clk) d = d + 1;
+          always @(q) $display("%0d q=%0d", $time, q);
+          initial begin repeat (3) begin @(cb); $display("%0d d=%0d cb.d=%0d", $time, d, cb.d); cb.q <= cb.d; end
+            #5 $finish(0); end
+        endmodule
+        """,
+        "5 d=1 cb.d=0\n7 q=0\n15 d=2 cb.d=1\n17 q=1\n25 d=3 cb.d=2\n27 q=2\n",
+    ),
+    "implications, repetitions and temporal operators": (
+        watch(
+            [
+                "a |-> b",
+                "a |=> b",
+                "a |-> ##[1:2] c",
+                "a ##1 b",
+                "a |-> b[*2]",
+                "a[->2] |-> b",
+                "a[=1] ##1 c",
+                "not (a ##1 b)",
+                "a until b",
+                "a until_with b",
+                "s_eventually c",
+                "always (!c)",
+                "nexttime[2] b",
+                "a #-# ##1 b",
+                "if (a) b else ##1 c",
+            ],
+            "0110100000",
+            "0101010000",
+            "0000010000",
+        ),
+        """\
+a |-> b: +0 +1 -2 +3 -4 +5 +6 +7 +8 +9
+a |=> b: +0 -2 +3 +3 +5 +5 +6 +7 +8 +9
+a |-> ##[1:2] c: +0 +3 -3 -4 +5 +5 +6 +7 +8 +9
+a ##1 b: -0 -2 +3 -3 +5 -5 -6 -7 -8 -9
+a |-> b[*2]: +0 -2 -2 +3 -4 +5 +6 +7 +8 +9
+a[->2] |-> b: -2 -2 -4
+a[=1] ##1 c: -2 -2 -4 +5 +5
+not (a ##1 b): +0 +2 +3 -3 +5 -5 +6 +7 +8 +9
+a until b: -0 +1 +3 +3 +5 +5 -6 -7 -8 -9
+a until_with b: -0 +1 -3 -3 -5 -5 -6 -7 -8 -9
+ERROR: t.sv:31: assertion failed: the simulation has ended before it could hold
+       Time: 96  Scope: t
+s_eventually c: +5 +5 +5 +5 +5 +5
+always (!c): -5 -5 -5 -5 -5 -5
+nexttime[2] b: -2 +3 -4 +5 -6 -7 -8 -9
+a #-# ##1 b: -0 -2 +3 -3 +5 -5 -6 -7 -8 -9
+if (a) b else ##1 c: +1 -1 -2 -4 -4 -6 -7 -8 -9
+""",
+    ),
+    "sequences of sequences": (
+        watch(
+            [
+                "a ##1 b and c ##2 b",
+                "(a[*2] or b) ##1 c",
+                "a[*1:3] intersect b ##1 1",
+                "c within a[*3]",
+                "a throughout b[->1]",
+                "first_match(a ##[1:2] b) |-> c",
+                "a ##0 b[+] ##1 c",
+                "b |-> a[*0:1] ##1 c",
+                "case ({a, b}) 2'b10: ##1 b; 2'b11, 2'b01: c; default: 1; endcase",
+                "sync_reject_on (c) a |-> ##2 b",
+                "strong(##[0:$] c)",
+                "a implies b",
+                "a iff b",
+                "always [1:2] a",
+                "s_eventually [1:2] b",
+            ],
+            "0111010011",
+            "0101100110",
+            "0010110010",
+        ),
+        """\
+a ##1 b and c ##2 b: -0 -1 -3 +4 -4 -6 -6 -7 -9 -9
+(a[*2] or b) ##1 c: -0 +2 +4 +4 +5 -6 -6 +8
+a[*1:3] intersect b ##1 1: -0 +2 -2 -4 -4 -5 -6 -7 +9 -9
+c within a[*3]: -0 +3 -4 -4 -4 -6 -6 -7
+a throughout b[->1]: -0 +1 +3 +3 -4 -6 -6 -7 +8
+first_match(a ##[1:2] b) |-> c: +0 -3 -3 +4 +4 +6 +7 -7
+a ##0 b[+] ##1 c: -0 +2 -2 +4 -4 -5 -6 -7 -9 -9
+b |-> a[*0:1] ##1 c: +0 +2 +2 +4 +4 +5 +6 -7 +8 +9
+case ({a, b}) 2'b10: ##1 b; 2'b11, 2'b01: c; default: 1; endcase: +0 -1 +3 -3 +4 +6 -6 -7 +8
+sync_reject_on (c) a |-> ##2 b: +0 -2 -2 -4 -4 -5 +6 +7 -8
+ERROR: t.sv:31: assertion failed: the simulation has ended before it could hold
+       Time: 96  Scope: t
+strong(##[0:$] c): +2 +2 +2 +4 +4 +5 +8 +8 +8
+a implies b: +0 +1 -2 +3 +4 -5 +6 +7 +8 -9
+a iff b: +0 +1 -2 +3 -4 -5 +6 -7 +8 -9
+always [1:2] a: +2 +3 -4 -4 -6 -6 -7 +9
+ERROR: t.sv:39: assertion failed: the simulation has ended before it could hold
+       Time: 96  Scope: t
+s_eventually [1:2] b: +1 +3 +3 +4 -6 +7 +7 +8
+""",
+    ),
+    "assertions are disabled, chosen, turned off and counted": (
+        """
+        module t; bit clk; always #5 clk = ~clk; bit rst; logic a = 0, b = 0; int n = -1;
+          always @(posedge clk) begin n++; a <= n % 3 == 0; b <= n % 3 == 1; if (n == 11) $finish(0); end
+          default clocking @(posedge clk); endclocking
+          default disable iff rst;
+          p: assert property (a |=> b && n < 6) else $display("%0d p", n);
+          q: assert property (disable iff (1'b0) a |=> !b) else $error("q of %0d", $sampled(n));
+          r: assume property (a |-> b);
+          cover property (a ##1 b);
+          all: cover sequence (b ##[1:3] a);
+          always @(posedge clk) if (n == 4 || n == 5)
+            chosen: assert property (##1 a) $display("%0d chosen", n); else $display("%0d not", n);
+          initial begin
+            $assertoff; #22 $asserton; @(posedge clk) expect (##[0:4] b) $display("%0d b", n); else $display("none");
+            #27 rst = 1; #14 rst = 0; #15 $assertkill;
+          end
+        endmodule
+        """,
+        """\
+ERROR: t.sv:8: assumption 'r' failed
+       Time: 45  Scope: t.r
+5 b
+ERROR: t.sv:7: q of 4
+       Time: 55  Scope: t.q
+5 not
+6 not
+ERROR: t.sv:8: assumption 'r' failed
+       Time: 75  Scope: t.r
+ERROR: t.sv:7: q of 7
+       Time: 85  Scope: t.q
+ERROR: t.sv:8: assumption 'r' failed
+       Time: 105  Scope: t.r
+INFO: t.sv:9: cover property: 1 matches in 7 attempts
+      Time: 115  Scope: t
+INFO: t.sv:10: cover 'all': 2 matches in 7 attempts
+      Time: 115  Scope: t.all
+""",
+    ),
+    "deferred assertions report when the step has settled": (
+        """
+        module t; logic [1:0] a = 0, b = 0; logic x, y; int n;
+          always @(a) b <= a;
+          always_comb begin assert (a == b) else $display("%0d at once", a); end
+          always_comb begin assert #0 (a == b) else $error("deferred %0d", a); end
+          always_comb assert final (a != 2) else $display("final a=%0d now %0d", a, n);
+          always @* begin x = 0; assert #0 (a < 2) $display("ok %0d", a); else $display("big %0d", a); end
+          initial begin #1 a = 1; #1 a = 2; n = 4; #1 n = 0; a = 1; #1
+            for (int i = 0; i < 4; i++) assert #0 (i < 2) else $display("loop");
+          end
+        endmodule
+        """,
+        """\
+1 at once
+ok 1
+2 at once
+big 2
+final a=2 now 4
+1 at once
+ok 1
+loop
+loop
+""",
+    ),
+    "violations of unique and priority are reported": (
+        """
+        module t; logic [1:0] a = 1; logic x, y;
+          always_comb unique case (a) 1: y = 1; 2: y = 0; endcase
+          initial begin
+            priority if (a == 1) x = 1; else if (a == 2) x = 0;
+            unique0 case (a) 0: x = 1; endcase
+            unique casez (a) 2'b?1: x = 1; 2'b?0: x = 0; endcase
+            #1 unique if (a == 1) x = 1; else if (a[0]) x = 0;
+            unique case (a) 1: x = 1; 1: x = 0; endcase
+            unique casez (a) 2'b?1: x = 1; 2'b0?: x = 0; endcase
+            unique case (a) inside [0:1]: x = 1; [1:2]: x = 0; endcase
+            #1 priority if (a == 3) x = 1; else if (a == 2) x = 0;
+            #1 a = 3; a = 2; #1 a = 3; #1 $finish(0);
+          end
+        endmodule
+        """,
+        """\
+WARNING: t.sv:8: value matches more than one item of a unique if statement
+         Time: 1  Scope: t
+WARNING: t.sv:9: value matches more than one item of a unique case statement
+         Time: 1  Scope: t
+WARNING: t.sv:10: value matches more than one item of a unique case statement
+         Time: 1  Scope: t
+WARNING: t.sv:11: value matches more than one item of a unique case statement
+         Time: 1  Scope: t
+WARNING: t.sv:12: value is unhandled for priority or unique if statement
+         Time: 2  Scope: t
+WARNING: t.sv:3: value is unhandled for priority or unique case statement
+         Time: 4  Scope: t
+""",
+    ),
+    "assertions in interfaces, generate blocks, several instances and bound modules": (
+        """
+        interface bus(input logic clk); logic v, r;
+          chk: assert property (@(posedge clk) v |-> r) else $display("%0t %m bus", $time);
+        endinterface
+        module sub(input logic clk, input logic [3:0] d, bus b);
+          genvar i;
+          for (i=0;i<2;i++) begin : g
+            never: assert property (@(posedge clk) !(d[i] && d[i+2])) else $display("%0t %m d=%b", $time, $sampled(d));
+            always @(posedge clk) if (d[i]) nxt: assert property (##1 !d[i]) else $display("%0t %m nxt", $time);
+          end
+          a1: assert property (@(posedge clk) b.v |=> b.v) else $display("%0t %m b.v", $time);
+        endmodule
+        module checks(input logic clk, input logic [3:0] d);
+          ck: assert property (@(posedge clk) $stable(d) || $past(d) < 9) else
+            $display("%0t %m past=%0d", $time, $past(d));
+        endmodule
+        bind sub checks cc(.*);
+        module t; bit clk; always #5 clk = ~clk; logic [3:0] d=0, e=0; bus b1(clk), b2(clk);
+        sub s1(clk,d,b1), s2(clk,e,b2);
+        initial begin b1.v=0; b1.r=0; b2.v=1; b2.r=0; end
+        always @(posedge clk) begin d <= d+1; e <= e+3; b1.v <= ~b1.v; end
+        initial #52 $finish(0);
+        endmodule
+        """,
+        """\
+5 t.b2.chk bus
+5 t.s1.cc.ck past=x
+5 t.s2.cc.ck past=x
+15 t.b1.chk bus
+15 t.b2.chk bus
+25 t.b2.chk bus
+25 t.s1.a1 b.v
+25 t.s2.g[1].nxt nxt
+35 t.b1.chk bus
+35 t.b2.chk bus
+35 t.s1.g[1].nxt nxt
+45 t.b2.chk bus
+45 t.s1.a1 b.v
+45 t.s2.cc.ck past=9
+""",
+    ),
+    "the clock of a procedure with a reset, and sampled arrays": (
+        """
+        module t; bit clk, rst_n = 1; logic a = 0; logic [3:0] m[2] = '{1, 2}; always #5 clk = ~clk;
+          always @(posedge clk or negedge rst_n)
+            if (!rst_n) a <= 0;
+            else begin a <= ~a; m[a] <= m[a] + 1; on: assert property (a) else $display("%0d %m", $time); end
+          array: assert property (@(posedge clk) m[1] == $past(m[1]) || a) else
+            $display("%0d m=%0d was %0d", $time, $sampled(m[1]), $past(m[1]));
+          initial #38 rst_n = 0;
+          initial #50 $finish(0);
+        endmodule
+        """,
+        """\
+5 t.on
+25 t.on
+25 m=3 was 2
+45 m=4 was 3
+""",
+    ),
+}
