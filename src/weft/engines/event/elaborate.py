@@ -296,11 +296,11 @@ def _find_forced(design: Elaborated) -> None:
         for body in (*module.processes, *module.functions):
             for statement in statements_in(body.body):
                 if isinstance(statement, Force):
-                    for ref in _roots(statement.lhs):
+                    for ref in roots_of(statement.lhs):
                         design.forced.add((design.reach(node, ref.path), ref.signal))
 
 
-def _roots(lhs: Expr) -> list[Ref]:
+def roots_of(lhs: Expr) -> list[Ref]:
     """Return the signals that an lvalue writes."""
     match lhs:
         case Ref():
@@ -308,11 +308,11 @@ def _roots(lhs: Expr) -> list[Ref]:
         case Element(signal, _, path):
             return [Ref(signal, path)]
         case Slice(value):
-            return _roots(value)
+            return roots_of(value)
         case Concat(parts):
-            return [ref for part in parts for ref in _roots(part)]
+            return [ref for part in parts for ref in roots_of(part)]
         case Item(container):
-            return _roots(container)
+            return roots_of(container)
         case _:
             return []
 
@@ -366,7 +366,7 @@ class _Driven:
                     if expression is not None and port.direction != "input":
                         targets.append(expression)
             for target in targets:
-                for ref in _roots(target):
+                for ref in roots_of(target):
                     self.counts[ref.signal] += 1
                     if ref.path:
                         self.remote.add(ref.signal)
@@ -374,7 +374,7 @@ class _Driven:
                 for statement in statements_in(body.body):
                     lhs = getattr(statement, "lhs", None)
                     if lhs is not None:
-                        for ref in _roots(lhs):
+                        for ref in roots_of(lhs):
                             if ref.path:
                                 self.remote.add(ref.signal)
 
