@@ -20,8 +20,7 @@ from dataclasses import dataclass, field
 
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
-from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate, bit_of
-from weft.engines.event.truth_tables import FEWEST_GATES, function_of
+from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate
 from weft.engines.event.walk import statements_in
 from weft.ir.design import (
     Binary,
@@ -266,28 +265,6 @@ def _plan_gates(unit: Unit) -> None:
                 unit.planner.add_three_state(assign, data.lhs if isinstance(data, Binary) else data.value, control)
             case _:
                 unit.assigns.append(assign)
-    if len(unit.assigns) >= FEWEST_GATES:
-        _plan_tables(unit)
-
-
-def _plan_tables(unit: Unit) -> None:
-    """Take the assignments of one bit of few others for gates, if there are many."""
-    found = {id(assign): function_of(assign.rhs) for assign in unit.assigns if _drives_bit(assign.lhs)}
-    if sum(function is not None for function in found.values()) < FEWEST_GATES:
-        return
-    kept: list[ContinuousAssign] = []
-    for assign in unit.assigns:
-        function = found.get(id(assign))
-        if function is None:
-            kept.append(assign)
-        else:
-            unit.planner.add_table(assign, *function)
-    unit.assigns[:] = kept
-
-
-def _drives_bit(lhs: Expr) -> bool:
-    bit = bit_of(lhs) if lhs.width == 1 else None
-    return bit is not None and bit.ref.signal.type.four_state
 
 
 def _find_forced(design: Elaborated) -> None:

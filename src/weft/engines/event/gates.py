@@ -49,7 +49,7 @@ class Bit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedGate:
-    """Be a gate of a module. `kind` is a switch, `join`, `udp`, a three-state gate (`bufif0` ...) or `table`.
+    """Be a gate of a module. `kind` is a switch, `join`, `udp`, or a three-state gate (`bufif0` ...).
 
     `outputs` are the output, or both ends; `inputs` the data and the controls, or the inputs of a primitive.
     """
@@ -61,8 +61,6 @@ class PlannedGate:
     strength: tuple[str, str] = ("strong", "strong")
     delay: Delay | None = None
     table: UdpTable | None = None
-    function: object = None
-    """What a gate of kind `table` does (`truth_tables`)."""
 
     @property
     def family(self) -> str:
@@ -133,13 +131,6 @@ class GatePlanner:
         inputs = (self._input(data, assign.span), self._input(control, assign.span))
         delay = self.plan_delay(assign.delay, assign.span)
         self.gates.append(PlannedGate(assign.gate, (output,), inputs, assign.span, assign.strength, delay))
-
-    def add_table(self, assign: ContinuousAssign, function: object, inputs: tuple[Bit, ...]) -> None:
-        """Plan an assignment of one bit that is a function of few."""
-        delay = self.plan_delay(assign.delay, assign.span)
-        output = self._output(assign.lhs, assign.span)
-        gate = PlannedGate("table", (output,), inputs, assign.span, assign.strength, delay, function=function)
-        self.gates.append(gate)
 
     def join(self, inner: Expr, outer: Expr, span: Span) -> bool:
         """Join two nets, or parts of nets, bit by bit; return whether both are such."""
