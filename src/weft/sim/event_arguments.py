@@ -83,6 +83,7 @@ class SignalMemory:
     node: Node
     signal: Signal
     name: str
+    _write: Callable[[int, int, int], None] | None = None
 
     @property
     def width(self) -> int:
@@ -118,7 +119,9 @@ class SignalMemory:
 
     def set(self, index: int, value: Value) -> None:
         """Write the element at a declared index."""
-        self.engine.write(self.node, self.signal, self._number(index), value.value, value.unknown)
+        if self._write is None:
+            self._write = self.engine.writer(self.node, self.signal)
+        self._write(self._number(index), value.value, value.unknown)
 
 
 def read_argument(

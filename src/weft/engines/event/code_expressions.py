@@ -128,9 +128,7 @@ def has_effects(expression: Expr) -> bool:
     )
 
 
-_PURE = frozenset(
-    {"$ticks", "$time", "$stime", "$realtime", "$itor", "$rtoi", "assertion.enabled", "assertion.kills"}
-)
+_PURE = frozenset({"$ticks", "$time", "$stime", "$realtime", "$itor", "$rtoi", "assertion.enabled", "assertion.kills"})
 
 
 def _load_whole(f: FunctionCode, signal: Signal, path: tuple[str, ...]) -> Value:

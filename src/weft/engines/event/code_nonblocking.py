@@ -15,10 +15,10 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_places import Place, field_place, find_place, store_bits, store_whole
 from weft.engines.event.code_waits import delay_ticks, wait_for
 from weft.engines.event.layout import FrameLayout
-from weft.engines.event.records import FRAME_OUTER, NODE_BASE, NODE_FRAME, NODE_INSTANCE, RECORD_CONTENTS
+from weft.engines.event.records import FRAME_OUTER, NODE_BASE, NODE_FRAME, NODE_INSTANCE, RECORD_CONTENTS, SIGNAL_FLAGS
 from weft.engines.event.writer import Operand, Value
-from weft.ir.design import Assign, Delay, Expr, Timing, Trigger
-from weft.ir.expressions import Concat, Element, Field, Ref, Slice
+from weft.ir.design import Assign, Delay, Expr, Signal, Timing, Trigger
+from weft.ir.expressions import WORD_KINDS, Concat, Element, Field, Ref, Slice
 
 _HEAD = 24
 """Bytes before the value in a pending assignment: the element, the signal's header, the element's first bit."""
@@ -40,6 +40,8 @@ def assign_later(f: FunctionCode, lhs: Expr, new: Value, ticks: Operand | None) 
                 place.pointer = f.element_pointer(signal, place.pointer, i)
                 place.base_bit = i * signal.width
                 _push(f, place, None, ops.take(w, new, i * signal.width, signal.width), ticks)
+        case Ref(signal, path) if ticks is None and _can_skip(f, signal, path):
+            _push_change(f, find_place(f, lhs), new)
         case Ref() | Element() | Field():
             place = field_place(f, lhs) if isinstance(lhs, Field) else find_place(f, lhs)
             _push(f, place, None, new, ticks)
@@ -47,6 +49,45 @@ def assign_later(f: FunctionCode, lhs: Expr, new: Value, ticks: Operand | None) 
             _assign_slice(f, inner, offset, lhs.width, new, ticks)
         case _:
             raise f.unsupported("a nonblocking assignment to this")
+
+
+def _can_skip(f: FunctionCode, signal: Signal, path: tuple[str, ...]) -> bool:
+    return (
+        signal.width <= 64
+        and signal.type.kind not in WORD_KINDS
+        and not f.is_local(signal)
+        and not f.unit.is_forced(signal, path)
+        and f.unit.program.only_nonblocking(f.unit.unit, signal, path)
+    )
+
+
+def _push_change(f: FunctionCode, place: Place, new: Value) -> None:
+    """Write a pending assignment of a whole variable, unless it would change nothing (`find_mixed`)."""
+    w = f.w
+    signal = place.signal
+    if not signal.type.four_state:
+        new = ops.known_only(w, new)
+    old = f.load_signal(signal, place.pointer)
+    pending = w.compare("ne", 64, w.load_word(place.header, -SIGNAL_FLAGS), 0)
+    push, done = w.fresh("later"), w.fresh("pushed")
+    w.branch(w.or_(1, pending, w.not_(1, ops.identical(w, old, new))), push, done)
+    w.label(push)
+    code = w.emit(f"ptrtoint ptr @{f.unit.apply_change(place)} to i64")
+    planes = [w.resize(plane, signal.width, 64) for plane in (new.bits, new.unknown)]
+    w.call("nba_change", code, w.emit(f"ptrtoint ptr {place.pointer} to i64"), *planes, "%S")
+    w.label(done)
+
+
+def write_change(f: FunctionCode, place: Place) -> None:
+    """Write the body of the function that applies such an assignment; `%N` points to address, bits and unknowns."""
+    w = f.w
+    width = place.signal.width
+    pointer = w.emit("load ptr, ptr %N")
+    planes = [w.resize(w.load_word("%N", at), 64, width) for at in (8, 16)]
+    w.store_word(pointer, -SIGNAL_FLAGS, 0)
+    new = Value(width, planes[0], planes[1] if place.signal.type.four_state else 0)
+    store_whole(f, Place(place.signal, pointer, pointer, 1, place.watched), new)
+    w.ret("i64 0")
 
 
 def _assign_slice(

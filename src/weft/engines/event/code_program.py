@@ -30,6 +30,7 @@ from weft.engines.event.code_randomize import Entries
 from weft.engines.event.code_shapes import Shape, write_shaped
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elaborate
+from weft.engines.event.find_mixed import find_mixed
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import FrameLayout
 from weft.engines.event.records import CONTROL_SIZE, STACK_LIMIT
@@ -68,6 +69,9 @@ from weft.ir.expressions import Call, Element, Field, Ref
 from weft.ir.system_tasks import MONITOR_TASKS
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
+_SYMBOL = re.compile(r"@([\w.]+)")
+_MODULE_SIZE = 150_000
+"""The length of text at which a module is full: some 50 ms of compilation."""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,6 +105,7 @@ class ProgramCode:
         default_factory=dict[tuple[Unit, Signal, tuple[str, ...]], bool]
     )
     _disabled: set[tuple[Module, str]] = field(default_factory=set[tuple[Module, str]])
+    _mixed: set[Key] = field(default_factory=set[Key])
     _forced: set[Key] = field(default_factory=set[Key])
     _forced_signals: set[Signal] = field(default_factory=set[Signal])
     _shadows: dict[Signal, Ref] = field(default_factory=dict[Signal, Ref])
@@ -194,6 +199,10 @@ class ProgramCode:
     def watched_in(self, unit: Unit, signal: Signal) -> bool:
         """Say whether a static variable of a routine is waited for."""
         return self.watched(unit, signal, ())
+
+    def only_nonblocking(self, unit: Unit, signal: Signal, path: tuple[str, ...]) -> bool:
+        """Say whether plain nonblocking assignments are all that writes a signal (`find_mixed`)."""
+        return all(self.design.find(self.design.reach(node, path), signal) not in self._mixed for node in unit.nodes)
 
     def is_forced(self, unit: Unit, signal: Signal, path: tuple[str, ...]) -> bool:
         """Say whether some instance's signal is forced."""
@@ -302,6 +311,7 @@ class ProgramCode:
         """Find what is waited for, forced and disabled before any code is written."""
         design = self.design
         self._forced = {design.find(*key) for key in design.forced}
+        self._mixed = find_mixed(design)
         self._forced_signals = {signal for _, signal in self._forced}
         for unit in design.units.values():
             module = unit.module
@@ -419,8 +429,8 @@ class ProgramCode:
             for name, child in found.children.items():
                 stack.append((child, base + self._child_offsets[(found.unit.number, name)]))
 
-    def text(self) -> str:
-        """Return the LLVM IR of all units with the marks replaced."""
+    def modules(self) -> list[str]:
+        """Return the LLVM IR of all units, with the marks replaced, as modules that can be compiled side by side."""
         sizes = {layout.name: layout.size for layout in self.frames}
         bases = {node.number: node.base for node in self.design.nodes}
 
@@ -434,16 +444,39 @@ class ProgramCode:
             number, _, name = content.partition("/")
             return str(self._child_offsets[(int(number), name)])
 
-        defined: set[str] = set()
-        bodies: list[str] = []
         declarations: dict[str, str] = {}
         for code in self.codes.values():
-            declarations.update(code.declarations)
-            for text in code.functions:
-                bodies.append(text)
-                defined.add(text[text.index("@") + 1 : text.index("(")])
-        heads = [text for name, text in declarations.items() if name not in defined and text]
-        return _MARK.sub(replace, "\n".join([*heads, *bodies]))
+            declarations.update({name: text for name, text in code.declarations.items() if text})
+        bodies = [text for code in self.codes.values() for text in code.functions]
+        for text in bodies:
+            name, declaration = _declaration(text)
+            declarations[name] = declaration
+        return [_MARK.sub(replace, module) for module in _pack(bodies, declarations)]
+
+
+def _declaration(text: str) -> tuple[str, str]:
+    """Return the name of a function, and its declaration for other modules."""
+    head = text[: text.index(" nounwind {")]
+    name = head[head.index("@") + 1 : head.index("(")]
+    return name, re.sub(r" %[\w.]+", "", head.replace("define", "declare", 1))
+
+
+def _pack(bodies: list[str], declarations: dict[str, str]) -> list[str]:
+    """Put functions into modules of about equal size, each with the declarations that it needs."""
+    modules: list[str] = []
+    present: list[str] = []
+    room = 0
+    for i, body in enumerate(bodies):
+        present.append(body)
+        room += len(body)
+        if room >= _MODULE_SIZE or i == len(bodies) - 1:
+            text = "\n".join(present)
+            defined = {_declaration(function)[0] for function in present}
+            used = dict.fromkeys(_SYMBOL.findall(text))
+            heads = [declarations[name] for name in used if name not in defined and name in declarations]
+            modules.append("\n".join([*heads, text]))
+            present, room = [], 0
+    return modules
 
 
 def _spread(w: Writer, part: Value, low: int, width: int) -> Value:

@@ -219,6 +219,18 @@ class UnitCode:
             known = self._applies[key] = self.add_function(f)
         return known
 
+    def apply_change(self, place: Place) -> str:
+        """Return the function that applies a pending assignment to a variable that nothing else writes."""
+        from weft.engines.event.code_nonblocking import write_change
+
+        key: tuple[object, ...] = ("change", place.signal.width, place.signal.type.four_state, place.watched)
+        known = self._applies.get(key)
+        if known is None:
+            f = FunctionCode(self, self.symbol("nba"), "bare")
+            write_change(f, place)
+            known = self._applies[key] = self.add_function(f)
+        return known
+
     def notify_container(self, f: FunctionCode, container: Expr) -> None:
         """Tell those who watch a string or container that it may have changed."""
         from weft.engines.event.code_places import Place, notify_change

@@ -20,8 +20,7 @@ from collections.abc import Iterable
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
-from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate, bit_of
-from weft.engines.event.truth_tables import FEWEST_GATES, function_of
+from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate
 from weft.engines.event.walk import statements_in
 from weft.ir.design import (
     Binary,
@@ -268,32 +267,6 @@ def _plan_gates(unit: Unit) -> None:
                 unit.planner.add_three_state(assign, data.lhs if isinstance(data, Binary) else data.value, control)
             case _:
                 unit.assigns.append(assign)
-    if len(unit.assigns) >= FEWEST_GATES:
-        _plan_tables(unit)
-
-
-def _plan_tables(unit: Unit) -> None:
-    """Take the assignments of one bit of few others for gates, if there are many."""
-    found = {
-        id(assign): function_of(assign.rhs)
-        for assign in unit.assigns
-        if _drives_bit(assign.lhs) and not isinstance(assign.delay, PathDelay)
-    }
-    if sum(function is not None for function in found.values()) < FEWEST_GATES:
-        return
-    kept: list[ContinuousAssign] = []
-    for assign in unit.assigns:
-        function = found.get(id(assign))
-        if function is None:
-            kept.append(assign)
-        else:
-            unit.planner.add_table(assign, *function)
-    unit.assigns[:] = kept
-
-
-def _drives_bit(lhs: Expr) -> bool:
-    bit = bit_of(lhs) if lhs.width == 1 else None
-    return bit is not None and bit.ref.signal.type.four_state
 
 
 def _find_forced(design: Elaborated) -> None:
@@ -302,11 +275,11 @@ def _find_forced(design: Elaborated) -> None:
         for body in (*module.processes, *module.functions):
             for statement in statements_in(body.body):
                 if isinstance(statement, Force):
-                    for ref in _roots(statement.lhs):
+                    for ref in roots_of(statement.lhs):
                         design.forced.add((design.reach(node, ref.path), ref.signal))
 
 
-def _roots(lhs: Expr) -> list[Ref]:
+def roots_of(lhs: Expr) -> list[Ref]:
     """Return the signals that an lvalue writes."""
     match lhs:
         case Ref():
@@ -314,11 +287,11 @@ def _roots(lhs: Expr) -> list[Ref]:
         case Element(signal, _, path):
             return [Ref(signal, path)]
         case Slice(value):
-            return _roots(value)
+            return roots_of(value)
         case Concat(parts):
-            return [ref for part in parts for ref in _roots(part)]
+            return [ref for part in parts for ref in roots_of(part)]
         case Item(container):
-            return _roots(container)
+            return roots_of(container)
         case _:
             return []
 
@@ -372,7 +345,7 @@ class _Driven:
                     if expression is not None and port.direction != "input":
                         targets.append(expression)
             for target in targets:
-                for ref in _roots(target):
+                for ref in roots_of(target):
                     self.counts[ref.signal] += 1
                     if ref.path:
                         self.remote.add(ref.signal)
@@ -380,7 +353,7 @@ class _Driven:
                 for statement in statements_in(body.body):
                     lhs = getattr(statement, "lhs", None)
                     if lhs is not None:
-                        for ref in _roots(lhs):
+                        for ref in roots_of(lhs):
                             if ref.path:
                                 self.remote.add(ref.signal)
 

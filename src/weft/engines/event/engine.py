@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
-from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library, Tier
+from weft.engines.cpu.jit import FULL, START, Compiler, Library
 from weft.engines.event import heap_kernels, net_area, net_kernels, scheduler
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.elaborate import Node
@@ -130,6 +130,7 @@ class EventEngine:
     _keep: list[object] = field(default_factory=list[object])
     _blocks: dict[int, Node] = field(default_factory=dict[int, Node])
     _words: npt.NDArray[np.uint64] = field(init=False)
+    _bytes: memoryview = field(init=False)
     _watches: dict[int, list[Entry]] = field(default_factory=dict[int, "list[Entry]"])
     _recorders: list[Callable[[Sequence[int]], None]] = field(default_factory=list[Callable[[Sequence[int]], None]])
     _recorded: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
@@ -137,7 +138,7 @@ class EventEngine:
     def __post_init__(self) -> None:
         if self.owner is not None:
             self.owner.engine = self
-        self._link(QUICK)
+        self._link()
         self._allocate()
         self._fill_signals()
         self._fill_slots()
@@ -146,7 +147,8 @@ class EventEngine:
 
     # ------------------------------------------------------------------------------------------- code
 
-    def _link(self, tier: Tier) -> None:
+    def _link(self) -> None:
+        """Compile in several threads, without optimisation: memory and the scheduler take the time, not the code."""
         compiler = Compiler()
         names = [plan.symbol for code in self.code.codes.values() for plan in code.threads]
         names += [watch.code for code in self.code.codes.values() for site in code.sites for watch in site.watches]
@@ -160,9 +162,9 @@ class EventEngine:
         ):
             kernels.append(net_kernels)
             exports += net_area.KERNELS
-        objects = [compiler.object(compile_kernels(*kernels) + _STACK_TEXT, FULL)]
-        objects.append(compiler.object(self.code.text(), tier))
-        self._library = Library(objects, exports)
+        modules = [compiler.submit(compile_kernels(*kernels) + _STACK_TEXT, FULL)]
+        modules += [compiler.submit(text, START) for text in self.code.modules()]
+        self._library = Library([module.result() for module in modules], exports)
 
     def address(self, symbol: str) -> int:
         """Return the address of compiled code."""
@@ -192,6 +194,7 @@ class EventEngine:
         self._keep.append(room)
         self.memory = room[skip : skip + (size + 71) // 8 * 8]
         self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
+        self._bytes = memoryview(self.memory)
         self._state = self.memory.ctypes.data
         callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._host_call)
         self._keep.append(callback)
@@ -540,20 +543,30 @@ class EventEngine:
 
     def write(self, node: Node, signal: Signal, index: int, bits: int, unknown: int) -> None:
         """Write a signal, or an element of an array, and tell its watchers if it changes."""
-        start = self.pointer_of(node, signal)
-        at = start + index * element_bytes(signal)
-        size = plane_bytes(signal.width)
-        old_bits, old_unknown = self.read(node, signal, index)
-        if not signal.type.four_state:
-            bits, unknown = bits & ~unknown, 0
-        if (old_bits, old_unknown) == (bits, unknown):
-            return
-        data = bits.to_bytes(size, "little") + unknown.to_bytes(size, "little")
-        self.memory[at : at + 2 * size] = np.frombuffer(data, dtype=np.uint8)
-        if self.word(start - SIGNAL_WATCHES):
-            edges = WATCH_ANY | _edges(old_bits & 1, old_unknown & 1, bits & 1, unknown & 1)
-            low = index * signal.width
-            self.call("notify", self._state + start, edges, low, low + signal.width, self._state)
+        self.writer(node, signal)(index, bits, unknown)
+
+    def writer(self, node: Node, signal: Signal) -> Callable[[int, int, int], None]:
+        """Return what writes bits and unknowns to an element of a signal, by its index; keep it for many elements."""
+        start, step, width = self.pointer_of(node, signal), element_bytes(signal), signal.width
+        size, four_state = plane_bytes(width), signal.type.four_state
+        memory, watched = self._bytes, self.word(start - SIGNAL_WATCHES)
+
+        def write(index: int, bits: int, unknown: int) -> None:
+            if not four_state:
+                bits, unknown = bits & ~unknown, 0
+            data = bits.to_bytes(size, "little") + unknown.to_bytes(size, "little")
+            at = start + index * step
+            if not watched:
+                memory[at : at + 2 * size] = data
+                return
+            old = bytes(memory[at : at + 2 * size])
+            if old != data:
+                memory[at : at + 2 * size] = data
+                edges = WATCH_ANY | _edges(old[0] & 1, old[size] & 1, bits & 1, unknown & 1)
+                low = index * width
+                self.call("notify", self._state + start, edges, low, low + width, self._state)
+
+        return write
 
     def driver_counts(self, node: Node, signal: Signal, bit: int) -> tuple[int, int, int, bool]:
         """Return how many drivers drive a bit of a net to 0, 1 and x, and whether it is forced."""

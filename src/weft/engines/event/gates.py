@@ -8,7 +8,6 @@ which is assigned from the expression.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
 
 from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported
@@ -35,9 +34,6 @@ from weft.ir.design import (
 )
 from weft.ir.expressions import Field, Item
 
-Function: TypeAlias = "tuple[str, Function, Function] | tuple[str, Function] | int"
-"""An operator with its operands, the number of an input, or -1 - the code of a constant (`truth_tables`)."""
-
 ONE_WAY = frozenset({"nmos", "pmos", "cmos", "rnmos", "rpmos", "rcmos"})
 TWO_WAY = frozenset({"tran", "tranif0", "tranif1", "rtran", "rtranif0", "rtranif1", "join"})
 CONTROLLED = frozenset({"tranif0", "tranif1", "rtranif0", "rtranif1"})
@@ -54,7 +50,7 @@ class Bit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedGate:
-    """Be a gate of a module. `kind` is a switch, `join`, `udp`, a three-state gate (`bufif0` ...) or `table`.
+    """Be a gate of a module. `kind` is a switch, `join`, `udp`, or a three-state gate (`bufif0` ...).
 
     `outputs` are the output, or both ends; `inputs` the data and the controls, or the inputs of a primitive.
     """
@@ -66,8 +62,6 @@ class PlannedGate:
     strength: tuple[str, str] = ("strong", "strong")
     delay: Delay | None = None
     table: UdpTable | None = None
-    function: Function | None = None
-    """What a gate of kind `table` does (`truth_tables`)."""
 
     @property
     def family(self) -> str:
@@ -139,14 +133,6 @@ class GatePlanner:
         inputs = (self._input(data, assign.span), self._input(control, assign.span))
         delay = self.plan_delay(assign.delay, assign.span)
         self.gates.append(PlannedGate(assign.gate, (output,), inputs, assign.span, assign.strength, delay))
-
-    def add_table(self, assign: ContinuousAssign, function: Function, inputs: tuple[Bit, ...]) -> None:
-        """Plan an assignment of one bit that is a function of few, and that no module path delays."""
-        assert not isinstance(assign.delay, PathDelay)
-        delay = self.plan_delay(assign.delay, assign.span)
-        output = self._output(assign.lhs, assign.span)
-        gate = PlannedGate("table", (output,), inputs, assign.span, assign.strength, delay, function=function)
-        self.gates.append(gate)
 
     def join(self, inner: Expr, outer: Expr, span: Span) -> bool:
         """Join two nets, or parts of nets, bit by bit; return whether both are such."""

@@ -40,7 +40,6 @@ from weft.engines.event.strengths import (
     encode,
     tables,
 )
-from weft.engines.event.truth_tables import truth_table
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Const, Delay, Expr, Real, Ref
 
@@ -329,14 +328,8 @@ class NetArea:
             self._point(place + at.GATE_TABLE, self._tables[f"pass.{gate.family}"])
         else:
             self._set(place + NODE_CODE, self.address("run_table_gate"))
-            self._point(place + at.GATE_TABLE, self._range_table(gate))
-
-    def _range_table(self, gate: PlannedGate) -> int:
-        key = (gate.kind, gate.function, len(gate.inputs), gate.strength)
-        if gate.function is None:
-            return self._shared(key, lambda: three_state_table(gate.kind, gate.strength))
-        function = gate.function
-        return self._shared(key, lambda: truth_table(function, len(gate.inputs), gate.strength))
+            table = self._shared((gate.kind, gate.strength), lambda: three_state_table(gate.kind, gate.strength))
+            self._point(place + at.GATE_TABLE, table)
 
     def _add_inputs(self, place: int, node: Node, gate: PlannedGate) -> None:
         entries: list[tuple[int, int, int]] = []

@@ -85,7 +85,7 @@ JOIN_SIZE = 32
 SIGNAL_WATCHES = 16
 """How far before a signal's value its header begins: the address of its watches, or 0."""
 SIGNAL_FLAGS = 8
-"""How far before the value its flags are: 1 while it is being forced."""
+"""How far before the value its flags are: not 0 while a nonblocking assignment is pending (`find_mixed`)."""
 SIGNAL_HEADER = 16
 
 WATCH_COUNT = 0

@@ -112,6 +112,7 @@ from weft.engines.event.records import (
     SCOPE_PC,
     SCOPE_THREAD,
     SHUFFLE,
+    SIGNAL_FLAGS,
     SIGNAL_WATCHES,
     STEP_CALL,
     STOP,
@@ -387,6 +388,17 @@ def nba_push(function: int, size: int, state: int) -> int:
     u64[record] = function
     u64[record + 8] = total
     return record + 16
+
+
+@kernel
+def nba_change(function: int, pointer: int, bits: int, unknown: int, state: int) -> int:
+    """Note the assignment of a whole variable of at most 64 bits, and that it is pending."""
+    record = nba_push(function, 24, state)
+    u64[record] = pointer
+    u64[record + 8] = bits
+    u64[record + 16] = unknown
+    u64[pointer - SIGNAL_FLAGS] = 1
+    return 0
 
 
 @kernel

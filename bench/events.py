@@ -1,0 +1,265 @@
+"""Run testbenches with `weft run`, Icarus and Verilator in turn, and print a Markdown table: `python bench/events.py`.
+
+The testbenches are bound by simulation: PicoRV32's own `testbench.v` with its own firmware, which needs a RISC-V
+compiler (`--riscv PREFIX`, as `riscv64-unknown-elf-`); a stress of LFSRs, a CRC and a FIFO; array multipliers of gates
+with delays. Each prints a line that says that it passed; a run without it is no result.
+
+*Start* is the whole run of the same sources with one more top module that ends it in the first time step. The rate is
+the number of cycles (for multipliers, products) by the CPU time of a run without that of the start. CPU time is what
+is compared, since it bears other work on the machine better than the clock on the wall; every peer runs one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.util
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from bench.event_designs.multiplier import multiplier  # noqa: E402
+from bench.peers import verilator  # noqa: E402
+from bench.peers.process import Cost, PeerFailed, execute  # noqa: E402
+
+DESIGNS = ROOT / "bench" / "event_designs"
+WEFT = "import sys; from weft.apps.cli import main; sys.argv[0] = 'weft'; sys.exit(main())"
+PEERS = ("weft", "icarus", "verilator")
+
+
+@dataclass(frozen=True, slots=True)
+class Testbench:
+    """Be a testbench: its files and top module, the line of a pass, and how many cycles each peer runs."""
+
+    name: str
+    files: tuple[str, ...]
+    top: str
+    passed: str
+    cycles: dict[str, int]
+    fixed: bool = False
+    """It always runs as long as it runs; the others take `+cycles=N`."""
+    defines: tuple[str, ...] = ()
+    undefine: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Measured:
+    """Hold what was measured of one peer on one testbench."""
+
+    cold: Cost | None = None
+    starts: list[Cost] = field(default_factory=list[Cost])
+    runs: list[Cost] = field(default_factory=list[Cost])
+    failed: str = ""
+
+    def rate(self, cycles: int) -> float:
+        """Return cycles per second of CPU time."""
+        start = statistics.median(cost.cpu_seconds for cost in self.starts) if self.starts else 0.0
+        return cycles / max(1e-6, statistics.median(cost.cpu_seconds for cost in self.runs) - start)
+
+
+def picorv32(folder: Path, prefix: str) -> Testbench:
+    """Build PicoRV32's firmware as its Makefile does, and return its testbench."""
+    spec = importlib.util.find_spec("pythondata_cpu_picorv32")
+    if spec is None or not spec.submodule_search_locations:
+        raise PeerFailed("pip install pythondata-cpu-picorv32")
+    if shutil.which(f"{prefix}gcc") is None:
+        raise PeerFailed(f"no {prefix}gcc: say --riscv PREFIX")
+    source = Path(spec.submodule_search_locations[0]) / "verilog"
+    for name in ("firmware", "tests"):
+        shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
+    bare = ["-mabi=ilp32", "-ffreestanding", "-nostdlib"]
+    objects: list[str] = []
+
+    def build(text: Path, isa: str, *words: str) -> None:
+        objects.append(f"{text.with_suffix('.o')}")
+        execute([f"{prefix}gcc", "-c", *bare, f"-march={isa}", *words, "-o", objects[-1], str(text)], folder)
+
+    build(folder / "firmware" / "start.S", "rv32imc_zicsr")
+    for name in ("irq", "print", "hello", "sieve", "multest", "stats"):
+        build(folder / "firmware" / f"{name}.c", "rv32ic_zicsr", "-Os", "--std=c99")
+    for test in sorted((folder / "tests").glob("*.S")):
+        names = [f"-DTEST_FUNC_NAME={test.stem}", f'-DTEST_FUNC_TXT="{test.stem}"', f"-DTEST_FUNC_RET={test.stem}_ret"]
+        build(test, "rv32im_zicsr", *names)
+    linker = "-Wl,-melf32lriscv,--build-id=none,-Bstatic,-T,firmware/sections.lds,--strip-debug"
+    image = folder / "firmware" / "firmware"
+    link = [f"{prefix}gcc", "-Os", *bare, "-march=rv32im", linker, "-o", f"{image}.elf", *objects, "-lgcc"]
+    execute(link, folder)
+    execute([f"{prefix}objcopy", "-O", "binary", f"{image}.elf", f"{image}.bin"], folder)
+    words = execute([sys.executable, "firmware/makehex.py", f"{image}.bin", "32768"], folder).output
+    image.with_suffix(".hex").write_text(words)
+    files = (str(source / "testbench.v"), str(source / "picorv32.v"))
+    cycles = dict.fromkeys(PEERS, 461369)
+    return Testbench(
+        "PicoRV32", files, "testbench", "ALL TESTS PASSED.", cycles, True, ("COMPRESSED_ISA",), ("VERILATOR",)
+    )
+
+
+def testbenches(folder: Path, chosen: Sequence[str], prefix: str) -> list[Testbench]:
+    """Return the testbenches that are chosen; print why one cannot be run."""
+    found: list[Testbench] = []
+    for name in chosen:
+        place = folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        if name == "picorv32":
+            try:
+                found.append(picorv32(place, prefix))
+            except PeerFailed as error:
+                print(f"picorv32: {error}", file=sys.stderr)
+        elif name == "stress":
+            cycles = {"weft": 1_000_000, "icarus": 50_000, "verilator": 1_000_000}
+            found.append(Testbench(name, (str(DESIGNS / "stress.v"),), name, "PASSED:", cycles))
+        elif name.startswith("multiplier"):
+            size = int(name.removeprefix("multiplier"))
+            path = place / f"{name}.v"
+            path.write_text(multiplier(size))
+            products = 400_000 // size**2
+            cycles = {"weft": 10 * products, "icarus": products, "verilator": 10 * products}
+            found.append(Testbench(name, (str(path),), "multiplier_test", "PASSED:", cycles))
+        else:
+            raise SystemExit(f"no testbench {name}")
+    return found
+
+
+class Runner:
+    """Run one testbench with each peer."""
+
+    def __init__(self, bench: Testbench, folder: Path) -> None:
+        self.bench, self.folder = bench, folder
+        self.cache = folder / "cache"
+
+    def command(self, peer: str, start: bool) -> list[str]:
+        """Return the command that runs the testbench, or its start."""
+        bench = self.bench
+        plusargs = [] if bench.fixed or start else [f"+cycles={bench.cycles[peer]}"]
+        tops = ["-s", bench.top, *(["-s", "stop_at_once"] if start else [])]
+        files = [*bench.files, *([str(DESIGNS / "stop_at_once.v")] if start else [])]
+        if peer == "weft":
+            defines = [f"-D{name}" for name in bench.defines]
+            return [sys.executable, "-c", WEFT, "run", *defines, *tops, *files, *plusargs]
+        if peer == "icarus":
+            return ["vvp", "-n", str(self.folder / ("start.vvp" if start else "run.vvp")), *plusargs]
+        return [str(self.folder / "verilator" / "Vtop"), *plusargs]
+
+    def build(self, peer: str) -> None:
+        """Compile with a peer that compiles beforehand."""
+        bench = self.bench
+        defines = [f"-D{name}" for name in bench.defines]
+        if peer == "icarus":
+            for name, tops in (("run", (bench.top,)), ("start", (bench.top, "stop_at_once"))):
+                words = [word for top in tops for word in ("-s", top)]
+                sources = [*bench.files, str(DESIGNS / "stop_at_once.v")]
+                output = str(self.folder / f"{name}.vvp")
+                execute(["iverilog", "-g2012", *defines, *words, "-o", output, *sources], self.folder)
+        elif peer == "verilator":
+            place = self.folder / "verilator"
+            place.mkdir(exist_ok=True)
+            words = ["--main", "--exe", "--cc", "--timing", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style"]
+            words += [*defines, *(f"-U{name}" for name in bench.undefine), "--top-module", bench.top]
+            verilator.verilate([*words, "--prefix", "Vtop", "--Mdir", ".", *bench.files], place)
+
+    def run(self, peer: str, start: bool = False) -> Cost:
+        """Run once; raise `PeerFailed` if the testbench does not pass."""
+        environment = {"WEFT_CACHE_DIR": str(self.cache), "PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT / "src"))}
+        cost = execute(self.command(peer, start), self.folder, environment)
+        if not start and self.bench.passed not in cost.output:
+            raise PeerFailed(f"no line '{self.bench.passed}': {cost.output.strip()[-100:]}")
+        return cost
+
+
+def measure(bench: Testbench, peers: Sequence[str], folder: Path, runs: int) -> dict[str, Measured]:
+    """Build with each peer, then run them in turn."""
+    runner = Runner(bench, folder)
+    found = {peer: Measured() for peer in peers}
+    for peer in peers:
+        try:
+            runner.build(peer)
+            if peer == "weft":
+                shutil.rmtree(runner.cache, ignore_errors=True)
+                found[peer].cold = runner.run(peer, start=True)
+        except PeerFailed as error:
+            found[peer].failed = _short(error)
+    for _ in range(runs):
+        for peer, measured in found.items():
+            if measured.failed:
+                continue
+            try:
+                if peer != "verilator":
+                    measured.starts.append(runner.run(peer, start=True))
+                measured.runs.append(runner.run(peer))
+            except PeerFailed as error:
+                measured.failed = _short(error)
+    return found
+
+
+def _short(error: PeerFailed) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:120] if lines else "failed"
+
+
+def _rows(bench: Testbench, found: dict[str, Measured]) -> list[str]:
+    weft = found.get("weft")
+    own = weft.rate(bench.cycles["weft"]) if weft is not None and weft.runs and not weft.failed else 0.0
+    rows: list[str] = []
+    for peer, measured in found.items():
+        if measured.failed or not measured.runs:
+            rows.append(f"| {bench.name} | {peer} | {measured.failed} | | | | |")
+            continue
+        rate = measured.rate(bench.cycles[peer])
+        cold = f"{measured.cold.seconds:.2f} s ({measured.cold.cpu_seconds:.2f})" if measured.cold is not None else ""
+        starts = measured.starts
+        warm = ""
+        if starts:
+            seconds = statistics.median(cost.seconds for cost in starts)
+            warm = f"{seconds:.2f} s ({statistics.median(cost.cpu_seconds for cost in starts):.2f})"
+        peak = max(cost.peak_bytes for cost in measured.runs) >> 20
+        ratio = f"{own / rate:.2f}x" if own and peer != "weft" else ""
+        rows.append(f"| {bench.name} | {peer} | {cold} | {warm} | {rate:,.0f} | {ratio} | {peak} MiB |")
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--designs", default="picorv32,stress,multiplier16,multiplier32")
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--riscv", default="riscv64-unknown-elf-", help="prefix of the RISC-V tools")
+    parser.add_argument("--save", help="write the table to bench/results/DATE-NAME.md")
+    options = parser.parse_args()
+    lines = [
+        f"`python bench/events.py --designs {options.designs} --peers {options.peers} --runs {options.runs}`",
+        "",
+        "| testbench | simulator | start, cold: wall (CPU) | start, warm | cycles per CPU second | weft to it "
+        "| peak memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory(prefix="weft-events-") as name:
+        for bench in testbenches(Path(name), options.designs.split(","), options.riscv):
+            folder = Path(name) / bench.name.lower()
+            rows = _rows(bench, measure(bench, options.peers.split(","), folder, options.runs))
+            lines += rows
+            print("\n".join(rows), flush=True)
+    lines += [
+        "",
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} logical CPUs, load "
+        f"{os.getloadavg()[1]:.0f}; Python {platform.python_version()}; medians of {options.runs} alternating runs.",
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if options.save:
+        date = datetime.date.today().isoformat()
+        path = ROOT / "bench" / "results" / f"{date}-{options.save}.md"
+        path.write_text(f"# {date}: {options.save}\n\n{text}")
+
+
+if __name__ == "__main__":
+    main()

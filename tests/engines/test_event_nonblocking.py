@@ -1,0 +1,102 @@
+"""Nonblocking assignments that change nothing are left out only where that cannot be seen."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from weft.lang.sv.compile_sources import load_design
+from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.sim.event_simulation import EventSimulation
+
+
+def simulate(tmp_path: Path, text: str) -> tuple[EventSimulation, list[str]]:
+    """Run a testbench; return the simulation and what it has displayed."""
+    path = tmp_path / "test.sv"
+    path.write_text(text)
+    out = io.BytesIO()
+    simulation = EventSimulation(load_design((path,), FrontEndOptions()), out)
+    simulation.run()
+    return simulation, out.getvalue().decode().splitlines()
+
+
+def test_the_last_of_several_assignments_counts(tmp_path: Path) -> None:
+    text = """
+module test;
+  reg [7:0] a = 1, b = 1;
+  always @(a or b) $display("%0t %0d %0d", $time, a, b);
+  initial begin
+    #1 a <= 0; a <= 1;
+    #1 b <= 1; b <= 2; b <= 1;
+    #1 a <= 1; a <= 5;
+    #1 b <= 8'bx; b <= b;
+    #1 $display("%0d %0d", a, b);
+  end
+endmodule
+"""
+    simulation, lines = simulate(tmp_path, text)
+    # The value passes through what is assigned first, in the same time step.
+    assert [line for line in lines if not line.startswith("0 ")][-2:] == ["4 5 1", "5 1"]
+    module = simulation.design.tops[0][1]
+    assert all(
+        simulation.engine.code.only_nonblocking(simulation.engine.code.design.units[module], signal, ())
+        for signal in module.signals
+        if signal.name in ("a", "b")
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "initial #1 a = 5;",
+        "initial #1 a[0] <= 0;",
+        "initial #1 {a, b} <= 16'h0500;",
+        "task t(output [7:0] x); x = 5; endtask initial #1 t(a);",
+        'integer n; initial #1 n = $sscanf("5", "%d", a);',
+        "initial begin #1 b = 1; a++; end",
+        "initial a <= #1 5;",
+    ],
+)
+def test_another_write_in_the_same_step_is_overtaken(tmp_path: Path, other: str) -> None:
+    text = f"""
+module test;
+  reg [7:0] a = 3, b = 0;
+  {other}
+  initial begin #1 a <= 3; end
+  initial #2 $display("%0d", a);
+endmodule
+"""
+    assert simulate(tmp_path, text)[1] == ["3"]
+
+
+def test_a_blocking_write_between_assignment_and_update_is_overwritten(tmp_path: Path) -> None:
+    text = """
+module test;
+  reg [7:0] a = 3;
+  initial #1 a <= 3;
+  initial begin #1 #0 a = 7; end
+  initial #2 $display("%0d", a);
+endmodule
+"""
+    assert simulate(tmp_path, text)[1] == ["3"]
+
+
+def test_registers_of_several_instances_and_two_states(tmp_path: Path) -> None:
+    text = """
+module counter #(parameter STEP = 1) (input clk, output reg [3:0] q, output bit [40:0] wide);
+  initial q = 0;
+  always @(posedge clk) begin q <= q + STEP; wide <= {wide[39:0], q[0]}; wide <= {wide[39:0], 1'bx}; end
+endmodule
+module test;
+  reg clk = 0;
+  wire [3:0] q[0:2];
+  wire [40:0] w[0:2];
+  counter #(0) a(clk, q[0], w[0]);
+  counter #(1) b(clk, q[1], w[1]);
+  counter #(1) c(clk, q[2], w[2]);
+  initial begin repeat (10) #1 clk = ~clk; #1 $display("%0d %0d %0d %b", q[0], q[1], q[2], w[1][3:0]); end
+endmodule
+"""
+    assert simulate(tmp_path, text)[1] == ["0 5 5 0000"]
