@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError, WeftError
@@ -120,7 +121,7 @@ class EventSimulation:
         else:
             handler = TASKS.get(site.name)
             if site.name == SDF_ANNOTATE:
-                handler = lambda call: self.delays.perform(self.engine, call, node)  # noqa: E731
+                handler = partial(self.delays.perform, self.engine, node)
             if handler is None:
                 raise UserError("no-such-task", f"there is no system task '{site.name}'", site.span)
             call = TaskCall(
