@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from events.run_timed import run_timed
 
+from events.run_timed import run_timed
 from weft.base.errors import Unsupported
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
@@ -92,7 +93,7 @@ def test_icarus_prints_the_same(name: str, tmp_path: Path) -> None:
 def test_each_transition_has_its_delay() -> None:
     """0->1, 1->0, 0->z, z->1, 1->x, x->0, 0->x, x->1 by tables 30-3 and 30-4."""
     changes = [line.split() for line in run_timed(TRANSITIONS)]
-    times = [int(now[0]) for before, now in zip(changes, changes[1:], strict=False) if before[-1][0] != now[-1][0]]
+    times = [int(now[0]) for before, now in pairwise(changes) if before[-1][0] != now[-1][0]]
     assert times == [6, 21, 42, 63, 84, 102, 126, 141, 164, 305, 326]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from events.run_timed import run_timed, write_sdf
 
+from events.run_timed import run_timed, write_sdf
 from weft.base.errors import UserError
 from weft.sim.run_plan import SdfFile
 from weft.sim.sdf_file import name_parts, read_sdf_file
@@ -186,7 +186,7 @@ def test_a_malformed_file_is_told_with_its_line(text: str, message: str, tmp_pat
 
 
 def test_a_scope_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no instance 't.nowhere'"):
+    with pytest.raises(UserError, match=r"no instance 't\.nowhere'"):
         run_timed(CHAIN, SdfFile(write_sdf(tmp_path, ""), "t.nowhere"))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
 from events.run_timed import run_timed
 
 
 def violations(check: str, body: str, declarations: str = "") -> list[str]:
-    """Return the times of the violations of a check on `c` and `d`, as told by the notifier, and the messages' limits."""
+    """Return the violations of a check on `c` and `d`, as they are told."""
     text = f"""
         module m(input c, d, en, output reg n);
           {declarations}

@@ -49,8 +49,8 @@ class FrontEndOptions:
     modules; text that is neither a Verilog number nor in double quotes is a string. `warnings` are slang's words
     (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (a concurrent assertion is Unsupported) or `off` (they are
     left out, as Verilator does without `--assert`). `specify` says that the paths and timing checks of specify blocks
-    are wanted, which only event simulation has a use for. `delays` is `min`, `typ` or `max`: which of `#(1:2:3)` counts.
-    `arguments` are words of slang's command line.
+    are wanted, which only event simulation has a use for. `delays` is `min`, `typ` or `max`: which of `#(1:2:3)`
+    counts. `arguments` are words of slang's command line.
     """
 
     top: tuple[str, ...] = ()
