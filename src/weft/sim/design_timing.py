@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from weft.base.dataclass import dataclass, field
 from weft.ir.design import Design, Module
@@ -31,3 +32,14 @@ def insert_timing(design: Design, delayed_ports: Iterable[tuple[Module, str]] = 
         if port is not None:
             timing.ports.setdefault(module, []).extend(insert_port_delay(module, port))
     return timing
+
+
+def remove_delays(design: Design) -> None:
+    """Take away the delays of nets, assignments and gates, and those of specify blocks. The design is changed."""
+    for module in dict.fromkeys([*design.modules, *(module for _, module in design.tops)]):
+        module.assigns[:] = [replace(assign, delay=None) for assign in module.assigns]
+        module.gates[:] = [replace(gate, delay=None) for gate in module.gates]
+        for signal in module.signals:
+            signal.delay = None
+        module.paths.clear()
+        module.checks.clear()
