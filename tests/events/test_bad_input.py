@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from events.run_events import run_events
 
+from events.run_events import run_events
 from weft.base.errors import UserError
 
 

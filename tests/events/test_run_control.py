@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from events.run_events import run_events
 
+from events.run_events import run_events
 from weft.apps.stop_prompt import StopPrompt
 from weft.base.errors import UserError
 from weft.lang.sv.compile_sources import load_design
@@ -246,3 +246,27 @@ def test_system_returns_what_c_does(tmp_path: Path, capfd: pytest.CaptureFixture
     text = 'module t; initial $display($system("exit 3"), , $system("true"), , $system()); endmodule'
     assert run(plan(tmp_path, text, allow_system=True)) == 0
     assert capfd.readouterr().out.split() == [str(os.system("exit 3")), "0", "1"]
+
+
+def test_escaped_names_are_found_and_shown_without_their_escape(tmp_path: Path) -> None:
+    text = r"""
+        module \m.od (input \a+b , output \y[0] );
+          assign \y[0] = ~\a+b ;
+          initial begin : \blk!1 reg \in-ner ; \in-ner = 0; #1 $display("%m"); end
+        endmodule
+        module t;
+          reg a = 0; wire y;
+          \m.od \u.1 (a, y);
+          initial begin $dumpfile("FILE"); $dumpvars(0, \u.1 ); $dumpvars(1, t.a); #2 $finish(0); end
+        endmodule
+        """.replace("FILE", str(tmp_path / "d.vcd"))
+    wave = EventOptions(wave=str(tmp_path / "w.vcd"), signals=("u.1.blk!1.in-ner",))
+    assert run_events(text, wave)[0].splitlines()[-1] == "t.u.1.blk!1"
+    shown = {}
+    for name in ("d", "w"):
+        lines = (tmp_path / f"{name}.vcd").read_text().splitlines()
+        shown[name] = [
+            line.split()[2 if "scope" in line else 4] for line in lines if line.startswith(("$var", "$scope"))
+        ]
+    assert shown["w"] == ["t", "u.1", "blk!1", r"\in-ner"]
+    assert shown["d"] == ["t", "u.1", r"\a+b", r"\y[0]", "blk!1", r"\in-ner", "t", "a"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from weft.base.dataclass import dataclass, field
+from weft.base.dataclass import dataclass, field, replace
 from weft.ir.design import Design, Module
 from weft.passes.follow_logic_arrays import follow_logic_arrays
 from weft.passes.insert_path_delays import PathTable, insert_path_delays

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.records import CURRENT, FLAG_ENDED, NODE_FLAGS, NODE_LIST, NODE_TIME, WHEEL_BITS

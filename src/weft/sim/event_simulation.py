@@ -35,7 +35,7 @@ from weft.sim.event_prompt import EventStop
 from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_wave import EventWave
 from weft.sim.run_plan import OnStop, RunPlan, SdfFile
-from weft.sim.tasks.dump_scopes import WaveFactory, WaveSink
+from weft.sim.tasks.dump_scopes import WaveFactory, WaveSink, plain_path
 from weft.sim.tasks.registry import TASKS
 from weft.sim.tasks.task_call import TaskCall, Writer
 from weft.sim.tasks.task_state import TaskState
@@ -144,7 +144,7 @@ class EventSimulation:
         objects = OBJECT_CALLS.get(site.name)
         arguments = [read_argument(self.engine, self.handles, node, shape, buffer) for shape in site.arguments]
         self.host.current = (thread, node)
-        scope = f"{node.path}.{site.scope}" if site.scope else node.path
+        scope = plain_path(f"{node.path}.{site.scope}" if site.scope else node.path)
         if objects is not None:
             result, outputs = objects(self, site, arguments)
             if site.result is not None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.sim.tasks.dump_scopes import Declaration, DumpScope, DumpSignal, Shown, WaveSink
 from weft.sim.tasks.task_call import Host

@@ -9,7 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from weft.base.dataclass import dataclass, field
 
 STACK_BYTES = 256 << 20
 

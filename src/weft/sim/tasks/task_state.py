@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from weft.base.source import Span
 from weft.base.dataclass import dataclass, field
+from weft.base.source import Span
 from weft.sim.design_files import DesignFiles
 from weft.sim.format_arguments import FormatContext
 
