@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.apps.run_words import has_sources, read_generation, read_parameter, read_sdf
+from weft.apps.show_progress import compile_progress
+from weft.apps.stop_prompt import StoppedSimulation, StopPrompt
 from weft.base.errors import UserError
 from weft.sim.run_plan import OnStop, RunPlan, Simulate
 
@@ -95,4 +97,10 @@ def _event_simulation() -> Simulate:
     from weft.sim.event_simulation import run
     from weft.tools.waves.dump_sink import open_fst_sink
 
-    return lambda plan: run(plan, open_fst_sink)
+    return lambda plan: run(plan, open_fst_sink, _ask, compile_progress)
+
+
+def _ask(simulation: StoppedSimulation, scope: str) -> bool:
+    """Open the prompt; return whether the simulation is to go on."""
+    sys.stdout.flush()
+    return StopPrompt(simulation, scope, input, sys.stdout).run()

@@ -43,6 +43,7 @@ from weft.ir.design import (
     Loop,
     Module,
     New,
+    PathDelay,
     Process,
     Randomize,
     Real,
@@ -291,8 +292,10 @@ def _event(event: Event) -> str:
     return f"{event.edge} {print_expression(event.value)}{condition}"
 
 
-def _timing(timing: Timing) -> str:
+def _timing(timing: Timing | PathDelay) -> str:
     match timing:
+        case PathDelay(choices):
+            return f"#path({', '.join(f'{print_expression(choice.stamp.source)}' for choice in choices)})"
         case Delay(value, None, None, real):
             return f"{'#real ' if real else '#'}{print_expression(value)}"
         case Delay(value, fall, off, real):

@@ -122,7 +122,7 @@ def expand_delays(given: tuple[int, ...]) -> tuple[int, ...]:
     """Return the delays of all twelve transitions from the 1, 2, 3, 6 or 12 that are given."""
     if len(given) == len(TRANSITIONS):
         return given
-    known = dict(zip(TRANSITIONS, (given[i] for i in _GIVEN[len(given)]), strict=False))
+    known: dict[str, int] = dict(zip(TRANSITIONS, (given[i] for i in _GIVEN[len(given)]), strict=False))
     for name, (choose, first, second) in _TO_AND_FROM_X.items():
         known[name] = choose(known[first], known[second])
     return tuple(known[name] for name in TRANSITIONS)

@@ -35,7 +35,7 @@ OUTPUT_ARGUMENTS: dict[str, tuple[int, ...]] = {
     **{f"$dist_{name}": (0,) for name in ("uniform", "normal", "exponential", "poisson", "chi_square", "t", "erlang")},
     **{
         f"${kind}${gate}${form}": (2,)
-        for kind in ("async", "sync")
+        for kind in ("async", "sync", "again")
         for gate in ("and", "nand", "or", "nor")
         for form in ("array", "plane")
     },

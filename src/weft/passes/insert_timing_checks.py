@@ -1,8 +1,8 @@
 """Turn timing checks into processes (IEEE 1800-2023 clause 31).
 
 A check keeps the times of its events, in ticks, in variables that no source text can name, and compares when one of
-them happens. Its limits are variables too, so that a delay file can change them in any instance. A violation is told
-by a call of `$weft$violation` and toggles the notifier.
+them happens. Its limits are variables too, so that a delay file can change them in any instance. A violation is told by
+a call of `$weft$violation` and toggles the notifier.
 
 With negative limits, or delayed signals in the source, a check looks at copies of its terminals. How much each of them
 is delayed is the least solution of `setup + d(reference) >= d(data)` and `hold + d(data) >= d(reference)` over all
@@ -332,6 +332,7 @@ class _CheckWriter:
             value = Slice(value, 0, 1)
         old = self.checks.bits(f"old{len(self.checks.module.signals)}", 1)
         hit = self.checks.bits(f"hit{len(self.checks.module.signals)}", 1)
+        self.checks.module.processes.append(Process(Kind.INITIAL, _set(old, value), keyword="initial"))
         pairs = [_and(_is(Ref(old), pair[0]), _is(value, pair[1])) for pair in event.transitions]
         steps = (_set(hit, reduce(_or, pairs)), _set(old, value), If(Ref(hit), body))
         self._process(Event("any", value, span=self.check.span), Block(steps))

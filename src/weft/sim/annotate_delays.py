@@ -8,7 +8,7 @@ interconnections are those of the port that they lead to, so that of several sou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from weft.base.dataclass import dataclass, field
@@ -55,33 +55,35 @@ class DelayAnnotator:
         if self.source < 0:
             self.source = CHOICES[self.choice]
 
-    def annotate(self, file: SdfFile, scope: Node) -> None:
-        """Apply a whole file from a scope on."""
+    def annotate(self, file: SdfFile, scopes: Sequence[Node]) -> None:
+        """Apply a whole file from a scope on; of several, tops, each cell means those that it is found in."""
         self._file = file
         for line, what in file.skipped:
             self._say("WARNING", line, f"{what} not supported.")
         for cell in file.cells:
-            for node in self._nodes(cell, scope):
+            for node in self._nodes(cell, scopes):
                 for entry in cell.entries:
                     self._apply(entry, node)
 
     def _say(self, kind: str, line: int, text: str) -> None:
         self.out.write(f"SDF {kind}: {self._file.path}:{line}: {text}\n".encode("utf-8", "surrogateescape"))
 
-    def _nodes(self, cell: SdfCell, scope: Node) -> list[Node]:
+    def _nodes(self, cell: SdfCell, scopes: Sequence[Node]) -> list[Node]:
+        where = " or ".join(scope.path for scope in scopes)
         if cell.instance == "*":
-            found = [node for node in _below(scope) if node.unit.module.name == cell.kind]
+            found = [node for scope in scopes for node in _below(scope) if node.unit.module.name == cell.kind]
             if not found:
-                self._say("ERROR", cell.line, f"Unable to find an instance of {cell.kind} in scope {scope.path}.")
+                self._say("ERROR", cell.line, f"Unable to find an instance of {cell.kind} in scope {where}.")
             return found
-        node = find_instance(scope, name_parts(cell.instance, self._file.divider))
-        if node is None:
-            self._say("ERROR", cell.line, f"Unable to find {cell.instance} in scope {scope.path}.")
-            return []
-        if cell.kind and node.unit.module.name != cell.kind:
-            where = f"Module {cell.instance} in {scope.path} is not a {cell.kind}"
-            self._say("ERROR", cell.line, f"{where}; it is a {node.unit.module.name}")
-        return [node]
+        parts = name_parts(cell.instance, self._file.divider)
+        found = [node for scope in scopes for node in (find_instance(scope, parts),) if node is not None]
+        right = [node for node in found if node.unit.module.name == cell.kind]
+        if not found:
+            self._say("ERROR", cell.line, f"Unable to find {cell.instance} in scope {where}.")
+        elif cell.kind and not right:
+            text = f"Module {cell.instance} in {where} is not a {cell.kind}; it is a {found[0].unit.module.name}"
+            self._say("ERROR", cell.line, text)
+        return right or found[:1]
 
     # ------------------------------------------------------------------------------------------- values
 
@@ -99,9 +101,11 @@ class DelayAnnotator:
     def _set_delays(self, node: Node, table: Signal, entry: SdfEntry) -> None:
         """Write a table of delays; what a file leaves empty stays as it is."""
         old = [self.engine.read(node, table, i)[0] for i in range(12)]
+        chosen = [self._ticks(value, node) for value in entry.values]
+        if not any(ticks is not None for ticks in chosen):
+            return
         given: list[int] = []
-        for i, value in enumerate(entry.values):
-            ticks = self._ticks(value, node)
+        for i, ticks in enumerate(chosen):
             if ticks is None:
                 given.append(old[i])
             else:

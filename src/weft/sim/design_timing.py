@@ -1,11 +1,12 @@
-"""What the specify blocks of a design became, so that delay files can change it."""
+"""Prepare a design for event simulation: what its specify blocks become, which delay files can then change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from weft.base.dataclass import dataclass, field
+from weft.base.dataclass import dataclass, field, replace
 from weft.ir.design import Design, Module
+from weft.passes.follow_logic_arrays import follow_logic_arrays
 from weft.passes.insert_path_delays import PathTable, insert_path_delays
 from weft.passes.insert_port_delays import PortTable, insert_port_delay
 from weft.passes.insert_timing_checks import CheckLimits, insert_timing_checks
@@ -21,9 +22,13 @@ class DesignTiming:
 
 
 def insert_timing(design: Design, delayed_ports: Iterable[tuple[Module, str]] = ()) -> DesignTiming:
-    """Turn paths, checks and the delays of the given ports into assignments and processes. The design is changed."""
+    """Turn paths, checks and the delays of the given ports into assignments and processes, and logic arrays too.
+
+    The design is changed.
+    """
     timing = DesignTiming()
     for module in dict.fromkeys([*design.modules, *(module for _, module in design.tops)]):
+        follow_logic_arrays(module)
         timing.limits[module] = insert_timing_checks(module, design.tick_fs)
         timing.tables[module] = insert_path_delays(module, design.tick_fs)
     for module, name in dict.fromkeys(delayed_ports):
@@ -31,3 +36,14 @@ def insert_timing(design: Design, delayed_ports: Iterable[tuple[Module, str]] = 
         if port is not None:
             timing.ports.setdefault(module, []).extend(insert_port_delay(module, port))
     return timing
+
+
+def remove_delays(design: Design) -> None:
+    """Take away the delays of nets, assignments and gates, and those of specify blocks. The design is changed."""
+    for module in dict.fromkeys([*design.modules, *(module for _, module in design.tops)]):
+        module.assigns[:] = [replace(assign, delay=None) for assign in module.assigns]
+        module.gates[:] = [replace(gate, delay=None) for gate in module.gates]
+        for signal in module.signals:
+            signal.delay = None
+        module.paths.clear()
+        module.checks.clear()

@@ -48,11 +48,10 @@ class DelayFiles:
     def _delayed_ports(self) -> Iterator[tuple[Module, str]]:
         """Yield the ports that the files give a delay of their own."""
         tops = dict(self.design.tops)
-        first = next(iter(tops.values()), None)
         for asked in self.asked:
-            start = self._module(asked.scope) if asked.scope else first
-            if start is not None:
-                yield from annotated_ports(self.design, self._read(asked.path), start)
+            for start in (self._module(asked.scope),) if asked.scope else tops.values():
+                if start is not None:
+                    yield from annotated_ports(self.design, self._read(asked.path), start)
         for module in dict.fromkeys([*self.design.modules, *tops.values()]):
             for body in (*module.processes, *module.functions):
                 for statement in statements_in(body.body):
@@ -81,10 +80,13 @@ class DelayFiles:
     def begin(self, engine: EventEngine) -> None:
         """Apply the files that the user has named."""
         for asked in self.asked:
-            scope = self._node(engine, asked.scope) if asked.scope else next(iter(engine.code.design.tops), None)
-            if scope is None:
-                raise no_scope(asked.path, asked.scope)
-            self._annotator(engine).annotate(self._read(asked.path), scope)
+            scopes = engine.code.design.tops
+            if asked.scope:
+                scope = self._node(engine, asked.scope)
+                if scope is None:
+                    raise no_scope(asked.path, asked.scope)
+                scopes = [scope]
+            self._annotator(engine).annotate(self._read(asked.path), scopes)
 
     def _annotator(self, engine: EventEngine) -> DelayAnnotator:
         return DelayAnnotator(engine, self.timing, self.out, self.choice)
@@ -94,7 +96,7 @@ class DelayFiles:
         top = next((node for node in engine.code.design.tops if node.name == names[0]), None)
         return find_instance(top, names[1:]) if top is not None else None
 
-    def perform(self, engine: EventEngine, call: TaskCall, node: Node) -> None:
+    def perform(self, engine: EventEngine, node: Node, call: TaskCall) -> None:
         """Do `$sdf_annotate(file [, instance [, config [, log [, mtm [, factors [, type]]]]]])`."""
         place = call.host.place(call.span)
         if not call.args or call.args[0] is None:
@@ -119,13 +121,12 @@ class DelayFiles:
         for index, what in ((2, "configuration"), (3, "log")):
             if len(call.args) > index and call.args[index] is not None and call.text(index):
                 self._say(f"SDF WARNING: {place}: {TASK}'s {what} file is not used.")
-        self._scaled(self._annotator(engine), call).annotate(file, node)
+        self._scaled(self._annotator(engine), call).annotate(file, [node])
 
     def _scaled(self, annotator: DelayAnnotator, call: TaskCall) -> DelayAnnotator:
         """Apply the choice, the factors and what they scale, of a call that gives them (table 32-4)."""
-        words = [
-            call.text(i).strip().upper() if i < len(call.args) and call.args[i] is not None else "" for i in range(7)
-        ]
+        given = [i < len(call.args) and call.args[i] is not None for i in range(7)]
+        words = [call.text(i).strip().upper() if given[i] else "" for i in range(7)]
         choice = _CHOSEN.get(words[4], annotator.choice)
         factors = tuple(map(Fraction, words[5].split(":"))) if words[5] else (Fraction(1),) * 3
         if len(factors) != 3:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weft.base.dataclass import dataclass, field
 from weft.engines.event.elaborate import Elaborated, Node
 from weft.ir.design import Signal
-from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal
+from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal, path_parts, plain_path
 
 _TYPE_KINDS = {
     "integer": "integer",
@@ -35,6 +35,7 @@ class ScopeTree:
 
     def node(self, path: str) -> Node:
         """Return the instance at a path, or around it; KeyError if there is none."""
+        path = plain_path(path)
         while path not in self._nodes:
             path, dot, _ = path.rpartition(".")
             if not dot:
@@ -43,12 +44,12 @@ class ScopeTree:
 
     def find(self, path: str) -> tuple[Node, Signal] | None:
         """Return the signal at a path, or None."""
-        parts = path.split(".")
+        parts = path_parts(path)
         for count in range(len(parts) - 1, 0, -1):
             node = self._nodes.get(".".join(parts[:count]))
             if node is not None:
                 name = ".".join(parts[count:])
-                found = next((s for s in node.unit.module.signals if s.name == name), None)
+                found = next((s for s in node.unit.module.signals if plain_path(s.name) == name), None)
                 return None if found is None else (node, found)
         return None
 
@@ -77,41 +78,41 @@ class ScopeTree:
 
     def _scope(self, node: Node) -> DumpScope:
         module = node.unit.module
-        top = DumpScope(node.name, "module", node.path)
-        self._nodes[node.path] = node
-        scopes: dict[str, DumpScope] = {"": top}
+        whole = plain_path(node.path)
+        top = DumpScope(path_parts(node.name)[-1], "module", whole)
+        self._nodes[whole] = node
+        scopes: dict[tuple[str, ...], DumpScope] = {(): top}
         directions = {port.signal: port.direction for port in module.ports}
 
-        def inner(path: str) -> DumpScope:
+        def inner(path: tuple[str, ...]) -> DumpScope:
             scope = scopes.get(path)
             if scope is None:
-                outer, _, name = path.rpartition(".")
-                kind = "generate" if path.split(".")[0] == path and self._is_generate(node, path) else "begin"
-                scope = scopes[path] = DumpScope(name, kind, f"{node.path}.{path}")
-                inner(outer).scopes.append(scope)
+                kind = "generate" if len(path) == 1 and self._is_generate(node, path[0]) else "begin"
+                scope = scopes[path] = DumpScope(path[-1], kind, ".".join((whole, *path)))
+                inner(path[:-1]).scopes.append(scope)
             return scope
 
         for function in module.functions:
             if function.scope:
-                scope = inner(function.scope)
+                scope = inner(tuple(path_parts(function.scope)))
                 scope.kind = "task" if function.task else "function"
         for signal in module.signals:
             if signal.automatic or signal.type.kind in _SHOWN or not signal.width or signal.name.startswith("$"):
                 continue
-            path, _, name = signal.name.rpartition(".")
-            scope = inner(path)
+            *path, name = path_parts(signal.name)
+            scope = inner(tuple(path))
             if signal.depth:
                 self._array(scope, node, signal, name)
             else:
                 scope.signals.append(self._signal(node, signal, name, directions.get(signal, "")))
         for child in node.children.values():
-            path, _, _ = child.name.rpartition(".")
             found = self._scope(child)
-            inner(path).scopes.append(found)
+            inner(tuple(path_parts(child.name)[:-1])).scopes.append(found)
         return top
 
-    def _is_generate(self, node: Node, path: str) -> bool:
-        return any(name.startswith(f"{path}.") for name in node.children)
+    def _is_generate(self, node: Node, name: str) -> bool:
+        """Say whether a scope is a generate block, as far as instances in it show it."""
+        return any(len(parts) > 1 and parts[0] == name for parts in map(path_parts, node.children))
 
     def _signal(self, node: Node, signal: Signal, name: str, direction: str, index: int = 0) -> DumpSignal:
         kind = _TYPE_KINDS.get(signal.type.kind) or (signal.net or "reg")

@@ -6,8 +6,12 @@ the time asked for, or by an error, and then the final procedures run and all fi
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import BinaryIO
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError, WeftError
@@ -22,20 +26,24 @@ from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.defer_assertions import defer_assertions
 from weft.sim.collect_garbage import Collector
 from weft.sim.design_files import DesignFiles
+from weft.sim.design_timing import remove_delays
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
 from weft.sim.event_delays import TASK as SDF_ANNOTATE
 from weft.sim.event_delays import DelayFiles
 from weft.sim.event_host import EventHost
 from weft.sim.event_objects import OBJECT_CALLS
+from weft.sim.event_prompt import EventStop
 from weft.sim.event_shapes import shaped_arguments
+from weft.sim.event_wave import EventWave
 from weft.sim.randomize.random_calls import RANDOM_CALLS
 from weft.sim.randomize.randomizer import Randomizer
 from weft.sim.run_plan import OnStop, RunPlan, SdfFile
-from weft.sim.tasks.dump_scopes import WaveFactory
+from weft.sim.tasks.dump_scopes import WaveFactory, WaveSink, plain_path
 from weft.sim.tasks.registry import TASKS
 from weft.sim.tasks.task_call import TaskCall, Writer
 from weft.sim.tasks.task_state import TaskState
+from weft.sim.tasks.vcd_text import VcdSink
 
 _CALLS = {**OBJECT_CALLS, **RANDOM_CALLS}
 _DUMPS = ("$dump", "$countdrivers")
@@ -54,6 +62,8 @@ class EventOptions:
     open_wave: WaveFactory | None = None
     delays: str = "typ"
     sdf: tuple[SdfFile, ...] = ()
+    wave: str = ""
+    signals: tuple[str, ...] = ("*",)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +79,7 @@ class EventSimulation:
     delays: DelayFiles = field(init=False)
     randomizer: Randomizer = field(init=False)
     collector: Collector = field(init=False)
+    wave: EventWave | None = None
     _ended: bool = False
 
     def __post_init__(self) -> None:
@@ -79,7 +90,7 @@ class EventSimulation:
         design = self.design
         for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
             defer_assertions(module)
-        code = write_program(self.design, options.observe or _dumps(self.design))
+        code = write_program(self.design, options.observe or bool(options.wave) or _dumps(self.design))
         for text in code.texts:
             self.handles.intern(text)
         state = TaskState(
@@ -91,6 +102,25 @@ class EventSimulation:
         self.delays.begin(self.engine)
         self.collector = Collector(self)
         self.collector.begin()
+        if options.wave:
+            self.wave = EventWave(self.host, self._open_wave, options.signals)
+
+    def _open_wave(self) -> WaveSink:
+        """Return the writer of the waveform that the user wants."""
+        path, factory = self.options.wave, self.options.open_wave
+        sink = factory(path, self.host.tick_fs) if factory is not None else None
+        return sink or VcdSink(path, self.host.tick_fs)
+
+    def ask_at_stop(self, prompt: Prompt) -> None:
+        """Have `$stop` ask the user, in the main thread, while the design rests at the statement."""
+        stop = EventStop(self.host)
+
+        def ask() -> None:
+            if not prompt(stop, stop.scope()):
+                self.host.finish(0)
+
+        self.engine.runner.on_park = ask
+        self.host.on_stop = self.engine.runner.park
 
     @property
     def engine(self) -> EventEngine:
@@ -107,6 +137,8 @@ class EventSimulation:
             raise
         finally:
             self.host.state.close(self.engine.time)
+            if self.wave is not None:
+                self.wave.close(self.engine.time)
 
     def finish(self) -> int:
         """Run the final procedures and return the exit status."""
@@ -125,7 +157,7 @@ class EventSimulation:
         objects = _CALLS.get(site.name)
         arguments = [read_argument(self.engine, self.handles, node, shape, buffer) for shape in site.arguments]
         self.host.current = (thread, node)
-        scope = f"{node.path}.{site.scope}" if site.scope else node.path
+        scope = plain_path(f"{node.path}.{site.scope}" if site.scope else node.path)
         if objects is not None:
             result, outputs = objects(self, site, arguments)
             if site.result is not None:
@@ -133,7 +165,7 @@ class EventSimulation:
         else:
             handler = TASKS.get(site.name)
             if site.name == SDF_ANNOTATE:
-                handler = lambda call: self.delays.perform(self.engine, call, node)  # noqa: E731
+                handler = partial(self.delays.perform, self.engine, node)
             if handler is None:
                 raise UserError("no-such-task", f"there is no system task '{site.name}'", site.span)
             call = TaskCall(
@@ -168,31 +200,25 @@ def _dumps(design: Design) -> bool:
     return False
 
 
-def run(plan: RunPlan, open_wave: WaveFactory | None = None) -> int:
+Prompt = Callable[[EventStop, str], bool]
+"""Ask the user what to do, where the design has stopped in a scope; return whether to go on."""
+
+Progress = Callable[[], AbstractContextManager[Callable[[str], None] | None]]
+"""Give, for as long as a compilation takes, what is told the name of each stage."""
+
+
+def run(
+    plan: RunPlan,
+    open_wave: WaveFactory | None = None,
+    prompt: Prompt | None = None,
+    progress: Progress = nullcontext,
+) -> int:
     """Run a plan and return the exit status, as vvp has it; `open_wave` makes waveforms that are no VCD files."""
-    options = FrontEndOptions(
-        top=plan.tops,
-        parameters={parameter.name: parameter.value for parameter in plan.parameters},
-        assertions="error" if plan.assertions else "off",
-        delays=plan.delays if plan.delays != "none" else "typ",
-        specify=plan.specify and plan.delays != "none",
-        arguments=plan.front_end,
-    )
-    design = load_design((), options)
-    if plan.all_warnings and not plan.quiet:
-        print("".join(design.warnings), file=sys.stderr, end="")
     out = sys.stdout.buffer
-    event_options = EventOptions(
-        plan.plusargs,
-        plan.max_delta,
-        plan.shuffle or 0,
-        plan.seed,
-        run_shell=_shell(plan),
-        open_wave=open_wave,
-        delays=plan.delays if plan.delays != "none" else "typ",
-        sdf=plan.sdf if plan.delays != "none" else (),
-    )
-    simulation = EventSimulation(design, out, event_options)
+    with progress() as tell:
+        simulation = _build(plan, out, open_wave, tell or (lambda stage: None))
+    if prompt is not None and plan.on_stop == OnStop.PROMPT:
+        simulation.ask_at_stop(prompt)
     try:
         status = simulation.run()
         if simulation.host.stopped and plan.on_stop == OnStop.FAIL:
@@ -202,7 +228,39 @@ def run(plan: RunPlan, open_wave: WaveFactory | None = None) -> int:
         out.flush()
 
 
-def _shell(plan: RunPlan) -> Callable[[str], int] | None:
-    import os
+def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, tell: Callable[[str], None]) -> EventSimulation:
+    has_delays = plan.delays != "none"
+    options = FrontEndOptions(
+        top=plan.tops,
+        parameters={parameter.name: parameter.value for parameter in plan.parameters},
+        assertions="error" if plan.assertions else "off",
+        delays=plan.delays if has_delays else "typ",
+        specify=plan.specify and has_delays,
+        arguments=plan.front_end,
+    )
+    tell("reading sources")
+    design = load_design((), options)
+    if plan.all_warnings and not plan.quiet:
+        print("".join(design.warnings), file=sys.stderr, end="")
+    if not has_delays:
+        remove_delays(design)
+    tell("compiling")
+    event_options = EventOptions(
+        plan.plusargs,
+        plan.max_delta,
+        plan.shuffle or 0,
+        plan.seed,
+        run_shell=_shell if plan.allow_system else None,
+        open_wave=open_wave,
+        delays=plan.delays if has_delays else "typ",
+        sdf=plan.sdf if has_delays else (),
+        wave=plan.wave,
+        signals=plan.signals,
+    )
+    return EventSimulation(design, out, event_options)
 
-    return os.system if plan.allow_system else None
+
+def _shell(command: str) -> int:
+    """Run a command; return what C's system() does: the exit status in the second byte, or the signal that ended it."""
+    status = subprocess.run(command, shell=True, check=False).returncode
+    return status << 8 if status >= 0 else -status

@@ -289,7 +289,7 @@ class _Reader:
             if text and _NUMBER.fullmatch(text) is None:
                 raise self.error(part.line, f"'{text}' is no number")
             numbers.append(Fraction(text) if text else None)
-        return (numbers[0],) * 3 if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
+        return (numbers[0], numbers[len(numbers) // 2], numbers[-1])
 
 
 def _words(items: Sequence[str | _List]) -> list[str]:

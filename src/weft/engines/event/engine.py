@@ -1,15 +1,12 @@
 """Run a design's events: link the code, lay out its memory, start its threads, call the scheduler.
 
 The memory is one array of bytes: the control block, then the instances' blocks. Threads and records that come into
-being later are on the C heap. The scheduler runs in a Python thread of its own, with a stack for deep recursion,
-while the main thread waits, so that Ctrl-C is seen at once: it asks the run to stop, and the scheduler returns when
-the present process has suspended itself.
+being later are on the C heap.
 """
 
 from __future__ import annotations
 
 import ctypes
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -32,8 +29,10 @@ from weft.engines.event.records import (
     BUDGET,
     CHANGED_BUFFER,
     CHANGED_LENGTH,
+    CURRENT,
     DONE,
     EVENTS,
+    FLAG_HEAP,
     FLAG_REACTIVE,
     FRAME_HEADER,
     HOST_CALL,
@@ -58,6 +57,7 @@ from weft.engines.event.records import (
     STACK_LIMIT,
     STEP_CALL,
     STOP,
+    STOPPED,
     TIME,
     UNTIL,
     WATCH_ANY,
@@ -67,13 +67,13 @@ from weft.engines.event.records import (
     WATCH_RECORD,
     WATCH_SIZE,
 )
+from weft.engines.event.runner import STACK_BYTES, Runner
 from weft.engines.event.sites import ThreadPlan
 from weft.engines.event.strengths import decode, strength_text
 from weft.engines.event.value_types import WORDS
 from weft.engines.event.writer import mask, plane_bytes
 from weft.ir.design import Signal
 
-_STACK_BYTES = 256 << 20
 _BUDGET = 1 << 62
 _SEED_STEP, _THREAD_STEP = 0xD1342543DE82EF95, 0xAF251AF3B0F025B5
 """Odd constants that keep the first random states of processes and runs apart."""
@@ -125,6 +125,7 @@ class EventEngine:
     area: NetArea = field(init=False)
     threads: list[tuple[Node, ThreadPlan]] = field(default_factory=list[tuple[Node, ThreadPlan]])
     error: BaseException | None = None
+    runner: Runner = field(init=False)
     _library: Library = field(init=False)
     _state: int = 0
     _keep: list[object] = field(default_factory=list[object])
@@ -136,6 +137,7 @@ class EventEngine:
     _recorded: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def __post_init__(self) -> None:
+        self.runner = Runner(self._work, self.request_stop)
         if self.owner is not None:
             self.owner.engine = self
         self._link()
@@ -461,25 +463,25 @@ class EventEngine:
         """Run until the time is over or nothing is left; return the reason (`records`)."""
         self.set_word(UNTIL, until)
         self.set_word(BUDGET, _BUDGET)
-        result: list[int] = []
+        return self._ended(self.runner.run())
 
-        def work() -> None:
-            here = self.call("weft_stack")
-            self.set_word(STACK_LIMIT, here - _STACK_BYTES + (8 << 20))
-            result.append(self.call("run", self._state))
-
-        old = threading.stack_size(_STACK_BYTES)
-        worker = threading.Thread(target=work, name="weft-events")
-        worker.start()
-        threading.stack_size(old)
-        try:
-            worker.join()
-        except KeyboardInterrupt:
-            self.request_stop()
-            worker.join()
-            raise
+    def step(self, events: int) -> bool:
+        """Run so many events, from a parked run or after another step; return whether there may be more."""
+        self.set_word(BUDGET, events)
+        reason = self.runner.go_on()
+        self.set_word(BUDGET, _BUDGET)
         self._raise()
-        reason = result[0]
+        return reason in (None, PAUSED)
+
+    def _work(self) -> int:
+        if self.word(STOP):
+            return STOPPED
+        here = self.call("weft_stack")
+        self.set_word(STACK_LIMIT, here - STACK_BYTES + (8 << 20))
+        return self.call("run", self._state)
+
+    def _ended(self, reason: int) -> int:
+        self._raise()
         if reason == OSCILLATES:
             raise UserError("no-convergence", self._describe_oscillation())
         return reason
@@ -503,12 +505,15 @@ class EventEngine:
 
     def _describe_oscillation(self) -> str:
         names: list[str] = []
-        node = self.word(ACTIVE)
-        while node and len(names) < 8:
-            found, plan = self.process_of(node)
-            place = self.code.design.design.sources.describe(plan.span)
-            names.append(f"{plan.what} in {found.path} ({place})")
-            node = ctypes.c_uint64.from_address(node + NODE_NEXT).value
+        known = {self._state + node.base + plan.offset for node, plan in self.threads}
+        place = self.word(CURRENT)
+        following = self.word(ACTIVE)
+        while place and len(names) < 8:
+            if place in known or ctypes.c_uint32.from_address(place + NODE_FLAGS).value & FLAG_HEAP:
+                found, plan = self.process_of(place)
+                where = self.code.design.design.sources.describe(plan.span)
+                names.append(f"{plan.what} in {found.path} ({where})")
+            place, following = following, following and ctypes.c_uint64.from_address(following + NODE_NEXT).value
         listed = "; ".join(dict.fromkeys(names))
         return f"the design did not settle after {self.max_deltas} delta cycles at time {self.time}: {listed}"
 

@@ -783,7 +783,11 @@ def pick(list: int, state: int) -> int:
 
 @kernel
 def run_list(list: int, state: int) -> int:
-    """Run the nodes of a list until it is empty; return 1 if something wants to stop."""
+    """Run the nodes of a list until it is empty; return 1 if something wants to stop.
+
+    Those that are in the list at first, and then those that they have put there, are a delta cycle each.
+    """
+    mark = u64[list + LIST_TAIL]
     while u64[list]:
         node = u64[list]
         if u64[state + SHUFFLE]:
@@ -797,6 +801,12 @@ def run_list(list: int, state: int) -> int:
         u64[state + BUDGET] = budget
         if u64[state + STOP] or budget == 0:
             return 1
+        if node == mark:
+            mark = u64[list + LIST_TAIL]
+            deltas = u64[state + DELTAS] + 1
+            u64[state + DELTAS] = deltas
+            if u64[state + MAX_DELTAS] < deltas:
+                return 1
     return 0
 
 
@@ -820,10 +830,6 @@ def settle(state: int) -> int:
     while 1:
         if run_list(state + ACTIVE, state):
             return STOPPED
-        deltas = u64[state + DELTAS] + 1
-        u64[state + DELTAS] = deltas
-        if deltas == u64[state + MAX_DELTAS]:
-            return OSCILLATES
         if u64[state + INACTIVE]:
             move_all(state + INACTIVE, state + ACTIVE)
             continue
@@ -858,6 +864,8 @@ def run(state: int) -> int:
         if reason == STOPPED:
             if u64[state + STOP]:
                 return STOPPED
+            if u64[state + MAX_DELTAS] < u64[state + DELTAS]:
+                return OSCILLATES
             return PAUSED
         if reason:
             return reason

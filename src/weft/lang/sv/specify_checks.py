@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from pyslang import ast, syntax
 
-from weft.ir.design import Expr
+from weft.ir.design import Binary, Const, Expr
 from weft.ir.specify import CheckEvent, TimingCheck
 from weft.lang.sv.context import ModuleContext
 from weft.lang.sv.dispatch import truth_of
@@ -45,7 +45,9 @@ def convert_check(context: ModuleContext, symbol: ast.SystemTimingCheckSymbol) -
     if kind is None:
         context.unsupported("this timing check", symbol)
     given = list(symbol.arguments)
-    written = [node for node in symbol.syntax.args if isinstance(node, syntax.SyntaxNode)]
+    whole = symbol.syntax
+    assert isinstance(whole, syntax.SystemTimingCheckSyntax)
+    written = [node for node in whole.args if isinstance(node, syntax.SyntaxNode)]
     count = 1 if kind in ("$period", "$width") else 2
     events = tuple(_event(context, arg, node) for arg, node in zip(given[:count], written, strict=False))
     rest = [arg.expr for arg in given[count:]]
@@ -89,6 +91,15 @@ def _condition(context: ModuleContext, node: ast.Expression | None) -> Expr | No
     return truth_of(context.state, node)
 
 
+def _enabling(context: ModuleContext, node: ast.Expression) -> Expr:
+    """Convert the condition of an event: an unknown result of `==` or `!=` enables the check, others do not (31.7)."""
+    condition = truth_of(context.state, node)
+    lenient = (ast.BinaryOperator.Equality, ast.BinaryOperator.Inequality)
+    if isinstance(node, ast.BinaryExpression) and node.op in lenient:
+        return Binary("cne", condition, Const(1, 0), 1)
+    return condition
+
+
 def _flag(context: ModuleContext, node: ast.Expression | None) -> bool:
     return node is not None and time_fs(context, node) != 0
 
@@ -104,6 +115,6 @@ def _event(context: ModuleContext, arg: ast.SystemTimingCheckSymbol.Arg, node: s
         convert(context, arg.expr),
         "" if edges else EDGES.get(arg.edge, ""),
         edges,
-        truth_of(context.state, arg.condition) if arg.condition is not None else None,
+        _enabling(context, arg.condition) if arg.condition is not None else None,
         " ".join(str(node).split()),
     )

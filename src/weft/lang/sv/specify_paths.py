@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import pyslang
 from pyslang import ast
 
 from weft.ir.specify import ModulePath, expand_delays
@@ -44,13 +45,15 @@ def convert_path(context: ModuleContext, symbol: ast.TimingPathSymbol) -> None:
 
 def time_fs(context: ModuleContext, node: ast.Expression) -> int:
     """Return a constant time, given in the module's unit, in femtoseconds rounded to its precision."""
-    folded = (
-        node.constant if node.constant is not None else node.eval(ast.EvalContext(context.owner.compilation.getRoot()))
-    )
+    root = context.owner.compilation.getRoot()
+    folded = node.constant if node.constant is not None else node.eval(ast.EvalContext(root))
     value = folded.value
-    if value is None:
-        context.unsupported("this time in a specify block, which is no constant,", node)
-    number = Fraction(value) if isinstance(value, float) else Fraction(int(value))
+    if isinstance(value, float):
+        number = Fraction(value)
+    elif isinstance(value, pyslang.SVInt) and not value.hasUnknown:
+        number = Fraction(int(value))
+    else:
+        context.unsupported("this time in a specify block, which is no known constant,", node)
     precision = context.module.time_precision_fs
     steps = number * context.module.time_unit_fs / precision
     rounded = int(abs(steps) + Fraction(1, 2))

@@ -2,8 +2,9 @@
 
 A call computes every output from all inputs and one memory word: output 0, at the left, belongs to the lowest address.
 In an array a word's 1 takes the input at its place, and 0 leaves it out. In a plane 1 takes the input, 0 its
-complement, x takes nothing good (the worst case), z and `?` leave it out. Asynchronous arrays are called again by the
-engine when an input or the memory has changed; the computation is the same.
+complement, x takes nothing good (the worst case), z and `?` leave it out. Asynchronous arrays are called again, as
+`$again$...`, when an input or the memory has changed (`passes/follow_logic_arrays`); before the first call that does
+nothing.
 """
 
 from __future__ import annotations
@@ -48,8 +49,13 @@ def _gate(kind: str, terms: list[int]) -> int:
     return 1 - result if kind in ("nand", "nor") else result
 
 
-def _logic_array(kind: str, plane: bool) -> Handler:
+def _logic_array(kind: str, plane: bool, timing: str) -> Handler:
     def perform(call: TaskCall) -> None:
+        following = call.host.state.followed.setdefault(call.span, set())
+        if timing == "async":
+            following.add(call.scope)
+        elif timing == "again" and not any(f"{scope}.".startswith(f"{call.scope}.") for scope in following):
+            return
         memory = cast("MemoryView", call.args[0])
         if not hasattr(memory, "get"):
             call.fail(f"{call.name}'s first argument must be a memory.")
@@ -71,8 +77,8 @@ def _logic_array(kind: str, plane: bool) -> Handler:
 
 
 TASKS: dict[str, Handler] = {
-    f"${timing}${kind}${form}": _logic_array(kind, form == "plane")
-    for timing in ("async", "sync")
+    f"${timing}${kind}${form}": _logic_array(kind, form == "plane", timing)
+    for timing in ("async", "sync", "again")
     for kind in ("and", "nand", "or", "nor")
     for form in ("array", "plane")
 }

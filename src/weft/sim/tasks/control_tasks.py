@@ -40,7 +40,8 @@ def _system(call: TaskCall) -> int:
     if shell is None:
         raise Unsupported("$system without --allow-system", call.span)
     call.host.state.files.flush()
-    return shell(call.path(0)) if call.args else 0
+    # Without a command C's system() says whether there is a shell (IEEE 1800-2023 20.17.1).
+    return shell(call.path(0)) if call.args else 1
 
 
 TASKS: dict[str, Handler] = {

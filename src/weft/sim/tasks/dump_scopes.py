@@ -6,6 +6,7 @@ The engine makes the tree once, when a dump task asks for it; the tasks choose f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
@@ -115,6 +116,21 @@ WaveFactory: TypeAlias = Callable[[str, int], "WaveSink | None"]
 """Return the sink for a path and the size of a tick in femtoseconds; None if the name means a VCD file."""
 
 
+def path_parts(path: str) -> list[str]:
+    """Return the names in a hierarchical path, escaped ones without backslash and space (IEEE 1800-2023 5.6.1)."""
+    return [escaped + rest if escaped else plain for escaped, rest, plain in _parts(path)]
+
+
+def _parts(path: str) -> Iterator[tuple[str, str, str]]:
+    for found in re.finditer(r"\\(\S+)(?: ((?:\[[^\]]*\])*))?|([^.]+)", path):
+        yield found[1] or "", found[2] or "", found[3] or ""
+
+
+def plain_path(path: str) -> str:
+    """Return a path with its escaped names as they are shown."""
+    return ".".join(path_parts(path)) if "\\" in path else path
+
+
 class ScopeIndex:
     """Find scopes and signals by path."""
 
@@ -124,11 +140,12 @@ class ScopeIndex:
 
     def scope(self, path: str) -> DumpScope | None:
         """Return a scope, or None."""
-        return self._scopes.get(path)
+        return self._scopes.get(plain_path(path))
 
     def signal(self, path: str) -> tuple[DumpScope, DumpSignal] | None:
         """Return a signal or an array's element with its scope, or None."""
-        parent, _, name = path.rpartition(".")
+        names = path_parts(path)
+        parent, name = ".".join(names[:-1]), names[-1] if names else ""
         scope = self._scopes.get(parent)
         if scope is None:
             return None
@@ -140,6 +157,6 @@ class ScopeIndex:
 
     def around(self, path: str) -> list[DumpScope]:
         """Return the scopes that lead to a path, outermost first, without the path itself."""
-        parts = path.split(".")
+        parts = path_parts(path)
         found = (self._scopes.get(".".join(parts[: count + 1])) for count in range(len(parts) - 1))
         return [scope for scope in found if scope is not None]

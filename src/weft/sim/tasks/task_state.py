@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from weft.base.dataclass import dataclass, field
+from weft.base.source import Span
 from weft.sim.design_files import DesignFiles
 from weft.sim.format_arguments import FormatContext
 
@@ -21,7 +22,8 @@ class TaskState:
     """Hold the state of one simulation's system tasks.
 
     `plusargs` are without their plus. `run_shell` runs a command for `$system` and returns its status; without it the
-    task is refused. `open_wave` makes the writer of a waveform by its file name.
+    task is refused. `open_wave` makes the writer of a waveform by its file name. `followed` has the scopes in which a
+    call of an asynchronous logic array has been made, by the call's place.
     """
 
     files: DesignFiles
@@ -34,6 +36,7 @@ class TaskState:
     formats: FormatContext = field(init=False)
     search_path: list[str] = field(default_factory=list[str])
     queues: dict[int, StochasticQueue] = field(default_factory=dict[int, "StochasticQueue"])
+    followed: dict[Span, set[str]] = field(default_factory=dict[Span, set[str]])
     dump: Dump | None = None
     port_dumps: dict[str, PortDump] = field(default_factory=dict[str, "PortDump"])
 
