@@ -15,9 +15,9 @@ not looked at for a second match.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import combinations
 
+from weft.base.dataclass import replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.ir.design import (

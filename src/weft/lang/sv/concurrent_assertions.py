@@ -18,11 +18,11 @@ often the actions run: those are forked, and so they run in the reactive region.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
+from weft.base.dataclass import dataclass
 from weft.ir.design import (
     Assign,
     Binary,

@@ -8,8 +8,7 @@ assertion needs is one counter for each state, however many attempts overlap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from weft.base.dataclass import dataclass, field
 from weft.lang.sv.property_terms import Ask, F, Known, Progression, T, Term, V, at_end, derive, nullable
 
 MOST_STATES = 600

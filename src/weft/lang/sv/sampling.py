@@ -15,11 +15,11 @@ that everything in the step, action blocks too, sees the same past.
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from pyslang import ast
 
+from weft.base.dataclass import fields, replace
 from weft.ir.design import (
     Assign,
     Binary,
@@ -63,9 +63,9 @@ def key_of(node: object) -> object:
     """Return what is equal for expressions and events that are written alike; signals are told by identity."""
     if isinstance(node, tuple):
         return tuple(key_of(part) for part in cast("tuple[object, ...]", node))
-    if isinstance(node, Signal) or not is_dataclass(node):
+    if isinstance(node, Signal) or not hasattr(type(node), "__match_args__"):
         return node
-    parts = tuple(key_of(getattr(node, part.name)) for part in fields(node) if part.name != "span")
+    parts = tuple(key_of(getattr(node, name)) for name in fields(node) if name != "span")
     return (type(node).__name__, *parts)
 
 
