@@ -292,6 +292,7 @@ WARNING: t.sv:3: value is unhandled for priority or unique case statement
             else begin a <= ~a; m[a] <= m[a] + 1; on: assert property (a) else $display("%0d %m", $time); end
           array: assert property (@(posedge clk) m[1] == $past(m[1]) || a) else
             $display("%0d m=%0d was %0d", $time, $sampled(m[1]), $past(m[1]));
+          always @(posedge clk) if ($time == 15) repeat (3) thrice: assert property (a ##1 a) else $display("thrice");
           initial #38 rst_n = 0;
           initial #50 $finish(0);
         endmodule
@@ -300,6 +301,9 @@ WARNING: t.sv:3: value is unhandled for priority or unique case statement
 5 t.on
 25 t.on
 25 m=3 was 2
+thrice
+thrice
+thrice
 45 m=4 was 3
 """,
     ),

@@ -16,6 +16,8 @@ SOURCES = {
         logic clk, a; property p; int v; @(posedge clk) (a, v = a) |=> v; endproperty assert property (p);""",
     "assertion with several clocks": "logic a, b, c; assert property (@(posedge a) b ##1 @(posedge c) b);",
     "assertion without a clock": "logic a, b; assert property (a |-> b);",
+    "assertion in a combinational procedure": """
+        logic clk, a; default clocking @(posedge clk); endclocking always_comb if (a) assert property (a);""",
     "asynchronous abort": "logic a, b, c; assert property (@(posedge a) accept_on (b) c);",
     "large assertion": "logic a, b, c; assert property (@(posedge a) b[*1:40] ##[1:40] c ##[1:40] b |-> c[*9:99]);",
     "loop variable in an assertion": """

@@ -180,6 +180,7 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
             elif symbol.procedureKind == ast.ProceduralBlockKind.Always:
                 _check_waits(context, body)
     context.state.clock = clock_of_procedure(symbol.body, events)
+    context.state.combinational = kind == Kind.COMB
     context.module.processes.append(
         Process(
             kind,
@@ -191,7 +192,7 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
             context.body is not None and context.body.definition.definitionKind == ast.DefinitionKind.Program,
         )
     )
-    context.state.clock = ()
+    context.state.clock, context.state.combinational = (), False
 
 
 _PAUSES = frozenset(

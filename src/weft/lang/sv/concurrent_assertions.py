@@ -5,8 +5,9 @@ the observed region, when the design's own processes have settled. A variable co
 moves each state's count to those that the Booleans lead to, and starts one attempt more. The counts of verdicts say how
 often the actions run: those are forked, and so they run in the reactive region.
 
-* An assertion in a procedure only starts an attempt where control has reached it since the last tick (16.14.6); one in
-  a procedure without a clock of its own takes that of the procedure. Two passes between ticks start one attempt.
+* An assertion in a procedure starts an attempt at a tick for each time that control has reached it since the last one
+  (16.14.6); without a clock of its own it takes that of the procedure. In a combinational procedure it is
+  `Unsupported`, since an attempt that only a glitch has asked for would have to be taken back.
 * `expect` starts one attempt, and waits for the event that tells of its verdict.
 * `disable iff` looks at present values: a process of its own forgets all attempts as soon as the condition holds.
 * What a strong property has not seen at the end of the simulation is a failure, which a `final` procedure reports, as
@@ -91,14 +92,16 @@ def convert_procedural_assertion(state: State, node: ast.Statement) -> Statement
         return Block(())
     if state.subroutine is not None or state.this is not None:
         state.context.unsupported("a concurrent assertion in a function or task", node)
+    if state.combinational:
+        state.context.unsupported("a concurrent assertion in a combinational procedure", node)
     started = state.fresh_label("started")
-    flag = Signal(started, 1, _BIT, span=state.context.span(node))
+    flag = Signal(started, 32, _COUNT, span=state.context.span(node))
     state.context.add_signals(flag)
     if assertion.assertionKind == ast.AssertionKind.Expect:
         return _expect(state, assertion, flag)
     label = state.scope.rpartition(".")[2]
     _Assertion(state, assertion, label).build(flag)
-    return Assign(Ref(flag), Const(1, 1), True, flag.span)
+    return Assign(Ref(flag), Binary("add", Ref(flag), _number(1), 32), True, flag.span)
 
 
 def _expect(state: State, node: ast.ConcurrentAssertionStatement, flag: Signal) -> Statement:
@@ -114,7 +117,7 @@ def _expect(state: State, node: ast.ConcurrentAssertionStatement, flag: Signal) 
     state.context.add_signals(assertion.since)
     assertion.build(flag)
     now = SystemCall("$realtime", (), 64, span=span, type=REAL_TYPE)
-    start = Block((Assign(Ref(flag), Const(1, 1), True, span), Assign(Ref(assertion.since), now, True, span)))
+    start = Block((Assign(Ref(flag), _number(1), True, span), Assign(Ref(assertion.since), now, True, span)))
     choice = If(Ref(verdict), passed or Block(()), failed or Block(()), span=span)
     return Block((start, Wait((Event("any", Ref(done), span=span),), choice, span)))
 
@@ -160,7 +163,7 @@ class _Assertion:
         return SystemTask(name, args, tuple(False for _ in args), self.span, self.state.scope)
 
     def build(self, flag: Signal | None) -> None:
-        """Add the assertion's variables and processes; with a `flag`, an attempt starts where that is set."""
+        """Add the assertion's variables and processes; with a `flag`, as many attempts start as that says."""
         if self.node.assertionKind == ast.AssertionKind.Restrict:
             return
         strong = self.cover or self.expect
@@ -218,14 +221,15 @@ class _Assertion:
             count = _element(counts.now, number)
             step = _statement(move, count, atoms, counts, self.cover)
             work.append(If(Binary("ne", count, _number(0), 1), step, span=span))
-        start: Statement = _statement(automaton.start, _number(1), atoms, counts, self.cover)
+        begun: Expr = _number(1) if flag is None else Ref(flag)
+        start: Statement = _statement(automaton.start, begun, atoms, counts, self.cover)
         enabled: Expr = SystemCall("assertion.enabled", (), 1, span=span)
         attempts = self._signal("total") if self.cover else None
         if attempts is not None:
-            start = Block((_add(attempts, _number(1)), start))
+            start = Block((_add(attempts, begun), start))
         if flag is not None:
-            start = Block((Assign(Ref(flag), Const(1, 0), True, span), start))
-            enabled = Binary("and", enabled, Ref(flag), 1)
+            start = Block((start, Assign(Ref(flag), _number(0), True, span)))
+            enabled = Binary("and", enabled, Binary("ne", Ref(flag), _number(0), 1), 1)
         if self.since is not None:
             # It begins with the next clocking event, not with one that control has waited for just before.
             now = SystemCall("$realtime", (), 64, span=span, type=REAL_TYPE)
@@ -270,7 +274,7 @@ class _Assertion:
         span = self.span
         forget = _clear(counts.now, states)
         if flag is not None:
-            forget.append(Assign(Ref(flag), Const(1, 0), True, span))
+            forget.append(Assign(Ref(flag), _number(0), True, span))
         body = If(cond, Block(tuple(forget)), span=span)
         events = (Event("any", cond, span=span),)
         self.context.add_process(Process(Kind.EVENTS, body, events, "disable", span, self.state.scope))

@@ -63,7 +63,7 @@ def key_of(node: object) -> object:
     """Return what is equal for expressions and events that are written alike; signals are told by identity."""
     if isinstance(node, tuple):
         return tuple(key_of(part) for part in cast("tuple[object, ...]", node))
-    if isinstance(node, Signal) or not hasattr(node, "__match_args__"):
+    if isinstance(node, Signal) or not hasattr(type(node), "__match_args__"):
         return node
     parts = tuple(key_of(getattr(node, name)) for name in fields(node) if name != "span")
     return (type(node).__name__, *parts)

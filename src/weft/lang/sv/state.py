@@ -168,7 +168,8 @@ class State:
     `held` has the variable that stands for an index or object in a target; `randomized` is the object whose `randomize`
     call is being converted, and its type if it is not the same object; `ends` the last index of the containers whose
     select is being converted, for `$`. `samples` has the variable with the sampled value of each signal, `unsampled`
-    those that are their own, `histories` the past values; `clock` is that of the assertion or procedure.
+    those that are their own, `histories` the past values; `clock` is that of the assertion or procedure; a
+    `combinational` one runs again whenever what it reads changes.
     """
 
     context: Context
@@ -197,6 +198,7 @@ class State:
     unsampled: set[Signal] = field(default_factory=set["Signal"])
     histories: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
     clock: tuple[Event, ...] = ()
+    combinational: bool = False
 
     def fresh_label(self, stem: str) -> str:
         """Return a label that no source text can contain."""
