@@ -84,6 +84,21 @@ def test_phases_compiled_for_steady_inputs_hand_over_when_they_move(compiler: Co
     compare(graph, seed, program, clocks, range(40, 360, 40))
 
 
+@given(seed=st.integers(0, 10**6), size=st.integers(0, 60))
+@hypothesis_settings(max_examples=30)
+def test_random_graphs_run_right_on_speculative_code(compiler: Compiler, seed: int, size: int):
+    graph = random_graph(seed, size)
+    clocks = [Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 14, 7, 14)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("weft.engines.cpu.speculation.FIRST_LOOK", 2)
+        patch.setattr("weft.engines.cpu.speculation.LONGEST", 2)
+        patch.setattr("weft.engines.cpu.emit_speculation.GUARD_SHARE", 0)
+        patch.setattr("weft.engines.cpu.tabulate_logic.LEAST_GAIN", -20)
+        patch.setattr("weft.engines.cpu.tabulate_logic.MOST_BITS", 7)
+        patch.setattr("weft.engines.cpu.choose_pivot.LEAST_GAIN", -10)
+        compare(graph, seed, CpuProgram(graph, compiler, tier="quick"), clocks, range(80, 480, 80))
+
+
 @given(seed=st.integers(0, 10**6), size=st.integers(0, 150))
 @hypothesis_settings(max_examples=15)
 def test_random_graphs_with_many_branches_cut_into_many_functions(compiler: Compiler, seed: int, size: int):

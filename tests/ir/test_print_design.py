@@ -2,6 +2,7 @@
 
 import pytest
 
+from weft.base.source import SourceMap
 from weft.ir.design import (
     Assertion,
     Assign,
@@ -11,19 +12,37 @@ from weft.ir.design import (
     Call,
     Case,
     CaseItem,
+    Class,
     Concat,
     Cond,
     Const,
+    ContinuousAssign,
     Delay,
+    Design,
+    Disable,
+    DisableFork,
     Element,
     Evaluate,
     Event,
+    Field,
+    Force,
     Function,
+    Gate,
     If,
+    Implicit,
+    Item,
+    Iterate,
     Jump,
+    Kind,
     Loop,
+    Module,
+    New,
+    Process,
+    Real,
     Ref,
+    Release,
     Repeat,
+    Repeated,
     RepeatTimes,
     Resize,
     Signal,
@@ -31,18 +50,24 @@ from weft.ir.design import (
     SystemCall,
     SystemTask,
     Text,
+    Trigger,
     Type,
+    UdpTable,
     Unary,
     Wait,
+    WaitFork,
     WaitUntil,
 )
-from weft.ir.print_design import print_expression, print_statement
+from weft.ir.print_design import print_design, print_expression, print_module, print_statement
 
 A = Ref(Signal("a", 8, Type("logic", 8)))
 B = Ref(Signal("b", 8, Type("logic", 8)), ("u", "v"))
 MEMORY = Signal("m", 8, Type("logic", 8), depth=4)
 ONE = Const(8, 1)
 SET = Assign(A, ONE, True)
+ITEM = Signal("item", 8, Type("logic", 8), automatic=True, local=True)
+INDEX = Signal("index", 32, Type("integer", 32), automatic=True, local=True)
+QUEUE = Type("queue", 64, element=Type("logic", 8), bound=3)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +93,14 @@ SET = Assign(A, ONE, True)
         (SystemCall("$random", (), 32), "$random():32"),
         (AssignExpr(A, ONE, 8), "(a = 8'h1)"),
         (AssignExpr(A, ONE, 8, post=True), "(a post= 8'h1)"),
+        (Real(1.5), "1.5"),
+        (Item(A, ONE, 8, True), "a[signed 8'h1]:8"),
+        (Field(A, ITEM), "a.item"),
+        (New(Class("c", "c$2"), (ONE,)), "new c$2(8'h1)"),
+        (Iterate("find", A, ITEM, INDEX, ONE, 64, QUEUE), "find(a with (item, index : 8'h1)):64"),
+        (Call(Function("f"), (ONE,), 8, receiver=A, virtual=True), "a.virtual f(8'h1)"),
+        (SystemCall("$ln", (A,), 64, type=Type("real", 64), signs=(True,)), "$ln(a; s):64 real"),
+        (SystemCall("array.new", (A,), 64, type=QUEUE), "array.new(a):64 queue[3] of logic 8"),
     ],
 )
 def test_expressions(expression, text: str):
@@ -102,7 +135,57 @@ def test_expressions(expression, text: str):
         ),
         (Wait(Delay(ONE), SET), ["#8'h1", "  a = 8'h1"]),
         (WaitUntil(A, SET), ["wait a", "  a = 8'h1"]),
+        (
+            Block((SET,), fork="join", scope="u.v", locals=(ITEM,)),
+            ["begin fork join in u.v", "  automatic [8] item", "  a = 8'h1", "end"],
+        ),
+        (Assign(A, ONE, True, timing=Repeated(ONE, (Event("any", B),))), ["a = repeat (8'h1) @(any u.v::b) 8'h1"]),
+        (Wait(Implicit(), SET), ["@*", "  a = 8'h1"]),
+        (Wait(Delay(Real(0.5), real=True), SET), ["#real 0.5", "  a = 8'h1"]),
+        (Force(A, ONE, "assign"), ["assign a = 8'h1"]),
+        (Release(A, "release"), ["release a"]),
+        (Trigger(A), ["-> a"]),
+        (Trigger(A, False, Delay(ONE)), ["->> #8'h1 a"]),
+        (Disable("b.c", ("u", "v")), ["disable u.v::b.c"]),
+        (WaitFork(), ["wait fork"]),
+        (DisableFork(), ["disable fork"]),
     ],
 )
 def test_statements(statement, lines: list[str]):
     assert print_statement(statement) == lines
+
+
+def test_what_only_events_use():
+    net = Signal("w", 1, Type("logic", 1), net="trireg", charge="small", delay=Delay(ONE, ONE))
+    table = UdpTable("latch", (("01", "?", "1"), ("(01)0", "0", "-")), True, "0")
+    delay = Delay(Const(2, 1), Const(2, 2), Const(2, 3))
+    module = Module(
+        "m",
+        "m",
+        signals=[net],
+        assigns=[ContinuousAssign(A, ONE, delay=delay)],
+        processes=[Process(Kind.INITIAL, SET, reactive=True)],
+        gates=[
+            Gate("nmos", (A,), (B, ONE), strength=("pull", "weak"), delay=Delay(ONE), name="n"),
+            Gate("udp", (A,), (B,), table=table, name="u"),
+        ],
+    )
+    assert print_module(module).splitlines() == [
+        "module m",
+        "  trireg (small) #(8'h1, 8'h1) [1] w",
+        "  assign #(2'h1, 2'h2, 2'h3) a = 8'h1",
+        "  nmos (pull, weak) #8'h1 n(a : u.v::b, 8'h1)",
+        "  latch u(a : u.v::b)",
+        "  table latch (sequential, at first 0)",
+        "    01 : ? : 1",
+        "    (01)0 : 0 : -",
+        "  reactive initial (always)",
+        "    a = 8'h1",
+    ]
+
+
+def test_classes():
+    base = Class("b", "b", fields=[ITEM])
+    method = Function("f", virtual=True)
+    design = Design(SourceMap(), [], [], classes=[Class("c", "c$2", base, methods={"f": method})])
+    assert print_design(design).splitlines() == ["class c$2 extends b", "  virtual function f()"]

@@ -60,10 +60,7 @@ def test_assertions_can_be_left_out():
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("program p; endprogram program q; endprogram module top; p u(); endmodule", "a program"),
         ("module top(input a, b); alias a = b; endmodule", "a net alias"),
-        ("module top(input a); wire #3 w; assign w = a; endmodule", "a delay of a net"),
-        ("module top(input clk); clocking cb @(posedge clk); endclocking endmodule", "a clocking block"),
         ("checker c(logic a); endchecker module top(input a); c u(a); endmodule", "a checker"),
     ],
 )
@@ -215,3 +212,18 @@ def test_digest_follows_included_files(tmp_path: Path):
     after = load(text, include_dirs=(str(tmp_path),))
     assert after.tops[0][1].ports[0].signal.width == 5
     assert before.digest != after.digest
+
+
+def test_verilog_files_may_use_keywords_of_systemverilog_as_names(tmp_path: Path):
+    (tmp_path / "t.v").write_text("module t; reg bit; task expect; bit = 1; endtask initial expect; endmodule")
+    (tmp_path / "u.sv").write_text("module u; bit expected; endmodule")
+    design = load_design([tmp_path / "t.v", tmp_path / "u.sv"])
+    assert sorted(signal.name for module in design.modules for signal in module.signals) == ["bit", "expected"]
+    words = FrontEndOptions(arguments=(str(tmp_path / "t.v"),))
+    assert [module.name for module in load_design(options=words).modules] == ["t"]
+    (tmp_path / "t.sv").write_text((tmp_path / "t.v").read_text())
+    with pytest.raises(UserError, match="the source has errors"):
+        load_design([tmp_path / "t.sv"])
+    (tmp_path / "t.v").write_text("module t; reg bit; initial missing = 1; endmodule")
+    with pytest.raises(UserError, match="expected a declaration name"):
+        load_design([tmp_path / "t.v"])

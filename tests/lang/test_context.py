@@ -145,10 +145,6 @@ def test_functions_see_the_module_that_calls_them():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("real r;", "a variable of type 'real'"),
-        ("string s;", "a variable of type 'string'"),
-        ("int q[$];", r"a variable of type 'int\$\[\$\]'"),
-        ("event e;", "a variable of type 'event'"),
         ('import "DPI-C" function int f(int x); int y; initial y = f(3);', "a call of an imported DPI function"),
     ],
 )

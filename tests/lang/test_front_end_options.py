@@ -133,3 +133,15 @@ def test_deep_expressions(text: str):
 def test_deeper_text_than_that_is_an_error():
     with pytest.raises(UserError, match="too deeply nested"):
         load(f"module top(input a, output y); assign y = {'(' * 6000}a{')' * 6000}; endmodule", "-Wnone")
+
+
+def test_included_files_are_found_where_the_tool_runs(project: Path, monkeypatch: pytest.MonkeyPatch):
+    (project / "deep").mkdir()
+    (project / "deep" / "t.v").write_text('`include "inc/size.svh"\nmodule t; wire [`SIZE:0] w; endmodule\n')
+    monkeypatch.chdir(project)
+    assert load_design(["deep/t.v"]).modules[0].signals[0].width == 6
+
+
+def test_bits_of_variables_may_be_forced():
+    design = load("module t; reg [3:0] v; initial begin force v[1] = 1; release v[1]; end endmodule")
+    assert any("bad-procedural-force" in warning for warning in design.warnings)

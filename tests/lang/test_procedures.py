@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from tests.lang.compile_text import load, show
 
-from weft.ir.design import Assertion, Assign, Block, Const, Jump, Loop, SystemCall, SystemTask, Text
+from weft.base.errors import UserError
+from weft.ir.design import (
+    Assertion,
+    Assign,
+    Block,
+    Const,
+    Jump,
+    Kind,
+    Loop,
+    Ref,
+    SystemCall,
+    SystemTask,
+    Text,
+    operands,
+)
 
 TIMING = """
 `timescale 1ns / 1ps
@@ -130,3 +145,23 @@ def test_foreach_without_variables_runs_nothing() -> None:
         work += statement.body if isinstance(statement, Block) else ()
         found += [] if isinstance(statement, Block) else [statement]
     assert [type(statement) for statement in found] == [Assign]
+
+
+@pytest.mark.parametrize("body", ["a = ~a;", "if (a) $display(a);", "a <= #1 ~a;", "begin end"])
+def test_an_always_procedure_must_wait_for_something(body: str) -> None:
+    with pytest.raises(UserError, match="has no delay, event or wait") as caught:
+        load(f"module t; reg a; always {body} endmodule")
+    assert caught.value.code == "source-errors" and caught.value.span.start > 0
+
+
+@pytest.mark.parametrize("body", ["#1 a = ~a;", "wait (a) a = 0;", "a = #1 ~a;", "work;", "begin a = 1; @e; end"])
+def test_an_always_procedure_that_may_wait_is_converted(body: str) -> None:
+    (process,) = load(f"module t; reg a; event e; task work; #1; endtask always {body} endmodule").modules[0].processes
+    assert process.kind == Kind.FREE
+
+
+def test_a_seed_is_a_variable_whatever_its_type() -> None:
+    text = "module t; integer a; int b; initial begin b = $random(a); b = $urandom(b); b = $random(5); end endmodule"
+    calls = [s.rhs for s in statements(text) if isinstance(s, Assign)]
+    seeds = [found.args[0] for call in calls for found in (call, *operands(call)) if isinstance(found, SystemCall)]
+    assert [seed.signal.name if isinstance(seed, Ref) else seed for seed in seeds] == ["a", "b", Const(32, 5)]

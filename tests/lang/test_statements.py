@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.lang.compile_text import show
 from tests.lang.evaluator import call_function
 from tests.lang.snippets import check_against_slang, elaborate
 
@@ -166,3 +167,16 @@ def test_iterator_index() -> None:
         function automatic int f(int a); byte m [2:5]; m = '{1, 2, 3, a}; return m.sum() with (item * item.index);
         endfunction""").function()
     assert call_function(function, [(10, 0)])[0] == 1 * 2 + 2 * 3 + 3 * 4 + 10 * 5
+
+
+def test_a_compound_assignment_computes_its_index_once() -> None:
+    text = "module t; int a [4], i; reg [3:0] v; initial begin a[i++] += 2; a[i++]++; v[i++] <<= 1; end endmodule"
+    lines = show(text).split("initial (initial)\n")[1].split("\n")
+    assert [line.strip() for line in lines if line] == [
+        "held$1 = (i post= (i add 32'h1))",
+        "a[held$1] = (known(a[held$1]) add 32'h2)",
+        "held$2 = (i post= (i add 32'h1))",
+        "a[held$2] = (known(a[held$2]) add 32'h1)",
+        "held$3 = (i post= (i add 32'h1))",
+        "v[held$3+:1] = (v[held$3+:1] shl 32'h1)",
+    ]

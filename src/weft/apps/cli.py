@@ -1,4 +1,4 @@
-"""The command line: `weft sim`, `weft build`, `weft hierarchy`, `weft doctor`.
+"""The command line: `weft run`, `weft sim`, `weft build`, `weft hierarchy`, `weft doctor`.
 
 Each command imports what it needs when it runs, so that `weft --help` starts in a blink. Exit status: 0 finished, 1 the
 design reported an error, 2 bad input (3 a bug of Weft, 130 Ctrl-C).
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from weft.apps.run_words import expand_words
 from weft.apps.split_words import Words, split_words
 from weft.base.errors import InternalError, UserError, WeftError
 
@@ -108,6 +109,65 @@ def sim(
     raise typer.Exit(DESIGN_FAILED if failed else 0)
 
 
+@app.command(
+    "run",
+    help="Run a testbench, as iverilog and vvp do: events, delays, four states.\n\n"
+    f"{_FILES} -I, -D, -y, -Y, -f, -c, -l and -u are as iverilog's.",
+)
+def run_testbench(
+    context: typer.Context,
+    top: Annotated[list[str] | None, typer.Option("-s", "--top", help="A top module; may be repeated.")] = None,
+    generation: Annotated[
+        list[str] | None, typer.Option("-g", help="The language, -g2005 or -g2012, or a feature, -gno-specify.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("-P", help="Give a top module's parameter a value: -P top.NAME=VALUE.")
+    ] = None,
+    delays: Annotated[str, typer.Option("-T", "--delays", help="Use min, typ, max or none of the delays.")] = "typ",
+    finish_on_stop: Annotated[bool, typer.Option("-n", help="$stop ends the run with status 0.")] = False,
+    fail_on_stop: Annotated[bool, typer.Option("-N", help="$stop ends the run with status 1.")] = False,
+    wave: Annotated[str, typer.Option(help="Write a waveform to this .fst or .vcd file.")] = "",
+    signals: Annotated[list[str] | None, typer.Option(help="Trace signals whose path matches this glob.")] = None,
+    max_delta: Annotated[int, typer.Option(min=1, help="Report a loop after so many steps of one time.")] = 10_000_000,
+    seed: Annotated[int, typer.Option(help="Where $random and $urandom begin.")] = 0,
+    shuffle: Annotated[int | None, typer.Option(help="Shuffle what may happen in any order, by this seed.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, event or cycle.")] = "auto",
+    sdf: Annotated[list[str] | None, typer.Option(help="Annotate delays from FILE, or FILE:scope.")] = None,
+    allow_system: Annotated[bool, typer.Option("--allow-system", help="Let $system run commands.")] = False,
+    no_cache: NoCache = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
+    ] = False,
+    all_warnings: Warnings = False,
+) -> None:
+    """Run `weft run`."""
+    from weft.apps.run_events import make_plan, run_plan
+
+    words: Words = context.obj
+    plan = make_plan(
+        words.slang,
+        words.plusargs,
+        top=top or (),
+        generation=generation or (),
+        parameters=parameters or (),
+        delays=delays,
+        finish_on_stop=finish_on_stop,
+        fail_on_stop=fail_on_stop,
+        wave=wave,
+        signals=signals or (),
+        max_delta=max_delta,
+        seed=seed,
+        shuffle=shuffle,
+        engine=engine,
+        sdf=sdf or (),
+        allow_system=allow_system,
+        cache=not no_cache,
+        quiet=quiet,
+        all_warnings=all_warnings,
+    )
+    raise typer.Exit(run_plan(plan))
+
+
 @app.command(help=f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{_FILES}")
 def build(
     context: typer.Context,
@@ -177,7 +237,12 @@ def run(arguments: Sequence[str]) -> int:
     command: Command | None = getattr(group, "commands", {}).get(words[0]) if words else None
     if command is not None and command.name != "doctor":
         options = {name: not getattr(p, "is_flag", False) for p in command.params for name in p.opts}
-        split = split_words(words[1:], {**options, "--help": False})
+        try:
+            given = expand_words(words[1:]) if command.name == "run" else words[1:]
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return BAD_INPUT
+        split = split_words(given, {**options, "--help": False})
         words = [words[0], *split.own]
     try:
         status = group(words, prog_name="weft", standalone_mode=False, obj=split)

@@ -30,9 +30,15 @@ ERRORS: dict[str, str] = {
     "bad-option": "An option's value does not have the form it must have.",
     "bad-expression": "An expression given on the command line or to run_until cannot be understood.",
     "bad-state-file": "A saved state is damaged, or belongs to another design or version.",
+    "bad-sdf-file": "A file of delays (SDF) is malformed.",
     "bad-memory-file": "A memory image for $readmemh or $readmemb is malformed.",
     "index-range": "A memory index lies outside the memory.",
     "no-convergence": "The design did not settle: a zero-delay oscillation.",
+    "null-handle": "A null handle of a class object is used.",
+    "recursion": "A function or task calls itself without end.",
+    "mailbox-type": "A message is taken from a mailbox into a variable of another type.",
+    "kill-self": "A process kills itself or one that has forked it.",
+    "no-such-task": "The source calls a system task or function that does not exist.",
     "design-failed": "The design reported an error ($error, $fatal or a failed assertion).",
 }
 """Every code of a diagnostic, with the sentence that the reference manual shows for it."""

@@ -20,9 +20,11 @@ Values outside a signal's range read as x (0 in 2-state) and writes there do not
 from __future__ import annotations
 
 from enum import Enum
+from math import gcd
 
 from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, SourceMap, Span
+from weft.ir.constraints import ConstraintBlock
 from weft.ir.expressions import (
     AssignExpr,
     Binary,
@@ -32,6 +34,12 @@ from weft.ir.expressions import (
     Const,
     Element,
     Expr,
+    Field,
+    Item,
+    Iterate,
+    New,
+    Randomize,
+    Real,
     Ref,
     Repeat,
     Resize,
@@ -43,6 +51,34 @@ from weft.ir.expressions import (
     Unary,
     operands,
 )
+from weft.ir.specify import ModulePath, PathDelay, PathStamp, TimingCheck
+from weft.ir.statements import (
+    Assertion,
+    Assign,
+    Block,
+    Case,
+    CaseItem,
+    Delay,
+    Disable,
+    DisableFork,
+    Evaluate,
+    Event,
+    Force,
+    If,
+    Implicit,
+    Jump,
+    Loop,
+    Release,
+    Repeated,
+    RepeatTimes,
+    Statement,
+    SystemTask,
+    Timing,
+    Trigger,
+    Wait,
+    WaitFork,
+    WaitUntil,
+)
 
 __all__ = [
     "Assertion",
@@ -53,28 +89,44 @@ __all__ = [
     "Call",
     "Case",
     "CaseItem",
+    "Class",
     "Concat",
     "Cond",
     "Const",
     "ContinuousAssign",
     "Delay",
     "Design",
+    "Disable",
+    "DisableFork",
     "Element",
     "Evaluate",
     "Event",
     "Expr",
+    "Field",
+    "Force",
     "Function",
+    "Gate",
     "If",
+    "Implicit",
     "Instance",
+    "Item",
+    "Iterate",
     "Jump",
     "Kind",
     "Loop",
     "Module",
+    "ModulePath",
+    "New",
+    "PathDelay",
     "Port",
     "Process",
+    "Randomize",
+    "Real",
     "Ref",
+    "Release",
     "Repeat",
     "RepeatTimes",
+    "Repeated",
     "Resize",
     "Signal",
     "Slice",
@@ -83,180 +135,28 @@ __all__ = [
     "SystemTask",
     "Text",
     "Timing",
+    "TimingCheck",
+    "Trigger",
     "Type",
+    "UdpTable",
     "Unary",
     "Wait",
+    "WaitFork",
     "WaitUntil",
     "operands",
 ]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Run statements in order. `disable` can leave a `label`; `fork` is empty or `join`, `join_any`, `join_none`."""
-
-    body: tuple[Statement, ...]
-    label: str = ""
-    fork: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Assign:
-    """Assign in a procedure, blocking (`=`) or not (`<=`); `timing` is an intra-assignment delay or event."""
-
-    lhs: Expr
-    rhs: Expr
-    blocking: bool
-    span: Span = NOWHERE
-    timing: Timing | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class If:
-    """Choose a branch; an unknown condition is false. `check` is empty or `unique`, `unique0`, `priority`."""
-
-    cond: Expr
-    then: Statement
-    other: Statement | None = None
-    check: str = ""
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CaseItem:
-    """List a case item's labels. A label is an expression, or for `inside` possibly a (low, high) pair."""
-
-    labels: tuple[Expr | tuple[Expr, Expr], ...]
-    body: Statement
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """Choose the first item whose label matches; `kind` is `case`, `casez`, `casex` or `inside`."""
-
-    kind: str
-    subject: Expr
-    items: tuple[CaseItem, ...]
-    default: Statement | None = None
-    check: str = ""
-    span: Span = NOWHERE
-    signed: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Loop:
-    """Repeat `body` then `step` while `cond` holds; `test_last` runs the body first (do while). No `cond`: forever."""
-
-    cond: Expr | None
-    body: Statement
-    step: tuple[Statement, ...] = ()
-    test_last: bool = False
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RepeatTimes:
-    """Run `body` a number of times that is computed once, on entry."""
-
-    count: Expr
-    body: Statement
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Jump:
-    """Leave or continue: `kind` is `break`, `continue`, `return` or `disable` (of the block or task `label`)."""
-
-    kind: str
-    label: str = ""
-    value: Expr | None = None
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluate:
-    """Evaluate an expression for what it does: a call of a task or void function, `i++`."""
-
-    value: Expr
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SystemTask:
-    """Call a system task (`$display`, `$finish`, `$readmemh`, ...). `scope` is the `%m` path below the instance.
-
-    An argument is an expression, or None where it is left out (`$display(a,,b)`). `signed[i]` says whether argument
-    `i` is signed, which `%d` needs.
-    """
-
-    name: str
-    args: tuple[Expr | None, ...]
-    signed: tuple[bool, ...] = ()
-    span: Span = NOWHERE
-    scope: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Assertion:
-    """Check a condition now; `kind` is `assert`, `assume` or `cover`; `deferred` is empty, `observed` or `final`."""
-
-    kind: str
-    cond: Expr
-    passed: Statement | None = None
-    failed: Statement | None = None
-    deferred: str = ""
-    label: str = ""
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Event:
-    """Wait for an edge (`posedge`, `negedge`, `edge`) or any change (`any`) of a value, if `condition` holds (iff)."""
-
-    edge: str
-    value: Expr
-    condition: Expr | None = None
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delay:
-    """Wait a time given in units of the module's timescale."""
-
-    value: Expr
-
-
-Timing = Delay | tuple[Event, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Wait:
-    """Wait for a delay or for one of several events, then run `body`."""
-
-    timing: Timing
-    body: Statement
-    span: Span = NOWHERE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WaitUntil:
-    """Wait until a condition is true, then run `body`."""
-
-    cond: Expr
-    body: Statement
-    span: Span = NOWHERE
-
-
-Statement = (
-    Block | Assign | If | Case | Loop | RepeatTimes | Jump | Evaluate | SystemTask | Assertion | Wait | WaitUntil
-)
 
 # ------------------------------------------------------------------------------------- modules and hierarchy
 
 
 @dataclass(slots=True, eq=False)
 class Function:
-    """Be a function or task. `args` pairs each formal with its direction; `result` is None for tasks and void."""
+    """Be a function or task. `args` pairs each formal with its direction; `result` is None for tasks and void.
+
+    `scope` is its path below the instance, which `Disable` and `%m` name. A method has the object that it is called on
+    in `this`; `virtual` says that a class's own method of the same name takes its place.
+    """
 
     name: str
     args: list[tuple[str, Signal]] = field(default_factory=list[tuple[str, Signal]])
@@ -266,6 +166,32 @@ class Function:
     automatic: bool = False
     task: bool = False
     span: Span = NOWHERE
+    scope: str = ""
+    this: Signal | None = None
+    virtual: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    """Be a class, one for each specialisation; `key` is unique among the design's classes.
+
+    `fields` are its own properties, static ones excepted, which are signals of the package or module. `methods` are its
+    own methods by name; `constructor` calls the base's, gives the properties their initial values, then runs the body
+    of `new`; it is None if none of this does anything. All of them are functions of the module that declares the class
+    too. A pure virtual method has no body. `Type.name` of a handle is the `key` of its class. `random` says
+    which fields are `rand` or `randc`.
+    """
+
+    name: str
+    key: str
+    base: Class | None = None
+    fields: list[Signal] = field(default_factory=list[Signal])
+    methods: dict[str, Function] = field(default_factory=dict[str, Function])
+    constructor: Function | None = None
+    span: Span = NOWHERE
+    interfaces: list[Class] = field(default_factory=list["Class"])
+    random: dict[str, str] = field(default_factory=dict[str, str])
+    constraints: list[ConstraintBlock] = field(default_factory=list[ConstraintBlock])
 
 
 class Kind(Enum):
@@ -280,7 +206,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Process:
-    """Be an always, initial or final procedure. `keyword` is what the user wrote (`always_ff`)."""
+    """Be an always, initial or final procedure. `keyword` is what the user wrote (`always_ff`).
+
+    `reactive` says that it belongs to a program and runs in the reactive regions (IEEE 1800-2023 24.3).
+    """
 
     kind: Kind
     body: Statement
@@ -288,17 +217,56 @@ class Process:
     keyword: str = "always"
     span: Span = NOWHERE
     scope: str = ""
+    reactive: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContinuousAssign:
-    """Drive `lhs` with `rhs` for ever. A z bit of `rhs` does not drive. Strengths default to strong."""
+    """Drive `lhs` with `rhs` for ever. A z bit of `rhs` does not drive. Strengths default to strong.
+
+    `gate` names the three-state gate (`bufif1`) that the assignment stands for: `rhs` is then a `Cond` of its control,
+    whose x with an unknown control stands for L or H (IEEE 1800-2023 28.6).
+    """
 
     lhs: Expr
     rhs: Expr
     span: Span = NOWHERE
     strength: tuple[str, str] = ("strong", "strong")
+    delay: Delay | PathDelay | None = None
+    gate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UdpTable:
+    """Be the table of a user-defined primitive (IEEE 1800-2023 clause 29).
+
+    `rows` are (inputs, state, next): inputs as one string of `0 1 x ? b`, with edges as `(vw)`, `r f p n *`; `state`
+    is empty for a combinational primitive; `next` is `0 1 x -`. `initial` is a sequential one's first state.
+    """
+
+    name: str
+    rows: tuple[tuple[str, str, str], ...]
+    sequential: bool = False
+    initial: str = "x"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gate:
+    """Be a primitive that an assignment cannot stand for.
+
+    `kind` is a switch (`nmos pmos cmos rnmos rpmos rcmos tran tranif0 tranif1 rtran rtranif0 rtranif1`), `udp` or
+    `alias`. `outputs` are lvalues: the output of a switch or UDP; both ends of a `tran`; what an `alias` joins.
+    `inputs` are data, then controls.
+    """
+
+    kind: str
+    outputs: tuple[Expr, ...]
+    inputs: tuple[Expr, ...]
+    span: Span = NOWHERE
+    strength: tuple[str, str] = ("strong", "strong")
     delay: Delay | None = None
+    table: UdpTable | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -326,7 +294,10 @@ class Instance:
 
 @dataclass(slots=True, eq=False)
 class Module:
-    """Be one parameterisation of a module; `key` is unique among the design's modules."""
+    """Be one parameterisation of a module; `key` is unique among the design's modules.
+
+    `paths` and `checks` are what its specify blocks say, `stamps` what the delays of paths need (`ir.specify`).
+    """
 
     name: str
     key: str
@@ -337,6 +308,10 @@ class Module:
     processes: list[Process] = field(default_factory=list[Process])
     instances: list[Instance] = field(default_factory=list[Instance])
     functions: list[Function] = field(default_factory=list[Function])
+    gates: list[Gate] = field(default_factory=list[Gate])
+    paths: list[ModulePath] = field(default_factory=list[ModulePath])
+    checks: list[TimingCheck] = field(default_factory=list[TimingCheck])
+    stamps: list[PathStamp] = field(default_factory=list[PathStamp])
     time_unit_fs: int = 1_000_000
     time_precision_fs: int = 1_000_000
     span: Span = NOWHERE
@@ -362,3 +337,10 @@ class Design:
     digest: str = ""
     warnings: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
+    classes: list[Class] = field(default_factory=list[Class])
+
+    @property
+    def tick_fs(self) -> int:
+        """Return the finest step of time: the greatest that every module's precision is a multiple of."""
+        modules = [*self.modules, *(module for _, module in (*self.packages, *self.tops))]
+        return gcd(*(module.time_precision_fs for module in modules)) or 1_000_000

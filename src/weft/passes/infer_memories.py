@@ -18,7 +18,10 @@ from weft.ir.design import (
     Assign,
     Block,
     Case,
+    Disable,
+    DisableFork,
     Evaluate,
+    Force,
     Function,
     If,
     Jump,
@@ -26,10 +29,13 @@ from weft.ir.design import (
     Loop,
     Module,
     Process,
+    Release,
     RepeatTimes,
     Statement,
     SystemTask,
+    Trigger,
     Wait,
+    WaitFork,
     WaitUntil,
     operands,
 )
@@ -187,6 +193,8 @@ class _Scan:
                     work += (passed, failed)
                 case Wait() | WaitUntil() | None:
                     pass
+                case Force() | Release() | Trigger() | Disable() | WaitFork() | DisableFork():
+                    pass  # `check_cycle_support` refuses these before any module is lowered
 
     def _case(self, case: Case) -> None:
         self.read(case.subject)

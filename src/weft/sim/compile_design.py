@@ -20,8 +20,8 @@ from weft.ir.program import Program
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words
+from weft.sim.design_files import Output
 from weft.sim.initial_state import parse_x_initial
-from weft.sim.run_effects import Output
 from weft.sim.simulation import RunOptions, Simulation
 from weft.sim.stages import Stages
 

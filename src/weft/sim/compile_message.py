@@ -18,14 +18,9 @@ from weft.base.dataclass import dataclass
 from weft.ir.cone_graph import Effect
 from weft.ir.expressions import Text
 from weft.ir.layout import container_bytes
-from weft.sim.format_values import (
-    CONSTANT_SPECIFICATIONS,
-    FormatContext,
-    Specification,
-    Value,
-    decimal_digits,
-    split_format,
-)
+from weft.sim.format_arguments import FormatContext, Value
+from weft.sim.format_bases import decimal_digits
+from weft.sim.format_specifications import Specification, split_format
 
 _CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -119,7 +114,7 @@ class _Builder:
             elif effect.args[at - 1] < 0:
                 self.template += b" "
             else:
-                self.template += self._show(at - 1, Specification("", base, False, False, None, None))
+                self.template += self._show(at - 1, Specification("", base, False, False, False, None, None))
 
     def _literal(self, position: int) -> str | None:
         arguments = self.effect.task.args
@@ -131,10 +126,12 @@ class _Builder:
         for piece in split_format(text):
             if isinstance(piece, bytes):
                 self.template += _escape(piece)
-            elif piece.letter in CONSTANT_SPECIFICATIONS:
-                self.template += _escape(CONSTANT_SPECIFICATIONS[piece.letter](FormatContext(self.effect.scope)))
-            elif at >= len(self.effect.args):
-                self.template += _escape(f"<{piece.text}>".encode())
+            elif not piece.takes_argument or at >= len(self.effect.args):
+                # One that takes none may be an error, and one without its argument is: both print a warning each time.
+                if piece.letter not in ("%", "m") or piece.takes_argument:
+                    self.possible = False
+                else:
+                    self.template += _escape(piece.without_argument(FormatContext(self.effect.scope)))
             else:
                 self.template += self._show(at, piece)
                 at += 1
@@ -147,9 +144,9 @@ class _Builder:
             return b""
         if self.effect.args[position] < 0:
             self.possible &= piece.letter != "t"  # which depends on more than its argument
-            return _escape(piece.apply(self._literal(position), self.context, self.effect.task.span))
+            return _escape(piece.apply(self._literal(position), self.context))
         width, field, signed = self.widths[position], piece.field, self._is_signed(position)
-        if width <= 64 and not piece.left:
+        if width <= 64 and not piece.left and not piece.plus:
             if piece.letter == "d":
                 self.take(position)
                 size = decimal_digits(width, signed) if field is None else field
@@ -161,8 +158,8 @@ class _Builder:
                 size = (width + 7) // 8
                 self._convert(position, _string_of(size, size if field is None else field))
                 return b"%b"
-        context, span = self.context, self.effect.task.span
-        self._convert(position, lambda value: piece.apply(Value(width, value, 0, signed), context, span))
+        context = self.context
+        self._convert(position, lambda value: piece.apply(Value(width, value, 0, signed), context))
         return b"%b"
 
     def _convert(self, position: int, convert: Convert) -> None:

@@ -16,6 +16,7 @@ from weft.ir.expressions import Expr, Text
 from weft.ir.verify_graph import verify_graph
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.passes.check_cycle_support import check_cycle_support
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
 from weft.passes.lower_module import lower_module
@@ -43,6 +44,7 @@ def elaborate(
     simplify = simplify_exact if four_state else simplify_two_state
     try:
         with stages.stage("lower modules"):
+            check_cycle_support(design)
             modules = all_modules(design)
             fragments = {module: lower_module(module, four_state=four_state, simplify=simplify) for module in modules}
         with stages.stage("flatten"):

@@ -22,6 +22,11 @@ from weft.ir.expressions import (
     Const,
     Element,
     Expr,
+    Field,
+    Item,
+    Iterate,
+    New,
+    Real,
     Ref,
     Repeat,
     Resize,
@@ -133,6 +138,8 @@ class ExpressionWriter:
                 new = self.temporary(self.value(rhs))
                 self.write(place, new)
                 return old if post else new
+            case Real() | Item() | Field() | New() | Iterate():
+                raise Unsupported("a value that is no bit vector (it needs the event engine)")
 
     def _simple(self, source: str) -> str:
         """Return a source that can be repeated: a name or a number."""

@@ -16,15 +16,21 @@ from weft.ir.design import (
     Assign,
     Block,
     Case,
+    Disable,
+    DisableFork,
     Evaluate,
+    Force,
     Function,
     If,
     Jump,
     Loop,
+    Release,
     RepeatTimes,
     Statement,
     SystemTask,
+    Trigger,
     Wait,
+    WaitFork,
     WaitUntil,
 )
 from weft.ir.expressions import Call, Const, Element, Expr, Ref, Signal, Text
@@ -91,6 +97,8 @@ class StatementWriter(ExpressionWriter):
                 self._assertion(statement)
             case Wait(_, _, span) | WaitUntil(_, _, span):
                 raise _timed("waiting inside an initial or final procedure", span)
+            case Force() | Release() | Trigger() | Disable() | WaitFork() | DisableFork():
+                raise _timed("this statement", statement.span)
 
     def _body(self, body: Statement, step: Callable[[], None]) -> None:
         """Emit a loop's body, then what `step` emits; a `continue` inside emits the step too."""

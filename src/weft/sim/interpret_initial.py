@@ -9,15 +9,13 @@ pass raises `Unsupported`. `final` procedures run the same way, at the end (9.2.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from typing import cast
 
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import InternalError, Unsupported, UserError, WeftError
+from weft.base.errors import InternalError, Unsupported, WeftError
 from weft.base.recursion import deep_recursion
-from weft.base.source import SourceMap, Span
-from weft.base.text_bytes import text_bytes
+from weft.base.source import NOWHERE, SourceMap, Span
 from weft.ir.cone_graph import ConeGraph, Scope
 from weft.ir.design import Assign, Block, Kind, Module, Statement, SystemTask
 from weft.ir.expressions import (
@@ -38,18 +36,23 @@ from weft.ir.expressions import (
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 from weft.sim import initial_storage, unknown_values
-from weft.sim.format_values import Argument, Value, format_message
+from weft.sim.format_arguments import Argument, Value
 from weft.sim.initial_names import Names
 from weft.sim.initial_statements import StatementWriter
 from weft.sim.initial_storage import Cell, CellArray, ComputedCell, StoredCell, StoredMemory, memory_view
 from weft.sim.memory_files import read_memory_file, write_memory_file
-from weft.sim.random_sequence import random32, rtl_dist_uniform
 from weft.sim.run_effects import EffectRunner
 from weft.sim.signal_map import Found, SignalMap
+from weft.sim.tasks.registry import TASKS
+from weft.sim.tasks.task_call import TaskCall
 from weft.sim.unknown_values import Bits, Unknown, bits, known, planes
 
 Evaluate = Callable[[Sequence[int]], list[int]]
 Deferred = tuple[SystemTask, Callable[[], list[Argument]], "InstanceSystem"]
+
+
+_FUNCTIONS = frozenset(("$random", "$urandom", "$urandom_range", "$time", "$stime", "$test$plusargs", "$fopen"))
+"""The system functions that need no time to pass."""
 
 
 class Finish(Exception):
@@ -58,7 +61,7 @@ class Finish(Exception):
 
 @dataclass(slots=True)
 class World:
-    """Hold what procedures act on: the state, the effects, the command line's plusargs, the random seeds."""
+    """Hold what procedures act on: the state, the effects, how warnings are given, what waits for time 0 to settle."""
 
     graph: ConeGraph
     layout: StateLayout
@@ -67,11 +70,8 @@ class World:
     effects: EffectRunner
     sources: SourceMap
     four_state: bool
-    plusargs: tuple[str, ...] = ()
     warn: Callable[[str, Span], None] = lambda message, span: None
     time_fs: int = 0
-    random_seed: int = 0
-    urandom_seed: int = 0
     strobes: list[Deferred] = field(default_factory=list["Deferred"])
     monitor: Deferred | None = None
 
@@ -267,9 +267,12 @@ class InstanceSystem:
 
     def text_bits(self, task: SystemTask, values: Sequence[Argument], width: int) -> int:
         """Return formatted text as the bits of a variable (`$sformat`, `$swrite`)."""
-        base = task.name[-1] if task.name[:-1] == "$swrite" else "d"
-        text = format_message(values, self.world.effects.context, base, task.span)
-        return int.from_bytes(text, "big") & (1 << width) - 1
+        world = self.world
+        call = world.effects.call(task, [Value(width, 0), *values], self.scope(task), world.time_fs, self.unit)
+        TASKS[task.name](call)
+        text = call.outputs[0]
+        assert isinstance(text, Value)
+        return text.value
 
     def read_memory(
         self, task: SystemTask, path: str, memory: MutableSequence[Bits], signal: Signal, *bounds: Bits
@@ -286,47 +289,45 @@ class InstanceSystem:
 
     def value_plusargs(self, form: str, width: int, span: Span) -> Bits | None:
         """Return the value of `$value$plusargs`, or None when no plusarg matches (IEEE 1800-2023 21.6)."""
-        match = re.fullmatch(r"(.*)%0?([a-zA-Z])(.*)", form, re.DOTALL)
-        if match is None:
-            raise UserError("bad-option", f"'{form}' has no format for $value$plusargs", span)
-        prefix, letter, _ = match.groups()
-        for argument in self.world.plusargs:
-            if argument.startswith(prefix):
-                return _plusarg(argument[len(prefix) :], letter.lower(), width, span)
-        return None
+        call = self._call("$value$plusargs", span, [form, Value(width, 0)])
+        TASKS[call.name](call)
+        if self.world.effects.outcome.finished:
+            raise Finish
+        return _output(call, 1) if 1 in call.outputs else None
 
     def seeded(self, name: str, seed: Bits) -> tuple[int, int]:
         """Return the next number of `$random(seed)` or `$urandom(seed)`, and the next seed."""
-        value, after = random32(known(seed))
-        return (value + (0 if name == "$random" else 1 << 31)) & 0xFFFFFFFF, after & 0xFFFFFFFF
+        call = self._call(name, NOWHERE, [Value(32, known(seed) & 0xFFFFFFFF, 0, True)])
+        result = TASKS[name](call)
+        assert isinstance(result, Value)
+        return result.value, known(_output(call, 0))
 
     def call(self, name: str, width: int, span: Span, *arguments: Bits | str) -> Bits:
         """Return the value of a system function."""
-        ones = (1 << width) - 1
+        if name not in _FUNCTIONS:
+            raise Unsupported(f"the system function {name} in an initial procedure", span)
+        values = [argument if isinstance(argument, str) else _wide_value(argument) for argument in arguments]
+        result = TASKS[name](self._call(name, span, values))
+        value = result.value if isinstance(result, Value) else result
+        assert isinstance(value, int)
+        return value & (1 << width) - 1
+
+    def _call(self, name: str, span: Span, values: Sequence[Argument]) -> TaskCall:
         world = self.world
-        match name:
-            case "$random":
-                value, world.random_seed = random32(world.random_seed)
-                return value & ones
-            case "$urandom":
-                value, world.urandom_seed = random32(world.urandom_seed)
-                return value + (1 << 31) & ones
-            case "$urandom_range":
-                first, *others = map(_number, arguments)
-                low, high = sorted((first, others[0] if others else 0))
-                # The bounds are unsigned; shifted by half the range they keep their order as signed ones.
-                half = 1 << 31
-                value, world.urandom_seed = rtl_dist_uniform(world.urandom_seed, low - half, high - half)
-                return value + half & ones
-            case "$time" | "$stime":
-                return (world.time_fs + self.unit // 2) // self.unit & ones
-            case "$test$plusargs":
-                return int(any(argument.startswith(str(arguments[0])) for argument in world.plusargs))
-            case "$fopen":
-                path, *modes = map(str, arguments)
-                return world.effects.files.open(path, modes[0] if modes else None) & ones
-            case _:
-                raise Unsupported(f"the system function {name} in an initial procedure", span)
+        return world.effects.call(SystemTask(name, (), (), span), values, self._instance, world.time_fs, self.unit)
+
+
+def _wide_value(value: Bits) -> Value:
+    """Return bits as an argument, in whole bytes, as they may be characters."""
+    number, unknown = planes(value)
+    return Value(max(64, -(-number.bit_length() // 8) * 8), number, unknown)
+
+
+def _output(call: TaskCall, index: int) -> Bits:
+    """Return what a call has given an argument."""
+    value = call.outputs[index]
+    assert isinstance(value, Value)
+    return bits(value.value, value.unknown)
 
 
 def _children_first(scopes: Sequence[Scope]) -> list[int]:
@@ -415,24 +416,3 @@ _HELPERS: dict[str, object] = {
 
 def _base(task: SystemTask) -> int:
     return 16 if task.name.endswith("h") else 2
-
-
-def _number(value: Bits | str) -> int:
-    return int.from_bytes(text_bytes(value), "big") if isinstance(value, str) else known(value)
-
-
-def _plusarg(text: str, letter: str, width: int, span: Span) -> Bits:
-    """Convert the rest of a plusarg; an empty or malformed number counts as 0, as simulators have it."""
-    ones = (1 << width) - 1
-    digits = text.replace("_", "")
-    match letter:
-        case "s":
-            return int.from_bytes(text_bytes(text), "big") & ones
-        case "d" | "h" | "x" | "o" | "b":
-            base = {"d": 10, "o": 8, "b": 2}.get(letter, 16)
-            try:
-                return int(digits, base) & ones
-            except ValueError:
-                return 0 if not digits else Unknown(0, ones)
-        case _:
-            raise Unsupported(f"the format %{letter} in $value$plusargs", span)

@@ -7,12 +7,14 @@ addresses: of `reg [7:0] m [16:31]`, `@10` is the first element. Digits may be x
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from pathlib import Path
 
 from weft.base.errors import Note, UserError
 from weft.base.source import Span
 from weft.ir.expressions import Signal
+from weft.sim.format_arguments import Value
+from weft.sim.format_bases import digits
 from weft.sim.unknown_values import Bits, bits, planes
 
 _TOKEN = re.compile(r"//[^\n]*|/\*.*?\*/|/\*|@[^\s/]*|[^\s/@]+|/", re.DOTALL)
@@ -45,7 +47,9 @@ def read_memory_file(
     step = -1 if down else 1
     loaded = addressed = 0
     width = signal.width
-    for offset, token in _tokens(path, text, span):
+    for offset, token in image_tokens(text):
+        if token in ("/", "/*"):
+            raise _malformed(path, text, offset, "a comment does not end" if token == "/*" else "stray '/'", span)
         if token.startswith("@"):
             try:
                 address = int(token[1:].replace("_", ""), 16)
@@ -58,7 +62,10 @@ def read_memory_file(
         if (at - end) * step > 0:
             warn(f"'{path}' has more words than '{signal.name}' takes", span)
             return
-        value = _number(path, text, offset, token, base, span)
+        planes_read = image_word(token, base)
+        if planes_read is None:
+            raise _malformed(path, text, _offset(text, offset, token), f"'{token}' is no number", span)
+        value = bits(*planes_read)
         memory[at] = value if isinstance(value, int) and value >> width == 0 else value & ((1 << width) - 1)
         at += step
         loaded += 1
@@ -74,9 +81,9 @@ def write_memory_file(
     first = (bounds[0] - lowest) * stride if bounds else 0
     last = (bounds[1] - lowest) * stride + stride - 1 if len(bounds) > 1 else signal.depth - 1
     step = 1 if last >= first else -1
-    lines = [f"{_digits(memory[at], signal.width, base)}\n" for at in range(first, last + step, step)]
+    words = (Value(signal.width, *planes(memory[at])) for at in range(first, last + step, step))
     try:
-        Path(path).write_text("".join(lines))
+        Path(path).write_text(image_lines(words, base))
     except OSError as error:
         raise UserError("cannot-write", f"cannot write '{path}': {error.strerror}", span) from error
 
@@ -91,25 +98,25 @@ def _addresses(signal: Signal) -> tuple[int, int]:
     return min(left, right), max(signal.depth // count, 1)
 
 
-def _tokens(path: str, text: str, span: Span) -> Iterator[tuple[int, str]]:
-    """Yield (offset, token) of everything but comments; an image without any is cut at white space, which is fast."""
+def image_tokens(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (offset, token) of everything but comments; an image without any is cut at white space, which is fast.
+
+    The offset is -1 where it was not worth finding. A stray `/` and the `/*` of a comment without end are tokens too.
+    """
     if "/" not in text and "@" not in text:
         yield from ((-1, token) for token in text.split())
         return
     for match in _TOKEN.finditer(text):
         token = match[0]
-        if token.startswith("//") or (token.startswith("/*") and len(token) > 3):
-            continue
-        if token in ("/", "/*"):
-            raise _malformed(
-                path, text, match.start(), "a comment does not end" if token == "/*" else "stray '/'", span
-            )
-        yield match.start(), token
+        if not token.startswith("//") and not (token.startswith("/*") and len(token) > 3):
+            yield match.start(), token
 
 
-def _number(path: str, text: str, offset: int, token: str, base: int, span: Span) -> Bits:
+def image_word(token: str, base: int) -> tuple[int, int] | None:
+    """Return the value and unknown planes of a word, or None if it is none."""
     try:
-        return int(token, base) if token[0] not in "+-" and token[:2] not in ("0x", "0b", "0X", "0B") else int("", 2)
+        if token[0] not in "+-" and token[:2] not in ("0x", "0b", "0X", "0B"):
+            return int(token, base), 0
     except ValueError:
         pass
     per, value, unknown = _PER_DIGIT[base], 0, 0
@@ -122,8 +129,18 @@ def _number(path: str, text: str, offset: int, token: str, base: int, span: Span
         elif character.isascii() and character.isalnum() and int(character, 36) < base:
             value |= int(character, 36)
         else:
-            raise _malformed(path, text, _offset(text, offset, token), f"'{token}' is no number", span)
-    return bits(value, unknown)
+            return None
+    return value, unknown
+
+
+def image_lines(words: Iterable[Value], base: int) -> str:
+    """Return a memory image as `$writememh` writes it: one word a line, every sixteenth after its number."""
+    lines: list[str] = []
+    for number, word in enumerate(words):
+        if number % 16 == 0:
+            lines.append(f"// 0x{number:08x}\n")
+        lines.append(f"{digits(word, _PER_DIGIT[base])}\n")
+    return "".join(lines)
 
 
 def _offset(text: str, offset: int, token: str) -> int:
@@ -137,17 +154,3 @@ def _offset(text: str, offset: int, token: str) -> int:
 def _malformed(path: str, text: str, offset: int, message: str, span: Span) -> UserError:
     line = text.count("\n", 0, offset) + 1
     return UserError("bad-memory-file", f"{path}:{line}: {message}", span, (Note("the image is read here", span),))
-
-
-def _digits(value: Bits, width: int, base: int) -> str:
-    per = _PER_DIGIT[base]
-    count = -(-width // per)
-    known, unknown = planes(value)
-    if not unknown:
-        return format(known, f"0{count}{'x' if base == 16 else 'b'}")
-    ones = (1 << per) - 1
-    digits: list[str] = []
-    for at in range((count - 1) * per, -1, -per):
-        v, u = known >> at & ones, unknown >> at & ones
-        digits.append(format(v, "x") if not u else "z" if v & u == u == ones else "x" if not v & u else "X")
-    return "".join(digits)

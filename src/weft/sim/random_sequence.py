@@ -6,6 +6,7 @@ without a seed argument starts from 0, for which the annex substitutes 259341593
 
 from __future__ import annotations
 
+import math
 import struct
 
 _FIRST_SEED = 259341593
@@ -59,3 +60,69 @@ def rtl_dist_uniform(seed: int, start: int, end: int) -> tuple[int, int]:
 def random32(seed: int) -> tuple[int, int]:
     """Return the next `$random` number, signed, and the next seed."""
     return rtl_dist_uniform(seed, -2147483648, 2147483647)
+
+
+# --------------------------------------------------------------------------------------- the other distributions
+
+
+def normal(seed: int, mean: int, deviation: int) -> tuple[float, int]:
+    """Return annex N's `normal`."""
+    total = 1.0
+    first = 0.0
+    while total >= 1.0 or total == 0.0:
+        first, seed = uniform(seed, -1, 1)
+        second, seed = uniform(seed, -1, 1)
+        total = first * first + second * second
+    return first * math.sqrt(-2.0 * math.log(total) / total) * float(deviation) + float(mean), seed
+
+
+def exponential(seed: int, mean: int) -> tuple[float, int]:
+    """Return annex N's `exponential`."""
+    number, seed = uniform(seed, 0, 1)
+    return (-math.log(number) * mean if number != 0.0 else number), seed
+
+
+def poisson(seed: int, mean: int) -> tuple[int, int]:
+    """Return annex N's `poisson`."""
+    count = 0
+    limit = math.exp(-float(mean))
+    product, seed = uniform(seed, 0, 1)
+    while limit < product:
+        count += 1
+        factor, seed = uniform(seed, 0, 1)
+        product = factor * product
+    return count, seed
+
+
+def chi_square(seed: int, freedom: int) -> tuple[float, int]:
+    """Return annex N's `chi_square`."""
+    total = 0.0
+    if freedom % 2:
+        total, seed = normal(seed, 0, 1)
+        total *= total
+    for _ in range(2, freedom + 1, 2):
+        part, seed = exponential(seed, 1)
+        total += 2 * part
+    return total, seed
+
+
+def student_t(seed: int, freedom: int) -> tuple[float, int]:
+    """Return annex N's `t`."""
+    square, seed = chi_square(seed, freedom)
+    root = math.sqrt(square / float(freedom))
+    number, seed = normal(seed, 0, 1)
+    return number / root, seed
+
+
+def erlangian(seed: int, stages: int, mean: int) -> tuple[float, int]:
+    """Return annex N's `erlangian`."""
+    product = 1.0
+    for _ in range(stages):
+        factor, seed = uniform(seed, 0, 1)
+        product *= factor
+    return -float(mean) * math.log(product) / float(stages), seed
+
+
+def nearest(number: float) -> int:
+    """Return a real as the annex rounds it: halves away from zero."""
+    return int(number + 0.5) if number >= 0 else -int(0.5 - number)

@@ -9,27 +9,35 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from struct import Struct
-from typing import IO
 
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import Unsupported, UserError
+from weft.base.errors import InternalError, Unsupported
 from weft.base.source import SourceMap, Span
+from weft.base.text_bytes import text_bytes
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.design import SystemTask
 from weft.ir.expressions import Text
 from weft.ir.layout import container_bytes
+from weft.ir.system_tasks import MONITOR_TASKS, POSTPONED_TASKS
 from weft.sim.compile_message import CompiledMessage, compile_message
-from weft.sim.format_values import Argument, FormatContext, Value, format_message
+from weft.sim.design_files import DesignFiles, Output
+from weft.sim.format_arguments import Argument, Value
+from weft.sim.tasks.dump_scopes import DumpScope
+from weft.sim.tasks.registry import TASKS
+from weft.sim.tasks.task_call import TaskCall
+from weft.sim.tasks.task_state import TaskState
 
-_SEVERITIES = {"$info": "INFO", "$warning": "WARNING", "$error": "ERROR", "$fatal": "FATAL"}
+_PRINTED = (
+    f"${file}{task}{base}" for file in ("", "f") for task in ("display", "write") for base in ("", "b", "o", "h")
+)
+_PERFORMED = frozenset((
+    *_PRINTED, *POSTPONED_TASKS, "$finish", "$stop", "$exit", "$info", "$warning", "$error", "$fatal", "$timeformat",
+    "$printtimescale", "$fclose", "$fflush", "$monitoron", "$monitoroff",
+))  # fmt: skip
 _DUMPS = ("$dumpfile", "$dumpvars", "$dumpon", "$dumpoff", "$dumpall", "$dumpflush", "$dumplimit")
-_FIRST_DESCRIPTOR = 0x8000_0003
 _HEAD = Struct("<IIQ")
 """A record's head: the effect, the bytes of the record, the time."""
-
-Output = Callable[[bytes], None]
 
 
 def write_stdout(data: bytes) -> None:
@@ -67,76 +75,76 @@ class DumpRequest:
     values: tuple[Argument, ...]
 
 
-class DesignFiles:
-    """Hold the files that a design opens: multichannel descriptors and file descriptors (IEEE 1800-2023 21.3.1)."""
+class EffectHost:
+    """Be the host of the system tasks that cycle engines perform; others ask it for what such an engine has not."""
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self._channels: dict[int, IO[bytes]] = {}
-        self._descriptors: dict[int, IO[bytes]] = {}
+    def __init__(self, runner: EffectRunner, tick_fs: int) -> None:
+        self._runner = runner
+        self.time, self.tick_fs = 0, tick_fs
+        self.monitoring = True
+        self.state = TaskState(runner.files, tick_fs)
+        self.state.formats.shapes = False  # arguments come as bits
 
-    def open(self, path: str, mode: str | None) -> int:
-        """Return a new descriptor, or 0 when the file cannot be opened, as the standard has it."""
-        try:
-            stream: IO[bytes] = Path(path).open((mode or "w").replace("b", "") + "b")  # noqa: SIM115
-        except OSError:
-            return 0
-        if mode is not None:
-            number = next(n for n in range(_FIRST_DESCRIPTOR, 1 << 32) if n not in self._descriptors)
-            self._descriptors[number] = stream
-            return number
-        free = next((bit for bit in range(1, 31) if 1 << bit not in self._channels), None)
-        if free is None:
-            stream.close()
-            return 0
-        self._channels[1 << free] = stream
-        return 1 << free
+    @property
+    def out(self) -> EffectHost:
+        """Return what takes output: itself, as the runner's output may change."""
+        return self
 
-    def write(self, descriptor: int, data: bytes) -> None:
-        """Write to every channel of a descriptor; unknown ones are ignored."""
-        descriptor &= 0xFFFF_FFFF
-        if descriptor & 0x8000_0000:
-            if descriptor == 0x8000_0001:
-                self._output(data)
-            elif descriptor == 0x8000_0002:
-                sys.stderr.write(data.decode("utf-8", "replace"))
-            elif descriptor in self._descriptors:
-                _write_all(self._descriptors[descriptor], data)
-            return
-        if descriptor & 1:
-            self._output(data)
-        for channel, stream in self._channels.items():
-            if descriptor & channel:
-                _write_all(stream, data)
+    def write(self, data: bytes, /) -> None:
+        """Write to the simulation's output."""
+        self._runner.output(data)
 
-    def flush(self) -> None:
-        """Bring everything that was written to the files."""
-        for stream in (*self._channels.values(), *self._descriptors.values()):
-            stream.flush()
+    def place(self, span: Span) -> str:
+        """Return `path:line` of a statement."""
+        sources = self._runner.sources
+        if span.file < 0:
+            return "<nowhere>"
+        source = sources.files[span.file]
+        return f"{source.path}:{source.position(span.start)[0]}"
 
-    def close(self, descriptor: int) -> None:
-        """Close a file, or every file of a multichannel descriptor."""
-        descriptor &= 0xFFFF_FFFF
-        if descriptor & 0x8000_0000:
-            stream = self._descriptors.pop(descriptor, None)
-            if stream is not None:
-                stream.close()
-            return
-        for channel in [channel for channel in self._channels if descriptor & channel]:
-            self._channels.pop(channel).close()
+    def finish(self, code: int) -> None:
+        """Remember that the design has finished, and when."""
+        outcome = self._runner.outcome
+        outcome.finished, outcome.finish_time_fs = True, self.time * self.tick_fs
 
-    def close_all(self) -> None:
-        """Close every file."""
-        for descriptor in list(self._descriptors):
-            self.close(descriptor)
-        self.close(0x7FFF_FFFE)
+    def stop(self) -> None:
+        """Remember that the design has stopped."""
+        self._runner.outcome.stopped = True
 
+    def report_error(self) -> None:
+        """Count an error."""
+        self._runner.outcome.errors += 1
 
-def _write_all(stream: IO[bytes], data: bytes) -> None:
-    try:
-        stream.write(data)
-    except OSError as error:
-        raise UserError("cannot-write", f"cannot write '{stream.name}': {error.strerror}") from error
+    def enable_monitor(self, enabled: bool) -> None:
+        """Do `$monitoron` and `$monitoroff`."""
+        self.monitoring = enabled
+
+    def cancel_monitors(self, matches: Callable[[int], bool]) -> None:
+        """Do nothing: a monitor of a file that is closed writes nowhere."""
+
+    def dump_scopes(self) -> Sequence[DumpScope]:
+        """Refuse: waveforms of cycle engines are traced, not dumped."""
+        raise InternalError("a cycle engine has no dump scopes")
+
+    def read(self, signal: int) -> Value | float:
+        """Refuse, as `dump_scopes` does."""
+        raise InternalError(f"a cycle engine has no dump signal {signal}")
+
+    def watch(self, signals: Sequence[int], change: Callable[[Sequence[int]], None]) -> None:
+        """Refuse, as `dump_scopes` does."""
+        raise InternalError("a cycle engine watches no dump signals")
+
+    def at_end_of_tick(self, action: Callable[[], None]) -> None:
+        """Refuse, as `dump_scopes` does."""
+        raise InternalError("a cycle engine has no postponed actions")
+
+    def time_scale(self, path: str) -> tuple[int, int]:
+        """Refuse: the effect of `$printtimescale` has the scale of its own module."""
+        raise Unsupported(f"$printtimescale of {path}")
+
+    def driver_counts(self, path: str) -> tuple[int, int, int, bool]:
+        """Refuse: nets have no drivers any more."""
+        raise InternalError("a cycle engine counts no drivers")
 
 
 class EffectRunner:
@@ -146,19 +154,18 @@ class EffectRunner:
         self.graph, self.sources, self.output = graph, sources, output
         self.files = DesignFiles(output)
         self.outcome = Outcome()
-        self.context = FormatContext(precision_fs=precision_fs)
-        self.monitoring = True
+        self.host = EffectHost(self, precision_fs)
         self.dumps: list[DumpRequest] | None = []
         self._layouts: list[_Layout | None] = [None] * len(graph.effects)
-        self._messages: dict[int, CompiledMessage | None] = {}
         self._widths = graph.width
+        self._messages: dict[int, CompiledMessage | None] = {}
 
     def use_graph(self, graph: ConeGraph) -> None:
         """Go on with the same design's graph, compiled anew."""
         self.graph = graph
         self._layouts = [None] * len(graph.effects)
-        self._messages.clear()
         self._widths = graph.width
+        self._messages.clear()
 
     def run(self, records: bytes) -> None:
         """Perform every effect of an engine's buffer, in order; what goes to one place goes there in one piece."""
@@ -172,7 +179,8 @@ class EffectRunner:
             if message is not None:
                 self._enter(effect.scope, effect.time_unit_fs)
                 line = message.text(records, at + 16)
-                if line is not None:
+                # The task itself says what it has to say of a descriptor that is not open.
+                if line is not None and (line[0] == target or self.files.is_open(line[0])):
                     if line[0] != target:
                         self._write(target, texts)
                         target, texts = line[0], []
@@ -180,7 +188,7 @@ class EffectRunner:
                     at += size
                     continue
             self._write(target, texts)
-            texts = []
+            target, texts = 1, []  # what it writes to may be open no longer
             values = self._decode(index, records, at + 16)
             self.perform(effect.task, values, effect.scope, time_fs, effect.time_unit_fs)
             at += size
@@ -189,7 +197,12 @@ class EffectRunner:
     def _compile(self, index: int) -> CompiledMessage | None:
         effect = self.graph.effects[index]
         widths = [int(self._widths[node]) if node >= 0 else 0 for node in effect.args]
-        return compile_message(effect, widths, self.context)
+        return compile_message(effect, widths, self.host.state.formats)
+
+    def _enter(self, scope: str, time_unit_fs: int) -> None:
+        """Set what formats look at to a place in the design."""
+        context = self.host.state.formats
+        context.scope, context.time_unit_fs = scope, time_unit_fs
 
     def _write(self, descriptor: int, texts: list[bytes]) -> None:
         if texts:
@@ -224,131 +237,36 @@ class EffectRunner:
             offset += 2 * size if effect.unknowns else size
         return layout
 
+    def call(
+        self, task: SystemTask, values: Sequence[Argument], scope: str, time_fs: int, time_unit_fs: int
+    ) -> TaskCall:
+        """Return a call of a task at a time; its strings are the bytes of the text that the design has."""
+        host = self.host
+        host.time = time_fs // host.tick_fs
+        args = [value if not isinstance(value, str) or value.isascii() else _bytes_as_text(value) for value in values]
+        return TaskCall(task.name, [*args], host, scope, task.span, time_unit_fs, host.tick_fs)
+
     def perform(
         self, task: SystemTask, values: Sequence[Argument], scope: str, time_fs: int, time_unit_fs: int
     ) -> None:
         """Perform one system task now."""
         name = task.name
-        self._enter(scope, time_unit_fs)
-        if name in ("$finish", "$stop", "$exit"):
-            self._stop(task, values, time_fs)
-        elif name in _SEVERITIES:
-            self._report(task, values, scope, time_fs)
-        elif name in _DUMPS:
+        if name in _DUMPS:
             if self.dumps is None:
                 if name == "$dumpflush":
                     return
                 raise Unsupported(f"{name} after time 0", task.span, sources=self.sources)
             self.dumps.append(DumpRequest(task, tuple(values)))
-        elif name == "$timeformat":
-            self._set_time_format(values, task.span)
-        elif name == "$fclose":
-            self.files.close(_integer(values[0]))
-        elif name == "$fflush":
-            self.files.flush()
-        elif name in ("$monitoron", "$monitoroff"):
-            self.monitoring = name == "$monitoron"
-        elif name == "$printtimescale":
-            self._print_timescale(scope, time_unit_fs)
-        else:
-            self._print(task, values)
-
-    def _enter(self, scope: str, time_unit_fs: int) -> None:
-        """Set what formats look at to a place in the design."""
-        self.context.scope, self.context.time_unit_fs = scope, time_unit_fs
-
-    def _print(self, task: SystemTask, values: Sequence[Argument]) -> None:
-        name = task.name.removeprefix("$")
-        to_file = name.startswith("f")
-        stem = name.removeprefix("f") if to_file else name
-        base = "d"
-        if stem not in ("display", "write", "strobe", "monitor"):
-            stem, base = stem[:-1], stem[-1]
-            if stem not in ("display", "write", "strobe", "monitor") or base not in "boh":
-                raise Unsupported(f"the system task {task.name}", task.span, sources=self.sources)
-        if stem == "monitor" and not self.monitoring:
             return
-        text = format_message(values[1:] if to_file else values, self.context, base, task.span)
-        if stem != "write":
-            text += b"\n"
-        if to_file:
-            self.files.write(_integer(values[0]), text)
-        else:
-            self.output(text)
-
-    def _stop(self, task: SystemTask, values: Sequence[Argument], time_fs: int) -> None:
-        if self.outcome.finished:
+        if name in ("$finish", "$stop", "$exit") and self.outcome.finished:
             return
-        level = _integer(values[0]) if values else 1
-        if level:
-            precision = self.context.precision_fs
-            where = _place(self.sources, task.span)
-            at = time_fs // precision
-            self.output(f"{where}: {task.name} called at {at} ({_unit_text(precision)})\n".encode())
-        if task.name != "$stop":
-            self.outcome.finished, self.outcome.finish_time_fs = True, time_fs
-        else:
-            self.outcome.stopped = True
-
-    def _report(self, task: SystemTask, values: Sequence[Argument], scope: str, time_fs: int) -> None:
-        """Print a severity message (IEEE 1800-2023 20.10); `$fatal`'s first argument is its finish number."""
-        label = _SEVERITIES[task.name]
-        if task.name == "$fatal" and values and isinstance(values[0], Value):
-            values = values[1:]
-        text = format_message(values, self.context, span=task.span)
-        place = _place(self.sources, task.span)
-        ticks = time_fs // self.context.precision_fs
-        head = f"{label}: {place}: ".encode() + text
-        self.output(head + f"\n{'':{len(label) + 2}}Time: {ticks} Scope: {scope}\n".encode())
-        if label in ("ERROR", "FATAL"):
-            self.outcome.errors += 1
-        if label == "FATAL":
-            self.outcome.finished, self.outcome.finish_time_fs = True, time_fs
-
-    def _set_time_format(self, values: Sequence[Argument], span: Span) -> None:
-        if not values:
-            self.context.shown_unit_fs = 0
-            self.context.time_digits, self.context.time_suffix, self.context.time_width = 0, "", 20
+        if name in MONITOR_TASKS and not self.host.monitoring:
             return
-        if len(values) < 4:
-            raise UserError("bad-option", "$timeformat takes no arguments or four", span, sources=self.sources)
-        unit, digits, suffix, width = values[:4]
-        text = suffix if isinstance(suffix, str) else _text(suffix)
-        exponent = _integer(unit)
-        if not -15 <= exponent <= 0:
-            raise UserError("bad-option", f"$timeformat: unit {exponent} is not -15 to 0", span, sources=self.sources)
-        self.context.set_time_format(exponent, _integer(digits), text, _integer(width))
-
-    def _print_timescale(self, scope: str, time_unit_fs: int) -> None:
-        precision = _unit_text(self.context.precision_fs)
-        self.output(f"Time scale of ({scope}) is {_unit_text(time_unit_fs)} / {precision}\n".encode())
+        if name not in _PERFORMED:
+            raise Unsupported(f"the system task {name}", task.span, sources=self.sources)
+        TASKS[name](self.call(task, values, scope, time_fs, time_unit_fs))
 
 
-def _integer(value: Argument) -> int:
-    """Return an argument's number; unknown bits count as 0."""
-    if not isinstance(value, Value):
-        return int(value) if isinstance(value, float) else 0
-    known = value.value & ~value.unknown
-    return known - (1 << value.width) if value.signed and known >> (value.width - 1) else known
-
-
-def _text(value: Argument) -> str:
-    if not isinstance(value, Value):
-        return ""
-    return value.value.to_bytes((value.width + 7) // 8, "big").replace(b"\0", b"").decode("utf-8", "replace")
-
-
-def _unit_text(time_fs: int) -> str:
-    """Return a power of ten of femtoseconds as `1ns`."""
-    for unit, size in (("s", 10**15), ("ms", 10**12), ("us", 10**9), ("ns", 10**6), ("ps", 10**3)):
-        if time_fs >= size:
-            return f"{time_fs // size}{unit}"
-    return f"{time_fs}fs"
-
-
-def _place(sources: SourceMap, span: Span) -> str:
-    """Return `path:line` of a statement."""
-    if span.file < 0:
-        return "<nowhere>"
-    source = sources.files[span.file]
-    return f"{source.path}:{source.position(span.start)[0]}"
+def _bytes_as_text(text: str) -> str:
+    """Return the bytes of a text as one character each."""
+    return text_bytes(text).decode("latin-1")

@@ -24,13 +24,14 @@ from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock, choose_clocks
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.cycle_engine import CycleEngine
+from weft.sim.design_files import Output
 from weft.sim.dump_waves import plan_dump
 from weft.sim.engine import Checkpoint, Stop
 from weft.sim.handles import MemoryHandle, SignalHandle, Value, to_planes, to_value
 from weft.sim.hierarchy import Driver, HierarchyNode, build_hierarchy, find_drivers
 from weft.sim.initial_state import allocate_state, settle_samples
 from weft.sim.interpret_initial import Interpreter, World
-from weft.sim.run_effects import EffectRunner, Output, write_stdout
+from weft.sim.run_effects import EffectRunner, write_stdout
 from weft.sim.signal_map import Found
 from weft.sim.state_files import load_state, save_state
 from weft.sim.times import looks_like_time, parse_time
@@ -74,6 +75,7 @@ class Simulation:
         self._closed = False
         self._dump = ExitStack()
         effects = EffectRunner(design.graph, design.sources, design.precision_fs, options.output or write_stdout)
+        effects.host.state.plusargs = options.plusargs
         state = allocate_state(design, program, options.x_initial, options.plusargs)
         self.engine = CycleEngine(design, program, state, effects)
         self._world = World(
@@ -84,7 +86,6 @@ class Simulation:
             effects=effects,
             sources=design.sources,
             four_state=design.four_state,
-            plusargs=options.plusargs,
             warn=self._warn,
         )
         if options.clock is not None:

@@ -38,3 +38,8 @@ def time_text(time_fs: int) -> str:
         if time_fs and time_fs % size == 0:
             return f"{time_fs // size} {unit}"
     return "0 s"
+
+
+def unit_text(time_fs: int) -> str:
+    """Return a power of ten of femtoseconds as a time scale is written: `10ns`."""
+    return next((f"{time_fs // size}{unit}" for unit, size in reversed(UNITS.items()) if time_fs >= size), "0fs")

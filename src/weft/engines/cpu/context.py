@@ -25,8 +25,9 @@ FIRED = 14  # whether the present step fired a domain
 PENDING = 256
 """Byte offset of the pending flags."""
 
-EDGE_NEXT, EDGE_PERIOD, EDGE_STATE, EDGE_LEVEL, EDGE_FUNCTION, EDGE_WORDS = range(6)
-"""An edge: next time, period, byte offset of the clock, new level, phase function."""
+EDGE_NEXT, EDGE_PERIOD, EDGE_STATE, EDGE_LEVEL, EDGE_FUNCTION, EDGE_USUAL, EDGE_WORDS = range(7)
+"""An edge: next time, period, byte offset of the clock, new level, phase function, and the one to call if that misses.
+"""
 
 
 def scratch_offset(effects: int) -> int:

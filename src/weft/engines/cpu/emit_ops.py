@@ -10,6 +10,7 @@ from collections.abc import Callable
 from weft.base.errors import InternalError
 from weft.engines.cpu.emit_shifts import emit_extract, emit_insert, emit_shift
 from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.ir.layout import container_bytes
 from weft.ir.ops import OPS
 
 # ------------------------------------------------------------------------------------------------ sources, copies
@@ -39,6 +40,38 @@ def _memread(e: Emitter, node: int, width: int) -> str:
         return value
     kind = "ptr" if width > WIDE else f"i{width}"
     return e.put(f"select i1 {inside}, {kind} {value}, {kind} {e.zero(width)}")
+
+
+def _lookup(e: Emitter, node: int, width: int) -> str:
+    """Gather the index from the source's runs of bits and load the table's entry."""
+    (source,), table = e.sources(node), e.step.tables[e.param[node]]
+    index, low = "", 0
+    for first, count in _runs(table.bits):
+        part = e.resize(e.piece(source, first, count), count, 64)
+        if low:
+            part = e.put(f"shl i64 {part}, {low}")
+        index = e.put(f"or disjoint i64 {index}, {part}") if index else part
+        low += count
+    kind = f"i{8 * container_bytes(width)}"
+    name, entries = f"@t{e.param[node]}", ", ".join(f"{kind} {entry}" for entry in table.entries)
+    e.globals[name] = f"{name} = private unnamed_addr constant [{len(table.entries)} x {kind}] [{entries}], align 64"
+    at = e.put(f"getelementptr [{len(table.entries)} x {kind}], ptr {name}, i64 0, i64 {index}")
+    raw = e.put(f"load {kind}, ptr {at}")
+    return raw if width == 8 * container_bytes(width) else e.put(f"trunc nuw {kind} {raw} to i{width}")
+
+
+def _runs(bits: int) -> list[tuple[int, int]]:
+    """Return (first, count) of each run of ones, from the lowest bit up."""
+    found: list[tuple[int, int]] = []
+    first = 0
+    while bits >> first:
+        if bits >> first & 1:
+            count = (~(bits >> first) & (bits >> first) + 1).bit_length() - 1
+            found.append((first, count))
+            first += count
+        else:
+            first += 1
+    return found
 
 
 def _mux(e: Emitter, node: int, width: int) -> str:
@@ -366,4 +399,4 @@ _TABLE: dict[str, Callable[[Emitter, int, int], str]] = {
 class NodeEmitter(Emitter):
     """Be an emitter that knows every operation."""
 
-    table = [_TABLE.get(op.name, _four_state) for op in OPS]
+    table = [*(_TABLE.get(op.name, _four_state) for op in OPS), _lookup]

@@ -25,7 +25,7 @@ from weft.ir.cone_graph import SETTLE, STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout
 
 SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind"
-_ARGUMENTS = "(ptr %s, ptr %m, ptr %c)"
+ARGUMENTS = "(ptr %s, ptr %m, ptr %c)"
 
 FLAT_NODES = 8000
 """In graphs with more nodes, the general step tests triggers at each sink: it is cut into pieces at its top level."""
@@ -35,7 +35,7 @@ entry:
   br label %loop
 loop:
   %i = phi i32 [0, %entry], [%next, %loop]
-  %fired = call i1 @step{_ARGUMENTS}
+  %fired = call i1 @step{ARGUMENTS}
   %next = add i32 %i, 1
   %more = icmp ult i32 %next, {STEP_LIMIT}
   %again = and i1 %fired, %more
@@ -90,12 +90,12 @@ class StepEmitter:
 
     def first(self) -> Unit:
         """Return a unit that does what `general` does, emitted and compiled in a fraction of the time, but slower."""
-        self._reset_scratch()
+        self.reset_scratch()
         plain = PlainStepEmitter(self.step, self.layout, self.scratch)
         pieces, fired = plain.pieces(), plain.fired()
         self.scratch = plain.scratch
-        calls = "".join(f"  call void @piece{number}{_ARGUMENTS}\n" for number in range(len(pieces)))
-        body = f"{calls}  %r = call i1 @fired{_ARGUMENTS}\n  ret i1 %r\n"
+        calls = "".join(f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces)))
+        body = f"{calls}  %r = call i1 @fired{ARGUMENTS}\n  ret i1 %r\n"
         step = f"define internal i1 @step{SIGNATURE} {{\nentry:\n{body}}}"
         declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
         functions = [function_text("define internal i1 @fired", fired), step, *declared, _SETTLE_TEXT]
@@ -107,9 +107,9 @@ class StepEmitter:
 
     def general(self) -> Unit:
         """Return the unit of `settle`, and of `postponed` if the graph has postponed effects."""
-        self._reset_scratch()
+        self.reset_scratch()
         step = self.step if len(self.step.op) < FLAT_NODES else flatten_domains(self.step)
-        functions, emitters, texts = self._step(step)
+        functions, emitters, texts = self.emit_step(step)
         return self._settling_unit([*functions, _SETTLE_TEXT], emitters, texts)
 
     def _settling_unit(self, functions: list[str], emitters: list[Emitter], texts: list[str]) -> Unit:
@@ -121,28 +121,53 @@ class StepEmitter:
             exports.append("postponed")
         return Unit((module_text(functions, emitters), *texts), tuple(exports), self.scratch)
 
-    def _reset_scratch(self) -> None:
+    def reset_scratch(self) -> None:
+        """Begin a new unit, which may use all scratch."""
         self.scratch = ctx.scratch_offset(len(self.graph.effects))
 
     def phase(self, clock: int, level: int) -> Unit:
         """Return the unit of `phase`, what an edge of one clock causes in a settled design."""
-        self._reset_scratch()
-        steady = {state: value for state, value in self.steady.items() if state != clock}
-        functions, emitters, texts = self._step(edge_graph(self.step, clock, level, steady))
-        after, last = self._after(after_graph(self.step, clock, level, steady))
+        other = f"""  %word = getelementptr i64, ptr %c, i64 {ctx.SETTLE}
+  %general = load ptr, ptr %word
+  %result = call i32 %general{ARGUMENTS}
+  ret i32 %result
+"""
+        steady = self.steady_inputs(clock)
+        self.reset_scratch()
+        functions, emitters, texts = self.emit_step(edge_graph(self.step, clock, level, steady))
+        call = f"  %fired = call i1 @step{ARGUMENTS}\n  br label %stepped\n"
+        parts = [self._steady_test(steady), other, call]
+        return self.phase_around(clock, level, parts, functions, emitters, texts)
+
+    def steady_inputs(self, clock: int) -> dict[int, int]:
+        """Return the inputs that an edge of a clock takes for granted."""
+        return {state: value for state, value in self.steady.items() if state != clock}
+
+    def phase_around(
+        self,
+        clock: int,
+        level: int,
+        parts: Sequence[str],
+        functions: Sequence[str],
+        emitters: Sequence[Emitter],
+        texts: Sequence[str],
+    ) -> Unit:
+        """Emit `phase` around the functions of its step.
+
+        `parts` is code that sets `%odd`, what is done if that is true, and what sets `%fired` otherwise.
+        """
+        guard, other, steps = parts
+        # The first step may have changed what was known of registers, so this one only relies on inputs.
+        after, last = self._after(after_graph(self.step, clock, level, self.steady_inputs(clock)))
         body = f"""define i32 @phase{SIGNATURE} {{
 entry:
-{self._steady_test(steady)}  br i1 %odd, label %other, label %usual
+{guard}  br i1 %odd, label %other, label %usual
 other:
-  %word = getelementptr i64, ptr %c, i64 {ctx.SETTLE}
-  %general = load ptr, ptr %word
-  %all = call i32 %general{_ARGUMENTS}
-  ret i32 %all
-usual:
-  %fired = call i1 @step{_ARGUMENTS}
+{other}usual:
+{steps}stepped:
   br i1 %fired, label %next, label %done
 next:
-  %status = call i32 @after{_ARGUMENTS}
+  %status = call i32 @after{ARGUMENTS}
   ret i32 %status
 done:
   ret i32 0
@@ -164,8 +189,8 @@ done:
             result = f"%some{n}"
         return text + f"  %odd = or i1 {result}, false\n"
 
-    def _step(self, step: StepGraph) -> tuple[list[str], list[Emitter], list[str]]:
-        """Emit `step`; return functions of the main module, their emitters, and the modules of a long step's pieces."""
+    def emit_step(self, step: StepGraph, name: str = "step") -> tuple[list[str], list[Emitter], list[str]]:
+        """Emit a step; return functions of the main module, their emitters, and the modules of a long step's pieces."""
         e = SinkEmitter(step, self.layout, self.scratch)
         fired = e.test(step.triggers[SETTLE + 1 :])
         known = fired[0] != "%"
@@ -181,16 +206,18 @@ done:
                 fire = e.put(f"and i1 {fire}, {e.use(trigger)}")
             e.emit_cold(fire, lambda i=index, x=effect: emit_effect(e, i, x))
         e.emit_sinks()
-        calls = [f"call void @piece{number}{_ARGUMENTS}" for number in range(len(e.pieces))]
-        texts = [_piece_text(number, piece) for number, piece in enumerate(e.pieces)]
-        declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(e.pieces))]
+        pieces = {f"{name}_{number}": piece for number, piece in enumerate(e.pieces)}
+        calls = [f"call void @{piece}{ARGUMENTS}" for piece in pieces]
+        texts = [_piece_text(*item) for item in pieces.items()]
+        declared = [f"declare void @{piece}(ptr, ptr, ptr) nounwind" for piece in pieces]
         if known:
             e.add(f"ret i1 {fired}")
         else:
             e.add(f"ret i1 {e.resize(e.put(f'load i64, ptr {e.context_word(ctx.FIRED)}'), 64, 1)}")
         e.lines[:0] = calls
         self.scratch = e.scratch
-        return [function_text("define internal i1 @step", e), *declared], [e], texts
+        linkage = "internal " if name == "step" else ""
+        return [function_text(f"define {linkage}i1 @{name}", e), *declared], [e], texts
 
     def _after(self, step: StepGraph) -> tuple[str, Emitter]:
         """Emit the step after an edge: hand over to the general function, or store latches and samples."""
@@ -204,7 +231,7 @@ done:
             e.add(f'br i1 {pending}, label %{go}, label %{quiet}, !prof !{{!"branch_weights", i32 1, i32 1000}}')
             e.begin(go)
             general = e.put(f"load ptr, ptr {e.context_word(ctx.SETTLE)}")
-            e.add(f"ret i32 {e.put(f'call i32 {general}{_ARGUMENTS}')}")
+            e.add(f"ret i32 {e.put(f'call i32 {general}{ARGUMENTS}')}")
             e.begin(quiet)
         for index, effect in step.effects:
             e.emit_cold(e.use(effect.enable), lambda i=index, x=effect: emit_effect(e, i, x))
@@ -230,9 +257,9 @@ done:
         return e
 
 
-def _piece_text(number: int, piece: Piece) -> str:
+def _piece_text(name: str, piece: Piece) -> str:
     """Return the module of one piece of a long step."""
-    head = f"define void @piece{number}{SIGNATURE} {{\nentry:\n  "
+    head = f"define void @{name}{SIGNATURE} {{\nentry:\n  "
     body = head + "\n  ".join(piece.lines) + "\n}\n"
     return "\n".join([*piece.globals.values(), body, helper_text(piece.helpers)])
 

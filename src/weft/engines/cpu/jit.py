@@ -36,6 +36,8 @@ class Tier:
 START = Tier("start", 0, 0)
 QUICK = Tier("quick", 0, 1)
 FULL = Tier("full", 3, 3)
+LEAN = Tier("lean", 1, 1)
+"""For speculative code, which comes in several versions: there it is as fast as `FULL`, in half the time to compile."""
 
 _numbers = itertools.count()
 

@@ -22,8 +22,10 @@ from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import record_bytes
 from weft.engines.cpu.emit_step import FLAT_NODES, StepEmitter, Unit, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
-from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, text_digest
+from weft.engines.cpu.habits import Habits
+from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, text_digest
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
+from weft.engines.cpu.speculation import Speculation
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
 from weft.ir.cone_graph import STEP_LIMIT, ConeGraph
@@ -93,6 +95,7 @@ class CpuProgram:
         self._seconds = 0.0
         self._slice = 64
         self._phases: dict[tuple[int, int], TieredUnit] = {}
+        self.speculation = Speculation(self.layout, graph, self._speculate)
         self._loop = TieredUnit("loop", _loop_unit, self._compiler, self._index)
         self._general = self._unit("general", lambda emitter: emitter.general())
         self._first = self._unit("first", lambda emitter: emitter.first())
@@ -174,11 +177,38 @@ class CpuProgram:
                 unit.load(FULL, QUICK)
         return unit
 
-    def _edge_function(self, unit: TieredUnit) -> int:
-        """Return the function for an edge: while it has none of its own, the general one."""
+    def _speculate(self, clock: int, level: int, habits: Habits) -> TieredUnit:
+        """Return the unit of an edge of a design that has these habits."""
+        steady = " ".join(f"{state}={value}" for state, value in sorted(self._steady.items()))
+        name = f"phase {clock} {level} {steady} {habits.describe()}"
+
+        def emit(emitter: StepEmitter) -> Unit:
+            # Most programs end before they need this.
+            from weft.engines.cpu.emit_speculation import speculative_phase
+
+            return speculative_phase(emitter, clock, level, habits)
+
+        unit = self._unit(name, emit)
+        if self._fixed_tier is not None:
+            unit.begin(self._fixed_tier)
+        else:
+            unit.load(LEAN)
+        return unit
+
+    def _edge_functions(self, edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the function for each edge `(clock, level)`, and the one to call when that misses."""
+        found: list[tuple[int, int]] = []
+        for edge in edges:
+            usual = self._edge_function(self._phases[edge])
+            fast = self.speculation.unit(edge)
+            found.append((usual if fast is None else self._edge_function(fast, usual), usual))
+        return found
+
+    def _edge_function(self, unit: TieredUnit, other: int = 0) -> int:
+        """Return a unit's function for an edge: while it has none, `other` or the general one."""
         unit.finish()
         if unit.library is None:
-            return int(self._words[ctx.SETTLE])
+            return other or int(self._words[ctx.SETTLE])
         self._make_room(unit.scratch)
         return unit.addresses["phase"]
 
@@ -186,14 +216,17 @@ class CpuProgram:
         """Ask for better code as time goes by, and take over what is ready; say whether anything has changed."""
         if self._fixed_tier is not None or self._seconds < _BUSY_SECONDS:
             return False
+        fast = self.speculation.wanted()
         # A large design with code for its edges seldom enters the general function: it gets better code once, at last.
         units = [*used, self._loop, *([self._general] if len(self.graph) < FLAT_NODES or not used else [])]
         for unit in units:
             unit.improve(QUICK)
         if self._seconds >= _WARM_SECONDS:
+            for unit in fast:
+                unit.improve(LEAN)
             for unit in (*used, self._loop, self._general):
                 unit.improve(FULL)
-        changed = [unit.upgrade() for unit in used]
+        changed = [unit.upgrade() for unit in (*used, *fast)]
         if self._loop.upgrade():
             self._use_loop()
         if self._general.upgrade():
@@ -221,24 +254,30 @@ class CpuProgram:
         if until_fs < now:
             return RunResult(Status.DONE, now)
         self._finish_start()
-        phases = [self._find_phase(clock.state, level) for clock in clocks for level in (1, 0)]
+        edges = [(clock.state, level) for clock in clocks for level in (1, 0)]
+        phases = [self._find_phase(*edge) for edge in edges]
         self._improve(phases)
-        edges = self._edge_table(clocks, phases, now)
+        rows = self._edge_table(clocks, edges, now)
         table = self._begin(hooks)
-        self._words[ctx.EDGES] = len(edges)
-        self._words[ctx.EDGE_TABLE] = edges.ctypes.data
-        at = state.ctypes.data
+        self._words[ctx.EDGES] = len(rows)
+        self._words[ctx.EDGE_TABLE] = rows.ctypes.data
+        at, unseen = state.ctypes.data, self.speculation.distance()
         while True:
-            self._words[ctx.BUDGET] = self._slice
+            budget = self._words[ctx.BUDGET] = min(self._slice, unseen)
             began = time.perf_counter()
             status = self._run(at, at + self.layout.memory_offset, self._block.ctypes.data, until_fs)
             seconds = time.perf_counter() - began
             self._seconds += seconds
             if status != SLICE:
                 break
-            self._fit_slice(seconds)
-            if self._improve(phases):
-                edges[:, ctx.EDGE_FUNCTION] = [self._edge_function(unit) for unit in phases]
+            self._fit_slice(seconds * self._slice / budget)
+            unseen -= budget
+            changed = False
+            if not unseen:
+                changed = self.speculation.sample(state, edges)
+                unseen = self.speculation.distance()
+            if self._improve(phases) or changed:
+                rows[:, ctx.EDGE_FUNCTION : ctx.EDGE_USUAL + 1] = self._edge_functions(edges)
         if status == Status.INTERRUPTED:
             self._words[ctx.INTERRUPT] = 0
         del table
@@ -306,14 +345,14 @@ class CpuProgram:
         self._words[ctx.HOOK_STOPPED] = (1 << 64) - 1
         return table
 
-    def _edge_table(self, clocks: Sequence[Clock], phases: Sequence[TieredUnit], now: int) -> NDArray[np.uint64]:
-        rows: list[tuple[int, int, int, int, int]] = []
-        units = iter(phases)
+    def _edge_table(self, clocks: Sequence[Clock], edges: Sequence[tuple[int, int]], now: int) -> NDArray[np.uint64]:
+        rows: list[tuple[int, ...]] = []
+        functions = iter(self._edge_functions(edges))
         for clock in clocks:
             for first, level in ((clock.rise_fs, 1), (clock.fall_fs, 0)):
                 following = first + max(0, (now - first) // clock.period_fs + 1) * clock.period_fs
                 offset = self.layout.slots[clock.state].offset
-                rows.append((following, clock.period_fs, offset, level, self._edge_function(next(units))))
+                rows.append((following, clock.period_fs, offset, level, *next(functions)))
         return np.array(rows, np.uint64).reshape(-1, ctx.EDGE_WORDS)
 
     def _drain(self) -> bytes:

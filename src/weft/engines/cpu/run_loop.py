@@ -13,6 +13,9 @@ from weft.engines.cpu import context as ctx
 SLICE = 6
 """The budget of edge times is used up; call again."""
 
+MISS = 7
+"""What a phase function returns, having done nothing, when it does not hold what it takes for granted."""
+
 
 def _word(name: str, index: int, kind: str = "i64") -> str:
     return f"  %{name}.p = getelementptr i64, ptr %c, i64 {index}\n  %{name} = load {kind}, ptr %{name}.p\n"
@@ -123,12 +126,14 @@ toggle:
   %j = phi i64 [0, %toggle_all], [%j1, %toggle_next]
   %count = phi i64 [0, %toggle_all], [%count1, %toggle_next]
   %function = phi ptr [%general, %toggle_all], [%function1, %toggle_next]
+  %other = phi ptr [%general, %toggle_all], [%other1, %toggle_next]
   %edge_row = getelementptr [{ctx.EDGE_WORDS} x i64], ptr %table, i64 %j
 {_field("when", "%edge_row", ctx.EDGE_NEXT)}  %now = icmp eq i64 %when, %best1
   br i1 %now, label %set, label %toggle_next
 set:
 {_field("period", "%edge_row", ctx.EDGE_PERIOD)}{_field("offset", "%edge_row", ctx.EDGE_STATE)}\
 {_field("level", "%edge_row", ctx.EDGE_LEVEL)}{_field("phase", "%edge_row", ctx.EDGE_FUNCTION, "ptr")}\
+{_field("usual", "%edge_row", ctx.EDGE_USUAL, "ptr")}\
   %clock = getelementptr i8, ptr %s, i64 %offset
   %before = load i8, ptr %clock
   %new = trunc i64 %level to i8
@@ -143,11 +148,19 @@ set:
 toggle_next:
   %count1 = phi i64 [%count, %toggle], [1, %set]
   %function1 = phi ptr [%function, %toggle], [%chosen, %set]
+  %other1 = phi ptr [%other, %toggle], [%usual, %set]
   %j1 = add i64 %j, 1
   %others = icmp ult i64 %j1, %n
   br i1 %others, label %toggle, label %react
 react:
-  %status = call i32 %function1(ptr %s, ptr %m, ptr %c)
+  %quick = call i32 %function1(ptr %s, ptr %m, ptr %c)
+  %missed = icmp eq i32 %quick, {MISS}
+  br i1 %missed, label %miss, label %reacted, !prof !{{!"branch_weights", i32 1, i32 100}}
+miss:
+  %slow = call i32 %other1(ptr %s, ptr %m, ptr %c)
+  br label %reacted
+reacted:
+  %status = phi i32 [%quick, %react], [%slow, %miss]
   call void @call_hooks(ptr %s, ptr %m, ptr %c)
   %end = call i32 @finish_time(ptr %s, ptr %m, ptr %c, i32 %status)
   %quiet = icmp eq i32 %end, 0

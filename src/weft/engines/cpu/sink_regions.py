@@ -36,7 +36,8 @@ _COSTS = {
     "const": 0, "read": 0, "memread": 4, "mul": 3, "udiv": 25, "umod": 25, "sdiv": 25, "smod": 25, "upow": 200,
     "spow": 200, "extract": 4, "insert": 6, "shl": 3, "lshr": 3, "ashr": 3, "popcount": 2, "redxor": 2,
 }  # fmt: skip
-_COST = [_COSTS.get(op.name, 1) for op in OPS]
+_LOOKUP_COST = 5
+_COST = [*(_COSTS.get(op.name, 1) for op in OPS), _LOOKUP_COST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +226,7 @@ class SinkRegions:
         total = [0.0] * len(tree.parent)
         for node, where in enumerate(region):
             if where > 0:
-                cost, width = _COST[step.op[node]], step.width[node]
-                total[where] += cost if width <= 64 else cost * (words(width) if width <= WIDE else words(width) + 8)
+                total[where] += node_cost(step, node)
         stores = [0] * len(tree.parent)
         for sink, place in zip(self.sinks, places, strict=True):
             stores[place] += 1 if sink.kind == "write" else 2
@@ -299,6 +299,12 @@ class SinkRegions:
                     waiting[user] -= 1
                     if not waiting[user]:
                         ready.append(user)
+
+
+def node_cost(step: StepGraph, node: int) -> int:
+    """Return what computing a node costs, in simple operations."""
+    cost, width = _COST[step.op[node]], step.width[node]
+    return cost if width <= 64 else cost * (words(width) if width <= WIDE else words(width) + 8)
 
 
 def _sinks(step: StepGraph) -> list[Sink]:

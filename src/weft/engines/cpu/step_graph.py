@@ -9,16 +9,30 @@ depend on something known are visited twice.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from weft.base.dataclass import dataclass, replace
+from weft.base.dataclass import dataclass, field, replace
 from weft.ir.cone_graph import SETTLE, ConeGraph, Effect, MemoryWrite, State, Write
 from weft.ir.ops import CODE, OPS, mask
 
 CONST, READ, MEMREAD, MUX, NOT, AND, OR, XOR = (
     CODE[name] for name in ("const", "read", "memread", "mux", "not", "and", "or", "xor")
 )
+SLICE = CODE["slice"]
 _EQ, _POSEDGE, _NEGEDGE, _CHANGED = (CODE[name] for name in ("eq", "posedge", "negedge", "changed"))
+
+
+LOOKUP = len(OPS)
+"""The engine's own operation: entry src0 of table number param (`tabulate_logic`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Be a look-up table: the bits of its source that make the index, its entries' width and the entries."""
+
+    bits: int
+    width: int
+    entries: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -35,10 +49,62 @@ class StepGraph:
     writes: list[Write]
     memory_writes: list[MemoryWrite]
     effects: list[tuple[int, Effect]]
+    tables: list[Table] = field(default_factory=list[Table])
 
     def constant(self, node: int) -> int | None:
         """Return the value of a constant node, else None."""
         return self.constants[self.param[node]][0] if self.op[node] == CONST else None
+
+    def roots(self) -> list[int]:
+        """Return the nodes that sinks, effects and triggers use, each as often as it is used."""
+        found = list(self.triggers)
+        for write in self.writes:
+            found += [write.value, write.enable]
+        for write in self.memory_writes:
+            found += [write.address, write.value, write.enable, write.mask]
+        for _, effect in self.effects:
+            found += [*effect.args, *effect.unknowns, effect.enable]
+        return [node for node in found if node >= 0]
+
+    def renumbered(self, get: Callable[[int], int]) -> StepGraph:
+        """Return the step with other nodes in its sinks, effects and triggers; its nodes are left as they are."""
+
+        def new(node: int) -> int:
+            return get(node) if node >= 0 else node
+
+        return replace(
+            self,
+            triggers=[new(trigger) for trigger in self.triggers],
+            writes=[replace(write, value=new(write.value), enable=new(write.enable)) for write in self.writes],
+            memory_writes=[
+                replace(w, address=new(w.address), value=new(w.value), enable=new(w.enable), mask=new(w.mask))
+                for w in self.memory_writes
+            ],
+            effects=[
+                (
+                    index,
+                    replace(
+                        effect,
+                        args=tuple(map(new, effect.args)),
+                        unknowns=tuple(map(new, effect.unknowns)),
+                        enable=new(effect.enable),
+                    ),
+                )
+                for index, effect in self.effects
+            ],
+        )
+
+
+def live_nodes(step: StepGraph) -> bytearray:
+    """Return 1 for each node that a sink, an effect or a trigger depends on."""
+    live = bytearray(len(step.op))
+    for node in step.roots():
+        live[node] = 1
+    for node in range(len(live) - 1, -1, -1):
+        if live[node]:
+            for source in step.srcs[node]:
+                live[source] = 1
+    return live
 
 
 def step_graph(graph: ConeGraph) -> StepGraph:
@@ -199,47 +265,23 @@ class Specialiser:
         return self._new[key]
 
     def _result(self) -> StepGraph:
-        base, new = self.base, self.map
-        triggers = [new.get(trigger, trigger) for trigger in base.triggers]
-        dead = {domain for domain, trigger in enumerate(triggers) if self._value(trigger) == 0}
+        new = self.map
+        result = self.base.renumbered(lambda node: new.get(node, node))
+        dead = {domain for domain, trigger in enumerate(result.triggers) if self._value(trigger) == 0}
 
-        def get(node: int) -> int:
-            return new.get(node, node)
-
-        def lives(domain: int, enable: int) -> bool:
-            return domain not in dead and self._value(get(enable)) != 0
+        def lives(sink: Write | MemoryWrite | Effect) -> bool:
+            return sink.domain not in dead and self._value(sink.enable) != 0
 
         return replace(
-            base,
+            result,
             op=self.op,
             width=self.width,
             param=self.param,
             srcs=self.srcs,
             constants=self.constants,
-            triggers=triggers,
-            writes=[
-                replace(write, value=get(write.value), enable=get(write.enable))
-                for write in base.writes
-                if lives(write.domain, write.enable)
-            ],
-            memory_writes=[
-                replace(w, address=get(w.address), value=get(w.value), enable=get(w.enable), mask=get(w.mask))
-                for w in base.memory_writes
-                if lives(w.domain, w.enable)
-            ],
-            effects=[
-                (
-                    index,
-                    replace(
-                        effect,
-                        args=tuple(map(get, effect.args)),
-                        unknowns=tuple(map(get, effect.unknowns)),
-                        enable=get(effect.enable),
-                    ),
-                )
-                for index, effect in base.effects
-                if lives(effect.domain, effect.enable)
-            ],
+            writes=[write for write in result.writes if lives(write)],
+            memory_writes=[write for write in result.memory_writes if lives(write)],
+            effects=[(index, effect) for index, effect in result.effects if lives(effect)],
         )
 
 

@@ -7,7 +7,7 @@ the program takes the better code over between two slices of a run:
   do what every clock edge does;
 - `quick` when a program has run for a moment: the code is already lazy and in place, and instruction selection does
   the rest (docs/performance.md has the numbers);
-- `full` when it has run for a while: all of LLVM's optimisations.
+- `full` when it has run for a while: all of LLVM's optimisations. Speculative code (`speculation`) is `lean` then.
 
 `quick` and `full` are made by one background thread, emission included. A later start finds the best code that was ever
 made in the cache and emits nothing (`unit_index`).
@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 
 from weft.base.workers import Dropped, Job, Workers
 from weft.engines.cpu.emit_step import Unit
-from weft.engines.cpu.jit import FULL, QUICK, START, Compiler, Library, Tier
+from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
 from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
 
-_ORDER = (START, QUICK, FULL)
+_ORDER = (START, QUICK, FULL, LEAN)
 
 _background = Workers("weft-optimise", 1)
 
@@ -54,6 +54,11 @@ class TieredUnit:
     def scratch(self) -> int:
         """Return how many bytes of context the unit's code needs."""
         return self._known.scratch if self._known is not None else 0
+
+    @property
+    def ready(self) -> bool:
+        """Say whether there is code, or will be by `finish`."""
+        return self.library is not None or self._pending is not None
 
     def load(self, *tiers: Tier) -> bool:
         """Take the code of the first of these tiers that the cache has; say whether there is some."""
@@ -116,8 +121,8 @@ class TieredUnit:
         """Make better code in the background thread, unless Python is about to end."""
         try:
             texts = self._texts().texts
-            if tier is FULL:
-                self._compile_full(texts)
+            if tier in (FULL, LEAN):
+                self._compile_slowly(texts, tier)
             else:
                 # Whoever waits for this runs on much slower code: use every core.
                 work = [self._compiler.submit(text, tier) for text in texts]
@@ -127,11 +132,11 @@ class TieredUnit:
         except Exception as error:
             self._error = error  # `upgrade` raises it in the thread that can handle it
 
-    def _compile_full(self, texts: Sequence[str]) -> None:
+    def _compile_slowly(self, texts: Sequence[str], tier: Tier) -> None:
         objects: list[bytes] = []
         for text in texts:
             if _background.stopping:
                 return
-            objects.append(self._compiler.object(text, FULL))
-        self._ready = FULL, objects
+            objects.append(self._compiler.object(text, tier))
+        self._ready = tier, objects
         self._unit = None  # there is nothing better to be made of its texts

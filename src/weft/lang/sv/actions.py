@@ -13,11 +13,14 @@ from pyslang import ast
 from weft.ir.design import Assign, Block, Evaluate, Expr, Statement, SystemTask
 from weft.lang.sv import timing
 from weft.lang.sv.calls import convert_user_call
-from weft.lang.sv.dispatch import refuse_type, value_of
+from weft.lang.sv.casts import cast_statement
+from weft.lang.sv.clocking import clock_variable, convert_drive
+from weft.lang.sv.dispatch import value_of
 from weft.lang.sv.expressions import assignment_of
 from weft.lang.sv.operators import convert_increment
-from weft.lang.sv.system_calls import convert_argument
-from weft.lang.sv.types import ARRAY, REAL, STRUCT, VOID
+from weft.lang.sv.side_effects import hold_effects
+from weft.lang.sv.system_calls import argument_types, convert_argument
+from weft.lang.sv.types import VOID
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -42,8 +45,13 @@ def expression_statement(state: State, expression: ast.Expression) -> Statement:
 
 def _convert_assignment(state: State, node: ast.Expression) -> Statement:
     assignment = cast("ast.AssignmentExpression", node)
+    clocked = clock_variable(assignment.left)
+    if clocked is not None:
+        return convert_drive(state, assignment, clocked, state.context.span(node))
     control = assignment.timingControl
     pause = None if control is None else timing.timing_of(state, control)
+    if assignment.isCompound:
+        hold_effects(state, assignment.left)
     target, value = assignment_of(state, assignment)
     return Assign(target, value, not assignment.isNonBlocking, state.context.span(node), pause)
 
@@ -52,6 +60,7 @@ def _convert_unary(state: State, node: ast.Expression) -> Statement:
     unary = cast("ast.UnaryExpression", node)
     if unary.op.value < ast.UnaryOperator.Preincrement.value:
         return _evaluate(state, node)
+    hold_effects(state, unary.operand)
     target, value, _ = convert_increment(state, unary)
     return Assign(target, value, True, state.context.span(node))
 
@@ -61,8 +70,17 @@ def _convert_call(state: State, node: ast.Expression) -> Statement:
     subroutine = call.subroutine
     if isinstance(subroutine, ast.SubroutineSymbol):
         return Evaluate(convert_user_call(state, call, subroutine), state.context.span(node))
-    if state.layout(node.type).kind == VOID:
+    if call.subroutineName == "$cast":
+        return cast_statement(state, call)
+    if state.layout(node.type).kind == VOID and call.subroutineName.startswith("$"):
         return _convert_system_task(state, call)
+    return _evaluate(state, node)
+
+
+def _convert_new(state: State, node: ast.Expression) -> Statement:
+    """Convert `new` as a statement; `super.new` is part of the constructor already (`classes`)."""
+    if cast("ast.NewClassExpression", node).isSuperClass:
+        return Block(())
     return _evaluate(state, node)
 
 
@@ -74,6 +92,7 @@ _EXPRESSIONS: dict[type[ast.Expression], Callable[[State, ast.Expression], State
     ast.AssignmentExpression: _convert_assignment,
     ast.UnaryExpression: _convert_unary,
     ast.CallExpression: _convert_call,
+    ast.NewClassExpression: _convert_new,
 }
 
 _MEMORY_TASKS = frozenset({"$readmemh", "$readmemb", "$writememh", "$writememb"})
@@ -82,16 +101,11 @@ _TEXT_ARGUMENTS = {**dict.fromkeys(_MEMORY_TASKS, 0), "$dumpfile": 0}
 
 def _convert_system_task(state: State, node: ast.CallExpression) -> Statement:
     name = node.subroutineName
-    if not name.startswith("$"):
-        state.context.unsupported(f"the method '{name}'", node)
     args: list[Expr | None] = []
     signed: list[bool] = []
     for i, argument in enumerate(node.arguments):
         layout = state.layout(argument.type)
-        if layout.kind in (ARRAY, STRUCT) and name not in _MEMORY_TASKS:
-            state.context.unsupported(f"an unpacked value as an argument of '{name}'", argument)
-        if layout.kind == REAL and not isinstance(argument, ast.CallExpression):
-            refuse_type(state, argument, layout)
         args.append(convert_argument(state, argument, _TEXT_ARGUMENTS.get(name) == i))
         signed.append(layout.signed)
-    return SystemTask(name, tuple(args), tuple(signed), state.context.span(node), state.scope)
+    types = argument_types(state, list(node.arguments))
+    return SystemTask(name, tuple(args), tuple(signed), state.context.span(node), state.scope, types)

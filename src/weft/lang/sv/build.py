@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from weft.ir.design import Binary, Concat, Cond, Const, Expr, Repeat, Resize, Slice, Unary
+from weft.ir.design import Binary, Concat, Cond, Const, Expr, Real, Repeat, Resize, Slice, Unary
 
 constant = lru_cache(maxsize=1 << 16)(Const)
 """Return a constant; equal ones are shared."""
@@ -64,7 +64,7 @@ def known(value: Expr) -> Expr:
     """Turn x and z bits into 0, as an assignment to a 2-state type does (IEEE 1800-2023 6.3.1)."""
     if isinstance(value, Const):
         return constant(value.width, value.value & ~value.unknown) if value.unknown else value
-    if isinstance(value, Unary) and value.op in ("known", "ceq", "isunknown"):
+    if isinstance(value, Real) or (isinstance(value, Unary) and value.op in ("known", "ceq", "isunknown")):
         return value
     return Unary("known", value, value.width)
 

@@ -12,15 +12,20 @@ from __future__ import annotations
 import pyslang
 from pyslang import ast
 
+from weft.base.errors import UserError
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
+from weft.lang.sv.clocking import convert_clocking
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
-from weft.lang.sv.context import DesignScope, ModuleContext, instances_of
+from weft.lang.sv.context import DesignScope, ModuleContext
 from weft.lang.sv.convert_gates import convert_gate
 from weft.lang.sv.declare_scope import declare_scope
 from weft.lang.sv.driver_details import convert_delay, drive_strength
 from weft.lang.sv.expressions import convert_assignment, value_as
 from weft.lang.sv.leaf_values import convert_initializer, split
+from weft.lang.sv.primitives import convert_alias
+from weft.lang.sv.specify_block import convert_specify_block
 from weft.lang.sv.statements import convert_statement, convert_timing
+from weft.lang.sv.symbol_facts import instances_of
 
 _KEYWORDS = {
     ast.ProceduralBlockKind.Initial: "initial",
@@ -68,13 +73,19 @@ def build_module(context: ModuleContext) -> None:
                 _convert_assign(context, symbol)
             case ast.ProceduralBlockSymbol():
                 _convert_process(context, symbol, member.scope)
+            case ast.ClockingBlockSymbol():
+                convert_clocking(context, symbol)
             case ast.PrimitiveInstanceSymbol():
                 convert_gate(context, symbol)
+            case ast.NetAliasSymbol():
+                context.module.gates.append(convert_alias(context, symbol))
             case ast.ValueSymbol():
                 _convert_initializer(context, symbol)
+            case ast.SpecifyBlockSymbol():
+                convert_specify_block(context, symbol)
             case ast.InstanceArraySymbol():
-                for gate in _gates(symbol):
-                    convert_gate(context, gate)
+                for gate, position in _gates(context, symbol):
+                    convert_gate(context, gate, position)
             case _:
                 pass
     for instance, child in zip(instances, inner, strict=True):
@@ -82,12 +93,25 @@ def build_module(context: ModuleContext) -> None:
         context.rooted |= child.rooted
 
 
-def _gates(symbol: ast.Symbol) -> list[ast.PrimitiveInstanceSymbol]:
-    if isinstance(symbol, ast.PrimitiveInstanceSymbol):
-        return [symbol]
-    if isinstance(symbol, ast.InstanceArraySymbol):
-        return [found for element in symbol.elements for found in _gates(element)]
-    return []
+def _gates(context: ModuleContext, array: ast.InstanceArraySymbol) -> list[tuple[ast.PrimitiveInstanceSymbol, int]]:
+    """Return the primitives of an array, each with the bit of vectors that it is connected to (IEEE 1800-2023 28.3.6)."""
+    bounds = array.range
+    found: list[tuple[ast.PrimitiveInstanceSymbol, int]] = []
+    for number, element in enumerate(array.elements):
+        if isinstance(element, ast.InstanceArraySymbol) and _holds_gates(element):
+            # pyslang 12 connects such arrays to wrong bits.
+            context.unsupported("an array of primitives of several dimensions", array)
+        if isinstance(element, ast.PrimitiveInstanceSymbol):
+            found.append((element, number if bounds.left >= bounds.right else bounds.width - 1 - number))
+    return found
+
+
+def _holds_gates(array: ast.InstanceArraySymbol) -> bool:
+    return any(
+        isinstance(element, ast.PrimitiveInstanceSymbol)
+        or (isinstance(element, ast.InstanceArraySymbol) and _holds_gates(element))
+        for element in array.elements
+    )
 
 
 def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) -> None:
@@ -106,10 +130,17 @@ def _convert_assign(context: ModuleContext, symbol: ast.ContinuousAssignSymbol) 
 
 
 def _convert_initializer(context: ModuleContext, symbol: ast.Symbol) -> None:
-    """Drive a net by its declaration's assignment, or give a variable its value at the start."""
+    """Drive a net by its declaration's assignment, give it its delay, or give a variable its value at the start."""
     assert isinstance(symbol, ast.ValueSymbol)
     if not isinstance(symbol, ast.NetSymbol):
         convert_initializer(context, symbol, symbol.initializer)
+        return
+    if symbol.initializer is None:
+        # Without an assignment the delay is the net's own, whatever drives it (IEEE 1800-2023 10.3.3).
+        own = context.own(symbol)
+        delay = convert_delay(context, symbol.delay)
+        for signal in own.values() if isinstance(own, dict) else (own,):
+            signal.delay = delay
         return
     value = value_as(context.state, symbol.initializer, symbol)
     own = context.own(symbol)
@@ -142,6 +173,8 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
                 kind, events = _convert_head(context, body.timing)
                 if kind != Kind.FREE:
                     body = body.stmt
+            elif symbol.procedureKind == ast.ProceduralBlockKind.Always:
+                _check_waits(context, body)
     context.module.processes.append(
         Process(
             kind,
@@ -150,8 +183,44 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
             keyword,
             context.span(symbol.body),
             scope.removesuffix("."),
+            context.body is not None and context.body.definition.definitionKind == ast.DefinitionKind.Program,
         )
     )
+
+
+_PAUSES = frozenset(
+    {
+        ast.StatementKind.Timed,
+        ast.StatementKind.Wait,
+        ast.StatementKind.WaitFork,
+        ast.StatementKind.WaitOrder,
+        ast.StatementKind.ConcurrentAssertion,
+    }
+)
+
+
+def _check_waits(context: ModuleContext, body: ast.Statement) -> None:
+    """Raise UserError for an `always` procedure that never lets time pass, which would hang every simulation (9.2.2).
+
+    A task that it calls might wait; so might an assignment with a delay.
+    """
+    pauses: list[object] = []
+
+    def look(expression: ast.Expression) -> None:
+        match expression:
+            case ast.AssignmentExpression() if expression.timingControl is not None and not expression.isNonBlocking:
+                pauses.append(expression)
+            case ast.CallExpression() if not expression.isSystemCall:
+                pauses.append(expression)
+            case _:
+                pass
+
+    table: dict[object, object] = dict.fromkeys(_PAUSES, pauses.append)
+    table |= dict.fromkeys((ast.ExpressionKind.Assignment, ast.ExpressionKind.Call), look)
+    body.visit(lookup_table=table)
+    if not pauses:
+        what = "this 'always' procedure has no delay, event or wait, so it would run for ever without time passing"
+        raise UserError("source-errors", what, context.span(body), sources=context.owner.index.sources)
 
 
 def _convert_head(context: ModuleContext, timing: ast.TimingControl) -> tuple[Kind, tuple[Event, ...]]:

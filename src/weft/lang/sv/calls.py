@@ -1,7 +1,7 @@
 """Calls of the user's functions and tasks (IEEE 1800-2023 13.5).
 
-slang lists one argument for each formal, defaults filled in. An output argument is an assignment from the formal to the
-actual; where their types differ, the call writes a temporary variable and an assignment after it converts the value.
+A method is called on an object: the one before the dot, or the one that the calling method itself is called on. Methods
+of the built-in classes are system calls (`ir.expressions`).
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from pyslang import ast
+from pyslang import ast, syntax
 
-from weft.ir.design import Assign, Call, Expr, Ref, Text
-from weft.lang.sv.build import known, resize
+from weft.ir.design import Call, Expr, SystemCall, Text, Type
+from weft.lang.sv.arguments import convert_arguments
+from weft.lang.sv.build import constant
+from weft.lang.sv.classes import implicit_object
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.operators import folded
-from weft.lang.sv.shapes import align
+from weft.lang.sv.ownership import assigned, typed
 from weft.lang.sv.system_calls import convert_system_call
-from weft.lang.sv.types import PACKED, VOID
+from weft.lang.sv.types import VOID
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -38,43 +40,72 @@ def convert_call(state: State, node: ast.Expression) -> Expr:
     return convert_system_call(state, call, call.subroutine)
 
 
-def convert_user_call(state: State, node: ast.CallExpression, subroutine: ast.SubroutineSymbol) -> Call:
-    """Convert a call of a user's function or task; a task's has width 0."""
-    if node.thisClass is not None or subroutine.thisVar is not None:
-        state.context.unsupported("a class method", node)
+def convert_user_call(state: State, node: ast.CallExpression, subroutine: ast.SubroutineSymbol) -> Expr:
+    """Convert a call of a user's function, task or method; a task's has width 0."""
     layout = state.layout(node.type)
     width = 0 if layout.kind == VOID else layout_of(state, node).width
-    function = state.context.function(subroutine)
-    pairs = zip(subroutine.arguments, node.arguments, strict=True)
-    args = tuple(_argument(state, formal, actual) for formal, actual in pairs)
-    return Call(function, args, width, state.context.span(node))
+    if subroutine.flags & ast.MethodFlags.BuiltIn:
+        return _built_in_method(state, node, subroutine, width)
+    function, path = state.context.callee(subroutine)
+    receiver = None
+    if subroutine.thisVar is not None or subroutine.flags & ast.MethodFlags.Pure:
+        owner = node.thisClass
+        receiver = value_of(state, owner) if owner is not None else implicit_object(state, subroutine, node)
+        if receiver is None:
+            state.context.unsupported("a method without an object here", node)
+    args = convert_arguments(state, subroutine, node)
+    virtual = receiver is not None and subroutine.isVirtual and not _is_direct(node)
+    return Call(function, args, width, state.context.span(node), receiver, virtual, path)
 
 
-def _argument(state: State, formal: ast.FormalArgumentSymbol, actual: ast.Expression) -> Expr:
-    wanted = state.layout(formal.type)
-    if isinstance(actual, ast.AssignmentExpression):
-        return _output(state, formal, actual)
-    if formal.direction == ast.ArgumentDirection.Ref:
-        return lvalue_of(state, actual)
-    return align(value_of(state, actual), layout_of(state, actual), wanted)
+def _is_direct(node: ast.CallExpression) -> bool:
+    """Say whether a call names the class whose method it means: `super.f()`, `base::f()` (IEEE 1800-2023 8.15)."""
+    name = getattr(node.syntax, "left", None)
+    return isinstance(name, syntax.ScopedNameSyntax) and (
+        name.separator.valueText == "::" or name.left.kind == syntax.SyntaxKind.SuperHandle
+    )
 
 
-def _output(state: State, formal: ast.FormalArgumentSymbol, actual: ast.AssignmentExpression) -> Expr:
-    left, right = actual.left, actual.right
-    target = lvalue_of(state, left)
-    wanted, have = state.layout(formal.type), layout_of(state, left)
-    if isinstance(right, ast.EmptyArgumentExpression) and align(target, wanted, have) is target:
-        return target
-    if state.before is None or state.after is None:
-        state.context.unsupported("an output argument of another type than the formal's inside an expression", actual)
-    temporary = Ref(state.context.temporary(formal.name, wanted.width))
-    outer, state.argument = state.argument, align(temporary, wanted, have) if wanted.kind != PACKED else temporary
-    value = value_of(state, right)
-    state.argument = outer
-    span = state.context.span(left)
-    if formal.direction == ast.ArgumentDirection.InOut:
-        incoming = resize(value_of(state, left), wanted.width, have.signed)
-        incoming = incoming if wanted.four_state or not have.four_state else known(incoming)
-        state.before.append(Assign(temporary, align(incoming, have, wanted), True, span))
-    state.after.append(Assign(target, value, True, span))
-    return temporary
+def _built_in_method(state: State, node: ast.CallExpression, subroutine: ast.SubroutineSymbol, width: int) -> Expr:
+    """Convert a method of a mailbox, semaphore or process, or one that every object has."""
+    scope, _, _ = subroutine.hierarchicalPath.rpartition("::")
+    standard = scope.startswith("std::")
+    prefix = scope.removeprefix("std::").partition("#")[0] if standard else "class"
+    if subroutine.name in ("pre_randomize", "post_randomize"):
+        return constant(0, 0)
+    args: list[Expr] = []
+    types: list[Type | None] = []
+    signs: list[bool] = []
+    if not subroutine.flags & ast.MethodFlags.Static:
+        owner = value_of(state, node.thisClass) if node.thisClass is not None else state.this
+        if owner is None:
+            state.context.unsupported("a method without an object here", node)
+        args.append(owner)
+        types.append(state.context.describe(node.thisClass.type) if node.thisClass is not None else None)
+        signs.append(False)
+        if subroutine.name in ("rand_mode", "constraint_mode"):
+            args.append(Text(""))
+            types.append(None)
+            signs.append(False)
+    for formal, actual in zip(subroutine.arguments, node.arguments, strict=True):
+        if formal.direction == ast.ArgumentDirection.In:
+            args.append(assigned(state, actual, actual.type))
+        elif isinstance(actual, ast.AssignmentExpression):
+            actual = actual.left
+            args.append(lvalue_of(state, actual))
+        else:
+            args.append(lvalue_of(state, actual))
+        layout = layout_of(state, actual)
+        types.append(typed(state, actual, layout))
+        signs.append(layout.signed)
+    result = state.layout(node.type)
+    return SystemCall(
+        f"{prefix}.{subroutine.name}",
+        tuple(args),
+        width,
+        result.signed,
+        state.context.span(node),
+        state.context.describe(node.type) if result.has_word else None,
+        tuple(signs),
+        tuple(types),
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
@@ -21,14 +22,16 @@ import pyslang
 from pyslang import ast, syntax
 from pyslang.driver import Driver
 
-from weft.base.dataclass import dataclass, field
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported, UserError, WeftError
 from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module
+from weft.lang.sv.classes import class_of, is_built_in
 from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.lang.sv.functions import convert_function
 from weft.lang.sv.source_index import SourceIndex
+from weft.lang.sv.system_calls import add_system_functions
 
 _LISTED = 20
 """How many modules an error lists."""
@@ -39,6 +42,10 @@ _FORGIVING = "--allow-use-before-declare"
 It also lets a later declaration hide an outer one that is meant by the standard (23.9), so it is used only for sources
 that need it.
 """
+
+_VERILOG_KEYWORDS = ("--map-keyword-version", "1364-2005+...*.v")
+
+_REAL_NET = re.compile(r"(short)?real(time)?\b")
 
 _DEPTH = 50_000
 """How deeply Python functions may call each other here: slang's parser goes 5,000 levels down, at a few calls each."""
@@ -51,9 +58,26 @@ def load_design(
 ) -> Design:
     """Parse and elaborate source files, and sources given as text under a name, into a design.
 
+    Files with errors that are named as Verilog (`.v`) are read once more with Verilog's keywords only, because they may
+    use a word such as `expect` or `bit` as a name.
+
     Raises UserError `source-errors`, `no-such-file`, `no-top` or `bad-option`, or Unsupported.
     """
     options = options or FrontEndOptions()
+    try:
+        return _load(files, options, texts)
+    except UserError as error:
+        names = [*map(str, files), *options.library_files, *options.arguments, *(texts or {})]
+        chosen = any(word.startswith(("--std", "--map-keyword-version")) for word in options.arguments)
+        if error.code != "source-errors" or chosen or not any(name.endswith(".v") for name in names):
+            raise
+        try:
+            return _load(files, replace(options, arguments=(*options.arguments, *_VERILOG_KEYWORDS)), texts)
+        except UserError:
+            raise error from None
+
+
+def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[str, str] | None) -> Design:
     for file in files:
         if not Path(file).is_file():
             raise UserError("no-such-file", f"cannot read source file '{file}'")
@@ -75,11 +99,20 @@ def load_design(
         raise Unsupported("the initialiser of a static variable in a constant function", span, sources=index.sources)
     design = Design(index.sources, [], [], warnings=warnings + report.warnings)
     elaboration = Elaboration(
-        compilation, index, design, convert_function, build_module, declare_module, options.assertions == "off"
+        compilation,
+        index,
+        design,
+        convert_function,
+        build_module,
+        declare_module,
+        options.assertions == "off",
+        options.specify,
     )
     try:
         with _deep_recursion():
             design.tops += [(top.name, elaboration.module_of(top.body).module) for top in tops]
+            if not tops:
+                _convert_classes(compilation, elaboration)
     except WeftError as error:
         error.sources = error.sources or index.sources
         raise
@@ -90,6 +123,14 @@ def load_design(
     design.digest = _digest(driver, options, index)
     design.files = _files_read(driver, texts or {})
     return design
+
+
+def _convert_classes(compilation: ast.Compilation, elaboration: Elaboration) -> None:
+    """Convert the classes of sources that have no module to use them."""
+    for scope in (*compilation.getCompilationUnits(), *compilation.getPackages()):
+        for symbol in scope:
+            if isinstance(symbol, ast.ClassType) and not is_built_in(symbol):
+                class_of(elaboration.package_context(symbol).state, symbol)
 
 
 @dataclass(slots=True)
@@ -130,6 +171,7 @@ def _compile(driver: Driver, trees: list[syntax.SyntaxTree]) -> ast.Compilation:
     compilation = driver.createCompilation()
     for tree in trees:
         compilation.addSyntaxTree(tree)
+    add_system_functions(compilation)
     return compilation
 
 
@@ -145,6 +187,8 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
     engine.clearClients()
     engine.addClient(client)
     for diagnostic in compilation.getAllDiagnostics():
+        if diagnostic.code == pyslang.Diags.InvalidNetType and _REAL_NET.match(str(diagnostic.args[0])):
+            continue  # a net of reals is a variable that is assigned continuously
         if diagnostic.code == pyslang.Diags.ConstEvalStaticSkipped:
             # The variable must have its initial value in every constant call (IEEE 1800-2023 13.4.3); slang's has none.
             report.skipped = report.skipped or diagnostic.location
@@ -177,7 +221,7 @@ def _check_tops(
             near = _near(name, modules)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise UserError("no-top", f"no module is called '{name}'; {hint}{listed}")
-    if not tops and not report.errors:
+    if not tops and not report.errors and (modules or options.require_top):
         raise UserError("no-top", f"there is no top module; {listed}")
 
 
@@ -207,8 +251,9 @@ def _digest(driver: Driver, options: FrontEndOptions, index: SourceIndex) -> str
     Weft's own is added to it where a design is made (`sim.design_cache`).
     """
     state = hashlib.blake2b(digest_size=16)
+    choices = (options.assertions, f"specify={options.specify}")
     slang_version = str(pyslang.__version__)  # pyright: ignore[reportAttributeAccessIssue] - not in its stubs
-    for word in (slang_version, options.assertions, *options.words()):
+    for word in (slang_version, *choices, *options.words()):
         state.update(word.encode() + b"\0")
     for path in sorted(driver.commandFileMetadata):
         state.update(path.read_bytes() + b"\0")

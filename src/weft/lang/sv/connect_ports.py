@@ -17,12 +17,12 @@ from __future__ import annotations
 from pyslang import ast
 
 from weft.ir.design import Const, ContinuousAssign, Expr, Instance, Port, Ref, Signal
-from weft.lang.sv.build import known, resize
-from weft.lang.sv.context import DIRECTIONS, InterfaceSignal, ModuleContext, PortSlot
+from weft.lang.sv.context import InterfaceSignal, ModuleContext, PortSlot
 from weft.lang.sv.expressions import convert, convert_lvalue
 from weft.lang.sv.leaf_values import convert_initializer, split
+from weft.lang.sv.reals import convert_number
 from weft.lang.sv.shapes import align
-from weft.lang.sv.types import describe_type
+from weft.lang.sv.symbol_facts import DIRECTIONS
 
 
 def declare_ports(context: ModuleContext, body: ast.InstanceBodySymbol) -> None:
@@ -117,7 +117,7 @@ def _declare_port_expression(context: ModuleContext, port: ast.PortSymbol, direc
     if context.has(name):
         name += "$port"
     width, signed = port.type.bitWidth, port.type.isSigned
-    signal = Signal(name, width, describe_type(port.type), 0, signed, "wire", span=context.span(port))
+    signal = Signal(name, width, context.describe(port.type), 0, signed, "wire", span=context.span(port))
     context.module.signals.append(signal)
     span = context.span(port)
     if direction == "input":
@@ -174,11 +174,9 @@ def _connect_converted(context: ModuleContext, name: str, inside: Signal, expres
     driven: Expr = Ref(signal)
     for conversion in _conversions(context, expression):
         source, target = conversion.operand.type, conversion.type
-        if not (source.isIntegral and target.isIntegral):
+        if not all(found.isIntegral or found.isFloating for found in (source, target)):
             context.unsupported("a connection of an output that converts an unpacked type", expression)
-        driven = resize(driven, target.bitWidth, source.isSigned)
-        if source.isFourState and not target.isFourState:
-            driven = known(driven)
+        driven = convert_number(driven, context.state.layout(source), context.state.layout(target))
     if isinstance(driven, Ref):
         return lhs
     context.module.signals.append(signal)

@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pyslang
 
 from weft.base.text_bytes import bytes_text
-from weft.ir.design import Const
+from weft.ir.design import Const, Real
 from weft.lang.sv.build import constant, ones
-from weft.lang.sv.types import ARRAY, PACKED, STRUCT, Layout
+from weft.lang.sv.types import ARRAY, PACKED, REAL, STRUCT, Layout
 
 if TYPE_CHECKING:
     from pyslang import ast
@@ -29,9 +30,23 @@ def integer(value: pyslang.SVInt, width: int) -> Const:
     return constant(width, int(value) & ones(width))
 
 
-def flatten(value: Any, layout: Layout) -> Const | None:
-    """Return what a `ConstantValue` holds in the flat form of a type, or None where it has none (a string, a real)."""
+def flatten(value: Any, layout: Layout) -> Const | Real | None:
+    """Return what a `ConstantValue` holds in the flat form of a type, or None where it has none (a string)."""
+    if layout.kind == REAL:
+        return real_constant(value, layout) if isinstance(value, float) else None
+    return flatten_bits(value, layout)
+
+
+def real_constant(value: float, layout: Layout) -> Real:
+    """Return a constant of a real type."""
+    return Real(struct.unpack("f", struct.pack("f", value))[0] if layout.single else value)
+
+
+def flatten_bits(value: Any, layout: Layout) -> Const | None:
+    """Return what a `ConstantValue` holds as bits, or None where it has no flat form."""
     kind = layout.kind
+    if kind == REAL and isinstance(value, float):
+        return constant(64, int.from_bytes(struct.pack("<d", real_constant(value, layout).value), "little"))
     if kind == PACKED:
         return integer(value, layout.width) if type(value) is pyslang.SVInt else None
     if kind == ARRAY and isinstance(value, list) and layout.element is not None:
@@ -48,7 +63,7 @@ def _join(values: list[Any], layouts: list[Layout], layout: Layout, reverse: boo
     if len(values) != len(layouts):
         return None
     for value, part in zip(reversed(values) if reverse else values, layouts, strict=True):
-        flat = flatten(getattr(value, "value", value), part)
+        flat = flatten_bits(getattr(value, "value", value), part)
         if flat is None:
             return None
         bits, unknowns = bits << part.width | flat.value, unknowns << part.width | flat.unknown

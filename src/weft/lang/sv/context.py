@@ -27,12 +27,18 @@ from pyslang import ast
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
-from weft.ir.design import Function, Module, Port, Signal, Type
+from weft.ir.design import Class, Function, Module, Port, Signal, Type
+from weft.lang.sv.classes import class_around, class_of, is_method, is_static
+from weft.lang.sv.default_clocking import default_clocking
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
+from weft.lang.sv.symbol_facts import instances_of, is_argument_or_result, modport_direction, needs_its_instance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from weft.lang.sv.classes import ObjectTable
     from weft.lang.sv.elaboration import Elaboration
 
 Path = tuple[str, ...]
@@ -98,6 +104,9 @@ class ModuleContext:
     )
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
     _converting: list[Function] = field(default_factory=list[Function])
+    _declared: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
+    clockings: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
+    drives: dict[ast.Symbol, tuple[Signal, Signal]] = field(default_factory=dict[ast.Symbol, "tuple[Signal, Signal]"])
     _children: dict[str, ast.InstanceBodySymbol] = field(default_factory=dict[str, ast.InstanceBodySymbol])
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -108,7 +117,16 @@ class ModuleContext:
         """Let go of everything of slang's, and of what refers back to this context."""
         del self.state
         self.body = None
-        for table in (self.interfaces, self.members, self._signals, self._leaves, self._found, self._functions):
+        for table in (
+            self.interfaces,
+            self.members,
+            self._signals,
+            self._leaves,
+            self._found,
+            self._functions,
+            self.clockings,
+            self.drives,
+        ):
             table.clear()
         self._children.clear()
 
@@ -148,6 +166,24 @@ class ModuleContext:
         assert isinstance(leaves, dict), symbol.name
         return leaves, path
 
+    def locate(self, symbol: ast.Symbol) -> tuple[str, Path]:
+        """Return the path of a block, function or task below its instance, and the path to that instance."""
+        body = symbol.parentScope.containingInstance
+        if body is None:
+            home = self.owner.package_context(symbol)
+            return symbol.hierarchicalPath.removeprefix(home.prefix), home.home
+        scope = symbol.hierarchicalPath[len(body.hierarchicalPath) + 1 :]
+        return scope, () if body is self.body else self._path_to(body)
+
+    def absolute_path(self, symbol: ast.Symbol) -> str:
+        """Return the full hierarchical path of a symbol, which makes this module one of a kind."""
+        self.rooted = True
+        return symbol.hierarchicalPath
+
+    def disabled_scope(self, symbol: ast.Symbol) -> str:
+        """Return the path of a block, function or task below its instance if some `disable` means it, else nothing."""
+        return self.locate(symbol)[0] if self.owner.is_disabled(symbol) else ""
+
     def function(self, subroutine: ast.SubroutineSymbol) -> Function:
         """Return the function or task, converted when first asked for.
 
@@ -157,11 +193,23 @@ class ModuleContext:
         found = self._functions.get(subroutine)
         if found is not None:
             return found
+        if is_method(subroutine):
+            found = class_around(subroutine)
+            class_of(self.state, found)
+            return self.home_of(found).declare_function(subroutine)
         if subroutine.parentScope.containingInstance is None:
             home = self.owner.package_context(subroutine)
             if home is not self:
                 return home.function(subroutine)
         return self._convert_function(subroutine)
+
+    def describe(self, slang_type: ast.Type) -> Type:
+        """Return the description of a type."""
+        return self.owner.describe(slang_type)
+
+    def add_local(self, signal: Signal) -> None:
+        """Add an automatic variable to the procedure or function that is being converted."""
+        (self._converting[-1].locals if self._converting else self.module.signals).append(signal)
 
     def temporary(self, name: str, width: int) -> Signal:
         """Create an automatic variable of the procedure or function that is being converted."""
@@ -184,6 +232,25 @@ class ModuleContext:
         self._named[name] = made
         self.module.signals += made.values() if isinstance(made, dict) else (made,)
         return made
+
+    def declare_signal(self, symbol: ast.Symbol, signal: Signal) -> None:
+        """Let a signal of the module stand for a symbol that is no variable."""
+        self._signals[symbol] = self._named[signal.name] = signal
+        self.module.signals.append(signal)
+
+    def drive_of(self, variable: ast.Symbol, node: Located) -> tuple[Signal, Signal]:
+        """Return the variable and the event of a clocking output of this module."""
+        found = self.drives.get(variable)
+        if found is None:
+            self.unsupported("a clocking drive of a part, or of another instance", node)
+        return found
+
+    def cycle_event(self, node: Located) -> Signal:
+        """Return the event of the default clocking block."""
+        block = default_clocking(self.body) if self.body is not None else None
+        if block is None or block not in self._signals:
+            self.unsupported("a cycle delay without a default clocking block of the module", node)
+        return self._signals[block]
 
     def own(self, symbol: ast.Symbol) -> Signal | Leaves:
         """Return the declared signal or signals of a symbol of this module."""
@@ -228,7 +295,7 @@ class ModuleContext:
             signal.local = True
         if not self._converting:
             self.module.signals += signals
-        elif not _is_argument_or_result(symbol):
+        elif not is_argument_or_result(symbol):
             self._converting[-1].locals += signals
         return made
 
@@ -252,6 +319,12 @@ class ModuleContext:
             if symbol.internalSymbol is None:
                 self.unsupported("a modport expression", symbol)
             return self._reach(symbol.internalSymbol)
+        if is_static(symbol):
+            home = self.home_of(class_around(symbol))
+            known = home._signals.get(symbol) or home._leaves[symbol]
+            if home is self:
+                return known, self.home
+            return known, home.home or (self._path_to(home.body) if home.body is not None else ())
         known = self._signals.get(symbol) or self._leaves.get(symbol)
         if known is not None:
             local = next(iter(known.values())).local if isinstance(known, dict) else known.local
@@ -267,9 +340,7 @@ class ModuleContext:
             return self.owner.package_context(symbol)._search(symbol)
         if procedural:
             home = self.owner.context_of(body)
-            if home.body is not body:
-                self.unsupported("a hierarchical reference to a procedure's variable in a shared module", symbol)
-            return home._search(symbol)[0], self._path_to(body)
+            return home._search(home.twin(symbol, body))[0], self._path_to(body)
         return self.reach_named(body, symbol.hierarchicalPath[len(body.hierarchicalPath) + 1 :])
 
     def _path_to(self, body: ast.InstanceBodySymbol) -> Path:
@@ -304,7 +375,7 @@ class ModuleContext:
         if made is not None:
             return made
         inside = self.owner.context_of(body)._named[name]
-        direction = _modport_direction(modport, name)
+        direction = modport_direction(modport, name)
         if isinstance(inside, dict):
             made = {leaf: self._expand(interface, name, leaf, one, direction) for leaf, one in inside.items()}
         else:
@@ -321,47 +392,77 @@ class ModuleContext:
         self.expanded.append(InterfaceSignal(interface, name, leaf, port))
         return signal
 
+    def callee(self, subroutine: ast.SubroutineSymbol) -> tuple[Function, Path]:
+        """Return the function or task that a call means, and the path to the instance that it belongs to.
+
+        A task of another instance that waits, prints or keeps values belongs there, where it has its variables and its
+        `%m` path; any other is converted as it is seen from here, so that every engine can run it.
+        """
+        body = subroutine.parentScope.containingInstance
+        if is_method(subroutine):
+            return self.function(subroutine), ()
+        if body is None or body is self.body or subroutine.subroutineKind != ast.SubroutineKind.Task:
+            return self.function(subroutine), ()
+        if self._interface_name(body) is not None or not needs_its_instance(subroutine):
+            return self.function(subroutine), ()
+        home = self.owner.context_of(body)
+        task = home.twin(subroutine, body)
+        assert isinstance(task, ast.SubroutineSymbol)
+        return home.function(task), self._path_to(body)
+
+    def twin(self, symbol: ast.Symbol, body: ast.InstanceBodySymbol) -> ast.Symbol:
+        """Return the symbol in this context's body that stands where `symbol` does in `body`, which shares it."""
+        if self.body is body or self.body is None:
+            return symbol
+        found = self.body.lookupName(symbol.hierarchicalPath[len(body.hierarchicalPath) + 1 :])
+        if found is None:
+            self.unsupported("a hierarchical reference into a shared module here", symbol)
+        return found
+
+    @property
+    def objects(self) -> ObjectTable:
+        """Return what all contexts know of classes."""
+        return self.owner.objects
+
+    def home_of(self, found: ast.ClassType) -> ModuleContext:
+        """Return the context of the package or module that declares a class."""
+        body = found.parentScope.containingInstance
+        return self.owner.package_context(found) if body is None else self.owner.context_of(body)
+
+    def class_key(self, found: ast.ClassType) -> str:
+        """Return the unique name of a class."""
+        return self.owner.class_key(found)
+
+    def add_class(self, made: Class) -> None:
+        """Add a class to the design."""
+        self.owner.design.classes.append(made)
+
+    def declare_function(self, subroutine: ast.SubroutineSymbol) -> Function:
+        """Return a function of this body that `complete_function` will give its contents."""
+        if subroutine not in self._functions:
+            self._functions[subroutine] = Function(subroutine.name)
+            self._declared.add(subroutine)
+        return self._functions[subroutine]
+
+    def complete_function(self, subroutine: ast.SubroutineSymbol) -> None:
+        """Convert a declared function, unless that has been done."""
+        if subroutine in self._declared:
+            self._declared.discard(subroutine)
+            self.convert_inside(self._functions[subroutine], lambda: self.owner.convert_function(self, subroutine))
+
     def _convert_function(self, subroutine: ast.SubroutineSymbol) -> Function:
         if subroutine.flags & ast.MethodFlags.DPIImport:
             self.unsupported("a call of an imported DPI function", subroutine)
         shell = self._functions[subroutine] = Function(subroutine.name)
+        self.convert_inside(shell, lambda: self.owner.convert_function(self, subroutine))
+        return shell
+
+    def convert_inside(self, shell: Function, convert: Callable[[], Function]) -> None:
+        """Give a function the contents that `convert` makes, and the variables that are created meanwhile."""
         self._converting.append(shell)
-        made = self.owner.convert_function(self, subroutine)
+        made = convert()
         self._converting.pop()
         shell.name, shell.args, shell.result, shell.body = made.name, made.args, made.result, made.body
         shell.automatic, shell.task, shell.span = made.automatic, made.task, made.span
+        shell.scope, shell.this, shell.virtual = made.scope, made.this, made.virtual
         self.module.functions.append(shell)
-        return shell
-
-
-def instances_of(symbol: ast.Symbol) -> list[ast.InstanceSymbol]:
-    """Return the instances of an instance, or of an array of any number of dimensions."""
-    if isinstance(symbol, ast.InstanceSymbol):
-        return [symbol]
-    if isinstance(symbol, ast.InstanceArraySymbol):
-        return [found for element in symbol.elements for found in instances_of(element)]
-    return []
-
-
-def _is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
-    if isinstance(symbol, ast.FormalArgumentSymbol):
-        return True
-    return isinstance(symbol, ast.VariableSymbol) and bool(symbol.flags & ast.VariableFlags.CompilerGenerated)
-
-
-DIRECTIONS = {
-    ast.ArgumentDirection.In: "input",
-    ast.ArgumentDirection.Out: "output",
-    ast.ArgumentDirection.InOut: "inout",
-    ast.ArgumentDirection.Ref: "ref",
-}
-
-
-def _modport_direction(modport: ast.ModportSymbol | None, name: str) -> str:
-    """Return `input` for what a modport only lets read, else `ref`: the port is the interface's variable or net.
-
-    An output would not do, because several modules may each drive some bits of it, and read all of them.
-    """
-    found = modport.find(name) if modport is not None else None
-    reads = isinstance(found, ast.ModportPortSymbol) and found.direction == ast.ArgumentDirection.In
-    return "input" if reads else "ref"

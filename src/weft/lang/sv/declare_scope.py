@@ -4,8 +4,8 @@ All nets and variables get their signals first, so that a name may be used by an
 or of the hierarchy. The rest is listed as the context's `members`, each with the generate scopes around it, or needs
 nothing (types, parameters, functions that are converted when called), or is `Unsupported`.
 
-Specify blocks are skipped: they only describe delays and timing checks of paths (IEEE 1800-2023 30.1), and in a cycle
-simulation every delay is zero.
+Specify blocks are skipped unless they are asked for: they only describe delays and timing checks of paths (IEEE
+1800-2023 30.1), and in a cycle simulation every delay is zero.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pyslang import ast
 from pyslang.ast import SymbolKind
 
+from weft.lang.sv.clocking import declare_clocking
 from weft.lang.sv.context import Member, ModuleContext
 
 _SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -28,6 +29,7 @@ _MEMBERS = frozenset(
         SymbolKind.Instance,
         SymbolKind.InstanceArray,
         SymbolKind.ContinuousAssign,
+        SymbolKind.NetAlias,
         SymbolKind.ProceduralBlock,
         SymbolKind.PrimitiveInstance,
     }
@@ -63,7 +65,6 @@ _NOTHING_TO_DO = frozenset(
         SymbolKind.EnumValue,
         SymbolKind.DefParam,
         SymbolKind.Specparam,
-        SymbolKind.SpecifyBlock,
         SymbolKind.Primitive,
         SymbolKind.Sequence,
         SymbolKind.Property,
@@ -75,11 +76,9 @@ _NOTHING_TO_DO = frozenset(
 
 _ASSERTIONS = {
     SymbolKind.CheckerInstance: "a checker",
-    SymbolKind.ClockingBlock: "a clocking block",
 }
 
 _UNSUPPORTED = {
-    SymbolKind.NetAlias: "a net alias",
     SymbolKind.UninstantiatedDef: "an instance of an unknown module",
     SymbolKind.AnonymousProgram: "an anonymous program",
 }
@@ -99,17 +98,15 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
         if kind == SymbolKind.Net or kind == SymbolKind.Variable:
             assert isinstance(symbol, ast.ValueSymbol)
             context.declare(symbol, prefix + escape(symbol.name))
-            if symbol.initializer is not None:
+            if symbol.initializer is not None or (isinstance(symbol, ast.NetSymbol) and symbol.delay is not None):
                 context.members.append(Member(symbol, prefix))
-            elif isinstance(symbol, ast.NetSymbol) and symbol.delay is not None:
-                context.unsupported("a delay of a net", symbol)
-        elif kind in _MEMBERS:
-            if (
-                isinstance(symbol, ast.InstanceSymbol)
-                and symbol.definition.definitionKind == ast.DefinitionKind.Program
-            ):
-                context.unsupported("a program", symbol)
+        elif kind in _MEMBERS or (kind == SymbolKind.SpecifyBlock and context.owner.specify):
             context.members.append(Member(symbol, prefix))
+        elif isinstance(symbol, ast.ClockingBlockSymbol):
+            # Without its assertions a design for the cycle engines has no use for its clocking blocks.
+            if not context.ignore_assertions:
+                declare_clocking(context, symbol, prefix + escape(symbol.name))
+                context.members.append(Member(symbol, prefix))
         elif isinstance(symbol, ast.GenerateBlockSymbol):
             if not symbol.isUninstantiated:
                 declare_scope(context, symbol, f"{prefix}{escape(symbol.name or symbol.externalName)}.")
@@ -118,6 +115,8 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
             for entry in symbol.entries:
                 if not entry.isUninstantiated:
                     declare_scope(context, entry, f"{prefix}{name}[{int(entry.arrayIndex)}].")
+        elif kind == SymbolKind.SpecifyBlock:
+            pass
         elif kind in _ASSERTIONS:
             if not context.ignore_assertions:
                 context.unsupported(_ASSERTIONS[kind], symbol)

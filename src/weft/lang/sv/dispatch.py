@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pyslang import ast
 
+from weft.ir.design import Binary, Real
+from weft.lang.sv.build import truth
 from weft.lang.sv.types import OTHER, REAL, STRING, UNION
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ def value_of(state: State, node: ast.Expression) -> Expr:
     return converter(state, node)
 
 
+def truth_of(state: State, node: ast.Expression) -> Expr:
+    """Convert an expression that is used as a condition to one bit."""
+    value = value_of(state, node)
+    if state.layout(node.type).kind == REAL:
+        return Binary("fne", value, Real(0.0), 1)
+    return truth(value)
+
+
 def lvalue_of(state: State, node: ast.Expression) -> Expr:
     """Convert the target of an assignment."""
     converter = LVALUES.get(type(node))
@@ -46,15 +56,13 @@ def lvalue_of(state: State, node: ast.Expression) -> Expr:
 def layout_of(state: State, node: ast.Expression) -> Layout:
     """Return the layout of an expression's type; raise `Unsupported` if its values are not vectors."""
     layout = state.layout(node.type)
-    if layout.kind > 2:
+    if not layout.is_flat:
         refuse_type(state, node, layout)
     return layout
 
 
 def refuse_type(state: State, node: ast.Expression, layout: Layout) -> NoReturn:
     """Raise `Unsupported` for an expression whose type has no flat form."""
-    if layout.kind == REAL:
-        state.context.unsupported("a real number", node)
     what = {STRING: "a string", UNION: "an unpacked union"}.get(layout.kind)
     if what is None and layout.kind == OTHER:
         what = _OTHER_TYPES.get(type(node.type.canonicalType), f"a value of type '{node.type}'")
@@ -66,14 +74,11 @@ _OTHER_TYPES: dict[type[ast.Type], str] = {
     ast.DynamicArrayType: "a dynamic array",
     ast.AssociativeArrayType: "an associative array",
     ast.ClassType: "a class object",
-    ast.EventType: "an event",
     ast.CHandleType: "a chandle",
     ast.VirtualInterfaceType: "a virtual interface",
 }
 
 _KINDS: dict[type[ast.Expression], str] = {
-    ast.RealLiteral: "a real number",
-    ast.TimeLiteral: "a time literal",
     ast.TaggedUnionExpression: "a tagged union",
     ast.NewClassExpression: "a class object",
     ast.NewArrayExpression: "a dynamic array",

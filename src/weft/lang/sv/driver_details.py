@@ -12,7 +12,7 @@ from pyslang import ast, syntax
 
 from weft.ir.design import Delay
 from weft.lang.sv.context import ModuleContext
-from weft.lang.sv.expressions import convert
+from weft.lang.sv.timing import delay_of
 
 STRONG = ("strong", "strong")
 
@@ -33,14 +33,13 @@ def drive_strength(symbol: ast.Symbol) -> tuple[str, str]:
 
 
 def convert_delay(context: ModuleContext, control: ast.TimingControl | None) -> Delay | None:
-    """Convert the delay of an assignment or gate; different delays to 0, 1 and z are not supported."""
-    if control is None:
-        return None
+    """Convert the delay of an assignment, net or gate: one, or those of a rise, a fall and a change to z."""
     match control:
+        case None:
+            return None
         case ast.DelayControl():
-            value = control.expr
-        case ast.Delay3Control() if control.expr2 is None:
-            value = control.expr1
+            return delay_of(context.state, control.expr)
+        case ast.Delay3Control():
+            return delay_of(context.state, control.expr1, control.expr2, control.expr3)
         case _:
-            context.unsupported("a delay with several values", control)
-    return Delay(convert(context, value))
+            return context.unsupported("this delay", control)

@@ -10,16 +10,20 @@ place, so every instance gets a module of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from pyslang import ast
+from pyslang import ast, syntax
 
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import Unsupported
-from weft.ir.design import Design, Function, Module, Type
+from weft.ir.design import Design, Function, Module, Type, UdpTable
+from weft.lang.sv.classes import ObjectTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
+
+_DISABLE = re.compile(r"\bdisable\s+(?!(?:iff|fork)\b)[\w$.`\\\[\]]+\s*;|`define[^\n]*\bdisable\b")
+"""Matches what may be a `disable` statement, or a macro that makes one."""
 
 ConvertFunction = Callable[[ModuleContext, ast.SubroutineSymbol], Function]
 
@@ -35,12 +39,17 @@ class Elaboration:
     build: Callable[[ModuleContext], None]
     declare: Callable[[ModuleContext, DesignScope], None]
     ignore_assertions: bool = False
+    specify: bool = False
+    tables: dict[str, UdpTable] = field(default_factory=dict[str, UdpTable])
     _contexts: dict[ast.Symbol, ModuleContext] = field(default_factory=dict[ast.Symbol, ModuleContext])
     _packages: dict[str, ModuleContext] = field(default_factory=dict[str, ModuleContext])
     _finished: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
     _places: dict[ast.Symbol, Path] = field(default_factory=dict[ast.Symbol, Path])
     _types: dict[ast.Type, Type] = field(default_factory=dict[ast.Type, Type])
+    objects: ObjectTable = field(default_factory=ObjectTable)
+    _class_keys: dict[ast.Type, str] = field(default_factory=dict[ast.Type, str])
     _keys: dict[str, int] = field(default_factory=dict[str, int])
+    _disabled: set[tuple[int, int]] | None = None
 
     def release(self) -> None:
         """Let go of everything of slang's, so that its memory is freed before anything else is done.
@@ -50,7 +59,8 @@ class Elaboration:
         """
         for context in {*self._contexts.values(), *self._packages.values()}:
             context.release()
-        for table in (self._contexts, self._packages, self._finished, self._places, self._types):
+        self.objects.clear()
+        for table in (self._contexts, self._packages, self._finished, self._places, self._types, self._class_keys):
             table.clear()
 
     def context_of(self, body: ast.InstanceBodySymbol) -> ModuleContext:
@@ -130,11 +140,10 @@ class Elaboration:
     def package_context(self, symbol: ast.Symbol) -> ModuleContext:
         """Return the context of the package or compilation unit that a symbol belongs to."""
         name, separator, _ = symbol.hierarchicalPath.partition("::")
-        if separator:
-            scope = self.compilation.getPackage(name)
-            if scope is None:
-                raise Unsupported("a class", self.index.span(symbol), sources=self.index.sources)
-        else:
+        # A class of the compilation unit has a path with `::` as well.
+        scope = self.compilation.getPackage(name) if separator else None
+        separator = scope is not None
+        if scope is None:
             scope = symbol.parentScope.compilationUnit
             units = list(self.compilation.getCompilationUnits())
             number = units.index(scope)
@@ -155,8 +164,30 @@ class Elaboration:
         """Return the description of a type, made once for each."""
         known = self._types.get(slang_type)
         if known is None:
-            known = self._types[slang_type] = describe_type(slang_type)
+            known = self._types[slang_type] = describe_type(slang_type, self.class_key)
         return known
+
+    def class_key(self, found: ast.ClassType) -> str:
+        """Return a name that no other class of the design has; each specialisation is a class of its own."""
+        known = self._class_keys.get(found)
+        if known is None:
+            known = self._class_keys[found] = self._key(f"class {found.name}").removeprefix("class ")
+        return known
+
+    def is_disabled(self, symbol: ast.Symbol) -> bool:
+        """Say whether some `disable` of the design means a block or task, in any instance of its module."""
+        if self._disabled is None:
+            self._disabled = found = set[tuple[int, int]]()
+
+            def look(statement: ast.DisableStatement) -> None:
+                target = statement.target
+                if isinstance(target, ast.ArbitrarySymbolExpression) and not _only_jumps(statement, target):
+                    found.add(_place(target.symbol))
+
+            # Looking at every statement of every instance takes long, and few designs disable anything.
+            if self.index.mentions(_DISABLE):
+                self.compilation.getRoot().visit(lookup_table={ast.StatementKind.Disable: look})
+        return _place(symbol) in self._disabled
 
     def path_of(self, body: ast.InstanceBodySymbol) -> Path:
         """Return the names of the instances that lead from the top to a body."""
@@ -173,3 +204,21 @@ class Elaboration:
         """Return a name that no other module of the design has: the second parameterisation of `fifo` is `fifo$2`."""
         number = self._keys[name] = self._keys.get(name, 0) + 1
         return name if number == 1 else f"{name}${number}"
+
+
+def _only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpression) -> bool:
+    """Say whether the block or task that a `disable` means is around it in the same thread."""
+    if target.hasHierarchicalReference:
+        return False
+    wanted = target.symbol.syntax
+    node = statement.syntax.parent
+    while node is not None and node.kind != syntax.SyntaxKind.ParallelBlockStatement:
+        if node.kind == wanted.kind and node.sourceRange == wanted.sourceRange:
+            return True
+        node = node.parent
+    return False
+
+
+def _place(symbol: ast.Symbol) -> tuple[int, int]:
+    """Return where a symbol is declared: symbols of shared and unshared bodies have that in common."""
+    return symbol.location.buffer.id, symbol.location.offset

@@ -19,13 +19,20 @@ from pyslang import ast
 
 from weft.ir.design import AssignExpr, Expr, SystemCall, Text
 from weft.lang.sv import operators, patterns, selects
-from weft.lang.sv.build import known, resize
+from weft.lang.sv.build import constant, known, resize
 from weft.lang.sv.calls import convert_call
+from weft.lang.sv.classes import convert_copy, convert_new
 from weft.lang.sv.constants import integer, literal_text
-from weft.lang.sv.dispatch import LVALUES, VALUES, layout_of, lvalue_of, refuse_type, value_of
+from weft.lang.sv.containers import convert_end, convert_new_array, unpack_container
+from weft.lang.sv.dispatch import LVALUES, VALUES, lvalue_of, refuse_type, value_of
 from weft.lang.sv.operators import folded
+from weft.lang.sv.ownership import assigned
+from weft.lang.sv.reals import convert_number, convert_real_literal
 from weft.lang.sv.shapes import align
-from weft.lang.sv.types import ARRAY, PACKED, REAL, STRING, STRUCT
+from weft.lang.sv.side_effects import check_held
+from weft.lang.sv.strings import to_bits, to_string
+from weft.lang.sv.tagged_unions import convert_tagged
+from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -52,11 +59,12 @@ def assignment_of(state: State, node: ast.AssignmentExpression) -> tuple[Expr, E
     if isinstance(left, ast.StreamingConcatenationExpression):
         return _assign_stream(state, left, node.right)
     right = node.right
-    target = lvalue_of(state, left)
+    if state.layout(left.type).kind == EVENT:
+        state.context.unsupported("an assignment that makes two names of one event", node)
     if not node.isCompound:
-        return target, value_as(state, right, left)
-    if not _is_pure(left):
-        state.context.unsupported("a compound assignment whose target has side effects", left)
+        return lvalue_of(state, left), value_as(state, right, left)
+    check_held(state, left)
+    target = lvalue_of(state, left)
     outer, state.target = state.target, value_of(state, left)
     value = value_of(state, right)
     state.target = outer
@@ -65,11 +73,7 @@ def assignment_of(state: State, node: ast.AssignmentExpression) -> tuple[Expr, E
 
 def value_as(state: State, node: ast.Expression, target: ast.Expression | ast.ValueSymbol) -> Expr:
     """Convert what is assigned to `target`, whose type is equivalent but may have arrays of opposite direction."""
-    value = value_of(state, node)
-    if isinstance(value, Text):
-        return value
-    wanted = state.layout(target.type)
-    return align(value, layout_of(state, node), wanted) if wanted.kind in (ARRAY, STRUCT) else value
+    return assigned(state, node, target.type)
 
 
 def _assign_stream(
@@ -77,26 +81,18 @@ def _assign_stream(
 ) -> tuple[Expr, Expr]:
     while isinstance(right, ast.ConversionExpression) and right.conversionKind == ast.ConversionKind.StreamingConcat:
         right = right.operand
+    filled = patterns.streamed_container(state, left)
+    if filled is not None:
+        target, size = filled
+        bits = patterns.stream_of(state, right)
+        return lvalue_of(state, target), unpack_container(state, bits, size, target.type, left)
     if isinstance(right, ast.StreamingConcatenationExpression):
         source = patterns.stream_bits(state, right)
     else:
-        source = patterns.to_stream(value_of(state, right), layout_of(state, right))
+        source = patterns.operand_stream(state, right)
     if source.width < left.bitstreamWidth:
         state.context.unsupported("a streaming target wider than its source", left)
     return patterns.stream_target(state, left, source)
-
-
-def _is_pure(node: ast.Expression) -> bool:
-    """Say whether evaluating an expression twice does no more than evaluating it once."""
-    effects: list[ast.Expression] = []
-
-    def look(inner: object) -> None:
-        steps = isinstance(inner, ast.UnaryExpression) and inner.op in operators.INCREMENTS
-        if steps or isinstance(inner, ast.CallExpression | ast.AssignmentExpression):
-            effects.append(cast("ast.Expression", inner))
-
-    node.visit(look)
-    return not effects
 
 
 # ------------------------------------------------------------------------------------------------- literals
@@ -127,6 +123,8 @@ def _convert_conversion(state: State, node: ast.Expression) -> Expr:
     layout = state.layout(node.type)
     source = state.layout(operand.type)
     if layout.kind != PACKED or source.kind != PACKED:
+        if layout.kind in (PACKED, REAL) and source.kind in (PACKED, REAL):
+            return _convert_number(state, operand, source, layout)
         return _convert_other(state, conversion)
     value = value_of(state, operand)
     if value.width != layout.width:
@@ -136,27 +134,47 @@ def _convert_conversion(state: State, node: ast.Expression) -> Expr:
     return value if layout.four_state or not source.four_state else known(value)
 
 
+def _convert_number(state: State, operand: ast.Expression, source: Layout, layout: Layout) -> Expr:
+    """Convert to or from a real number."""
+    time = _time_call(operand) if layout.kind == PACKED else None
+    if time is not None:
+        # An integer made from `$realtime` is the time rounded as `$time` rounds it (IEEE 1800-2023 20.3).
+        return resize(SystemCall("$time", (), 64, span=state.context.span(time)), layout.width, False)
+    return convert_number(value_of(state, operand), source, layout)
+
+
 def _convert_other(state: State, node: ast.ConversionExpression) -> Expr:
     """Convert to or from a type that is not packed."""
     operand = node.operand
     layout = state.layout(node.type)
     source = state.layout(operand.type)
     text_to_bytes = source.kind == PACKED and layout.kind == ARRAY and operand.isImplicitString
-    if layout.kind <= STRUCT and (node.conversionKind == ast.ConversionKind.StreamingConcat or text_to_bytes):
+    streamed = node.conversionKind == ast.ConversionKind.StreamingConcat or text_to_bytes
+    if layout.kind in (ARRAY, STRUCT, PACKED) and streamed:
         # A string literal, too, fills an array of bytes from the left (IEEE 1800-2023 5.9).
         return patterns.convert_stream_cast(state, operand, layout)
-    if source.kind == REAL and layout.kind == PACKED:
-        time = _time_call(operand)
-        if time is not None:
-            # An integer made from `$realtime` is the time rounded as `$time` rounds it (IEEE 1800-2023 20.3).
-            return resize(SystemCall("$time", (), 64, span=state.context.span(time)), layout.width, False)
-    if layout.kind == STRING or (layout.kind == REAL and _time_call(operand) is not None):
+    if layout.kind == STRING:
         value = node.constant.value if node.constant is not None else None
-        return Text(value) if isinstance(value, str) else value_of(state, operand)
-    if layout.kind > STRUCT:
+        return Text(value) if isinstance(value, str) else to_string(state, operand, source)
+    if not layout.is_flat:
         refuse_type(state, node, layout)
-    if source.kind > STRUCT:
+    if not source.is_flat and not isinstance(operand, ast.StreamingConcatenationExpression):
         refuse_type(state, operand, source)
+    if layout.kind == HANDLE and source.kind == HANDLE:
+        return value_of(state, operand)
+    if source.kind == STRING and layout.kind == PACKED:
+        bits = to_bits(state, operand, layout.width)
+        return bits if bits.width == layout.width else resize(bits, layout.width, False)
+    if CONTAINER in (layout.kind, source.kind) and source.kind in (ARRAY, CONTAINER):
+        if node.type.isAssignmentCompatible(operand.type) and layout.kind in (ARRAY, CONTAINER):
+            return assigned(state, operand, node.type)
+    if layout.kind == CONTAINER:
+        held = patterns.streamed_container(state, operand)
+        if held is not None:
+            return unpack_container(state, value_of(state, held[0]), held[1], node.type, node, held[0].type)
+        return unpack_container(state, patterns.stream_of(state, operand), 0, node.type, node)
+    if source.kind == CONTAINER:
+        return patterns.convert_stream_cast(state, operand, layout)
     if source.kind == layout.kind and layout.width == source.width:
         return align(value_of(state, operand), source, layout)
     return patterns.convert_bitstream_cast(state, operand, layout)
@@ -202,6 +220,10 @@ def _convert_argument(state: State, node: ast.Expression) -> Expr:
     return state.argument
 
 
+def _convert_null(state: State, node: ast.Expression) -> Expr:
+    return constant(64, 0)
+
+
 def _convert_min_typ_max(state: State, node: ast.Expression) -> Expr:
     return value_of(state, cast("ast.MinTypMaxExpression", node).selected)
 
@@ -211,6 +233,8 @@ VALUES.update(
         ast.IntegerLiteral: _convert_integer,
         ast.UnbasedUnsizedIntegerLiteral: _convert_integer,
         ast.StringLiteral: _convert_string,
+        ast.RealLiteral: convert_real_literal,
+        ast.TimeLiteral: convert_real_literal,
         ast.NamedValueExpression: selects.convert_name,
         ast.HierarchicalValueExpression: selects.convert_name,
         ast.UnaryExpression: operators.convert_unary,
@@ -231,6 +255,12 @@ VALUES.update(
         ast.ReplicatedAssignmentPatternExpression: patterns.convert_pattern,
         ast.MinTypMaxExpression: _convert_min_typ_max,
         ast.CallExpression: convert_call,
+        ast.NewArrayExpression: convert_new_array,
+        ast.UnboundedLiteral: convert_end,
+        ast.NullLiteral: _convert_null,
+        ast.NewClassExpression: convert_new,
+        ast.TaggedUnionExpression: convert_tagged,
+        ast.CopyClassExpression: convert_copy,
     }
 )
 

@@ -17,14 +17,9 @@ STATEMENTS: dict[type[ast.Statement], StatementConverter] = {}
 """What converts each class of statement; `statements` fills it."""
 
 _NAMES: dict[type[ast.Statement], str] = {
-    ast.DisableForkStatement: "'disable fork'",
-    ast.EventTriggerStatement: "an event trigger",
     ast.PatternCaseStatement: "a pattern match",
     ast.ProceduralCheckerStatement: "a checker",
-    ast.RandCaseStatement: "'randcase'",
     ast.RandSequenceStatement: "'randsequence'",
-    ast.WaitForkStatement: "'wait fork'",
-    ast.WaitOrderStatement: "'wait_order'",
 }
 
 
@@ -32,13 +27,5 @@ def statement_of(state: State, node: ast.Statement) -> Statement:
     """Convert a statement."""
     converter = STATEMENTS.get(type(node))
     if converter is None:
-        state.context.unsupported(_statement_name(node), node)
+        state.context.unsupported(_NAMES.get(type(node)) or f"this statement ({node.kind.name})", node)
     return converter(state, node)
-
-
-def _statement_name(node: ast.Statement) -> str:
-    if isinstance(node, ast.ProceduralAssignStatement):
-        return "'force'" if node.isForce else "a procedural continuous assignment"
-    if isinstance(node, ast.ProceduralDeassignStatement):
-        return "'release'" if node.isRelease else "'deassign'"
-    return _NAMES.get(type(node)) or f"this statement ({node.kind.name})"

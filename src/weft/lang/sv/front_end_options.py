@@ -12,6 +12,7 @@ Some rules of the standard that most tools do not enforce would keep real cores 
 * `--allow-genblk-reference`: an unnamed generate block may be named in a hierarchical reference (27.6);
 * `--allow-merging-ansi-ports` and `--allow-bare-value-param-assigment` (slang spells it so): notations of older tools;
 * `--max-parse-depth=5000`: generated code nests more than slang's usual 1,024 levels;
+* `-Wno-error=bad-procedural-force`: bits of a variable may be forced (10.6.2 allows whole variables only);
 * `-Wno-error=index-oob`, `range-oob` and `range-width-oob`: a constant select outside a vector only warns, because
   parameterised code has such selects where they are never used. It reads x and ignores writes (11.5.1).
 """
@@ -30,6 +31,7 @@ RELAXATIONS = (
     "--allow-merging-ansi-ports",
     "--allow-bare-value-param-assigment",
     "--max-parse-depth=5000",
+    "-Wno-error=bad-procedural-force",
     "-Wno-error=index-oob",
     "-Wno-error=range-oob",
     "-Wno-error=range-width-oob",
@@ -40,13 +42,19 @@ RELAXATIONS = (
 class FrontEndOptions:
     """Choose how sources are read and elaborated.
 
+    `require_top` says that sources without any module are an error; else their classes are converted, and the design
+    has no top.
+
     `defines` maps a macro to its text (None or empty: defined as 1). `parameters` overrides parameters of the top
     modules; text that is neither a Verilog number nor in double quotes is a string. `warnings` are slang's words
     (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (a concurrent assertion is Unsupported) or `off` (they are
-    left out, as Verilator does without `--assert`). `arguments` are words of slang's command line.
+    left out, as Verilator does without `--assert`). `specify` says that the paths and timing checks of specify blocks
+    are wanted, which only event simulation has a use for. `delays` is `min`, `typ` or `max`: which of `#(1:2:3)` counts.
+    `arguments` are words of slang's command line.
     """
 
     top: tuple[str, ...] = ()
+    require_top: bool = True
     include_dirs: tuple[str, ...] = ()
     defines: Mapping[str, str | int | None] = field(default_factory=dict[str, "str | int | None"])
     parameters: Mapping[str, str | int] = field(default_factory=dict[str, "str | int"])
@@ -56,6 +64,8 @@ class FrontEndOptions:
     timescale: str = ""
     warnings: tuple[str, ...] = ()
     assertions: str = "error"
+    specify: bool = False
+    delays: str = "typ"
     arguments: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
@@ -71,10 +81,14 @@ class FrontEndOptions:
         ):
             for value in values:
                 words += [flag, value]
+        # A file that is nowhere else is looked for where the tool runs, as every other tool does.
+        words += ["-I", "."]
         for name, text in self.defines.items():
             words += ["-D", name if text is None or text == "" else f"{name}={text}"]
         for name, value in self.parameters.items():
             words += ["-G", f"{name}={_parameter_text(value)}"]
+        if self.delays != "typ":
+            words += ["--timing", self.delays]
         if self.timescale:
             words += ["--timescale", self.timescale]
         return [*words, *self.warnings, *self.arguments]

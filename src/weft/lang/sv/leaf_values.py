@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from weft.ir.design import Expr
 from weft.lang.sv.build import bits_of, concat
-from weft.lang.sv.expressions import value_as
+from weft.lang.sv.ownership import assigned
 from weft.lang.sv.types import STRUCT, Layout
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Leaf = tuple[str, ...]
 def convert_initializer(context: Context, symbol: ast.ValueSymbol, initializer: ast.Expression) -> None:
     """Give the signal or signals of a variable the values that its declaration, or its port's, says."""
     state = context.state
-    value = value_as(state, initializer, symbol)
+    value = assigned(state, initializer, symbol.type)
     layout = state.layout(symbol.type)
     if not layout.has_struct:
         context.signal(symbol).initial = value

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Assign, Binary, Block, Expr, Loop, Ref, RepeatTimes, Statement
+from weft.ir.design import Block, Loop, RepeatTimes, Statement
 from weft.lang.sv.actions import expression_statement
-from weft.lang.sv.build import constant, truth
-from weft.lang.sv.dispatch import value_of
+from weft.lang.sv.dispatch import truth_of
 from weft.lang.sv.flow import statement_of
+from weft.lang.sv.foreach import count_through, through_containers
+from weft.lang.sv.timing import count_of
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -32,7 +33,7 @@ def convert_for(state: State, node: ast.Statement) -> Statement:
     loop = cast("ast.ForLoopStatement", node)
     before = tuple(expression_statement(state, initializer) for initializer in loop.initializers)
     stop = loop.stopExpr
-    cond = truth(value_of(state, stop)) if stop is not None else None
+    cond = truth_of(state, stop) if stop is not None else None
     steps = tuple(expression_statement(state, step) for step in loop.steps)
     result = Loop(cond, loop_body(state, loop.body), steps, span=state.context.span(node))
     return Block((*before, result)) if before else result
@@ -41,14 +42,14 @@ def convert_for(state: State, node: ast.Statement) -> Statement:
 def convert_while(state: State, node: ast.Statement) -> Statement:
     """Convert `while`."""
     loop = cast("ast.WhileLoopStatement", node)
-    cond = truth(value_of(state, loop.cond))
+    cond = truth_of(state, loop.cond)
     return Loop(cond, loop_body(state, loop.body), span=state.context.span(node))
 
 
 def convert_do_while(state: State, node: ast.Statement) -> Statement:
     """Convert `do ... while`."""
     loop = cast("ast.DoWhileLoopStatement", node)
-    cond = truth(value_of(state, loop.cond))
+    cond = truth_of(state, loop.cond)
     return Loop(cond, loop_body(state, loop.body), test_last=True, span=state.context.span(node))
 
 
@@ -60,7 +61,7 @@ def convert_forever(state: State, node: ast.Statement) -> Statement:
 def convert_repeat(state: State, node: ast.Statement) -> Statement:
     """Convert `repeat`."""
     loop = cast("ast.RepeatLoopStatement", node)
-    count = value_of(state, loop.count)
+    count = count_of(state, loop.count)
     return RepeatTimes(count, loop_body(state, loop.body), state.context.span(node))
 
 
@@ -75,24 +76,10 @@ def convert_foreach(state: State, node: ast.Statement) -> Statement:
         return Block(())
     label = state.fresh_label("foreach") if len(dimensions) > 1 else ""
     result = loop_body(state, loop.body, label)
-    for dimension in reversed(dimensions):
-        bounds = dimension.range
-        if bounds is None:
-            state.context.unsupported("'foreach' over an array of dynamic size", node)
-        result = _count(state, dimension.loopVar, bounds.left, bounds.right, result, node)
+    if any(dimension.range is None for dimension in loop.loopDims):
+        result = through_containers(state, loop, result)
+    else:
+        for dimension in reversed(dimensions):
+            bounds = dimension.range
+            result = count_through(state, dimension.loopVar, bounds.left, bounds.right, result, node)
     return Block((result,), label) if label else result
-
-
-def _count(
-    state: State, symbol: ast.IteratorSymbol, left: int, right: int, body: Statement, node: ast.Statement
-) -> Statement:
-    context = state.context
-    span = context.span(node)
-    variable: Expr = Ref(context.signal(symbol))
-    width = variable.width
-    mask = (1 << width) - 1
-    order, step = ("sle", "add") if left <= right else ("sge", "sub")
-    cond = Binary(order, variable, constant(width, right & mask), 1)
-    next_value = Binary(step, variable, constant(width, 1), width)
-    start = Assign(variable, constant(width, left & mask), True, span)
-    return Block((start, Loop(cond, body, (Assign(variable, next_value, True, span),), span=span)))

@@ -19,12 +19,17 @@ from typing import TYPE_CHECKING, cast
 from pyslang import ast
 
 from weft.base.dataclass import dataclass, replace
-from weft.ir.design import Binary, Cond, Const, Element, Expr, Ref, Signal, Text
+from weft.ir.design import Binary, Cond, Const, Element, Expr, Field, Ref, Signal, Slice, Text
 from weft.lang.sv.build import affine, bits_of, concat, constant, known, ones, resize, signed_value
+from weft.lang.sv.classes import declare_statics, is_static, property_of
+from weft.lang.sv.constant_values import constant_value
 from weft.lang.sv.constants import flatten, index_value
+from weft.lang.sv.containers import convert_container_slice, convert_item
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.shapes import known_parts
-from weft.lang.sv.types import ARRAY, PACKED, STRUCT, Layout
+from weft.lang.sv.side_effects import held_value
+from weft.lang.sv.tagged_unions import member_value
+from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, WORDS, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -59,7 +64,8 @@ class Place:
         if self.layout.has_struct:
             return concat([part.value() for part in self._parts()])
         selected = self.target()
-        return selected if self.layout.four_state or not self.indices else readable(selected)
+        plain = self.layout.four_state or self.layout.kind == EVENT or not self.indices
+        return selected if plain else readable(selected)
 
     def _parts(self) -> list[Place]:
         """Return the parts of a place with structs inside, from the high bits of its flat form down."""
@@ -84,7 +90,7 @@ class Place:
         if not self.indices:
             return Ref(signal, self.path)
         index = join_indices(self.indices)
-        if layout.kind == PACKED:
+        if layout.kind != ARRAY:
             return Element(signal, index, self.path)
         return bits_of(Ref(signal, self.path), affine(index, False, 1, 0, layout.width), layout.width)
 
@@ -151,7 +157,7 @@ def convert_name(state: State, node: ast.Expression) -> Expr:
     found = state.names.get(symbol)
     if found is None:
         found = _convert_symbol(state, node, symbol)
-        if not state.iterators:
+        if not state.iterators and not isinstance(found, Field):
             state.names[symbol] = found
     return found
 
@@ -160,6 +166,12 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
     bound = state.iterators.get(symbol)
     if bound is not None:
         return bound[0]
+    if isinstance(symbol, ast.ClassPropertySymbol):
+        if not is_static(symbol):
+            return property_of(state, symbol, None, node)
+        declare_statics(state, symbol)
+    if isinstance(symbol, ast.ClockVarSymbol) and state.context.ignore_assertions:
+        state.context.unsupported("a clocking block's variable without the assertions", node)
     refused = _REFUSED.get(type(symbol))
     if refused is not None:
         state.context.unsupported(refused, node)
@@ -171,9 +183,6 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
 
 
 _REFUSED: dict[type[ast.ValueSymbol], str] = {
-    ast.ClassPropertySymbol: "a class object",
-    ast.ClockVarSymbol: "a clocking block's variable",
-    ast.PatternVarSymbol: "a pattern variable",
     ast.LocalAssertionVarSymbol: "a local variable of an assertion",
 }
 
@@ -183,20 +192,22 @@ def _convert_parameter(
 ) -> Expr:
     layout = state.layout(node.type)
     value = symbol.value.value
-    flat = flatten(value, layout)
+    if isinstance(value, str):
+        flat = flatten(value, layout)
+        return Text(value) if flat is None else flat
+    flat = constant_value(value, layout)
     if flat is not None:
         return flat
-    if isinstance(value, str):
-        return Text(value)
     return refuse_type(state, node, layout)
 
 
 def _root(state: State, node: ast.Expression) -> Place:
     layout = layout_of(state, node)
+    target = node.member if isinstance(node, ast.MemberAccessExpression) else node
     if layout.has_struct:
-        signals, path = state.context.leaves(node)
+        signals, path = state.context.leaves(target)
     else:
-        signal, path = state.context.reference(node)
+        signal, path = state.context.reference(target)
         signals = {(): signal}
     return Place(signals, path, (), (), layout)
 
@@ -209,6 +220,10 @@ def find_place(state: State, node: ast.Expression) -> Place | None:
     match node:
         case ast.NamedValueExpression() | ast.HierarchicalValueExpression():
             symbol = node.symbol
+            if isinstance(symbol, ast.ClassPropertySymbol):
+                if not is_static(symbol):
+                    return None
+                declare_statics(state, symbol)
             if isinstance(symbol, _NAMED) and not (
                 symbol in state.vectors or symbol in state.iterators or _is_modport_expression(symbol)
             ):
@@ -219,6 +234,9 @@ def find_place(state: State, node: ast.Expression) -> Place | None:
                 place = find_place(state, node.value)
                 return place and place.element(_convert_index(state, node.selector, array))
         case ast.MemberAccessExpression():
+            if is_static(node.member):
+                declare_statics(state, node.member)
+                return _root(state, node)
             if state.layout(node.value.type).kind == STRUCT:
                 place = find_place(state, node.value)
                 return place and place.member(node.member.name)
@@ -234,7 +252,7 @@ def _is_modport_expression(symbol: ast.ValueSymbol) -> bool:
 
 
 def _convert_index(state: State, selector: ast.Expression, array: Layout) -> Index:
-    return normalise(value_of(state, selector), layout_of(state, selector).signed, array)
+    return normalise(held_value(state, selector), layout_of(state, selector).signed, array)
 
 
 # ------------------------------------------------------------------------------------------------- selects
@@ -254,12 +272,14 @@ def _element(state: State, node: ast.ElementSelectExpression, lvalue: bool) -> E
     base = node.value
     layout = layout_of(state, base)
     selector = node.selector
+    if layout.kind in (CONTAINER, STRING):
+        return convert_item(state, node, lvalue)
     if layout.kind == ARRAY:
         place = find_place(state, node)
         if place is not None:
             return place.target() if lvalue else place.value()
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
-    index = value_of(state, selector)
+    index = held_value(state, selector)
     selected = bits_of(value, bit_offset(index, layout_of(state, selector).signed, layout), layout.step)
     return selected if lvalue else readable_as(selected, state.layout(node.type))
 
@@ -290,6 +310,10 @@ def convert_range_lvalue(state: State, node: ast.Expression) -> Expr:
 def _range(state: State, node: ast.RangeSelectExpression, lvalue: bool) -> Expr:
     base = node.value
     layout = layout_of(state, base)
+    if layout.kind == CONTAINER:
+        if lvalue:
+            state.context.unsupported("a slice of an array of dynamic size as the target of an assignment", node)
+        return convert_container_slice(state, node)
     width = layout_of(state, node).width
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
     left = node.left
@@ -306,7 +330,7 @@ def _range(state: State, node: ast.RangeSelectExpression, lvalue: bool) -> Expr:
     count = width // layout.step - 1
     upwards = layout.descending or layout.kind == ARRAY
     starts_low = (kind == ast.RangeSelectionKind.IndexedUp) == upwards
-    offset = bit_offset(value_of(state, left), layout_of(state, left).signed, layout, 0 if starts_low else -count)
+    offset = bit_offset(held_value(state, left), layout_of(state, left).signed, layout, 0 if starts_low else -count)
     return bits_of(value, offset, width)
 
 
@@ -323,10 +347,21 @@ def convert_member_lvalue(state: State, node: ast.Expression) -> Expr:
 def _member(state: State, node: ast.MemberAccessExpression, lvalue: bool) -> Expr:
     base = node.value
     layout = layout_of(state, base)
-    if layout.kind == STRUCT:
+    found = node.member
+    if layout.kind == STRUCT or is_static(found):
         place = find_place(state, node)
         if place is not None:
             return place.target() if lvalue else place.value()
+    if isinstance(found, ast.ClassPropertySymbol):
+        return property_of(state, found, base, node)
+    if isinstance(found, ast.ParameterSymbol | ast.EnumValueSymbol):
+        return _convert_parameter(state, node, found)
+    if found.name not in layout.fields:
+        state.context.unsupported("an access to this kind of member", node)
+    if layout.tag_bits:
+        if lvalue:
+            state.context.unsupported("a member of a tagged union as the target of an assignment", node)
+        return member_value(state, value_of(state, base), node, layout)
     offset, member = layout.fields[node.member.name]
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
     return bits_of(value, offset, member.width)
@@ -334,6 +369,8 @@ def _member(state: State, node: ast.MemberAccessExpression, lvalue: bool) -> Exp
 
 def readable_as(value: Expr, layout: Layout) -> Expr:
     """Make what a select reads out of range 0, in those parts of a type that are 2-state."""
+    if layout.kind in WORDS:
+        return readable(value) if isinstance(value, Element | Slice) else value
     if layout.four_state and not layout.has_struct:
         return value
     return value if readable(value) is value else known_parts(value, layout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.ir.design import Const, Expr
 from weft.lang.sv.build import bits_of, concat, known
-from weft.lang.sv.types import ARRAY, STRUCT, Layout
+from weft.lang.sv.types import ARRAY, STRUCT, WORDS, Layout
 
 
 def elements_of(value: Expr, layout: Layout) -> list[tuple[Expr, Layout]]:
@@ -59,6 +59,8 @@ def _differ(source: Layout, target: Layout) -> bool:
 
 def known_parts(value: Expr, layout: Layout) -> Expr:
     """Turn the x and z bits of a flat value into 0 in those parts of its type that are 2-state."""
+    if layout.kind in WORDS:
+        return value
     if not layout.four_state:
         return known(value)
     if layout.kind == STRUCT:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pyslang import ast
+from pyslang import ast, syntax
 
 from weft.ir.design import Signal
+from weft.lang.sv.types import REAL
 
 if TYPE_CHECKING:
     from weft.lang.sv.context import ModuleContext
@@ -66,18 +67,29 @@ def _create(context: ModuleContext, symbol: ast.ValueSymbol, slang_type: ast.Typ
     while element.kind == ast.SymbolKind.FixedSizeUnpackedArrayType:
         depth = max(depth, 1) * element.fixedRange.width
         element = element.arrayElementType.canonicalType
-    if not element.isIntegral:
+    layout = context.state.layout(element)
+    if not layout.is_flat:
         context.unsupported(f"a variable of type '{slang_type}'", symbol)
     return Signal(
         name,
-        element.bitWidth,
+        layout.width,
         context.owner.describe(slang_type),
         depth,
-        element.isSigned,
-        _net_type(context, symbol) if isinstance(symbol, ast.NetSymbol) else "",
-        automatic=isinstance(symbol, ast.VariableSymbol) and symbol.lifetime == ast.VariableLifetime.Automatic,
+        layout.signed,
+        _net_type(context, symbol) if isinstance(symbol, ast.NetSymbol) and layout.kind != REAL else "",
+        automatic=isinstance(symbol, ast.IteratorSymbol)
+        or (isinstance(symbol, ast.VariableSymbol) and symbol.lifetime == ast.VariableLifetime.Automatic),
         span=context.span(symbol),
+        charge=_charge(symbol) if isinstance(symbol, ast.NetSymbol) else "",
     )
+
+
+def _charge(symbol: ast.NetSymbol) -> str:
+    """Return the size of a `trireg`, read from the syntax, because pyslang 12 cannot return it."""
+    if symbol.netType.name != "trireg":
+        return ""
+    strength = getattr(symbol.syntax.parent, "strength", None)
+    return strength.strength.valueText if isinstance(strength, syntax.ChargeStrengthSyntax) else "medium"
 
 
 def _net_type(context: ModuleContext, symbol: ast.NetSymbol) -> str:

@@ -7,6 +7,7 @@ the place where the macro is used, as in slang's own diagnostics.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -66,6 +67,11 @@ class SourceIndex:
         if self._is_utf8(buffer):
             return self.manager.getSourceText(buffer).rstrip("\0")
         return self.manager.getFullPath(buffer).read_bytes().decode("latin-1")
+
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """Say whether some source text has a match of a pattern."""
+        buffers = [buffer for buffer in self.manager.getAllBuffers() if self.manager.getRawFileName(buffer)]
+        return any(pattern.search(self.text_of(buffer)) for buffer in buffers)
 
     def _is_utf8(self, buffer: pyslang.BufferID) -> bool:
         try:

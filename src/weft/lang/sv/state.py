@@ -13,10 +13,13 @@ from weft.base.dataclass import dataclass, field
 from weft.lang.sv.types import LayoutTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyslang import ast
 
     from weft.base.source import Span
-    from weft.ir.design import Expr, Function, Signal, Statement
+    from weft.ir.design import Class, Expr, Function, Signal, Statement, Type
+    from weft.lang.sv.classes import ObjectTable
 
 Path = tuple[str, ...]
 
@@ -51,8 +54,73 @@ class Context(Protocol):
         """Return the signals of the leaf members of a variable of unpacked struct type, and the path to them."""
         ...
 
+    def locate(self, symbol: ast.Symbol) -> tuple[str, Path]:
+        """Return the path of a block, function or task below its instance, and the path to that instance."""
+        ...
+
+    def absolute_path(self, symbol: ast.Symbol) -> str:
+        """Return the full hierarchical path of a symbol."""
+        ...
+
+    def disabled_scope(self, symbol: ast.Symbol) -> str:
+        """Return the path of a block, function or task below its instance if some `disable` means it, else nothing."""
+        ...
+
     def function(self, subroutine: ast.SubroutineSymbol) -> Function:
         """Return the function or task, converted when first asked for."""
+        ...
+
+    def describe(self, slang_type: ast.Type) -> Type:
+        """Return the description of a type."""
+        ...
+
+    def callee(self, subroutine: ast.SubroutineSymbol) -> tuple[Function, Path]:
+        """Return the function or task that a call means, and the path to the instance that it belongs to."""
+        ...
+
+    @property
+    def objects(self) -> ObjectTable:
+        """Return what all contexts know of classes."""
+        ...
+
+    def home_of(self, found: ast.ClassType) -> Context:
+        """Return the context of the package or module that declares a class."""
+        ...
+
+    def class_key(self, found: ast.ClassType) -> str:
+        """Return the unique name of a class."""
+        ...
+
+    def add_class(self, made: Class) -> None:
+        """Add a class to the design."""
+        ...
+
+    def declare(self, symbol: ast.ValueSymbol, name: str) -> Signal | dict[Path, Signal]:
+        """Create the module-level signal or signals of a symbol."""
+        ...
+
+    def declare_function(self, subroutine: ast.SubroutineSymbol) -> Function:
+        """Return a function of this body that `complete_function` will give its contents."""
+        ...
+
+    def complete_function(self, subroutine: ast.SubroutineSymbol) -> None:
+        """Convert a declared function."""
+        ...
+
+    def convert_inside(self, shell: Function, convert: Callable[[], Function]) -> None:
+        """Give a function the contents that `convert` makes, and the variables that are created meanwhile."""
+        ...
+
+    def drive_of(self, variable: ast.Symbol, node: Any) -> tuple[Signal, Signal]:
+        """Return the variable and the event of a clocking output of this body."""
+        ...
+
+    def cycle_event(self, node: Any) -> Signal:
+        """Return the event of the default clocking block."""
+        ...
+
+    def add_local(self, signal: Signal) -> None:
+        """Add an automatic variable to the function or procedure that is being converted."""
         ...
 
     def temporary(self, name: str, width: int) -> Signal:
@@ -77,8 +145,13 @@ class State:
     is being converted, `argument` the formal argument whose copy-out is. `before` and `after` collect statements that
     must surround the present one; they are None where there is no statement. `scope` is the path of the named blocks
     around it, below the instance. `labels` names the blocks and functions around it that `disable` may leave; `breaks`
-    has, for each loop around it, the label that `break` must leave by name, or nothing. `vectors` are the formal
-    arguments and results of unpacked struct type, which are single vectors.
+    has, for each loop around it, the label that `break` must leave by name, or nothing. `declared` lists the automatic
+    variables of the block that is being converted; `forked` says that a `fork` is around it, `forks` counts them.
+    `vectors` are the formal arguments, results and iterators that are single vectors, of unpacked struct types too.
+    `indices` holds the index variable of each iterator; `this` is the object that the method is called on;
+    `held` has the variable that stands for an index or object in a target; `randomized` is the object whose `randomize`
+    call is being converted, and its type if it is not the same object; `ends` the last index of the containers whose
+    select is being converted, for `$`.
     """
 
     context: Context
@@ -94,6 +167,14 @@ class State:
     vectors: set[ast.Symbol] = field(default_factory=set["ast.Symbol"])
     labels: dict[ast.Symbol, str] = field(default_factory=dict["ast.Symbol", str])
     breaks: list[str] = field(default_factory=list[str])
+    declared: list[Signal] = field(default_factory=list["Signal"])
+    forked: bool = False
+    forks: int = 0
+    indices: dict[ast.Symbol, Expr] = field(default_factory=dict["ast.Symbol", "Expr"])
+    ends: list[Expr] = field(default_factory=list["Expr"])
+    held: dict[ast.Expression, Expr] = field(default_factory=dict["ast.Expression", "Expr"])
+    this: Expr | None = None
+    randomized: tuple[Expr, ast.Type | None] | None = None
     serial: int = 0
 
     def fresh_label(self, stem: str) -> str:
@@ -101,26 +182,52 @@ class State:
         self.serial += 1
         return f"{stem}${self.serial}"
 
+    def enter_fork(self) -> tuple[bool, dict[ast.Symbol, str]]:
+        """Begin the threads of a `fork`, out of which no jump leads; return what `leave_fork` needs."""
+        kept = self.forked, self.labels
+        self.forks += 1
+        self.forked, self.labels = True, {}
+        return kept
+
+    def leave_fork(self, kept: tuple[bool, dict[ast.Symbol, str]]) -> None:
+        """Take up again what `enter_fork` put aside."""
+        self.forked, self.labels = kept
+
     def enter_subroutine(self, subroutine: ast.SubroutineSymbol) -> tuple[Any, ...]:
         """Put aside what belongs to the statement that is being converted; return it for `leave_subroutine`."""
-        outer = (self.target, self.argument, self.before, self.after, self.scope, self.subroutine)
-        kept = (*outer, self.labels, self.breaks, self.iterators)
-        self.target = self.argument = self.before = self.after = None
+        kept = self.enter_method(None)
         self.scope = subroutine.hierarchicalPath.removeprefix(self.context.prefix)
         self.subroutine = subroutine
-        self.labels, self.breaks, self.iterators = {}, [], {}
+        return kept
+
+    def enter_method(self, this: Expr | None) -> tuple[Any, ...]:
+        """Put aside the same for what runs on an object and is no subroutine of the source."""
+        kept = tuple(getattr(self, name) for name in _SUSPENDED)
+        self.target = self.argument = self.before = self.after = self.subroutine = self.randomized = None
+        self.labels, self.breaks, self.iterators, self.ends, self.declared, self.forked = {}, [], {}, [], [], False
+        self.this = this
         return kept
 
     def leave_subroutine(self, kept: tuple[Any, ...]) -> None:
-        """Take up again what `enter_subroutine` put aside."""
-        (
-            self.target,
-            self.argument,
-            self.before,
-            self.after,
-            self.scope,
-            self.subroutine,
-            self.labels,
-            self.breaks,
-            self.iterators,
-        ) = kept
+        """Take up again what was put aside."""
+        for name, value in zip(_SUSPENDED, kept, strict=True):
+            setattr(self, name, value)
+
+
+_SUSPENDED = (
+    "target",
+    "argument",
+    "before",
+    "after",
+    "scope",
+    "subroutine",
+    "labels",
+    "breaks",
+    "iterators",
+    "declared",
+    "forked",
+    "this",
+    "ends",
+    "randomized",
+)
+"""What belongs to the statement that is being converted, and not to the module."""

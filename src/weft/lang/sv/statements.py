@@ -28,16 +28,21 @@ from weft.ir.design import (
     Ref,
     Statement,
 )
-from weft.lang.sv import loops, timing
+from weft.lang.sv import events, forks, loops, procedural_assigns, timing
 from weft.lang.sv.actions import convert_expression_statement
-from weft.lang.sv.build import constant, resize, truth, unknown
-from weft.lang.sv.dispatch import layout_of, value_of
+from weft.lang.sv.build import constant, resize
+from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.expressions import value_as
 from weft.lang.sv.flow import STATEMENTS, statement_of
 from weft.lang.sv.leaf_values import convert_initializer
 from weft.lang.sv.operators import convert_condition, range_bounds
+from weft.lang.sv.ownership import assigned, default_value
+from weft.lang.sv.random_choice import convert_randcase
+from weft.lang.sv.reals import as_real, choose_branch
 from weft.lang.sv.selects import Place
-from weft.lang.sv.types import STRUCT, Layout
+from weft.lang.sv.tagged_unions import convert_pattern_case
+from weft.lang.sv.types import REAL, Layout
+from weft.lang.sv.wait_orders import convert_wait_order
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -59,13 +64,6 @@ def convert_timing(context: Context, control: ast.TimingControl) -> tuple[Event,
 
 # ------------------------------------------------------------------------------------------------- blocks
 
-_FORKS = {
-    ast.StatementBlockKind.Sequential: "",
-    ast.StatementBlockKind.JoinAll: "join",
-    ast.StatementBlockKind.JoinAny: "join_any",
-    ast.StatementBlockKind.JoinNone: "join_none",
-}
-
 
 def _convert_list(state: State, node: ast.Statement) -> Statement:
     return Block(tuple(_statements(state, cast("ast.StatementList", node).list)))
@@ -77,7 +75,7 @@ def _statements(state: State, nodes: list[ast.Statement]) -> list[Statement]:
         if type(node) is ast.EmptyStatement:
             continue
         statement = statement_of(state, node)
-        if type(statement) is Block and not statement.label and not statement.fork:
+        if type(statement) is Block and not (statement.label or statement.fork or statement.locals):
             result += statement.body
         else:
             result.append(statement)
@@ -85,28 +83,13 @@ def _statements(state: State, nodes: list[ast.Statement]) -> list[Statement]:
 
 
 def _convert_block(state: State, node: ast.Statement) -> Statement:
-    block = cast("ast.BlockStatement", node)
-    symbol = block.blockSymbol
-    name = symbol.name if symbol is not None else ""
-    outer_scope, label = state.scope, ""
-    if symbol is not None and name:
-        state.scope = f"{outer_scope}.{name}" if outer_scope else name
-        label = state.labels[symbol] = name if name not in state.labels.values() else state.fresh_label(name)
-    body = block.body
-    parts = _statements(state, body.list if isinstance(body, ast.StatementList) else [body])
-    if symbol is not None and name:
-        state.scope = outer_scope
-        del state.labels[symbol]
-    fork = _FORKS[block.blockKind]
-    if not label and not fork and len(parts) == 1:
-        return parts[0]
-    return Block(tuple(parts), label, fork)
+    return forks.convert_block(state, node, _statements)
 
 
 def _convert_declaration(state: State, node: ast.Statement) -> Statement:
     symbol = cast("ast.VariableDeclStatement", node).symbol
     layout = state.layout(symbol.type)
-    if layout.kind > STRUCT:
+    if not layout.is_flat:
         state.context.unsupported(f"a variable of type '{symbol.type}'", symbol)
     if symbol.lifetime == ast.VariableLifetime.Automatic:
         return _declare_automatic(state, symbol, layout, node)
@@ -119,13 +102,14 @@ def _declare_automatic(state: State, symbol: ast.VariableSymbol, layout: Layout,
     """Give an automatic variable its initial value, or the default of its type, each time it comes into being."""
     if layout.has_struct:
         signals, path = state.context.leaves(symbol)
+        state.declared += signals.values()
         target = Place(signals, path, (), (), layout).target()
     else:
-        target = Ref(state.context.signal(symbol))
-    if symbol.initializer is not None:
-        value = value_as(state, symbol.initializer, symbol)
-    else:
-        value = unknown(layout.width) if layout.four_state else constant(layout.width, 0)
+        signal = state.context.signal(symbol)
+        state.declared.append(signal)
+        target = Ref(signal)
+    initial = symbol.initializer
+    value = value_as(state, initial, symbol) if initial is not None else default_value(layout)
     return Assign(target, value, True, state.context.span(node))
 
 
@@ -184,7 +168,7 @@ def _convert_case(state: State, node: ast.Statement) -> Statement:
         for item in case.items
     )
     default = case.defaultCase
-    return Case(
+    converted = Case(
         kind,
         subject,
         items,
@@ -193,6 +177,7 @@ def _convert_case(state: State, node: ast.Statement) -> Statement:
         state.context.span(node),
         layout.signed,
     )
+    return choose_branch(state, converted, converted.span) if layout.kind == REAL else converted
 
 
 def _label(state: State, node: ast.Expression, layout: Layout) -> Expr | tuple[Expr, Expr]:
@@ -201,6 +186,8 @@ def _label(state: State, node: ast.Expression, layout: Layout) -> Expr | tuple[E
         smallest, largest = _extremes(layout)
         return low if low is not None else smallest, high if high is not None else largest
     own = layout_of(state, node)
+    if REAL in (own.kind, layout.kind):
+        return as_real(value_of(state, node), own)
     if own.width > layout.width:
         state.context.unsupported("a case label wider than the expression", node)
     return resize(value_of(state, node), layout.width, own.signed and layout.signed)
@@ -224,7 +211,7 @@ def _extremes(layout: Layout) -> tuple[Expr, Expr]:
 
 def _convert_return(state: State, node: ast.Statement) -> Statement:
     value = cast("ast.ReturnStatement", node).expr
-    converted = value_of(state, value) if value is not None else None
+    converted = assigned(state, value, value.type) if value is not None else None
     return Jump("return", value=converted, span=state.context.span(node))
 
 
@@ -237,17 +224,6 @@ def _convert_continue(state: State, node: ast.Statement) -> Statement:
     return Jump("continue", span=state.context.span(node))
 
 
-def _convert_disable(state: State, node: ast.Statement) -> Statement:
-    target = cast("ast.DisableStatement", node).target
-    symbol = target.symbol if isinstance(target, ast.ArbitrarySymbolExpression) else None
-    if symbol is not None and symbol is state.subroutine:
-        return Jump("return", span=state.context.span(node))
-    label = state.labels.get(symbol) if symbol is not None else None
-    if label is None:
-        state.context.unsupported("'disable' of a block or task that is not around the statement", node)
-    return Jump("disable", label, span=state.context.span(node))
-
-
 # ------------------------------------------------------------------------------------------------- assertions
 
 _ASSERTIONS = {ast.AssertionKind.Assert: "assert", ast.AssertionKind.Assume: "assume"}
@@ -257,7 +233,7 @@ def _convert_assertion(state: State, node: ast.Statement) -> Statement:
     assertion = cast("ast.ImmediateAssertionStatement", node)
     return Assertion(
         _ASSERTIONS.get(assertion.assertionKind, "cover"),
-        truth(value_of(state, assertion.cond)),
+        truth_of(state, assertion.cond),
         _action(state, assertion.ifTrue),
         _action(state, assertion.ifFalse),
         ("final" if assertion.isFinal else "observed") if assertion.isDeferred else "",
@@ -288,10 +264,18 @@ STATEMENTS.update(
         ast.ReturnStatement: _convert_return,
         ast.BreakStatement: _convert_break,
         ast.ContinueStatement: _convert_continue,
-        ast.DisableStatement: _convert_disable,
+        ast.DisableStatement: forks.convert_disable,
         ast.ImmediateAssertionStatement: _convert_assertion,
         ast.ConcurrentAssertionStatement: _convert_concurrent,
         ast.TimedStatement: timing.convert_timed,
         ast.WaitStatement: timing.convert_wait,
+        ast.WaitForkStatement: forks.convert_wait_fork,
+        ast.DisableForkStatement: forks.convert_disable_fork,
+        ast.EventTriggerStatement: events.convert_trigger,
+        ast.ProceduralAssignStatement: procedural_assigns.convert_force,
+        ast.ProceduralDeassignStatement: procedural_assigns.convert_release,
+        ast.RandCaseStatement: convert_randcase,
+        ast.WaitOrderStatement: convert_wait_order,
+        ast.PatternCaseStatement: convert_pattern_case,
     }
 )

@@ -10,20 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pyslang import ast
+from pyslang import ast, syntax
 
-from weft.ir.design import Binary, Const, Expr, SystemCall, Text, Unary
-from weft.lang.sv.build import bits_of, choose, concat, constant
-from weft.lang.sv.constants import decode_text, flatten, literal_text
-from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
+from weft.ir.design import Binary, Const, Expr, Real, SystemCall, Text, Type, Unary
+from weft.lang.sv.build import bits_of, choose, concat, constant, known, resize
+from weft.lang.sv.casts import convert_cast
+from weft.lang.sv.constants import decode_text, flatten, index_value, literal_text
+from weft.lang.sv.containers import convert_container_method, convert_query
+from weft.lang.sv.dispatch import LVALUES, layout_of, lvalue_of, value_of
+from weft.lang.sv.events import convert_triggered
+from weft.lang.sv.iterations import ITERATIONS, LOCATORS, ORDERING, convert_iteration
+from weft.lang.sv.ownership import typed
+from weft.lang.sv.randomize import convert_mode, convert_randomize
+from weft.lang.sv.reals import as_real
 from weft.lang.sv.shapes import elements_of, to_stream
-from weft.lang.sv.types import ARRAY, REAL, STRING, STRUCT, Layout
+from weft.lang.sv.strings import STRING_TYPE, convert_string_method
+from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
 
 Arguments = list[ast.Expression]
 SystemFunction = Callable[["State", ast.CallExpression, Arguments], Expr]
+
+
+def add_system_functions(compilation: ast.Compilation) -> None:
+    """Tell slang of `$simtime`, which is in no standard, and which testbenches use all the same."""
+    time = compilation.getType(syntax.SyntaxKind.TimeType)
+    compilation.addSystemSubroutine(ast.NonConstantFunction("$simtime", time))
 
 
 def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallExpression.SystemCallInfo) -> Expr:
@@ -35,8 +49,16 @@ def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallEx
         return handler(state, node, arguments)
     if name in _OF_THE_SIMULATION:
         return _convert_simulation_call(state, node, arguments)
-    method = _METHODS.get(name)
-    if method is not None and arguments and state.layout(arguments[0].type).kind <= STRUCT:
+    if name == "randomize":
+        return convert_randomize(state, node, arguments)
+    if name in ("rand_mode", "constraint_mode"):
+        return convert_mode(state, node, arguments)
+    if name in _QUERIES and arguments:
+        query = convert_query(state, node, arguments)
+        if query is not None:
+            return query
+    method = _method(state, name, arguments)
+    if method is not None:
         return method(state, node, arguments)
     value = node.eval(ast.EvalContext(info.scope.compilationUnit)).value
     result = Text(value) if isinstance(value, str) else flatten(value, state.layout(node.type))
@@ -44,6 +66,34 @@ def convert_system_call(state: State, node: ast.CallExpression, info: ast.CallEx
         what = f"the system function '{name}'" if name.startswith("$") else f"the method '{name}'"
         state.context.unsupported(what, node)
     return result
+
+
+_QUERIES = frozenset({"$size", "$left", "$right", "$low", "$high", "$increment", "$bits"})
+
+
+def _method(state: State, name: str, arguments: Arguments) -> SystemFunction | None:
+    """Return what converts a built-in method, by the type that it is a method of."""
+    if name.startswith("$") or not arguments:
+        return None
+    receiver = arguments[0]
+    kind = state.layout(receiver.type).kind
+    if name == "index" and isinstance(receiver, ast.NamedValueExpression) and receiver.symbol in state.indices:
+        return _container_index
+    if kind == CONTAINER:
+        return convert_iteration if name in ITERATIONS else convert_container_method
+    if kind == ARRAY and name in ORDERING | LOCATORS:
+        return convert_iteration
+    if kind == STRING:
+        return convert_string_method
+    return _METHODS.get(name) if kind <= STRUCT or kind == EVENT else None
+
+
+def _container_index(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    receiver = arguments[0]
+    assert isinstance(receiver, ast.NamedValueExpression)
+    if len(arguments) > 1 and index_value(arguments[1]) != 1:
+        state.context.unsupported("the index of an inner dimension", node)
+    return state.indices[receiver.symbol]
 
 
 # --------------------------------------------------------------------------------------- functions of the simulation
@@ -54,6 +104,7 @@ _OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
     "$urandom_range": (),
     "$time": (),
     "$stime": (),
+    "$simtime": (),
     "$realtime": (),
     "$test$plusargs": (0,),
     "$value$plusargs": (0,),
@@ -70,17 +121,68 @@ _OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
     "$fseek": (),
     "$rewind": (),
     "$ungetc": (),
+    "$fflush": (),
+    "$fclose": (),
+    "$system": (0,),
+    "$psprintf": (0,),
+    "$dist_uniform": (),
+    "$dist_normal": (),
+    "$dist_exponential": (),
+    "$dist_poisson": (),
+    "$dist_chi_square": (),
+    "$dist_t": (),
+    "$dist_erlang": (),
+    "$q_full": (),
+    "$countdrivers": (),
+    "$rtoi": (),
+    "$bitstoreal": (),
+    "$realtobits": (),
+    "$bitstoshortreal": (),
+    "$shortrealtobits": (),
+    **dict.fromkeys(("$ln", "$log10", "$exp", "$sqrt", "$pow", "$floor", "$ceil"), ()),
+    **dict.fromkeys(("$sin", "$cos", "$tan", "$asin", "$acos", "$atan", "$atan2", "$hypot"), ()),
+    **dict.fromkeys(("$sinh", "$cosh", "$tanh", "$asinh", "$acosh", "$atanh"), ()),
 }
-"""The functions that depend on the simulation, and which of their arguments are strings."""
+"""The functions that depend on the simulation or compute with reals, and which of their arguments are strings."""
+
+_FORMATTING = frozenset({"$sformatf", "$psprintf"})
+"""The functions to which it matters whether an argument is signed."""
 
 
 def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
     name = node.subroutineName
     layout = state.layout(node.type)
-    width = {STRING: 0, REAL: 64}.get(layout.kind, layout.width)
     texts = _OF_THE_SIMULATION[name]
     args = tuple(convert_argument(state, argument, i in texts) or Text("") for i, argument in enumerate(arguments))
-    return SystemCall(name, args, width, layout.signed, state.context.span(node))
+    if name in _SEEDED and arguments:
+        args = (_seed(state, arguments[0], args[0]), *args[1:])
+    return SystemCall(
+        name,
+        args,
+        layout.width,
+        layout.signed,
+        state.context.span(node),
+        state.context.describe(node.type) if layout.has_word else None,
+        tuple(state.layout(argument.type).signed for argument in arguments) if name in _FORMATTING else (),
+        argument_types(state, arguments),
+    )
+
+
+_SEEDED = frozenset({"$random", "$urandom"})
+"""The functions that change their seed, which slang takes for a value, other than that of `$dist_normal`."""
+
+
+def _seed(state: State, node: ast.Expression, value: Expr) -> Expr:
+    """Return the variable that a seed is, whatever slang has converted it to; a constant stays a value."""
+    while isinstance(node, ast.ConversionExpression):
+        node = node.operand
+    return lvalue_of(state, node) if type(node) in LVALUES else value
+
+
+def argument_types(state: State, arguments: Arguments) -> tuple[Type | None, ...]:
+    """Return the types of arguments that are no plain vectors; nothing if none is."""
+    types = tuple(typed(state, argument, state.layout(argument.type)) for argument in arguments)
+    return types if any(types) else ()
 
 
 def convert_argument(state: State, node: ast.Expression, text: bool = False) -> Expr | None:
@@ -98,7 +200,7 @@ def convert_argument(state: State, node: ast.Expression, text: bool = False) -> 
     if isinstance(node, ast.AssignmentExpression):
         state.context.unsupported("an output argument of another type than the system's", node)
     if isinstance(node, ast.ArbitrarySymbolExpression):
-        return Text(node.symbol.hierarchicalPath)
+        return Text(state.context.absolute_path(node.symbol))
     while text and isinstance(node, ast.ConversionExpression) and node.isImplicit:
         if isinstance(node.operand, ast.StringLiteral):
             return Text(literal_text(node.operand))
@@ -148,6 +250,10 @@ def _control(state: State, node: ast.Expression) -> Expr:
     return bits_of(value_of(state, node), 0, 1)
 
 
+def _real(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
+    return as_real(value_of(state, arguments[0]), layout_of(state, arguments[0]))
+
+
 def _bit_width(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
     layout = layout_of(state, arguments[0])
     return constant(layout_of(state, node).width, layout.width)
@@ -175,7 +281,7 @@ def _enum_step(direction: int) -> SystemFunction:
         if len(arguments) > 1:
             steps = value_of(state, arguments[1])
             if not isinstance(steps, Const):
-                state.context.unsupported("an enum method with a step that is not constant", arguments[1])
+                return _enum_walk(value_of(state, receiver), present, steps, direction, layout)
             count = steps.value
         subject = value_of(state, receiver)
         # A value that is no member has the default of the base type after it.
@@ -188,6 +294,26 @@ def _enum_step(direction: int) -> SystemFunction:
     return convert
 
 
+def _enum_walk(subject: Expr, members: list[Const | Real], steps: Expr, direction: int, layout: Layout) -> Expr:
+    """Return the member that lies a number of steps from the present one, which is known when it runs."""
+    count = len(members)
+    wide = resize(known(steps), 64, False)
+    ahead: Expr = Binary("umod", wide, constant(64, count), 64)
+    if direction < 0:
+        ahead = Binary("sub", constant(64, count), ahead, 64)
+    position: Expr = constant(64, 0)
+    for i, member in reversed(list(enumerate(members))):
+        position = choose(Binary("ceq", subject, member, 1), constant(64, i), position)
+    number = Binary("umod", Binary("add", position, ahead, 64), constant(64, count), 64)
+    table = concat(list(members[::-1]))
+    found = bits_of(table, resize(Binary("mul", number, constant(64, layout.width), 64), 65, False), layout.width)
+    default = constant(layout.width, 0, (1 << layout.width) - 1 if layout.four_state else 0)
+    test: Expr = constant(1, 0)
+    for member in members:
+        test = Binary("or", test, Binary("ceq", subject, member, 1), 1)
+    return choose(test, found, default)
+
+
 def _enum_name(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:
     """Leave `name` to the simulation: its arguments are the value, then each member's name and value."""
     receiver = arguments[0]
@@ -197,7 +323,7 @@ def _enum_name(state: State, node: ast.CallExpression, arguments: Arguments) -> 
         value = flatten(member.value.value, layout)
         assert value is not None
         args += Text(member.name), value
-    return SystemCall("name", tuple(args), 0, span=state.context.span(node))
+    return SystemCall("name", tuple(args), 64, span=state.context.span(node), type=STRING_TYPE)
 
 
 # ------------------------------------------------------------------------------------------------- arrays
@@ -248,9 +374,11 @@ def _iterator_index(state: State, node: ast.CallExpression, arguments: Arguments
 
 
 _FUNCTIONS: dict[str, SystemFunction] = {
+    "$cast": convert_cast,
     "$signed": _same,
     "$unsigned": _same,
     "$bits": _bit_width,
+    "$itor": _real,
     "$clog2": _vector_function("clog2"),
     "$countones": _vector_function("countones"),
     "$onehot": _vector_function("onehot"),
@@ -269,4 +397,5 @@ _METHODS: dict[str, SystemFunction] = {
     "or": _reduction("or"),
     "xor": _reduction("xor"),
     "index": _iterator_index,
+    "triggered": convert_triggered,
 }

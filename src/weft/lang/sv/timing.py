@@ -9,11 +9,30 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Delay, Event, Expr, Statement, Timing, Wait, WaitUntil
-from weft.lang.sv.build import bits_of, constant, truth
-from weft.lang.sv.dispatch import layout_of, value_of
+from weft.ir.design import (
+    Binary,
+    Block,
+    Cond,
+    Const,
+    Delay,
+    Event,
+    Expr,
+    Implicit,
+    Real,
+    Ref,
+    Repeated,
+    RepeatTimes,
+    Statement,
+    Timing,
+    Unary,
+    Wait,
+    WaitUntil,
+)
+from weft.lang.sv.build import bits_of, constant
+from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.flow import statement_of
-from weft.lang.sv.types import OTHER, REAL
+from weft.lang.sv.reals import as_real
+from weft.lang.sv.types import REAL
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -35,7 +54,6 @@ def events_of(state: State, control: ast.TimingControl) -> tuple[Event, ...]:
 _NAMES: dict[type[ast.TimingControl], str] = {
     ast.DelayControl: "a delay here",
     ast.Delay3Control: "a delay here",
-    ast.RepeatedEventControl: "a repeated event control",
     ast.CycleDelayControl: "a cycle delay",
     ast.OneStepDelayControl: "a '1step' delay",
     ast.BlockEventListControl: "a block event",
@@ -44,8 +62,13 @@ _NAMES: dict[type[ast.TimingControl], str] = {
 
 def _event(state: State, control: ast.SignalEventControl) -> Event:
     expression = control.expr
-    if state.layout(expression.type).kind == OTHER:
-        state.context.unsupported("a named event", control)
+    if isinstance(expression, ast.ArbitrarySymbolExpression) and isinstance(expression.symbol, ast.ClockingBlockSymbol):
+        if state.context.ignore_assertions:
+            state.context.unsupported("a clocking event without the assertions", control)
+        block, path = state.context.reference(expression.symbol)
+        iff = control.iffCondition
+        guard = truth_of(state, iff) if iff is not None else None
+        return Event("any", Ref(block, path), guard, state.context.span(control))
     layout_of(state, expression)
     value = value_of(state, expression)
     edge = _EDGES.get(control.edge, "any")
@@ -53,31 +76,69 @@ def _event(state: State, control: ast.SignalEventControl) -> Event:
         # An edge is detected on the least significant bit alone (IEEE 1800-2023 9.4.2).
         value = bits_of(value, 0, 1)
     condition = control.iffCondition
-    guard = truth(value_of(state, condition)) if condition is not None else None
+    guard = truth_of(state, condition) if condition is not None else None
     return Event(edge, value, guard, state.context.span(control))
 
 
 def timing_of(state: State, control: ast.TimingControl) -> Timing:
-    """Return a delay or the events of a timing control inside a procedure."""
+    """Return what a timing control inside a procedure waits for."""
     if isinstance(control, ast.DelayControl):
-        return Delay(_delay(state, control.expr))
+        return delay_of(state, control.expr)
     if isinstance(control, ast.ImplicitEventControl):
-        state.context.unsupported("'@*' inside a procedure", control)
+        return Implicit()
+    if isinstance(control, ast.RepeatedEventControl):
+        return Repeated(count_of(state, control.expr), events_of(state, control.event))
     return events_of(state, control)
 
 
-def _delay(state: State, node: ast.Expression) -> Expr:
-    if state.layout(node.type).kind != REAL:
-        return value_of(state, node)
-    value = node.constant.value if node.constant is not None else getattr(node, "value", None)
-    if not isinstance(value, float) or not value.is_integer():
-        state.context.unsupported("a delay that is not a whole number of time units", node)
-    return constant(64, int(value))
+def count_of(state: State, node: ast.Expression) -> Expr:
+    """Convert the count of a repetition: a real is rounded, a negative one is none at all (IEEE 1800-2023 12.7.2)."""
+    layout = layout_of(state, node)
+    count = value_of(state, node)
+    if layout.kind == REAL:
+        count = Unary("ftoi", count, 64)
+    if not layout.signed or isinstance(count, Const):
+        return count
+    none = constant(count.width, 0)
+    return Cond(Binary("slt", count, none, 1), none, count, count.width)
+
+
+def delay_of(state: State, *nodes: ast.Expression | None) -> Delay:
+    """Convert one delay, or those of a rise, a fall and a change to z; they are reals if one of them is."""
+    values: list[Expr | None] = []
+    layouts = [layout_of(state, node) for node in nodes if node is not None]
+    given = [value_of(state, node) for node in nodes if node is not None]
+    pairs = list(zip(given, layouts, strict=True))
+    whole = all(layout.kind != REAL or (isinstance(value, Real) and _is_whole(value)) for value, layout in pairs)
+    for value, layout in pairs:
+        if not whole:
+            values.append(as_real(value, layout))
+        else:
+            values.append(constant(64, int(value.value)) if isinstance(value, Real) else value)
+    values += [None] * (3 - len(values))
+    first = values[0]
+    assert first is not None
+    return Delay(first, values[1], values[2], real=not whole)
+
+
+def _is_whole(delay: Real) -> bool:
+    return delay.value.is_integer() and 0 <= delay.value < 1 << 63
+
+
+def _cycles(state: State, control: ast.CycleDelayControl, body: Statement) -> Statement:
+    """Convert `##n statement`: the default clocking event, n times (IEEE 1800-2023 14.11)."""
+    count, span = value_of(state, control.expr), state.context.span(control)
+    if isinstance(count, Const) and not count.value:
+        state.context.unsupported("a delay of 0 cycles", control)
+    event = Event("any", Ref(state.context.cycle_event(control)), span=span)
+    return Block((RepeatTimes(count, Wait((event,), Block(()), span), span), body))
 
 
 def convert_timed(state: State, node: ast.Statement) -> Statement:
     """Convert a statement behind a timing control."""
     timed = cast("ast.TimedStatement", node)
+    if isinstance(timed.timing, ast.CycleDelayControl):
+        return _cycles(state, timed.timing, statement_of(state, timed.stmt))
     pause = timing_of(state, timed.timing)
     return Wait(pause, statement_of(state, timed.stmt), state.context.span(timed.timing))
 
@@ -85,5 +146,5 @@ def convert_timed(state: State, node: ast.Statement) -> Statement:
 def convert_wait(state: State, node: ast.Statement) -> Statement:
     """Convert `wait (condition) statement`."""
     wait = cast("ast.WaitStatement", node)
-    cond = truth(value_of(state, wait.cond))
+    cond = truth_of(state, wait.cond)
     return WaitUntil(cond, statement_of(state, wait.stmt), state.context.span(node))

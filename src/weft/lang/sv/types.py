@@ -7,18 +7,29 @@ A value of any fixed-size type is one vector, its *flat* form:
 
 * a packed type is its bits (IEEE 1800-2023 7.4.1);
 * an unpacked array has the element with the lowest index at the low bits, whatever the direction of its range;
-* an unpacked struct has its first member at the high bits, as a packed one would.
+* an unpacked struct has its first member at the high bits, as a packed one would;
+* an unpacked union is as wide as its widest member; all members share its high bits, so that structs that begin alike
+  show the same there (7.3);
+* a real number, string, container, handle or named event is a 64-bit word (`ir.expressions`).
 """
 
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from pyslang import ast
 
 from weft.base.dataclass import dataclass, field
 from weft.ir.design import Type
 
-PACKED, ARRAY, STRUCT, UNION, STRING, REAL, VOID, OTHER = range(8)
-"""What a layout's `kind` says. Only the first three have a flat form."""
+PACKED, ARRAY, STRUCT, UNION, STRING, REAL, VOID, OTHER, EVENT, CONTAINER, HANDLE = range(11)
+"""What a layout's `kind` says. CONTAINER is a dynamic or associative array or a queue, HANDLE an object or null."""
+
+WORDS = frozenset({STRING, REAL, EVENT, CONTAINER, HANDLE})
+"""The kinds whose values are 64-bit words and not bits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +38,10 @@ class Layout:
 
     `low`, `count` and `descending` describe the indices of an array or of a packed vector (whose elements may be
     single bits); `element` is what an index selects. `fields` gives each member's offset in the flat form.
-    `has_struct` says that an unpacked struct is somewhere inside, so that variables of the type are several signals.
+    `has_struct` says that an unpacked struct is somewhere inside, so that variables of the type are several signals;
+    `single` that a real is a `shortreal`; `has_word` that a word is inside, which is no bit vector; `has_container`
+    that assigning a value means copying one. For a container `element` and `key` are what it holds and is indexed by,
+    and `container` is its `Type.kind`.
     """
 
     kind: int
@@ -40,6 +54,17 @@ class Layout:
     element: Layout | None = None
     fields: dict[str, tuple[int, Layout]] = field(default_factory=dict[str, "tuple[int, Layout]"])
     has_struct: bool = False
+    single: bool = False
+    has_word: bool = False
+    has_container: bool = False
+    container: str = ""
+    key: Layout | None = None
+    tag_bits: int = 0
+
+    @property
+    def is_flat(self) -> bool:
+        """Say whether values of the type have a flat form."""
+        return self.kind not in (VOID, OTHER)
 
     @property
     def step(self) -> int:
@@ -48,6 +73,15 @@ class Layout:
 
 
 _BIT = {state: Layout(PACKED, 1, four_state=state) for state in (False, True)}
+
+_CHARACTER = Layout(PACKED, 8, signed=True, four_state=False, count=8, element=_BIT[False])
+"""What indexing a string gives: a `byte`."""
+
+_CONTAINERS: dict[type[ast.Type], str] = {
+    ast.DynamicArrayType: "dynamic",
+    ast.QueueType: "queue",
+    ast.AssociativeArrayType: "assoc",
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -72,12 +106,17 @@ class LayoutTable:
                 for member in canonical:
                     if isinstance(member, ast.FieldSymbol):
                         layout.fields[member.name] = (member.bitOffset, self(member.type))
+                if isinstance(canonical, ast.PackedUnionType) and canonical.isTagged:
+                    layout.tag_bits = canonical.tagBits
                 return layout
+            case ast.UnboundedType():
+                # `$` counts as the `int` that it stands for in a queue's index.
+                return Layout(PACKED, 32, signed=True, four_state=False, count=32, element=_BIT[False])
             case ast.IntegralType():
                 return self._vector(canonical, canonical.getBitVectorRange(), None)
             case ast.FixedSizeUnpackedArrayType():
                 element, bounds = self(canonical.elementType), canonical.range
-                if element.kind > STRUCT:
+                if not element.is_flat:
                     return Layout(element.kind, 0)
                 return Layout(
                     ARRAY,
@@ -88,15 +127,24 @@ class LayoutTable:
                     descending=bounds.left >= bounds.right,
                     element=element,
                     has_struct=element.has_struct,
+                    has_word=element.has_word,
+                    has_container=element.has_container,
                 )
             case ast.UnpackedStructType():
                 return self._struct(canonical)
             case ast.UnpackedUnionType():
-                return Layout(UNION, 0)
+                return self._union(canonical)
             case ast.StringType():
-                return Layout(STRING, 0, four_state=False)
+                return Layout(STRING, 64, four_state=False, has_word=True, element=_CHARACTER)
+            case ast.DynamicArrayType() | ast.QueueType() | ast.AssociativeArrayType():
+                return self._container(canonical)
+            case ast.ClassType() | ast.CHandleType() | ast.NullType():
+                return Layout(HANDLE, 64, four_state=False, has_word=True)
             case ast.FloatingType():
-                return Layout(REAL, 64, signed=True, four_state=False)
+                single = canonical.bitWidth == 32
+                return Layout(REAL, 64, signed=True, four_state=False, single=single, has_word=True)
+            case ast.EventType():
+                return Layout(EVENT, 64, four_state=False, has_word=True)
             case ast.VoidType():
                 return Layout(VOID, 0)
             case _:
@@ -123,15 +171,51 @@ class LayoutTable:
         offset = width = sum(member.width for _, member in members)
         layout = Layout(STRUCT, width, four_state=any(m.four_state for _, m in members), has_struct=True)
         for name, member in members:
-            if member.kind > STRUCT:
+            if not member.is_flat:
                 return Layout(member.kind, 0)
             offset -= member.width
             layout.fields[name] = (offset, member)
+            layout.has_word |= member.has_word
+            layout.has_container |= member.has_container
         return layout
 
+    def _union(self, canonical: ast.UnpackedUnionType) -> Layout:
+        members = [(m.name, self(m.type)) for m in canonical if isinstance(m, ast.FieldSymbol)]
+        width = max((member.width for _, member in members), default=0)
+        tag = _tag_bits(canonical)
+        layout = Layout(UNION, tag + width, four_state=any(m.four_state for _, m in members), tag_bits=tag)
+        for name, member in members:
+            if member.kind == OTHER or member.has_container:
+                return Layout(OTHER, 0)
+            layout.fields[name] = (width - member.width, member)
+            layout.has_word |= member.has_word
+        return layout
 
-def describe_type(slang_type: ast.Type) -> Type:
-    """Return the description of a type that waves and the debugger show."""
+    def _container(self, canonical: ast.DynamicArrayType | ast.QueueType | ast.AssociativeArrayType) -> Layout:
+        element = self(canonical.elementType)
+        key = None
+        if isinstance(canonical, ast.AssociativeArrayType) and canonical.indexType is not None:
+            key = self(canonical.indexType)
+        if not element.is_flat or (key is not None and not key.is_flat):
+            return Layout(OTHER, 0)
+        return Layout(
+            CONTAINER,
+            64,
+            four_state=False,
+            element=element,
+            has_word=True,
+            has_container=True,
+            container=_CONTAINERS[type(canonical)],
+            key=key,
+        )
+
+
+NameClass = Callable[[ast.ClassType], str]
+"""Gives a class its unique name."""
+
+
+def describe_type(slang_type: ast.Type, name_class: NameClass) -> Type:
+    """Return the description of a type: what waves and the debugger show, and the event engine knows words by."""
     name = slang_type.name if slang_type.isAlias else ""
     canonical = slang_type.canonicalType
     unpacked: list[tuple[int, int]] = []
@@ -141,6 +225,8 @@ def describe_type(slang_type: ast.Type) -> Type:
         element = canonical.elementType
         name = element.name if element.isAlias else name
         canonical = element.canonicalType
+    if type(canonical) in _CONTAINERS:
+        return _describe_container(canonical, name, tuple(unpacked), name_class)
     ranges: list[tuple[int, int]] = []
     inner = canonical
     while isinstance(inner, ast.PackedArrayType):
@@ -149,15 +235,56 @@ def describe_type(slang_type: ast.Type) -> Type:
         inner = inner.elementType.canonicalType
     return Type(
         kind=_kind_name(inner),
-        width=canonical.bitWidth,
+        width=canonical.bitWidth if canonical.isIntegral else flat_width(canonical),
         signed=canonical.isSigned,
         four_state=canonical.isFourState,
-        name=name or _predefined_name(inner),
+        name=name_class(inner) if isinstance(inner, ast.ClassType) else name or _predefined_name(inner),
         ranges=tuple(ranges),
         unpacked=tuple(unpacked),
-        members=_describe_members(inner),
+        members=_describe_members(inner, name_class),
         enum_values=_describe_values(inner),
     )
+
+
+def _describe_container(
+    canonical: ast.Type, name: str, unpacked: tuple[tuple[int, int], ...], name_class: NameClass
+) -> Type:
+    key = canonical.indexType if isinstance(canonical, ast.AssociativeArrayType) else None
+    return Type(
+        kind=_CONTAINERS[type(canonical)],
+        width=64,
+        four_state=False,
+        name=name,
+        unpacked=unpacked,
+        element=describe_type(canonical.arrayElementType, name_class),
+        key=describe_type(key, name_class) if key is not None else None,
+        bound=int(canonical.maxBound) + 1 if isinstance(canonical, ast.QueueType) and canonical.maxBound else 0,
+    )
+
+
+def _tag_bits(canonical: ast.UnpackedUnionType) -> int:
+    """Return the bits of the tag of a tagged union, which stand above its members'."""
+    members = [member for member in canonical if isinstance(member, ast.FieldSymbol)]
+    return max((len(members) - 1).bit_length(), 1) if canonical.isTagged else 0
+
+
+def flat_width(slang_type: ast.Type) -> int:
+    """Return the bits of a type's flat form."""
+    canonical = slang_type.canonicalType
+    if canonical.isIntegral:
+        return canonical.bitWidth
+    match canonical:
+        case ast.FixedSizeUnpackedArrayType():
+            return canonical.fixedRange.width * flat_width(canonical.elementType)
+        case ast.UnpackedStructType() | ast.UnpackedUnionType():
+            widths = [flat_width(member.type) for member in canonical if isinstance(member, ast.FieldSymbol)]
+            if isinstance(canonical, ast.UnpackedStructType):
+                return sum(widths)
+            return max(widths, default=0) + _tag_bits(canonical)
+        case ast.VoidType():
+            return 0
+        case _:
+            return 64
 
 
 _KIND_NAMES: dict[type[ast.Type], str] = {
@@ -169,11 +296,18 @@ _KIND_NAMES: dict[type[ast.Type], str] = {
     ast.FloatingType: "real",
     ast.StringType: "string",
     ast.EventType: "event",
+    ast.CHandleType: "chandle",
+    ast.ClassType: "class",
+    ast.NullType: "class",
     ast.PredefinedIntegerType: "integer",
 }
 
 
 def _kind_name(canonical: ast.Type) -> str:
+    if isinstance(canonical, ast.FloatingType) and canonical.bitWidth == 32:
+        return "shortreal"
+    if isinstance(canonical, ast.PackedUnionType | ast.UnpackedUnionType) and canonical.isTagged:
+        return "tagged"
     return _KIND_NAMES.get(type(canonical)) or ("logic" if canonical.isFourState else "bit")
 
 
@@ -181,10 +315,22 @@ def _predefined_name(canonical: ast.Type) -> str:
     return canonical.name if isinstance(canonical, ast.PredefinedIntegerType) else ""
 
 
-def _describe_members(canonical: ast.Type) -> tuple[tuple[str, int, Type], ...]:
+def _describe_members(canonical: ast.Type, name_class: NameClass) -> tuple[tuple[str, int, Type], ...]:
     if isinstance(canonical, ast.PackedStructType | ast.PackedUnionType):
         fields = [member for member in canonical if isinstance(member, ast.FieldSymbol)]
-        return tuple((member.name, member.bitOffset, describe_type(member.type)) for member in fields)
+        return tuple((member.name, member.bitOffset, describe_type(member.type, name_class)) for member in fields)
+    if isinstance(canonical, ast.UnpackedStructType | ast.UnpackedUnionType):
+        fields = [member for member in canonical if isinstance(member, ast.FieldSymbol)]
+        end = total = flat_width(canonical)
+        members: list[tuple[str, int, Type]] = []
+        for member in fields:
+            width = flat_width(member.type)
+            if isinstance(canonical, ast.UnpackedUnionType):
+                end = total - _tag_bits(canonical) - width
+            else:
+                end -= width
+            members.append((member.name, end, describe_type(member.type, name_class)))
+        return tuple(members)
     return ()
 
 

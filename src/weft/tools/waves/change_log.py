@@ -24,10 +24,14 @@ TIME = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class LoggedSignal:
-    """Describe one signal of a log: its width in bits and whether an unknown plane follows its value."""
+    """Describe one signal of a log: its width in bits and whether an unknown plane follows its value.
+
+    A `real` is in no log; it has 64 bits, those of a double, and only FST sections that are made elsewhere hold it.
+    """
 
     width: int
     four_state: bool = False
+    real: bool = False
 
     @property
     def plane_words(self) -> int:

@@ -32,8 +32,15 @@ from weft.tools.waves.encode_changes import kernel
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
 
 _HEADER, _GEOMETRY, _HIERARCHY, _CHANGES = 0, 3, 4, 8
-_SCOPES = {"module": 0, "generate": 5, "struct": 6, "interface": 9, "package": 11}
-_KINDS = {"integer": 1, "parameter": 2, "reg": 5, "wire": 16, "bit": 22, "logic": 23, "int": 24}
+_SCOPES = {
+    "module": 0, "task": 1, "function": 2, "begin": 3, "fork": 4, "generate": 5, "struct": 6, "interface": 9,
+    "package": 10,
+}  # fmt: skip
+_KINDS = {
+    "event": 0, "integer": 1, "parameter": 2, "real": 3, "real_parameter": 4, "reg": 5, "supply0": 6, "supply1": 7,
+    "time": 8, "tri": 9, "triand": 10, "trior": 11, "trireg": 12, "tri0": 13, "tri1": 14, "wand": 15, "wire": 16,
+    "wor": 17, "bit": 22, "logic": 23, "int": 24,
+}  # fmt: skip
 _DIRECTIONS = {"": 0, "input": 1, "output": 2, "inout": 3}
 _SCOPE, _UPSCOPE, _ATTRIBUTE, _ENUM_TABLE = 254, 255, 252, 7
 _STORED_BELOW = 33  # shorter chains are not worth compressing
@@ -132,6 +139,14 @@ class FstWriter:
         last[:, 1] = np.where(section.ends > section.starts, section.offsets, 0)
         self._update_frame(section.planes, last)
 
+    def write_section(self, chains: Sequence[bytes], times: Sequence[int], frame: bytes) -> None:
+        """Append one section made elsewhere: a chain for each signal, the times in file units, the values before."""
+        arena = np.frombuffer(b"".join(chains) + bytes(16), np.uint8)
+        sizes = np.array([len(chain) for chain in chains], np.int64)
+        ends = np.cumsum(sizes)
+        self._frame = np.frombuffer(frame + bytes(8), np.uint8)
+        self._section(arena, ends - sizes, ends, np.array(times, np.uint64))
+
     def close(self, end_fs: int | None = None) -> None:
         """Complete the header and close the file; `end_fs` extends the shown time beyond the last change."""
         if self._file.closed:
@@ -211,7 +226,9 @@ class FstWriter:
     # --------------------------------------------------------------------------------------- declarations
 
     def _geometry(self) -> bytes:
-        raw = varints(self._table[:, 0].astype(np.uint64))
+        # A real has no width: that is how readers know it.
+        widths = [0 if signal.real else signal.width for signal in self._signals]
+        raw = varints(np.array(widths, np.uint64))
         packed = zlib.compress(raw, 9)
         if len(packed) >= len(raw):
             packed = raw

@@ -9,8 +9,9 @@ from weft.base.dataclass import dataclass, field
 class WaveVariable:
     """Show logged signal number `index` under a name; several variables may show one signal.
 
-    `kind` is `wire`, `reg`, `logic`, `bit`, `integer`, `int` or `parameter`; `direction` `input`, `output`, `inout` or
-    empty; `bounds` the declared (left, right) of a vector; `enum` the (label, value) pairs of an enumerated type.
+    `kind` is `wire`, `reg`, `logic`, `bit`, `int`, `parameter` or another that FST knows; `direction` is `input`,
+    `output`, `inout` or empty; `bounds` the declared (left, right) of a vector; `enum` the (label, value)
+    pairs of an enumerated type.
     """
 
     name: str
@@ -30,7 +31,7 @@ class WaveVariable:
 
 @dataclass(slots=True)
 class WaveScope:
-    """Hold a scope's variables and inner scopes; `kind` is `module`, `interface`, `generate`, `struct` or `package`."""
+    """Hold a scope's variables and inner scopes; `kind` is `module`, `interface`, `package` or another of FST's."""
 
     name: str
     kind: str = "module"

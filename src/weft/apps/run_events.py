@@ -1,0 +1,95 @@
+"""Do what `weft run` asks: make the plan, run it, return vvp's exit status.
+
+`$stop` opens the prompt only where there is a terminal to type at; elsewhere it ends the run, as vvp's `-n` has it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from weft.apps.run_words import has_sources, read_generation, read_parameter, read_sdf
+from weft.base.errors import UserError
+from weft.sim.run_plan import OnStop, RunPlan, Simulate
+
+_DELAYS = ("min", "typ", "max", "none")
+_ENGINES = ("auto", "event", "cycle")
+
+
+def make_plan(
+    slang: Sequence[str],
+    plusargs: Sequence[str],
+    *,
+    top: Sequence[str] = (),
+    generation: Sequence[str] = (),
+    parameters: Sequence[str] = (),
+    delays: str = "typ",
+    finish_on_stop: bool = False,
+    fail_on_stop: bool = False,
+    wave: str = "",
+    signals: Sequence[str] = (),
+    max_delta: int = 10_000_000,
+    seed: int = 0,
+    shuffle: int | None = None,
+    engine: str = "auto",
+    sdf: Sequence[str] = (),
+    allow_system: bool = False,
+    cache: bool = True,
+    quiet: bool = False,
+    all_warnings: bool = False,
+    terminal: bool | None = None,
+) -> RunPlan:
+    """Check the options and return the plan; `terminal` says whether there is one (None: look)."""
+    if not has_sources(slang):
+        raise UserError("no-such-file", "no source files: weft run FILES, or -f LIST")
+    if delays not in _DELAYS:
+        raise UserError("bad-option", f"-T or --delays {delays}: choose one of {', '.join(_DELAYS)}")
+    if engine not in _ENGINES:
+        raise UserError("bad-option", f"--engine {engine}: choose one of {', '.join(_ENGINES)}")
+    if wave and Path(wave).suffix not in (".vcd", ".fst"):
+        raise UserError("bad-option", f"waveform {wave}: the name must end in .fst or .vcd")
+    if signals and not wave:
+        raise UserError("bad-option", "--signals needs --wave FILE")
+    for path in sdf:
+        if not Path(read_sdf(path).path).is_file():
+            raise UserError("no-such-file", f"cannot read the delays '{read_sdf(path).path}'")
+    language = read_generation(generation)
+    has_terminal = sys.stdin.isatty() if terminal is None else terminal
+    on_stop = OnStop.PROMPT if has_terminal else OnStop.FINISH
+    if finish_on_stop or fail_on_stop:
+        on_stop = OnStop.FAIL if fail_on_stop else OnStop.FINISH
+    return RunPlan(
+        front_end=(*language.words, *slang),
+        tops=tuple(top),
+        parameters=tuple(read_parameter(text, top) for text in parameters),
+        plusargs=tuple(plusargs),
+        delays=delays,
+        specify=language.specify,
+        assertions=language.assertions,
+        on_stop=on_stop,
+        wave=wave,
+        signals=tuple(signals or ("*",)),
+        max_delta=max_delta,
+        seed=seed,
+        shuffle=shuffle,
+        engine=engine,
+        sdf=tuple(map(read_sdf, sdf)),
+        allow_system=allow_system,
+        cache=cache,
+        quiet=quiet,
+        all_warnings=all_warnings,
+    )
+
+
+def run_plan(plan: RunPlan, simulate: Simulate | None = None) -> int:
+    """Run a plan and return the exit status."""
+    return (simulate or _event_simulation())(plan)
+
+
+def _event_simulation() -> Simulate:
+    """Return the event simulation, imported only when something is to run."""
+    from weft.sim.event_simulation import run
+    from weft.tools.waves.dump_sink import open_fst_sink
+
+    return lambda plan: run(plan, open_fst_sink)

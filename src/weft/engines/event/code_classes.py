@@ -1,0 +1,153 @@
+"""Write what class objects need: creation, properties, methods that are chosen by the object (IEEE 1800-2023 clause
+8).
+
+An object is a piece of memory: its class's number, its size, then its properties, the base class's first. A virtual
+call is a switch on the class's number among the methods that can be meant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.base.dataclass import dataclass, field
+from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.layout import value_bytes
+from weft.engines.event.sites import Watch
+from weft.engines.event.writer import Operand, Value, mask, plane_bytes
+from weft.ir.design import Class, Expr, Function, Signal
+from weft.ir.expressions import Call
+
+if TYPE_CHECKING:
+    from weft.engines.event.code_program import ProgramCode
+
+OBJECT_HEADER = 32
+"""The class's number, the size in bytes, and two words for the collector; a signal's header is not needed."""
+
+
+@dataclass(slots=True, eq=False)
+class Classes:
+    """Hold the layout of the design's classes."""
+
+    program: ProgramCode
+    classes: list[Class]
+    _offsets: dict[Signal, int] = field(default_factory=dict[Signal, int])
+    _sizes: dict[Class, int] = field(default_factory=dict[Class, int])
+    _numbers: dict[Class, int] = field(default_factory=dict[Class, int])
+
+    def __post_init__(self) -> None:
+        for number, found in enumerate(self.classes, 1):
+            self._numbers[found] = number
+
+    def size(self, found: Class) -> int:
+        """Return the bytes of an object, placing its properties."""
+        known = self._sizes.get(found)
+        if known is None:
+            known = self.size(found.base) if found.base is not None else OBJECT_HEADER
+            for member in found.fields:
+                known += 16
+                self._offsets[member] = known
+                known += (value_bytes(member) + 23) // 8 * 8
+            self._sizes[found] = known
+        return known
+
+    def field_offset(self, member: Signal) -> int:
+        """Return where a property lies in its object."""
+        if member not in self._offsets:
+            for found in self.classes:
+                self.size(found)
+        return self._offsets[member]
+
+    def allocate(self, f: FunctionCode, found: Class) -> Operand:
+        """Write the creation of an object with properties of their default values; return its handle."""
+        w = f.w
+        size = self.size(found)
+        handle = w.call("malloc", size)
+        pointer = w.pointer(handle)
+        w.declare("llvm.memset.p0.i64", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+        w.do(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size}, i1 false)")
+        w.store_word(pointer, 0, self._numbers[found])
+        w.store_word(pointer, 8, size)
+        base: Class | None = found
+        while base is not None:
+            for member in base.fields:
+                if member.type.four_state and member.width:
+                    for i in range(max(member.depth, 1)):
+                        at = self._offsets[member] + i * 2 * plane_bytes(member.width) + plane_bytes(member.width)
+                        w.store(w.address(pointer, at), mask(member.width), member.width)
+            base = base.base
+        return handle
+
+    def check_null(self, f: FunctionCode, handle: Operand) -> None:
+        """Write the check of a handle that is used."""
+        from weft.engines.event.code_host import host_task
+
+        w = f.w
+        null, fine = w.fresh("null"), w.fresh("object")
+        w.branch(w.compare("eq", 64, handle, 0), null, fine)
+        w.label(null)
+        host_task(f, "$weft$null", (), ())
+        w.jump(f.stop_block())
+        w.label(fine)
+
+    def watches(self, expression: Expr, code: str) -> list[Watch]:
+        """Return the watches for properties in an expression that is waited for."""
+        return []
+
+    def candidates(self, method: Function) -> list[Function]:
+        """Return the methods that a virtual call of one may mean: its own and those of derived classes."""
+        return list(dict.fromkeys(found for _, found in self._choices(method)))
+
+    def _choices(self, method: Function) -> list[tuple[int, Function]]:
+        """Return, for each class that has the method, its number and the method that its objects use."""
+        owner = next((found for found in self.classes if method in found.methods.values()), None)
+        result: list[tuple[int, Function]] = []
+        for found in self.classes:
+            chain: list[Class] = []
+            base: Class | None = found
+            while base is not None:
+                chain.append(base)
+                base = base.base
+            if owner is None or owner not in chain:
+                continue
+            used = next(step.methods[method.name] for step in chain if method.name in step.methods)
+            result.append((self._numbers[found], used))
+        return result
+
+    def call_virtual(self, f: FunctionCode, call: Call) -> Value:
+        """Write a virtual call of a function."""
+        from weft.engines.event.code_calls import call_function
+        from weft.engines.event.code_expressions import value
+
+        assert call.receiver is not None
+        width = call.width
+        slots = [f.w.slot(width), f.w.slot(width)] if width else []
+
+        def one(found: Function) -> None:
+            result = call_function(f, Call(found, call.args, width, call.span, call.receiver))
+            for slot, plane in zip(slots, (result.bits, result.unknown), strict=False):
+                f.w.do(f"store i{width} {plane}, ptr {slot}")
+
+        self.dispatch(f, call, value(f, call.receiver), one)
+        if not slots:
+            return Value(0, 0)
+        return Value(width, f.w.emit(f"load i{width}, ptr {slots[0]}"), f.w.emit(f"load i{width}, ptr {slots[1]}"))
+
+    def dispatch(self, f: FunctionCode, call: Call, receiver: Value, one: object) -> None:
+        """Write a switch on the object's class, and one piece of code for each method that it may mean."""
+        w = f.w
+        self.check_null(f, receiver.bits)
+        number = w.load_word(w.pointer(receiver.bits), 0)
+        choices = [(n, found) for n, found in self._choices(call.function) if found.body is not None]
+        labels = {found: w.fresh("method") for _, found in choices}
+        after, none = w.fresh("called"), w.fresh("nomethod")
+        listed = " ".join(f"i64 {n}, label %{labels[found]}" for n, found in choices)
+        w.do(f"switch i64 {number}, label %{none} [ {listed} ]")
+        w.closed = True
+        for found, label in labels.items():
+            w.label(label)
+            assert callable(one)
+            one(found)
+            w.jump(after)
+        w.label(none)
+        w.jump(after)
+        w.label(after)

@@ -1,0 +1,226 @@
+"""Write calls of system tasks and functions, which Python does (`host_sites`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weft.base.dataclass import replace
+from weft.engines.event import operators as ops
+from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.elaborate import shows_strength
+from weft.engines.event.gates import bit_of
+from weft.engines.event.host_sites import HostSite, Shape
+from weft.engines.event.records import STOP
+from weft.engines.event.value_types import REALS, WORDS, type_of
+from weft.engines.event.writer import Operand, Value
+from weft.ir.design import Expr, Type
+from weft.ir.expressions import AssignExpr, Call, Element, Field, Item, New, Ref, Resize, SystemCall, Text, Unary
+from weft.ir.system_tasks import MEMORY_ARGUMENTS, output_arguments
+
+CHANGES_FIRST = frozenset(
+    f"array.{name}"
+    for name in [
+        "set",
+        "push_back",
+        "push_front",
+        "pop_back",
+        "pop_front",
+        "insert",
+        "delete",
+        "reverse",
+        "shuffle",
+        "sort",
+        "rsort",
+    ]
+) | frozenset(f"string.{name}" for name in ["putc", "itoa", "hextoa", "octtoa", "bintoa", "realtoa"])
+"""Methods that change the string or container that is their first argument."""
+
+CHANGES_KEY = frozenset({"array.first", "array.last", "array.next", "array.prev"})
+
+_TAKES = frozenset(f"mailbox.{name}" for name in ("get", "peek", "try_get", "try_peek", "attempt_get", "attempt_peek"))
+
+STOPPING = frozenset({"$finish", "$stop", "$fatal"})
+
+
+def outputs_of(name: str, count: int) -> set[int]:
+    """Return which arguments of a call are written."""
+    if name in CHANGES_FIRST:
+        return {0}
+    if name in CHANGES_KEY:
+        return {1}
+    if name in _TAKES:
+        return {1}
+    if name == "class.cast":
+        return {0}
+    return set(output_arguments(name, count))
+
+
+def host_value(f: FunctionCode, name: str, args: Sequence[Expr | None], width: int, call: Expr) -> Value:
+    """Write a call and return its result."""
+    signs = call.signs if isinstance(call, SystemCall) else ()
+    if isinstance(call, Item):
+        signs = (False, call.signed)
+    kind = type_of(call)
+    result = _shape_of_type(kind, width)
+    if result.kind == "bits" and isinstance(call, SystemCall) and call.signed:
+        result = replace(result, signed=True)
+    span = getattr(call, "span", f.span)
+    extra = (call.type, call.types) if isinstance(call, SystemCall) else None
+    return _call(f, name, args, signs, result, span, extra=extra) or Value(0, 0)
+
+
+def host_effect(f: FunctionCode, name: str, args: Sequence[Expr | None], new: Value, lhs: Item) -> None:
+    """Write a call that stores a value already computed, as its last argument."""
+    element = type_of(lhs)
+    _call(f, name, args, (False, lhs.signed), None, lhs.span, (new, element), lhs.type)
+
+
+def host_task(f: FunctionCode, name: str, args: Sequence[Expr | None], signs: tuple[bool, ...]) -> None:
+    """Write a call of a system task."""
+    _call(f, name, args, signs, None, f.span)
+    if name in STOPPING:
+        f.poll()
+
+
+def _shape_of_type(kind: Type, width: int) -> Shape:
+    if kind.kind in REALS:
+        return Shape("real", 64, type=kind)
+    if kind.kind == "string":
+        return Shape("string", 64, type=kind)
+    if kind.kind in WORDS:
+        return Shape("handle", 64, type=kind)
+    return Shape("bits", width, type=kind if kind.width else None)
+
+
+def _shape(name: str, index: int, argument: Expr | None, signed: bool, strengths: bool) -> Shape:
+    if name == "$countdrivers" and index == 0 and argument is not None:
+        bit = bit_of(argument)
+        if bit is not None:
+            return Shape("net", signal=bit.ref.signal, path=bit.ref.path, low=bit.at)
+    match argument:
+        case None:
+            return Shape("none")
+        case Text(text):
+            return Shape("text", text=text)
+        case Ref(signal, path) if signal.depth and MEMORY_ARGUMENTS.get(name) == index:
+            return Shape("memory", 64, signal.signed, signal=signal, path=path)
+        case SystemCall(name="$realtime"):
+            return Shape("real", 64, text="$realtime")
+        case _:
+            found = _shape_of_type(type_of(argument), argument.width)
+            if found.kind != "bits":
+                return found
+            found = replace(found, signed=signed)
+            return _with_strengths(found, argument) if strengths else found
+
+
+def _with_strengths(shape: Shape, argument: Expr) -> Shape:
+    """Return the shape of bits of a net with what their strengths are found by."""
+    low, high = bit_of(argument), bit_of(argument, argument.width - 1)
+    if low is None or high is None or low.ref.signal is not high.ref.signal or low.ref.path != high.ref.path:
+        return shape
+    if high.at - low.at != argument.width - 1 or not low.ref.signal.net:
+        return shape
+    return replace(shape, signal=low.ref.signal, path=low.ref.path, low=low.at)
+
+
+def _call(
+    f: FunctionCode,
+    name: str,
+    args: Sequence[Expr | None],
+    signs: tuple[bool, ...],
+    result: Shape | None,
+    span: object,
+    last: tuple[Value, Type] | None = None,
+    extra: object = None,
+) -> Value | None:
+    from weft.engines.event.code_expressions import value
+    from weft.engines.event.code_places import store_lvalue
+
+    w = f.w
+    outputs = outputs_of(name, len(args))
+    strengths = shows_strength(args)
+    args = [_target(argument) if i in outputs else argument for i, argument in enumerate(args)]
+    shapes: list[Shape] = []
+    values: list[Value | str | None] = []
+    size = 0
+    for i, argument in enumerate(args):
+        shape = _shape(name, i, argument, i < len(signs) and signs[i], strengths)
+        output = (i in outputs and isinstance(argument, Ref | Element | Field | Item)) or (
+            i in outputs and argument is not None and shape.kind == "bits"
+        )
+        shape = replace(shape, offset=size, output=output)
+        shapes.append(shape)
+        size += _words(shape)
+        if shape.kind == "memory":
+            assert isinstance(argument, Ref)
+            values.append(f.signal_pointer(argument.signal, argument.path))
+        elif argument is None or shape.kind in ("text", "net"):
+            values.append(None)
+        else:
+            values.append(value(f, argument))
+    if last is not None:
+        shape = replace(_shape_of_type(last[1], last[0].width), offset=size)
+        shapes.append(shape)
+        size += _words(shape)
+        values.append(last[0])
+    if result is not None:
+        result = replace(result, offset=size)
+        size += _words(result)
+    buffer = f"%{w.fresh('args')}"
+    w.entry.append(f"  {buffer} = alloca [{max(size, 1)} x i64], align 8")
+    for shape, found in zip(shapes, values, strict=True):
+        if isinstance(found, str):
+            w.do(f"store ptr {found}, ptr {w.address(buffer, 8 * shape.offset)}")
+        elif found is not None:
+            _put(f, buffer, shape, found)
+    site = HostSite(name, shapes, result, f.unit.number, f.scope, span or f.span, extra=extra)  # pyright: ignore[reportArgumentType]
+    f.host_call(f.unit.program.add_site(site), buffer)
+    for shape, argument in zip(shapes, args, strict=False):
+        if shape.output and argument is not None:
+            store_lvalue(f, argument, _get(f, buffer, shape))
+            if isinstance(argument, Ref | Element | Item):
+                f.unit.notify_container(f, argument)
+    return _get(f, buffer, result) if result is not None and result.width else None
+
+
+def _target(argument: Expr | None) -> Expr | None:
+    """Return the variable behind the conversions of an argument that is read and written."""
+    while isinstance(argument, Resize) or (isinstance(argument, Unary) and argument.op == "known"):
+        argument = argument.value
+    return argument
+
+
+def _words(shape: Shape) -> int:
+    if shape.kind in ("none", "text", "net"):
+        return 0
+    if shape.kind == "bits":
+        return 2 * shape.words
+    return 1
+
+
+def _put(f: FunctionCode, buffer: str, shape: Shape, found: Value) -> None:
+    w = f.w
+    if shape.kind != "bits":
+        w.store_word(buffer, 8 * shape.offset, found.bits)
+        return
+    bits = shape.words * 64
+    for plane, content in enumerate((found.bits, found.unknown)):
+        if shape.words:
+            pointer = w.address(buffer, 8 * (shape.offset + plane * shape.words))
+            w.do(f"store i{bits} {w.resize(content, found.width, bits)}, ptr {pointer}, align 8")
+
+
+def _get(f: FunctionCode, buffer: str, shape: Shape) -> Value:
+    w = f.w
+    if shape.kind != "bits":
+        return Value(64, w.load_word(buffer, 8 * shape.offset))
+    bits = shape.words * 64
+    planes: list[Operand] = []
+    for plane in range(2):
+        pointer = w.address(buffer, 8 * (shape.offset + plane * shape.words))
+        planes.append(w.resize(w.emit(f"load i{bits}, ptr {pointer}, align 8"), bits, shape.width))
+    return Value(shape.width, planes[0], planes[1])
+
+
+__all__ = ["STOP", "AssignExpr", "Call", "New", "ops"]

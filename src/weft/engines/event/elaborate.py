@@ -1,0 +1,560 @@
+"""The instance tree of a design, and which signals of different instances are one net.
+
+A port that is connected to a whole signal of the same shape *is* that signal: a change shows on both sides at once and
+costs nothing. Every other connection becomes a continuous assignment of the module around the instance, as IEEE
+1800-2023 23.3.3 has it. Signals are joined with union-find (Tarjan, 1975) over (instance, signal) pairs.
+
+Where a variable is on one side, it is joined only if nothing else drives the net: a net with several drivers is
+resolved from all of them, and a variable keeps what was assigned last.
+
+The code of a module is shared by its instances, so what its code looks like is decided for the module: a connection is
+joined in all of its instances or in none, and a driver that needs a cell in one instance has one in all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from weft.base.dataclass import dataclass, field
+from weft.base.errors import Unsupported
+from weft.base.source import NOWHERE, Span
+from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate, bit_of
+from weft.engines.event.truth_tables import FEWEST_GATES, function_of
+from weft.engines.event.walk import statements_in
+from weft.ir.design import (
+    Binary,
+    Block,
+    Concat,
+    Cond,
+    Const,
+    ContinuousAssign,
+    Design,
+    Element,
+    Expr,
+    Force,
+    Function,
+    Gate,
+    Instance,
+    Module,
+    Port,
+    Process,
+    Ref,
+    Signal,
+    Slice,
+    SystemTask,
+    Text,
+    Unary,
+    operands,
+)
+from weft.ir.expressions import Field, Item
+
+PLAIN_NETS = frozenset({"", "wire", "tri", "uwire"})
+STRONG = ("strong", "strong")
+_STRENGTH_NETS = frozenset({"tri0", "tri1", "trireg", "supply0", "supply1"})
+_STRENGTH = re.compile(r"%[0-9]*[vV]")
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """Be one instance. `base` is where its block begins in the state, known when all code is written."""
+
+    name: str
+    unit: Unit
+    parent: Node | None
+    number: int
+    children: dict[str, Node] = field(default_factory=dict[str, "Node"])
+    base: int = 0
+
+    @property
+    def path(self) -> str:
+        """Return the hierarchical path."""
+        return f"{self.parent.path}.{self.name}" if self.parent is not None else self.name
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """Be the code of one module, with its instances; `assigns` has the assignments that connections became too."""
+
+    module: Module
+    number: int
+    nodes: list[Node] = field(default_factory=list[Node])
+    assigns: list[ContinuousAssign] = field(default_factory=list[ContinuousAssign])
+    joined: list[tuple[int, Signal, Ref]] = field(default_factory=list[tuple[int, Signal, Ref]])
+    slotted: set[Signal] = field(default_factory=set[Signal])
+    celled: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """The drivers that keep their value in a cell, by assignment (-1 - number for gates) and part."""
+    graded: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    """The drivers that keep a range of strengths for each bit."""
+    planner: GatePlanner = field(init=False)
+    children: dict[str, Unit] = field(default_factory=dict[str, "Unit"])
+
+    def __post_init__(self) -> None:
+        self.planner = GatePlanner(self.module.time_unit_fs, self.module.time_precision_fs)
+
+    @property
+    def fixed(self) -> bool:
+        """Say whether there is one instance, so that its addresses are constants."""
+        return len(self.nodes) == 1
+
+    @property
+    def gates(self) -> list[PlannedGate]:
+        """Return the gates that are data."""
+        return self.planner.gates
+
+    @property
+    def signals(self) -> list[Signal]:
+        """Return the module's signals and those that its gates' terminals need."""
+        return [*self.module.signals, *self.planner.hidden]
+
+
+Key = tuple[Node, Signal]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Be a piece of what an assignment drives: bits `low` up of a signal, from bits `source` up of the value."""
+
+    ref: Ref
+    low: int
+    width: int
+    source: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Driver:
+    """Be one driver of a net: part `number` of assignment `index`, or gate -1 - `index`, in an instance."""
+
+    node: Node
+    index: int
+    number: int
+    low: int
+    width: int
+    strength: tuple[str, str]
+    gate: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Net:
+    """Be a net, or variable, of the whole design; `key` is the signal that holds its value.
+
+    `resolved` nets combine the values of their drivers; `graded` ones keep ranges of strengths (`net_kernels`). `linked`
+    says that a switch, port or alias joins bits of it with others, `observed` that its strength matters elsewhere.
+    """
+
+    key: Key
+    kind: str
+    width: int
+    members: list[Key]
+    drivers: list[Driver] = field(default_factory=list[Driver])
+    resolved: bool = False
+    graded: bool = False
+    linked: bool = False
+    observed: bool = False
+    span: Span = NOWHERE
+
+
+@dataclass(slots=True, eq=False)
+class Elaborated:
+    """Hold the instance tree of a design and its nets."""
+
+    design: Design
+    tops: list[Node]
+    packages: dict[str, Node]
+    nodes: list[Node]
+    units: dict[Module, Unit]
+    functions: dict[Function, Unit]
+    forced: set[Key] = field(default_factory=set[Key])
+    nets: dict[Key, Net] = field(default_factory=dict[Key, Net])
+    _parents: dict[Key, Key] = field(default_factory=dict[Key, Key])
+
+    def find(self, node: Node, signal: Signal) -> Key:
+        """Return the signal that holds the value of a signal."""
+        key = (node, signal)
+        parents = self._parents
+        if key not in parents:
+            return key
+        root = key
+        while root in parents:
+            root = parents[root]
+        while key != root:
+            parents[key], key = root, parents[key]
+        return root
+
+    def join(self, a: Key, b: Key) -> None:
+        """Make two signals one; the first one's root holds the value."""
+        a, b = self.find(*a), self.find(*b)
+        if a != b:
+            self._parents[b] = a
+
+    def net(self, node: Node, ref: Ref) -> Net:
+        """Return the net, or variable, that a reference names in an instance."""
+        return self.nets[self.find(self.reach(node, ref.path), ref.signal)]
+
+    def reach(self, node: Node, path: tuple[str, ...]) -> Node:
+        """Return the instance that a reference's path leads to."""
+        if path and path[0] == "$root":
+            if path[1] in self.packages:
+                found, rest = self.packages[path[1]], path[2:]
+            else:
+                found, rest = next(top for top in self.tops if top.name == path[1]), path[2:]
+        else:
+            found, rest = node, path
+        for name in rest:
+            found = found.children[name]
+        return found
+
+
+def elaborate(design: Design) -> Elaborated:
+    """Build the instance tree and join the signals that are one net."""
+    units: dict[Module, Unit] = {}
+    result = Elaborated(design, [], {}, [], units, {})
+
+    count = 0
+
+    def unit_of(module: Module) -> Unit:
+        if module not in units:
+            units[module] = Unit(module, len(units))
+        return units[module]
+
+    def place(name: str, module: Module, parent: Node | None) -> Node:
+        unit = unit_of(module)
+        nonlocal count
+        node = Node(name, unit, parent, count)
+        count += 1
+        unit.nodes.append(node)
+        for instance in module.instances:
+            child = place(instance.name, instance.module, node)
+            node.children[instance.name] = child
+            unit.children[instance.name] = child.unit
+        # Instances come before the module that they are in, so that their procedures start first.
+        result.nodes.append(node)
+        return node
+
+    for name, module in design.packages:
+        result.packages[name] = place(name, module, None)
+    for name, module in design.tops:
+        result.tops.append(place(name, module, None))
+    for unit in units.values():
+        for function in unit.module.functions:
+            result.functions[function] = unit
+    _find_forced(result)
+    driven = _Driven(result)
+    for unit in units.values():
+        _plan_gates(unit)
+        for number, instance in enumerate(unit.module.instances):
+            _connect(result, unit, number, instance, driven)
+    for unit in units.values():
+        unit.assigns += unit.planner.assigns
+    _join(result)
+    _find_nets(result)
+    return result
+
+
+def _plan_gates(unit: Unit) -> None:
+    for signal in unit.module.signals:
+        if signal.net and signal.delay is not None:
+            unit.planner.delays[signal] = unit.planner.plan_delay(signal.delay, signal.span)
+    for gate in unit.module.gates:
+        unit.planner.add(gate)
+    for assign in unit.module.assigns:
+        match assign.rhs:
+            case Cond(control, on_one, on_zero) if assign.gate:
+                data = on_one if assign.gate.endswith("1") else on_zero
+                assert isinstance(data, Binary | Unary)
+                unit.planner.add_three_state(assign, data.lhs if isinstance(data, Binary) else data.value, control)
+            case _:
+                unit.assigns.append(assign)
+    if len(unit.assigns) >= FEWEST_GATES:
+        _plan_tables(unit)
+
+
+def _plan_tables(unit: Unit) -> None:
+    """Take the assignments of one bit of few others for gates, if there are many."""
+    found = {id(assign): function_of(assign.rhs) for assign in unit.assigns if _drives_bit(assign.lhs)}
+    if sum(function is not None for function in found.values()) < FEWEST_GATES:
+        return
+    kept: list[ContinuousAssign] = []
+    for assign in unit.assigns:
+        function = found.get(id(assign))
+        if function is None:
+            kept.append(assign)
+        else:
+            unit.planner.add_table(assign, *function)
+    unit.assigns[:] = kept
+
+
+def _drives_bit(lhs: Expr) -> bool:
+    bit = bit_of(lhs) if lhs.width == 1 else None
+    return bit is not None and bit.ref.signal.type.four_state
+
+
+def _find_forced(design: Elaborated) -> None:
+    for node in design.nodes:
+        module = node.unit.module
+        for body in (*module.processes, *module.functions):
+            for statement in statements_in(body.body):
+                if isinstance(statement, Force):
+                    for ref in _roots(statement.lhs):
+                        design.forced.add((design.reach(node, ref.path), ref.signal))
+
+
+def _roots(lhs: Expr) -> list[Ref]:
+    """Return the signals that an lvalue writes."""
+    match lhs:
+        case Ref():
+            return [lhs]
+        case Element(signal, _, path):
+            return [Ref(signal, path)]
+        case Slice(value):
+            return _roots(value)
+        case Concat(parts):
+            return [ref for part in parts for ref in _roots(part)]
+        case Item(container):
+            return _roots(container)
+        case _:
+            return []
+
+
+def parts_of(lhs: Expr, span: Span) -> list[Part]:
+    """Return the pieces of what a continuous assignment drives; its selects are constant (IEEE 1800-2023 10.3.2)."""
+    found: list[Part] = []
+
+    def walk(target: Expr, low: int, width: int, source: int) -> None:
+        match target:
+            case Ref():
+                found.append(Part(target, low, width, source))
+            case Element(signal, Const(value=index, unknown=0), path):
+                if index < signal.depth:
+                    found.append(Part(Ref(signal, path), index * signal.width + low, width, source))
+            case Slice(value, int() as offset):
+                outside = max(0, -(offset + low))
+                usable = min(width, value.width - offset - low) - outside
+                if usable > 0:
+                    walk(value, offset + low + outside, usable, source + outside)
+            case Concat(parts):
+                at = 0
+                for part in reversed(parts):
+                    first, last = max(low, at), min(low + width, at + part.width)
+                    if first < last:
+                        walk(part, first - at, last - first, source + first - low)
+                    at += part.width
+            case Slice(value, Const(value=bits, unknown=unknown) as offset):
+                if not unknown:
+                    signed = bits - (1 << offset.width) if bits >> (offset.width - 1) & 1 else bits
+                    walk(Slice(value, signed, target.width), low, width, source)
+            case _:
+                raise Unsupported("this target of a continuous assignment", span)
+
+    walk(lhs, 0, lhs.width, 0)
+    return found
+
+
+class _Driven:
+    """Tell which signals of a module are driven inside it: by assignments, gates or instances."""
+
+    def __init__(self, design: Elaborated) -> None:
+        self.counts: dict[Signal, int] = defaultdict(int)
+        self.remote: set[Signal] = {signal for _, signal in design.forced}
+        for unit in design.units.values():
+            module = unit.module
+            targets = [assign.lhs for assign in module.assigns]
+            targets += [output for gate in module.gates for output in gate.outputs]
+            for instance in module.instances:
+                for port, expression in zip(instance.module.ports, instance.connections, strict=True):
+                    if expression is not None and port.direction != "input":
+                        targets.append(expression)
+            for target in targets:
+                for ref in _roots(target):
+                    self.counts[ref.signal] += 1
+                    if ref.path:
+                        self.remote.add(ref.signal)
+            for body in (*module.processes, *module.functions):
+                for statement in statements_in(body.body):
+                    lhs = getattr(statement, "lhs", None)
+                    if lhs is not None:
+                        for ref in _roots(lhs):
+                            if ref.path:
+                                self.remote.add(ref.signal)
+
+
+def _connect(design: Elaborated, unit: Unit, number: int, instance: Instance, driven: _Driven) -> None:
+    for port, actual in zip(instance.module.ports, instance.connections, strict=True):
+        if actual is None:
+            continue
+        if _can_join(port, actual, driven):
+            assert isinstance(actual, Ref)
+            unit.joined.append((number, port.signal, actual))
+            continue
+        inner = Ref(port.signal, (instance.name,))
+        if port.direction == "input":
+            unit.assigns.append(ContinuousAssign(inner, actual, instance.span))
+        elif port.direction == "output":
+            unit.assigns.append(ContinuousAssign(actual, inner, instance.span))
+        elif port.direction != "inout" or not unit.planner.join(inner, actual, instance.span):
+            raise Unsupported(f"this connection of the {port.direction} port '{port.name}'", instance.span)
+
+
+def _can_join(port: Port, actual: Expr, driven: _Driven) -> bool:
+    if not isinstance(actual, Ref):
+        return False
+    inner, outer = port.signal, actual.signal
+    if (
+        inner.width != outer.width
+        or inner.depth != outer.depth
+        or (inner.type.kind != outer.type.kind and ("real" in inner.type.kind or "real" in outer.type.kind))
+    ):
+        return False
+    if port.direction == "ref":
+        return True
+    if inner.type.four_state != outer.type.four_state:
+        return False
+    if port.direction == "inout":
+        return bool(inner.net and outer.net)
+    if inner in driven.remote or outer in driven.remote:
+        return bool(inner.net and outer.net) and inner.net in PLAIN_NETS and outer.net in PLAIN_NETS
+    if inner.net and outer.net:
+        return inner.delay is None and outer.delay is None
+    if port.direction == "input":
+        return not driven.counts[inner] and inner.delay is None
+    return driven.counts[outer] == 1 and outer.net in PLAIN_NETS and outer.delay is None and inner.delay is None
+
+
+def _join(design: Elaborated) -> None:
+    for node in design.nodes:
+        for number, inner, actual in node.unit.joined:
+            child = node.children[node.unit.module.instances[number].name]
+            outer = (design.reach(node, actual.path), actual.signal)
+            # What holds a joined net is a variable if there is one, since procedures write it.
+            if not inner.net and outer[1].net and not design.find(*outer)[1].net:
+                design.join(outer, (child, inner))
+            elif not inner.net and outer[1].net:
+                design.join((child, inner), outer)
+            else:
+                design.join(outer, (child, inner))
+    for node in design.nodes:
+        for signal in node.unit.module.signals:
+            if design.find(node, signal) != (node, signal):
+                node.unit.slotted.add(signal)
+
+
+def _find_nets(design: Elaborated) -> None:
+    members: dict[Key, list[Key]] = defaultdict(list)
+    for node in design.nodes:
+        for signal in node.unit.signals:
+            if not signal.automatic:
+                members[design.find(node, signal)].append((node, signal))
+    for key, joined in members.items():
+        kinds = [signal.net for _, signal in joined if signal.net not in PLAIN_NETS]
+        kind = kinds[0] if kinds else key[1].net
+        design.nets[key] = Net(key, kind, key[1].bits, joined, span=key[1].span)
+    for node in design.nodes:
+        unit = node.unit
+        for index, assign in enumerate(unit.assigns):
+            for number, part in enumerate(parts_of(assign.lhs, assign.span)):
+                driver = Driver(node, index, number, part.low, part.width, assign.strength)
+                design.net(node, part.ref).drivers.append(driver)
+        for number, gate in enumerate(unit.gates):
+            _add_gate(design, node, number, gate)
+    forced = {design.find(*key) for key in design.forced}
+    shown = _shows_strengths(design)
+    for key, net in design.nets.items():
+        net.graded = _needs_strengths(net, shown)
+        net.resolved = not net.graded and _needs_resolution(net, key in forced)
+        if net.resolved and (net.key[1].depth or any(driver.gate for driver in net.drivers)):
+            net.graded, net.resolved = True, False
+    _spread(design)
+
+
+def _add_gate(design: Elaborated, node: Node, number: int, gate: PlannedGate) -> None:
+    for bit in gate.outputs:
+        net = design.net(node, bit.ref)
+        if gate.kind in TWO_WAY:
+            net.linked = True
+        else:
+            net.drivers.append(Driver(node, -1 - number, 0, bit.at, 1, gate.strength, gate.kind))
+    if gate.kind in ONE_WAY:
+        design.net(node, gate.inputs[0].ref).observed = True
+
+
+def _shows_strengths(design: Elaborated) -> bool:
+    """Say whether something prints strengths, so that those of three-state gates must be known everywhere."""
+    for unit in design.units.values():
+        for body in (*unit.module.processes, *unit.module.functions):
+            for statement in statements_in(body.body):
+                if isinstance(statement, SystemTask) and shows_strength(statement.args):
+                    return True
+    return False
+
+
+def shows_strength(args: Iterable[Expr | None]) -> bool:
+    """Say whether the arguments of a display task have a `%v` among them."""
+    return any(isinstance(argument, Text) and _STRENGTH.search(argument.value) for argument in args)
+
+
+def _needs_strengths(net: Net, shown: bool) -> bool:
+    if net.linked or net.kind in _STRENGTH_NETS:
+        return True
+    if any(signal.delay is not None for _, signal in net.members if signal.net):
+        return True
+    three_state = any(driver.gate.startswith(("bufif", "notif")) for driver in net.drivers)
+    if three_state and (shown or net.observed):
+        return True
+    return any(driver.strength != STRONG or driver.gate in ONE_WAY for driver in net.drivers)
+
+
+def _spread(design: Elaborated) -> None:
+    """Have each driver work the same way in all instances of its module, with strengths if one of its nets has them."""
+    ranks = {id(net): 2 if net.graded else int(net.resolved) for net in design.nets.values()}
+    needs: dict[tuple[Unit, int, int], int] = defaultdict(int)
+    changed = True
+    while changed:
+        changed = False
+        for net in design.nets.values():
+            rank = ranks[id(net)]
+            for driver in net.drivers:
+                key = (driver.node.unit, driver.index, driver.number)
+                rank = max(rank, needs[key])
+            if rank == 1 and any(driver.gate for driver in net.drivers):
+                rank = 2
+            for driver in net.drivers:
+                key = (driver.node.unit, driver.index, driver.number)
+                if needs[key] < rank:
+                    needs[key], changed = rank, True
+            ranks[id(net)] = rank
+    for net in design.nets.values():
+        net.graded, net.resolved = ranks[id(net)] == 2, ranks[id(net)] == 1
+    for (unit, index, number), rank in needs.items():
+        if rank:
+            (unit.graded if rank == 2 else unit.celled).add((index, number))
+
+
+def _needs_resolution(net: Net, forced: bool) -> bool:
+    if forced and net.drivers:
+        return True
+    covered = 0
+    for driver in net.drivers:
+        bits = ((1 << driver.width) - 1) << driver.low
+        if covered & bits:
+            return True
+        covered |= bits
+    return False
+
+
+__all__ = [
+    "Block",
+    "Driver",
+    "Elaborated",
+    "Field",
+    "Gate",
+    "Key",
+    "Net",
+    "Node",
+    "Part",
+    "Process",
+    "Unit",
+    "elaborate",
+    "operands",
+    "parts_of",
+]

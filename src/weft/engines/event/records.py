@@ -1,0 +1,153 @@
+"""Where everything lies in the memory that the runtime and compiled processes share.
+
+One block of memory holds the control block at its start and the design's state behind it; its address, `S`, is passed
+to every compiled function. All fields are 64-bit words at the offsets below unless a comment says otherwise.
+
+A *list* is two words, its first and last node; nodes are linked both ways, so that any can be taken out (`disable`).
+A *node* is what waits to be run: a thread (a process, or a branch of a `fork`), or a record that a delayed assignment
+has left for later. Running a node is calling its code with the node and `S`; a thread's code returns 1 to be called
+again at once, since it has entered or left a task.
+"""
+
+# ------------------------------------------------------------------------------------------- lists and nodes
+
+LIST_HEAD, LIST_TAIL = 0, 8
+
+NODE_NEXT = 0
+NODE_PREV = 8
+NODE_LIST = 16
+"""The list that the node is in, or 0."""
+NODE_CODE = 24
+NODE_PC = 32
+"""32 bits: where a thread's code goes on."""
+NODE_FLAGS = 36
+"""32 bits, as below."""
+NODE_TIME = 40
+NODE_PROCESS = 48
+"""The number of the process, for reports."""
+NODE_INSTANCE = 56
+NODE_SHORT = 64
+"""The size of the node of code that never waits, forks or calls a task: a continuous assignment."""
+NODE_PARENT = 64
+NODE_JOIN = 72
+NODE_CHILDREN = 80
+NODE_SIBLING = 88
+NODE_LIVE = 96
+"""How many forked threads, of its own, have not ended."""
+NODE_FRAME = 104
+NODE_RETURNED = 112
+"""The frame of the task that has just returned."""
+NODE_SCOPES = 120
+"""The innermost scope record: a block or task that is active and can be disabled."""
+NODE_BASE = 128
+"""The frame that a thread began with: what lies below it belongs to its parent."""
+NODE_OBJECT = 136
+"""The process object of the thread, if somebody has asked for it, or 0."""
+NODE_SIZE = 144
+
+FLAG_HEAP, FLAG_REACTIVE, FLAG_ENDED, FLAG_WAIT_FORK, FLAG_SUSPENDED = 1, 2, 4, 8, 16
+
+# ------------------------------------------------------------------------------------------- frames
+
+FRAME_REFS = 0
+"""32 bits; then 32 bits of size class."""
+FRAME_CLASS = 4
+FRAME_CODE = 8
+"""Where a task returns to; 0 in the frame of a block or process."""
+FRAME_PC = 16
+FRAME_CALLER = 24
+FRAME_OUTER = 32
+"""The frame of the block or routine around this one."""
+FRAME_INSTANCE = 40
+FRAME_THIS = 48
+FRAME_HEADER = 64
+
+# ------------------------------------------------------------------------------------------- scope records, joins
+
+SCOPE_NEXT, SCOPE_PREV, SCOPE_LIST = 0, 8, 16
+"""A scope record is a node of the list of all activations of one block."""
+SCOPE_THREAD, SCOPE_OUTER, SCOPE_CODE, SCOPE_PC, SCOPE_FRAME = 24, 32, 40, 48, 56
+SCOPE_SIZE = 64
+
+PROCESS_STATE, PROCESS_WAITERS, PROCESS_THREAD = 0, 8, 24
+"""A process object: finished 0, running 1, waiting 2, suspended 3, killed 4; who awaits it; its thread."""
+PROCESS_SIZE = 32
+
+JOIN_LEFT, JOIN_WAITER, JOIN_ANY = 0, 8, 16
+JOIN_SIZE = 32
+
+# ------------------------------------------------------------------------------------------- signals
+
+SIGNAL_WATCHES = 16
+"""How far before a signal's value its header begins: the address of its watches, or 0."""
+SIGNAL_FLAGS = 8
+"""How far before the value its flags are: 1 while it is being forced."""
+SIGNAL_HEADER = 16
+
+WATCH_COUNT = 0
+WATCH_ENTRIES = 8
+WATCH_LIST = 0
+WATCH_KIND = 8
+"""32 bits, as below."""
+WATCH_LOW, WATCH_HIGH = 16, 20
+"""32 bits each: the bits that are watched, high end exclusive."""
+WATCH_CODE = 24
+WATCH_SIZE = 32
+
+WATCH_POSEDGE, WATCH_NEGEDGE, WATCH_ANY, WATCH_EVALUATE, WATCH_RECORD, WATCH_NODE = 1, 2, 4, 8, 16, 32
+"""What a watch looks for; with `WATCH_NODE` its list is a node that always waits and is made ready unless it is."""
+
+# ------------------------------------------------------------------------------------------- delayed records
+
+RECORD_SIZE = 48
+"""A node that is no thread has its own size here, and its contents from 64 up."""
+RECORD_FUNCTION = 56
+RECORD_CONTENTS = 64
+
+# ------------------------------------------------------------------------------------------- the control block
+
+TIME = 0
+STOP = 8
+"""Not 0: return to Python as soon as the present thread has suspended itself."""
+ACTIVE = 16
+INACTIVE = 32
+REACTIVE = 48
+RE_INACTIVE = 64
+NBA_BUFFER, NBA_CAPACITY, NBA_LENGTH = 80, 88, 96
+RE_NBA_BUFFER, RE_NBA_CAPACITY, RE_NBA_LENGTH = 104, 112, 120
+OBSERVED = 128
+POSTPONED = 144
+DELTAS = 160
+MAX_DELTAS = 168
+CURRENT = 176
+EVENTS = 184
+CHANGED_BUFFER, CHANGED_CAPACITY, CHANGED_LENGTH = 192, 200, 208
+"""The numbers of the recorded signals that have changed in this time step, each once."""
+STEP_CALL = 216
+"""What to call in the postponed region when signals are recorded, or 0."""
+THREADS_FREE = 224
+FRAMES_FREE = 232
+FRAME_CLASSES = 16
+SHUFFLE = 360
+"""The state of the random order of equal events; 0: first come, first served."""
+UNTIL = 368
+IN_REACTIVE = 376
+BUDGET = 384
+HOST_CALL = 392
+STACK_LIMIT = 400
+WHEEL_NOW = 408
+ERROR = 416
+"""Why the run stopped: 0, or one of the reasons below."""
+RANDOM_SEED = 424
+CALLS = 432
+JOINS_FREE = 440
+WHEEL_BITS = 512
+WHEEL_LEVELS = 11
+WHEEL_SLOTS = 640
+CONTROL_SIZE = 12288
+
+DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4
+"""What `run` returns: nothing is left to do, the time is reached, the budget is used up, a stop, too many deltas."""
+
+MONITOR, MONITOR_OFF = 448, 456
+"""The thread of the active `$monitor`, and whether `$monitoroff` holds."""

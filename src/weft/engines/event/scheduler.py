@@ -1,0 +1,810 @@
+"""The scheduler of the event engine, as kernels (`kernel_language`): IEEE 1800-2023 clause 4.
+
+Within a time step the regions are emptied in the standard's order: active, inactive (`#0`), NBA, and after those are
+all empty observed, reactive, re-inactive, re-NBA, each of which leads back to active; last comes postponed. Where the
+standard leaves the order of events open, they run first come, first served; with a shuffle seed, in an order drawn
+from it.
+
+The future is a hierarchical timing wheel (Varghese and Lauck, 1987): eleven levels of 64 slots. A node whose time
+first differs from now in base-64 digit L stands on level L in the slot of that digit, so putting one in is a shift
+and a count of zeros, and the next time is found from one bitmap a level. When time enters a slot of a level above 0,
+its nodes move down. Nodes of equal time keep their order: those of a higher slot were put in earlier and come down
+first.
+
+A *wait* puts a thread into the list of its wait site; a signal's watches say which sites look at it and for what. A
+change walks the watches of the signal and moves the threads it wakes to the active list.
+"""
+
+from __future__ import annotations
+
+from weft.engines.event.kernel_language import (
+    clz,
+    ctz,
+    free,
+    invoke,
+    kernel,
+    malloc,
+    memset,
+    realloc,
+    u8,
+    u32,
+    u64,
+)
+from weft.engines.event.records import (
+    ACTIVE,
+    BUDGET,
+    CHANGED_BUFFER,
+    CHANGED_CAPACITY,
+    CHANGED_LENGTH,
+    CURRENT,
+    DELTAS,
+    DONE,
+    EVENTS,
+    FLAG_ENDED,
+    FLAG_HEAP,
+    FLAG_REACTIVE,
+    FLAG_WAIT_FORK,
+    FRAME_CALLER,
+    FRAME_CLASS,
+    FRAME_CODE,
+    FRAME_OUTER,
+    FRAME_REFS,
+    FRAMES_FREE,
+    IN_REACTIVE,
+    INACTIVE,
+    JOIN_ANY,
+    JOIN_LEFT,
+    JOIN_SIZE,
+    JOIN_WAITER,
+    JOINS_FREE,
+    LIST_TAIL,
+    MAX_DELTAS,
+    NBA_BUFFER,
+    NBA_CAPACITY,
+    NBA_LENGTH,
+    NODE_BASE,
+    NODE_CHILDREN,
+    NODE_CODE,
+    NODE_FLAGS,
+    NODE_FRAME,
+    NODE_INSTANCE,
+    NODE_JOIN,
+    NODE_LIST,
+    NODE_LIVE,
+    NODE_NEXT,
+    NODE_OBJECT,
+    NODE_PARENT,
+    NODE_PC,
+    NODE_PREV,
+    NODE_PROCESS,
+    NODE_SCOPES,
+    NODE_SIBLING,
+    NODE_SIZE,
+    NODE_TIME,
+    OBSERVED,
+    OSCILLATES,
+    PAUSED,
+    POSTPONED,
+    PROCESS_SIZE,
+    PROCESS_STATE,
+    PROCESS_THREAD,
+    PROCESS_WAITERS,
+    RE_INACTIVE,
+    RE_NBA_BUFFER,
+    RE_NBA_LENGTH,
+    REACHED,
+    REACTIVE,
+    RECORD_CONTENTS,
+    RECORD_FUNCTION,
+    RECORD_SIZE,
+    SCOPE_CODE,
+    SCOPE_FRAME,
+    SCOPE_OUTER,
+    SCOPE_PC,
+    SCOPE_THREAD,
+    SHUFFLE,
+    SIGNAL_WATCHES,
+    STEP_CALL,
+    STOP,
+    STOPPED,
+    THREADS_FREE,
+    TIME,
+    UNTIL,
+    WATCH_ANY,
+    WATCH_CODE,
+    WATCH_ENTRIES,
+    WATCH_EVALUATE,
+    WATCH_HIGH,
+    WATCH_KIND,
+    WATCH_LIST,
+    WATCH_LOW,
+    WATCH_NODE,
+    WATCH_RECORD,
+    WATCH_SIZE,
+    WHEEL_BITS,
+    WHEEL_LEVELS,
+    WHEEL_NOW,
+    WHEEL_SLOTS,
+)
+
+__all__ = ["WATCH_ANY"]
+
+# pyright: reportUnusedFunction=false
+
+
+# ------------------------------------------------------------------------------------------- lists
+
+
+@kernel
+def append(list: int, node: int) -> int:
+    tail = u64[list + LIST_TAIL]
+    u64[node + NODE_NEXT] = 0
+    u64[node + NODE_PREV] = tail
+    u64[node + NODE_LIST] = list
+    if tail:
+        u64[tail + NODE_NEXT] = node
+    else:
+        u64[list] = node
+    u64[list + LIST_TAIL] = node
+    return 0
+
+
+@kernel
+def unlink(node: int) -> int:
+    """Take a node out of the list that it is in, if it is in one."""
+    list = u64[node + NODE_LIST]
+    if list:
+        next = u64[node + NODE_NEXT]
+        prev = u64[node + NODE_PREV]
+        if prev:
+            u64[prev + NODE_NEXT] = next
+        else:
+            u64[list] = next
+        if next:
+            u64[next + NODE_PREV] = prev
+        else:
+            u64[list + LIST_TAIL] = prev
+        u64[node + NODE_LIST] = 0
+    return 0
+
+
+@kernel
+def make_ready(node: int, state: int) -> int:
+    """Put a node into the active list, or the reactive one of a program's thread."""
+    if u32[node + NODE_FLAGS] & FLAG_REACTIVE:
+        append(state + REACTIVE, node)
+    else:
+        append(state + ACTIVE, node)
+    return 0
+
+
+@kernel
+def move_all(source: int, target: int) -> int:
+    """Move all nodes of a list to the end of another."""
+    node = u64[source]
+    while node:
+        next = u64[node + NODE_NEXT]
+        append(target, node)
+        node = next
+    u64[source] = 0
+    u64[source + LIST_TAIL] = 0
+    return 0
+
+
+@kernel
+def wake(list: int, state: int) -> int:
+    """Make every thread of a wait list ready."""
+    node = u64[list]
+    u64[list] = 0
+    u64[list + LIST_TAIL] = 0
+    while node:
+        next = u64[node + NODE_NEXT]
+        make_ready(node, state)
+        node = next
+    return 0
+
+
+# ------------------------------------------------------------------------------------------- changes
+
+
+@kernel
+def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
+    """Wake who watches bits `low` to `high` of a signal; `edges` has the edges of its bit 0, and `WATCH_ANY`."""
+    watches = u64[signal - SIGNAL_WATCHES]
+    entry = watches + WATCH_ENTRIES
+    end = entry + u64[watches] * WATCH_SIZE
+    while entry != end:
+        if u32[entry + WATCH_LOW] < high and low < u32[entry + WATCH_HIGH]:
+            list = u64[entry + WATCH_LIST]
+            kind = u32[entry + WATCH_KIND]
+            if kind & edges:
+                if kind & WATCH_NODE:
+                    if u64[list + NODE_LIST] == 0:
+                        append(state + ACTIVE, list)
+                else:
+                    if u64[list]:
+                        wake(list, state)
+            else:
+                if kind & WATCH_EVALUATE:
+                    evaluate(list, u64[entry + WATCH_CODE], state)
+                else:
+                    if kind & WATCH_RECORD:
+                        record_change(list, state)
+        entry = entry + WATCH_SIZE
+    return 0
+
+
+@kernel
+def evaluate(list: int, code: int, state: int) -> int:
+    """Wake those threads of a wait list whose event expression has changed as they wait for it."""
+    node = u64[list]
+    while node:
+        next = u64[node + NODE_NEXT]
+        if invoke(code, node, state):
+            unlink(node)
+            make_ready(node, state)
+        node = next
+    return 0
+
+
+@kernel
+def record_change(flag: int, state: int) -> int:
+    """Note that a recorded signal has changed in this step; `flag` is 1 + twice its number, even when noted."""
+    word = u64[flag]
+    if word & 1:
+        u64[flag] = word + 1
+        length = u64[state + CHANGED_LENGTH]
+        if length == u64[state + CHANGED_CAPACITY]:
+            capacity = length * 2 + 1024
+            u64[state + CHANGED_BUFFER] = realloc(u64[state + CHANGED_BUFFER], capacity * 8)
+            u64[state + CHANGED_CAPACITY] = capacity
+        u64[u64[state + CHANGED_BUFFER] + length * 8] = flag
+        u64[state + CHANGED_LENGTH] = length + 1
+    return 0
+
+
+# ------------------------------------------------------------------------------------------- future and NBA
+
+
+@kernel
+def put_into_wheel(node: int, time: int, state: int) -> int:
+    u64[node + NODE_TIME] = time
+    differs = time ^ u64[state + WHEEL_NOW]
+    level = (63 - clz(differs | 1)) // 6
+    slot = (time >> (level * 6)) & 63
+    bits = state + WHEEL_BITS + level * 8
+    u64[bits] = u64[bits] | (1 << slot)
+    append(state + WHEEL_SLOTS + (level * 64 + slot) * 16, node)
+    return 0
+
+
+@kernel
+def delay(node: int, ticks: int, state: int) -> int:
+    """Suspend a node for a number of ticks; for 0, until the inactive region."""
+    if ticks:
+        time = u64[state + TIME] + ticks
+        if time < ticks:
+            return 0
+        put_into_wheel(node, time, state)
+    else:
+        if u32[node + NODE_FLAGS] & FLAG_REACTIVE:
+            append(state + RE_INACTIVE, node)
+        else:
+            append(state + INACTIVE, node)
+    return 0
+
+
+@kernel
+def next_slot(state: int) -> int:
+    """Return the list of the earliest nodes, or 0; nodes that were disabled leave empty slots behind."""
+    level = 0
+    while level < WHEEL_LEVELS:
+        bits = state + WHEEL_BITS + level * 8
+        while u64[bits]:
+            slot = ctz(u64[bits])
+            list = state + WHEEL_SLOTS + (level * 64 + slot) * 16
+            if u64[list]:
+                return list
+            u64[bits] = u64[bits] & ~(1 << slot)
+        level = level + 1
+    return 0
+
+
+@kernel
+def next_time(state: int) -> int:
+    """Return the time of the earliest future event, or all ones."""
+    list = next_slot(state)
+    if list == 0:
+        return ~0
+    node = u64[list]
+    time = u64[node + NODE_TIME]
+    if list < state + WHEEL_SLOTS + 1024:
+        return time
+    while node:
+        if u64[node + NODE_TIME] < time:
+            time = u64[node + NODE_TIME]
+        node = u64[node + NODE_NEXT]
+    return time
+
+
+@kernel
+def advance(time: int, state: int) -> int:
+    """Go to the time of the earliest nodes and make them active."""
+    list = next_slot(state)
+    while state + WHEEL_SLOTS + 1024 <= list:
+        number = (list - (state + WHEEL_SLOTS)) // 16
+        level = number // 64
+        bits = state + WHEEL_BITS + level * 8
+        u64[bits] = u64[bits] & ~(1 << (number & 63))
+        shift = level * 6
+        u64[state + WHEEL_NOW] = (u64[u64[list] + NODE_TIME] >> shift) << shift
+        node = u64[list]
+        u64[list] = 0
+        u64[list + LIST_TAIL] = 0
+        while node:
+            next = u64[node + NODE_NEXT]
+            put_into_wheel(node, u64[node + NODE_TIME], state)
+            node = next
+        list = next_slot(state)
+    u64[state + TIME] = time
+    u64[state + WHEEL_NOW] = time
+    bits = state + WHEEL_BITS
+    u64[bits] = u64[bits] & ~(1 << (time & 63))
+    wake(list, state)
+    return 0
+
+
+@kernel
+def nba_push(function: int, size: int, state: int) -> int:
+    """Return the address of `size` bytes for what `function` needs when the NBA region applies it."""
+    base = state + NBA_BUFFER
+    if u64[state + IN_REACTIVE]:
+        base = state + RE_NBA_BUFFER
+    length = u64[base + NBA_LENGTH - NBA_BUFFER]
+    total = size + 16
+    if u64[base + NBA_CAPACITY - NBA_BUFFER] < length + total:
+        capacity = (length + total) * 2 + 65536
+        u64[base] = realloc(u64[base], capacity)
+        u64[base + NBA_CAPACITY - NBA_BUFFER] = capacity
+    record = u64[base] + length
+    u64[base + NBA_LENGTH - NBA_BUFFER] = length + total
+    u64[record] = function
+    u64[record + 8] = total
+    return record + 16
+
+
+@kernel
+def apply_nba(base: int, state: int) -> int:
+    at = 0
+    while at < u64[base + NBA_LENGTH - NBA_BUFFER]:
+        record = u64[base] + at
+        at = at + u64[record + 8]
+        invoke(u64[record], record + 16, state)
+    u64[base + NBA_LENGTH - NBA_BUFFER] = 0
+    return 0
+
+
+@kernel
+def record_new(function: int, size: int, code: int) -> int:
+    """Return a node that will run `code`, with `size` bytes from `RECORD_CONTENTS` for `function`."""
+    node = malloc(size + RECORD_CONTENTS)
+    memset(node, 0, RECORD_CONTENTS)
+    u64[node + NODE_CODE] = code
+    u64[node + RECORD_SIZE] = size
+    u64[node + RECORD_FUNCTION] = function
+    return node
+
+
+@kernel
+def run_record(node: int, state: int) -> int:
+    """Do a delayed update now."""
+    invoke(u64[node + RECORD_FUNCTION], node + RECORD_CONTENTS, state)
+    free(node)
+    return 0
+
+
+@kernel
+def run_record_nba(node: int, state: int) -> int:
+    """Move a delayed nonblocking assignment, whose time has come, to the NBA region."""
+    size = u64[node + RECORD_SIZE]
+    target = nba_push(u64[node + RECORD_FUNCTION], size, state)
+    at = 0
+    while at < size:
+        u64[target + at] = u64[node + RECORD_CONTENTS + at]
+        at = at + 8
+    free(node)
+    return 0
+
+
+# ------------------------------------------------------------------------------------------- frames and threads
+
+
+@kernel
+def frame_new(size: int, state: int) -> int:
+    """Return a zeroed frame of at least `size` bytes with one reference."""
+    kind = 64 - clz((size - 1) >> 6 | 0)
+    if size < 65:
+        kind = 0
+    list = state + FRAMES_FREE + kind * 8
+    frame = u64[list]
+    if frame:
+        u64[list] = u64[frame + FRAME_CALLER]
+    else:
+        frame = malloc(64 << kind)
+    memset(frame, 0, size)
+    u32[frame + FRAME_REFS] = 1
+    u32[frame + FRAME_CLASS] = kind
+    return frame
+
+
+@kernel
+def frame_release(frame: int, state: int) -> int:
+    """Give up one reference; the last one frees the frame, and gives up its reference to the one around it."""
+    while frame:
+        refs = u32[frame + FRAME_REFS] - 1
+        u32[frame + FRAME_REFS] = refs
+        if refs:
+            return 0
+        outer = u64[frame + FRAME_OUTER]
+        list = state + FRAMES_FREE + u32[frame + FRAME_CLASS] * 8
+        u64[frame + FRAME_CALLER] = u64[list]
+        u64[list] = frame
+        frame = outer
+    return 0
+
+
+@kernel
+def frame_retain(frame: int) -> int:
+    if frame:
+        u32[frame + FRAME_REFS] = u32[frame + FRAME_REFS] + 1
+    return 0
+
+
+@kernel
+def fork_thread(parent: int, pc: int, join: int, state: int) -> int:
+    """Start a thread at another place of the parent's code, sharing its frame."""
+    node = u64[state + THREADS_FREE]
+    if node:
+        u64[state + THREADS_FREE] = u64[node + NODE_NEXT]
+    else:
+        node = malloc(NODE_SIZE)
+    memset(node, 0, NODE_SIZE)
+    u64[node + NODE_CODE] = u64[parent + NODE_CODE]
+    u32[node + NODE_PC] = pc
+    u32[node + NODE_FLAGS] = FLAG_HEAP | (u32[parent + NODE_FLAGS] & FLAG_REACTIVE)
+    frame = u64[parent + NODE_FRAME]
+    frame_retain(frame)
+    u64[node + NODE_FRAME] = frame
+    u64[node + NODE_BASE] = frame
+    u64[node + NODE_INSTANCE] = u64[parent + NODE_INSTANCE]
+    u64[node + NODE_PARENT] = parent
+    u64[node + NODE_JOIN] = join
+    u64[node + NODE_PROCESS] = u64[parent + NODE_PROCESS]
+    u64[node + NODE_SCOPES] = 0
+    u64[node + NODE_SIBLING] = u64[parent + NODE_CHILDREN]
+    u64[parent + NODE_CHILDREN] = node
+    u64[parent + NODE_LIVE] = u64[parent + NODE_LIVE] + 1
+    make_ready(node, state)
+    return node
+
+
+@kernel
+def join_new(count: int, any: int, state: int) -> int:
+    join = u64[state + JOINS_FREE]
+    if join:
+        u64[state + JOINS_FREE] = u64[join]
+    else:
+        join = malloc(JOIN_SIZE)
+    u64[join + JOIN_LEFT] = count
+    u64[join + JOIN_WAITER] = 0
+    u64[join + JOIN_ANY] = any
+    return join
+
+
+@kernel
+def join_done(join: int, state: int) -> int:
+    """Count down a join; wake who waits for it; free it when its last thread has ended."""
+    left = u64[join + JOIN_LEFT] - 1
+    u64[join + JOIN_LEFT] = left
+    waiter = u64[join + JOIN_WAITER]
+    if waiter:
+        if left == 0 or u64[join + JOIN_ANY]:
+            u64[join + JOIN_WAITER] = 0
+            make_ready(waiter, state)
+    if left == 0:
+        u64[join] = u64[state + JOINS_FREE]
+        u64[state + JOINS_FREE] = join
+    return 0
+
+
+@kernel
+def reap(node: int, state: int) -> int:
+    """Free ended forked threads, from one upwards, that have no living children."""
+    while node:
+        flags = u32[node + NODE_FLAGS]
+        if flags & FLAG_ENDED == 0 or u64[node + NODE_CHILDREN] or flags & FLAG_HEAP == 0:
+            return 0
+        parent = u64[node + NODE_PARENT]
+        place = parent + NODE_CHILDREN
+        while u64[place] != node:
+            place = u64[place] + NODE_SIBLING
+        u64[place] = u64[node + NODE_SIBLING]
+        u64[node + NODE_NEXT] = u64[state + THREADS_FREE]
+        u64[state + THREADS_FREE] = node
+        node = parent
+    return 0
+
+
+@kernel
+def end_thread(node: int, state: int) -> int:
+    """End a thread: leave its scopes, count down its join, tell its parent."""
+    scope = u64[node + NODE_SCOPES]
+    while scope:
+        unlink(scope)
+        scope = u64[scope + SCOPE_OUTER]
+    frame = u64[node + NODE_FRAME]
+    while frame:
+        caller = u64[frame + FRAME_CALLER]
+        if frame == u64[node + NODE_BASE]:
+            caller = 0
+        frame_release(frame, state)
+        frame = caller
+    u64[node + NODE_FRAME] = 0
+    u64[node + NODE_SCOPES] = 0
+    flags = u32[node + NODE_FLAGS] | FLAG_ENDED
+    u32[node + NODE_FLAGS] = flags
+    parent = u64[node + NODE_PARENT]
+    if parent:
+        live = u64[parent + NODE_LIVE] - 1
+        u64[parent + NODE_LIVE] = live
+        if live == 0:
+            if u32[parent + NODE_FLAGS] & FLAG_WAIT_FORK:
+                u32[parent + NODE_FLAGS] = u32[parent + NODE_FLAGS] & ~FLAG_WAIT_FORK
+                make_ready(parent, state)
+    object = u64[node + NODE_OBJECT]
+    if object:
+        if u64[object + PROCESS_STATE] != 4:
+            u64[object + PROCESS_STATE] = 0
+        u64[object + PROCESS_THREAD] = 0
+        wake(object + PROCESS_WAITERS, state)
+    join = u64[node + NODE_JOIN]
+    if join:
+        u64[node + NODE_JOIN] = 0
+        join_done(join, state)
+    reap(node, state)
+    return 0
+
+
+@kernel
+def kill_children(parent: int, state: int) -> int:
+    """End every thread that a thread has forked, and theirs."""
+    while u64[parent + NODE_CHILDREN]:
+        child = u64[parent + NODE_CHILDREN]
+        if u64[child + NODE_CHILDREN]:
+            kill_children(child, state)
+        else:
+            if u32[child + NODE_FLAGS] & FLAG_ENDED:
+                reap(child, state)
+            else:
+                unlink(child)
+                end_thread(child, state)
+    return 0
+
+
+@kernel
+def process_object(node: int) -> int:
+    """Return the process object of a thread, made when first asked for."""
+    object = u64[node + NODE_OBJECT]
+    if object == 0:
+        object = malloc(PROCESS_SIZE)
+        memset(object, 0, PROCESS_SIZE)
+        u64[object + PROCESS_STATE] = 1
+        u64[object + PROCESS_THREAD] = node
+        u64[node + NODE_OBJECT] = object
+    return object
+
+
+@kernel
+def process_kill(object: int, state: int) -> int:
+    """End a process and all that it has forked; return 1 if it is, or has forked, the present one."""
+    node = u64[object + PROCESS_THREAD]
+    inside = 0
+    if node:
+        ancestor = u64[state + CURRENT]
+        while ancestor:
+            if ancestor == node:
+                inside = 1
+            ancestor = u64[ancestor + NODE_PARENT]
+        u64[object + PROCESS_STATE] = 4
+        kill_children(node, state)
+        unlink(node)
+        end_thread(node, state)
+    return inside
+
+
+# ------------------------------------------------------------------------------------------- disable
+
+
+@kernel
+def scope_enter(record: int, list: int, thread: int, pc: int) -> int:
+    """Note that a thread has entered a block that can be disabled; `pc` is where it goes on then."""
+    append(list, record)
+    u64[record + SCOPE_THREAD] = thread
+    u64[record + SCOPE_OUTER] = u64[thread + NODE_SCOPES]
+    u64[record + SCOPE_CODE] = u64[thread + NODE_CODE]
+    u64[record + SCOPE_PC] = pc
+    u64[record + SCOPE_FRAME] = u64[thread + NODE_FRAME]
+    u64[thread + NODE_SCOPES] = record
+    return 0
+
+
+@kernel
+def scope_leave(thread: int) -> int:
+    record = u64[thread + NODE_SCOPES]
+    unlink(record)
+    u64[thread + NODE_SCOPES] = u64[record + SCOPE_OUTER]
+    return 0
+
+
+@kernel
+def disable_scope(list: int, current: int, state: int) -> int:
+    """Disable every activation of a block (IEEE 1800-2023 9.6.2); return 1 if the present thread was in one."""
+    inside = 0
+    while u64[list]:
+        record = u64[list]
+        thread = u64[record + SCOPE_THREAD]
+        ancestor = current
+        while ancestor:
+            if ancestor == thread:
+                inside = 1
+            ancestor = u64[ancestor + NODE_PARENT]
+        kill_children(thread, state)
+        unwind(thread, record, state)
+        unlink(thread)
+        make_ready(thread, state)
+    return inside
+
+
+@kernel
+def unwind(thread: int, record: int, state: int) -> int:
+    """Bring a thread to the place behind a block that it is in."""
+    while u64[thread + NODE_SCOPES] != record:
+        scope_leave(thread)
+    scope_leave(thread)
+    frame = u64[thread + NODE_FRAME]
+    while frame != u64[record + SCOPE_FRAME]:
+        caller = u64[frame + FRAME_CALLER]
+        if u64[frame + FRAME_CODE] == 0:
+            caller = u64[frame + FRAME_OUTER]
+            frame_retain(caller)
+        frame_release(frame, state)
+        frame = caller
+    u64[thread + NODE_FRAME] = frame
+    u64[thread + NODE_CODE] = u64[record + SCOPE_CODE]
+    u32[thread + NODE_PC] = u64[record + SCOPE_PC]
+    u32[thread + NODE_FLAGS] = u32[thread + NODE_FLAGS] & ~FLAG_WAIT_FORK
+    return 0
+
+
+# ------------------------------------------------------------------------------------------- the loop
+
+
+@kernel
+def pick(list: int, state: int) -> int:
+    """Return one of the first nodes of a list, drawn at random."""
+    seed = u64[state + SHUFFLE]
+    seed = seed ^ (seed << 13)
+    seed = seed ^ (seed >> 7)
+    seed = seed ^ (seed << 17)
+    u64[state + SHUFFLE] = seed
+    count = 0
+    node = u64[list]
+    while node:
+        count = count + 1
+        node = u64[node + NODE_NEXT]
+        if count == 64:
+            break
+    skip = seed % count
+    node = u64[list]
+    while skip:
+        node = u64[node + NODE_NEXT]
+        skip = skip - 1
+    return node
+
+
+@kernel
+def run_list(list: int, state: int) -> int:
+    """Run the nodes of a list until it is empty; return 1 if something wants to stop."""
+    while u64[list]:
+        node = u64[list]
+        if u64[state + SHUFFLE]:
+            node = pick(list, state)
+        unlink(node)
+        u64[state + CURRENT] = node
+        while invoke(u64[node + NODE_CODE], node, state):
+            pass
+        u64[state + EVENTS] = u64[state + EVENTS] + 1
+        budget = u64[state + BUDGET] - 1
+        u64[state + BUDGET] = budget
+        if u64[state + STOP] or budget == 0:
+            return 1
+    return 0
+
+
+@kernel
+def postpone(state: int) -> int:
+    """Do the postponed region: `$strobe` and `$monitor` look, and recorded changes are written down."""
+    while u64[state + POSTPONED]:
+        node = u64[state + POSTPONED]
+        unlink(node)
+        invoke(u64[node + NODE_CODE], node, state)
+    if u64[state + CHANGED_LENGTH]:
+        if u64[state + STEP_CALL]:
+            invoke(u64[state + STEP_CALL])
+        u64[state + CHANGED_LENGTH] = 0
+    return 0
+
+
+@kernel
+def settle(state: int) -> int:
+    """Empty all regions of the present time step but the postponed one; return a reason to stop, or DONE."""
+    while 1:
+        if run_list(state + ACTIVE, state):
+            return STOPPED
+        deltas = u64[state + DELTAS] + 1
+        u64[state + DELTAS] = deltas
+        if deltas == u64[state + MAX_DELTAS]:
+            return OSCILLATES
+        if u64[state + INACTIVE]:
+            move_all(state + INACTIVE, state + ACTIVE)
+            continue
+        if u64[state + NBA_LENGTH]:
+            apply_nba(state + NBA_BUFFER, state)
+            continue
+        if u64[state + OBSERVED]:
+            move_all(state + OBSERVED, state + ACTIVE)
+            continue
+        if u64[state + REACTIVE]:
+            u64[state + IN_REACTIVE] = 1
+            stopped = run_list(state + REACTIVE, state)
+            u64[state + IN_REACTIVE] = 0
+            if stopped:
+                return STOPPED
+            continue
+        if u64[state + RE_INACTIVE]:
+            move_all(state + RE_INACTIVE, state + REACTIVE)
+            continue
+        if u64[state + RE_NBA_LENGTH]:
+            apply_nba(state + RE_NBA_BUFFER, state)
+            continue
+        return DONE
+    return DONE
+
+
+@kernel
+def run(state: int) -> int:
+    """Run until nothing is left, the time `UNTIL` is over, the budget is used up or something stops the run."""
+    while 1:
+        reason = settle(state)
+        if reason == STOPPED:
+            if u64[state + STOP]:
+                return STOPPED
+            return PAUSED
+        if reason:
+            return reason
+        postpone(state)
+        u64[state + DELTAS] = 0
+        if u64[state + STOP]:
+            return STOPPED
+        time = next_time(state)
+        if time == ~0:
+            return DONE
+        if u64[state + UNTIL] < time:
+            return REACHED
+        advance(time, state)
+    return DONE
+
+
+@kernel
+def peek_byte(address: int) -> int:
+    return u8[address]

@@ -1,0 +1,53 @@
+"""What a unit asks of the memory of its instances: wait sites with their watches, and threads that run from the
+start.
+"""
+
+from __future__ import annotations
+
+from weft.base.dataclass import dataclass, field
+from weft.base.source import NOWHERE, Span
+from weft.engines.event.layout import FrameLayout
+from weft.ir.expressions import Ref
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """Look at bits `low` to `high` of a signal; `code` names the function that decides, for `WATCH_EVALUATE`."""
+
+    ref: Ref
+    kind: int
+    low: int
+    high: int
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Be a wait site: its list's offset in the block, and its watches."""
+
+    offset: int
+    watches: tuple[Watch, ...]
+
+
+@dataclass(slots=True, eq=False)
+class ThreadPlan:
+    """Be a thread that each instance has from the start.
+
+    `order` says when it first runs: 0 continuous assignments, 1 always procedures that wait for changes of levels, 2 other
+    procedures, 3 `always_comb`; `site`
+    is where it waits instead, if it does. One that is not `started` is run by others.
+    """
+
+    offset: int
+    symbol: str
+    order: int
+    frame: FrameLayout | None = None
+    site: int | None = None
+    started: bool = True
+    reactive: bool = False
+    what: str = ""
+    span: Span = NOWHERE
+    scope: str = ""
+    words: tuple[tuple[Ref | None, int], ...] = ()
+    """What lies behind a short node: addresses so many bytes behind a signal, or plain numbers."""
+    extra: list[int] = field(default_factory=list[int])

@@ -1,0 +1,118 @@
+"""What the value of an expression is, where its width does not tell: a real, a string, a handle or plain bits."""
+
+from __future__ import annotations
+
+from weft.ir.design import Expr, Type
+from weft.ir.expressions import (
+    AssignExpr,
+    Binary,
+    Call,
+    Cond,
+    Element,
+    Field,
+    Item,
+    Iterate,
+    New,
+    Real,
+    Ref,
+    SystemCall,
+    Text,
+    Unary,
+)
+
+BITS = Type("logic", 0)
+REAL = Type("real", 64, four_state=False)
+STRING = Type("string", 64, four_state=False)
+
+REALS = frozenset({"real", "shortreal", "realtime"})
+CONTAINERS = frozenset({"queue", "dynamic", "assoc"})
+WORDS = REALS | CONTAINERS | {"string", "event", "chandle", "class", "mailbox", "semaphore", "process"}
+"""The kinds of type whose values are 64-bit words."""
+
+_STRING_CALLS = frozenset(
+    {
+        "$sformatf",
+        "$psprintf",
+        "name",
+        "string.concat",
+        "string.repeat",
+        "string.of",
+        "string.substr",
+        "string.toupper",
+        "string.tolower",
+    }
+)
+_REAL_CALLS = frozenset(
+    {"$realtime", "$itor", "$bitstoreal", "$bitstoshortreal", "string.atoreal"}
+    | {
+        f"${name}"
+        for name in [
+            "ln",
+            "log10",
+            "exp",
+            "sqrt",
+            "pow",
+            "floor",
+            "ceil",
+            "sin",
+            "cos",
+            "tan",
+            "asin",
+            "acos",
+            "atan",
+            "atan2",
+            "hypot",
+        ]
+    }
+    | {f"${name}" for name in ["sinh", "cosh", "tanh", "asinh", "acosh", "atanh"]}
+)
+
+
+def type_of(expression: Expr | None) -> Type:
+    """Return the type of an expression's value; `BITS` for every vector."""
+    match expression:
+        case Real():
+            return REAL
+        case Text():
+            return STRING
+        case Ref(signal) | Element(signal):
+            return signal.type
+        case Field(_, member):
+            return member.type
+        case Item(container):
+            return type_of(container).element or BITS
+        case Unary(op):
+            return REAL if op in ("fneg", "itof", "utof", "fround") else BITS
+        case Binary(op):
+            return REAL if op in ("fadd", "fsub", "fmul", "fdiv", "fpow") else BITS
+        case Cond(_, then):
+            return type_of(then)
+        case Call(function):
+            return function.result.type if function.result is not None else BITS
+        case New():
+            return Type("class", 64)
+        case SystemCall(name, type=known):
+            if known is not None:
+                return known
+            return REAL if name in _REAL_CALLS else STRING if name in _STRING_CALLS else BITS
+        case Iterate(type=known):
+            return known
+        case AssignExpr(lhs):
+            return type_of(lhs)
+        case _:
+            return BITS
+
+
+def is_real(expression: Expr | None) -> bool:
+    """Say whether an expression's value is a real."""
+    return type_of(expression).kind in REALS
+
+
+def is_string(expression: Expr | None) -> bool:
+    """Say whether an expression's value is a string."""
+    return type_of(expression).kind == "string"
+
+
+def is_word(expression: Expr | None) -> bool:
+    """Say whether an expression's value is a 64-bit word rather than a vector."""
+    return type_of(expression).kind in WORDS

@@ -1,0 +1,36 @@
+"""Named events: triggers, and whether one has been triggered in this time step (IEEE 1800-2023 15.5).
+
+An event is a counter (`ir.expressions`): whoever waits for it waits for a change of its value.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pyslang import ast
+
+from weft.ir.design import Expr, Statement, SystemCall, Trigger
+from weft.lang.sv import timing
+from weft.lang.sv.dispatch import layout_of, lvalue_of
+from weft.lang.sv.types import EVENT
+
+if TYPE_CHECKING:
+    from weft.lang.sv.state import State
+
+
+def convert_trigger(state: State, node: ast.Statement) -> Statement:
+    """Convert `-> event` or `->> timing event`."""
+    trigger = cast("ast.EventTriggerStatement", node)
+    pause = None if trigger.timing is None else timing.timing_of(state, trigger.timing)
+    return Trigger(lvalue_of(state, trigger.target), not trigger.isNonBlocking, pause, state.context.span(node))
+
+
+def convert_triggered(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
+    """Convert `event.triggered`."""
+    if layout_of(state, arguments[0]).kind != EVENT:
+        state.context.unsupported("the method 'triggered' here", node)
+    event = lvalue_of(state, arguments[0])
+    return SystemCall("event.triggered", (event,), 1, span=state.context.span(node))

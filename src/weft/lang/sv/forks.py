@@ -1,0 +1,102 @@
+"""Blocks, those that run at once too, and what ends them: `fork`, `disable`, `wait fork` (IEEE 1800-2023 9.3, 9.6).
+
+A `disable` of a block or task that is around it in the same thread only jumps to its end, so that every engine can run
+it. Any other ends activities elsewhere, which are found by the path of the block or task: `Block.scope` and
+`Function.scope` name those that some `disable` of the design means.
+"""
+
+# pyslang's stubs do not say where None can come back.
+# pyright: reportUnnecessaryComparison=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from pyslang import ast
+
+from weft.base.dataclass import replace
+from weft.ir.design import Block, Disable, DisableFork, Jump, Statement, WaitFork
+from weft.lang.sv.flow import statement_of
+
+if TYPE_CHECKING:
+    from weft.lang.sv.state import State
+
+_FORKS = {
+    ast.StatementBlockKind.Sequential: "",
+    ast.StatementBlockKind.JoinAll: "join",
+    ast.StatementBlockKind.JoinAny: "join_any",
+    ast.StatementBlockKind.JoinNone: "join_none",
+}
+
+
+ConvertList = Callable[["State", list[ast.Statement]], list[Statement]]
+
+
+def convert_block(state: State, node: ast.Statement, convert_list: ConvertList) -> Statement:
+    """Convert a block, sequential or parallel; `convert_list` converts statements that run in order."""
+    block = cast("ast.BlockStatement", node)
+    symbol = block.blockSymbol
+    name = symbol.name if symbol is not None else ""
+    fork = _FORKS[block.blockKind]
+    outer_scope, label, scope = state.scope, "", ""
+    if symbol is not None and name:
+        state.scope = f"{outer_scope}.{name}" if outer_scope else name
+        label = state.labels[symbol] = name if name not in state.labels.values() else state.fresh_label(name)
+        scope = state.context.disabled_scope(symbol)
+    outer, state.declared = state.declared, []
+    seen = state.forks
+    statements = block.body.list if isinstance(block.body, ast.StatementList) else [block.body]
+    if fork:
+        result = _convert_fork(state, statements, Block((), label, fork, scope), convert_list)
+    else:
+        result = Block(tuple(convert_list(state, statements)), label, "", scope)
+    # Threads may still need the variables when this block is entered once more, so each entry has its own.
+    variables = tuple(state.declared) if state.forked or state.forks != seen else ()
+    state.declared = outer
+    if symbol is not None and name:
+        state.scope = outer_scope
+        del state.labels[symbol]
+    if variables:
+        return replace(result, locals=variables)
+    if not label and not result.fork and len(result.body) == 1:
+        return result.body[0]
+    return result
+
+
+def _convert_fork(state: State, nodes: list[ast.Statement], head: Block, convert_list: ConvertList) -> Block:
+    """Convert the statements of a fork, a thread each; its declarations come before any of them (9.3.2)."""
+    first: list[ast.Statement] = [node for node in nodes if isinstance(node, ast.VariableDeclStatement)]
+    before = convert_list(state, first)
+    kept = state.enter_fork()
+    rest = [node for node in nodes if type(node) is not ast.EmptyStatement and node not in first]
+    threads = tuple(statement_of(state, node) for node in rest)
+    state.leave_fork(kept)
+    fork = replace(head, body=threads)
+    return Block((*before, fork)) if before else fork
+
+
+def convert_disable(state: State, node: ast.Statement) -> Statement:
+    """Convert `disable`: a jump where the block or task is around the statement, else the end of what runs there."""
+    target = cast("ast.DisableStatement", node).target
+    symbol = target.symbol if isinstance(target, ast.ArbitrarySymbolExpression) else None
+    span = state.context.span(node)
+    if symbol is None:
+        state.context.unsupported("'disable' of this", node)
+    if symbol is state.subroutine and not state.forked:
+        return Jump("return", span=span)
+    label = state.labels.get(symbol)
+    if label is not None:
+        return Jump("disable", label, span=span)
+    scope, path = state.context.locate(symbol)
+    return Disable(scope, path, span)
+
+
+def convert_wait_fork(state: State, node: ast.Statement) -> Statement:
+    """Convert `wait fork`."""
+    return WaitFork(state.context.span(node))
+
+
+def convert_disable_fork(state: State, node: ast.Statement) -> Statement:
+    """Convert `disable fork`."""
+    return DisableFork(state.context.span(node))

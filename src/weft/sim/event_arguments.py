@@ -1,0 +1,193 @@
+"""Values on the boundary between compiled code and system tasks: read from a call's buffer, written back to it.
+
+Strings are interned: equal texts have one handle, 0 is the empty one. Containers and other objects are kept in the same
+table of handles, each under one of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable
+
+from weft.base.dataclass import dataclass, field
+from weft.engines.event.elaborate import Node
+from weft.engines.event.engine import EventEngine
+from weft.engines.event.host_sites import HostSite, Shape
+from weft.engines.event.layout import element_bytes, value_bytes
+from weft.engines.event.writer import plane_bytes
+from weft.ir.design import Signal
+from weft.sim.format_arguments import NetValue, RealTime, Shaped, Value
+from weft.sim.tasks.task_call import Result, TaskArgument
+
+
+@dataclass(slots=True)
+class Handles:
+    """Give strings and objects their handles, and find them again."""
+
+    values: list[object] = field(default_factory=lambda: [""])
+    _texts: dict[str, int] = field(default_factory=lambda: {"": 0})
+
+    def text(self, handle: int) -> str:
+        """Return the string of a handle."""
+        found = self.values[handle]
+        return found if isinstance(found, str) else ""
+
+    def intern(self, text: str) -> int:
+        """Return the handle of a string."""
+        handle = self._texts.get(text)
+        if handle is None:
+            handle = self._texts[text] = len(self.values)
+            self.values.append(text)
+        return handle
+
+    def add(self, value: object) -> int:
+        """Return a new handle for an object."""
+        self.values.append(value)
+        return len(self.values) - 1
+
+
+@dataclass(slots=True)
+class SignalMemory:
+    """Be an unpacked array of the running design, as system tasks see memories."""
+
+    engine: EventEngine
+    node: Node
+    signal: Signal
+    name: str
+
+    @property
+    def width(self) -> int:
+        """Return the width of an element."""
+        return self.signal.width
+
+    @property
+    def signed(self) -> bool:
+        """Say whether elements are signed."""
+        return self.signal.signed
+
+    @property
+    def left(self) -> int:
+        """Return the left declared bound."""
+        return self._bounds()[0]
+
+    @property
+    def right(self) -> int:
+        """Return the right declared bound."""
+        return self._bounds()[1]
+
+    def _bounds(self) -> tuple[int, int]:
+        ranges = self.signal.type.unpacked
+        return ranges[0] if len(ranges) == 1 else (0, self.signal.depth - 1)
+
+    def _number(self, index: int) -> int:
+        return index - min(self._bounds())
+
+    def get(self, index: int) -> Value:
+        """Return the element at a declared index."""
+        bits, unknown = self.engine.read(self.node, self.signal, self._number(index))
+        return Value(self.width, bits, unknown, self.signed)
+
+    def set(self, index: int, value: Value) -> None:
+        """Write the element at a declared index."""
+        self.engine.write(self.node, self.signal, self._number(index), value.value, value.unknown)
+
+
+def read_argument(
+    engine: EventEngine, handles: Handles, node: Node, shape: Shape, buffer: int
+) -> TaskArgument | int | object:
+    """Return an argument of a call from its buffer."""
+    match shape.kind:
+        case "text":
+            return shape.text
+        case "none":
+            return None
+        case "bits":
+            value = _read_bits(shape, buffer)
+            if shape.low >= 0:
+                return _with_strengths(engine, node, shape, value)
+            if shape.type is not None and shape.type.kind in ("enum", "struct", "union"):
+                return value
+            return value
+        case "net":
+            return _net_path(engine, node, shape)
+        case "real":
+            number = struct.unpack("<d", ctypes.string_at(buffer + 8 * shape.offset, 8))[0]
+            return RealTime(number) if shape.text else number
+        case "string":
+            return handles.text(_word(shape, buffer))
+        case "memory":
+            assert shape.signal is not None
+            where = engine.code.design.reach(node, shape.path)
+            return SignalMemory(engine, where, shape.signal, f"{where.path}.{shape.signal.name}")
+        case _:
+            return _word(shape, buffer)
+
+
+def _net_path(engine: EventEngine, node: Node, shape: Shape) -> str:
+    """Return the path of a bit of a net, with the index that was declared."""
+    signal = shape.signal
+    assert signal is not None
+    path = f"{engine.code.design.reach(node, shape.path).path}.{signal.name}"
+    if not signal.type.ranges:
+        return path
+    left, right = signal.type.ranges[0]
+    return f"{path}[{right + shape.low if left >= right else right - shape.low}]"
+
+
+def _with_strengths(engine: EventEngine, node: Node, shape: Shape, value: Value) -> Value:
+    assert shape.signal is not None
+    found = engine.strengths(engine.code.design.reach(node, shape.path), shape.signal)
+    if found is None:
+        return value
+    shown = found[shape.low : shape.low + shape.width]
+    return NetValue(value.width, value.value, value.unknown, value.signed, shown[::-1])
+
+
+def _word(shape: Shape, buffer: int) -> int:
+    return ctypes.c_uint64.from_address(buffer + 8 * shape.offset).value
+
+
+def _read_bits(shape: Shape, buffer: int) -> Value:
+    size = 8 * shape.words
+    data = ctypes.string_at(buffer + 8 * shape.offset, 2 * size)
+    bits = int.from_bytes(data[:size], "little")
+    return Value(shape.width, bits, int.from_bytes(data[size:], "little"), shape.signed)
+
+
+def write_result(handles: Handles, shape: Shape, buffer: int, result: Result | object) -> None:
+    """Write a function's result, or an output argument's new value, into a call's buffer."""
+    at = buffer + 8 * shape.offset
+    match shape.kind:
+        case "bits":
+            size = 8 * shape.words
+            ones = (1 << shape.width) - 1
+            bits = unknown = 0
+            match result:
+                case Value(value=bits, unknown=unknown):
+                    pass
+                case bool() | int():
+                    bits = int(result)
+                case float():
+                    bits = int(result)
+                case str():
+                    bits = int.from_bytes(result.encode("latin-1"), "big")
+                case _:
+                    bits = 0
+            ctypes.memmove(
+                at, (bits & ones).to_bytes(size, "little") + (unknown & ones).to_bytes(size, "little"), 2 * size
+            )
+        case "real":
+            number = float(result.value) if isinstance(result, Value) else float(result or 0)  # pyright: ignore
+            ctypes.memmove(at, struct.pack("<d", number), 8)
+        case "string":
+            text = result if isinstance(result, str) else ""
+            ctypes.memmove(at, struct.pack("<Q", handles.intern(text)), 8)
+        case _:
+            word = result.value if isinstance(result, Value) else result
+            ctypes.memmove(at, struct.pack("<Q", int(word or 0) & 0xFFFFFFFFFFFFFFFF), 8)  # pyright: ignore
+
+
+Perform = Callable[[HostSite, int, int, Node], None]
+
+__all__ = ["Shaped", "element_bytes", "plane_bytes", "value_bytes"]

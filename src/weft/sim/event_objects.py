@@ -1,0 +1,275 @@
+"""Class objects, mailboxes, semaphores and processes of an event simulation, and the errors that running code finds."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from weft.base.dataclass import dataclass, field
+from weft.base.errors import UserError
+from weft.engines.event.host_sites import HostSite
+from weft.engines.event.records import PROCESS_STATE, PROCESS_WAITERS
+from weft.ir.design import Class
+from weft.sim.event_containers import CONTAINER_CALLS, number
+from weft.sim.event_strings import STRING_CALLS
+from weft.sim.format_arguments import Value
+
+if TYPE_CHECKING:
+    from weft.sim.event_simulation import EventSimulation
+
+Outputs = dict[int, Any]
+ObjectCall = Callable[["EventSimulation", HostSite, list[Any]], tuple[Any, Outputs]]
+
+
+@dataclass(slots=True, eq=False)
+class Waiters:
+    """Be two wait lists in memory that compiled code sees: for those who take, and for those who give."""
+
+    memory: Any = field(default_factory=lambda: (ctypes.c_uint64 * 4)())
+
+    def address(self, giving: bool) -> int:
+        """Return the address of a list."""
+        return ctypes.addressof(self.memory) + 16 * giving
+
+
+@dataclass(slots=True, eq=False)
+class Mailbox:
+    """Hold messages; `bound` is how many there may be, 0 any number."""
+
+    bound: int
+    messages: deque[Any] = field(default_factory=deque[Any])
+    waiters: Waiters = field(default_factory=Waiters)
+
+
+@dataclass(slots=True, eq=False)
+class Semaphore:
+    """Hold keys."""
+
+    keys: int
+    waiters: Waiters = field(default_factory=Waiters)
+
+
+def _null(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    raise UserError("null-handle", "a null handle is used here", site.span)
+
+
+def _recursion(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    raise UserError("recursion", "this function calls itself without end", site.span)
+
+
+# ------------------------------------------------------------------------------------------- classes
+
+
+def class_of(simulation: EventSimulation, handle: int) -> Class | None:
+    """Return the class of an object; None for null."""
+    if not handle:
+        return None
+    return simulation.design.classes[ctypes.c_uint64.from_address(handle).value - 1]
+
+
+def _copy(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    """Return a shallow copy of an object: containers are copied, other objects shared (8.12)."""
+    source = int(args[0])
+    found = class_of(simulation, source)
+    if found is None:
+        return _null(simulation, site, args)
+    size = ctypes.c_uint64.from_address(source + 8).value
+    made = simulation.engine.allocate(size)
+    ctypes.memmove(made, source, size)
+    base: Class | None = found
+    while base is not None:
+        for member in base.fields:
+            if member.type.kind in ("queue", "dynamic", "assoc"):
+                place = ctypes.c_uint64.from_address(made + simulation.engine.code.field_offset(member))
+                place.value = simulation.containers.copy(place.value)
+        base = base.base
+    return made, {}
+
+
+def _cast(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    """Do `$cast` of handles: 1 and assigned if the object is of the target's class, or null."""
+    wanted = site.extra[1][0]
+    handle = int(args[1])
+    found = class_of(simulation, handle)
+    if found is None or _is_a(found, wanted.name):
+        return 1, {0: handle}
+    return 0, {}
+
+
+def _is_a(found: Class, key: str) -> bool:
+    pending = [found]
+    while pending:
+        step = pending.pop()
+        if step.key == key:
+            return True
+        pending += [*step.interfaces, *([step.base] if step.base is not None else [])]
+    return False
+
+
+# ------------------------------------------------------------------------------------------- mailboxes, semaphores
+
+
+def _mailbox(simulation: EventSimulation, site: HostSite, handle: Any) -> Mailbox:
+    found = simulation.handles.values[int(handle)] if handle else None
+    if not isinstance(found, Mailbox):
+        raise UserError("null-handle", "a null mailbox is used here", site.span)
+    return found
+
+
+def _semaphore(simulation: EventSimulation, site: HostSite, handle: Any) -> Semaphore:
+    found = simulation.handles.values[int(handle)] if handle else None
+    if not isinstance(found, Semaphore):
+        raise UserError("null-handle", "a null semaphore is used here", site.span)
+    return found
+
+
+def _new_mailbox(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    bound = number(args[0]) if args else 0
+    return simulation.handles.add(Mailbox(max(bound or 0, 0))), {}
+
+
+def _put(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    mailbox = _mailbox(simulation, site, args[0])
+    if mailbox.bound and len(mailbox.messages) >= mailbox.bound:
+        return 0, {}
+    mailbox.messages.append(args[1])
+    simulation.engine.wake(mailbox.waiters.address(False))
+    return 1, {}
+
+
+def _take(remove: bool) -> ObjectCall:
+    def take(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+        mailbox = _mailbox(simulation, site, args[0])
+        if not mailbox.messages:
+            return 0, {}
+        message = mailbox.messages[0]
+        if type(message) is not type(args[1]):
+            if site.name.startswith("mailbox.try"):
+                return 0xFFFFFFFF, {}
+            raise UserError(
+                "mailbox-type", "the message in the mailbox is of another type than the variable", site.span
+            )
+        if remove:
+            mailbox.messages.popleft()
+            simulation.engine.wake(mailbox.waiters.address(True))
+        return 1, {1: message}
+
+    return take
+
+
+def _num(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    return len(_mailbox(simulation, site, args[0]).messages), {}
+
+
+def _mailbox_waiters(giving: bool) -> ObjectCall:
+    def address(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+        return _mailbox(simulation, site, args[0]).waiters.address(giving), {}
+
+    return address
+
+
+def _new_semaphore(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    return simulation.handles.add(Semaphore((number(args[0]) or 0) if args else 0)), {}
+
+
+def _keys(args: list[Any]) -> int:
+    return (number(args[1]) or 0) if len(args) > 1 and args[1] is not None else 1
+
+
+def _put_keys(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    semaphore = _semaphore(simulation, site, args[0])
+    semaphore.keys += _keys(args)
+    simulation.engine.wake(semaphore.waiters.address(False))
+    return None, {}
+
+
+def _get_keys(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    semaphore = _semaphore(simulation, site, args[0])
+    wanted = _keys(args)
+    if semaphore.keys < wanted:
+        return 0, {}
+    semaphore.keys -= wanted
+    return 1, {}
+
+
+def _semaphore_waiters(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    return _semaphore(simulation, site, args[0]).waiters.address(False), {}
+
+
+# ------------------------------------------------------------------------------------------- processes
+
+
+def _self(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    assert simulation.host.current is not None
+    return simulation.engine.process_object(simulation.host.current[0]), {}
+
+
+def _status(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    process = int(args[0])
+    assert simulation.host.current is not None
+    state = ctypes.c_uint64.from_address(process + PROCESS_STATE).value
+    if state == 1 and process != simulation.engine.process_object(simulation.host.current[0]):
+        state = 2
+    return state, {}
+
+
+def _kill(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    if simulation.engine.kill(int(args[0])):
+        raise UserError(
+            "kill-self", "a process that kills itself, or one that has forked it, is not supported", site.span
+        )
+    return None, {}
+
+
+def _await(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    state = ctypes.c_uint64.from_address(int(args[0]) + PROCESS_STATE).value
+    return int(state in (0, 4)), {}
+
+
+def _await_list(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    return int(args[0]) + PROCESS_WAITERS, {}
+
+
+def _name(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    """Return the name of an enum's value: the arguments are the value, then each member's name and value."""
+    for name, value in zip(args[1::2], args[2::2], strict=True):
+        if (value.value, value.unknown) == (args[0].value, args[0].unknown):
+            return name, {}
+    return "", {}
+
+
+OBJECT_CALLS: dict[str, ObjectCall] = {
+    **CONTAINER_CALLS,
+    **STRING_CALLS,
+    "name": _name,
+    "$weft$null": _null,
+    "$weft$recursion": _recursion,
+    "class.copy": _copy,
+    "class.cast": _cast,
+    "mailbox.new": _new_mailbox,
+    "mailbox.try_put": _put,
+    "mailbox.attempt_put": _put,
+    "mailbox.waiters_put": _mailbox_waiters(True),
+    "mailbox.try_get": _take(True),
+    "mailbox.attempt_get": _take(True),
+    "mailbox.waiters_get": _mailbox_waiters(False),
+    "mailbox.try_peek": _take(False),
+    "mailbox.attempt_peek": _take(False),
+    "mailbox.waiters_peek": _mailbox_waiters(False),
+    "mailbox.num": _num,
+    "semaphore.new": _new_semaphore,
+    "semaphore.put": _put_keys,
+    "semaphore.try_get": _get_keys,
+    "semaphore.attempt_get": _get_keys,
+    "semaphore.waiters_get": _semaphore_waiters,
+    "process.self": _self,
+    "process.status": _status,
+    "process.kill": _kill,
+    "process.attempt_await": _await,
+    "process.waiters_await": _await_list,
+}
+"""What performs the operations on objects."""
+
+__all__ = ["Value"]

@@ -1,0 +1,49 @@
+"""Arguments with a shape of their own for `%p`: containers, structs, enums, arrays (IEEE 1800-2023 21.2.1.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft.engines.event.host_sites import HostSite
+from weft.ir.design import Type
+from weft.sim.event_containers import number
+from weft.sim.format_arguments import Shaped, Value
+from weft.sim.tasks.task_call import TaskArgument
+
+if TYPE_CHECKING:
+    from weft.sim.event_simulation import EventSimulation
+
+_CONTAINERS = frozenset({"queue", "dynamic", "assoc"})
+_SHAPED = frozenset({"struct", "union", "enum"})
+
+
+def shaped_arguments(simulation: EventSimulation, site: HostSite, arguments: list[Any]) -> list[TaskArgument]:
+    """Return a call's arguments, with the type of those that have a shape."""
+    found: list[TaskArgument] = []
+    for shape, argument in zip(site.arguments, arguments, strict=True):
+        kind = shape.type
+        if kind is None or shape.output:
+            found.append(argument)
+        elif kind.kind in _CONTAINERS:
+            found.append(_container(simulation, kind, argument))
+        elif isinstance(argument, Value) and (kind.kind in _SHAPED or kind.unpacked):
+            found.append(Shaped(kind, argument))
+        else:
+            found.append(argument)
+    return found
+
+
+def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:
+    container = simulation.containers.find(handle, kind)
+    element = kind.element
+    pairs: list[tuple[Any, Any]] = []
+    names: list[Any] = container.keys() if container.associative else list(range(len(container.items)))
+    for name, item in zip(names, container.values(), strict=True):
+        shown = item
+        if element is not None and element.kind in _CONTAINERS:
+            shown = _container(simulation, element, item)
+        elif element is not None and isinstance(item, Value) and (element.kind in _SHAPED or element.unpacked):
+            shown = Shaped(element, item)
+        key: Any = name if isinstance(name, str) else Value(32, (number(name) or 0) & 0xFFFFFFFF, 0, True)
+        pairs.append((key, shown))
+    return Shaped(kind, tuple(pairs))

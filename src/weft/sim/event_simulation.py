@@ -1,0 +1,193 @@
+"""Simulate a design's events: the engine, its system tasks, and how a run ends.
+
+`EventSimulation` runs a design that the front end has loaded. A run ends when nothing is left to do, at `$finish`, at
+the time asked for, or by an error, and then the final procedures run and all files are completed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from weft.base.dataclass import dataclass, field
+from weft.base.errors import UserError, WeftError
+from weft.engines.event.code_program import write_program
+from weft.engines.event.elaborate import Node
+from weft.engines.event.engine import EventEngine
+from weft.engines.event.host_sites import HostSite
+from weft.engines.event.walk import statements_in
+from weft.ir.design import Design, SystemTask
+from weft.lang.sv.compile_sources import load_design
+from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.sim.design_files import DesignFiles
+from weft.sim.event_arguments import Handles, read_argument, write_result
+from weft.sim.event_containers import Containers
+from weft.sim.event_delays import TASK as SDF_ANNOTATE
+from weft.sim.event_delays import DelayFiles
+from weft.sim.event_host import EventHost
+from weft.sim.event_objects import OBJECT_CALLS
+from weft.sim.event_shapes import shaped_arguments
+from weft.sim.run_plan import OnStop, RunPlan, SdfFile
+from weft.sim.tasks.dump_scopes import WaveFactory
+from weft.sim.tasks.registry import TASKS
+from weft.sim.tasks.task_call import TaskCall, Writer
+from weft.sim.tasks.task_state import TaskState
+
+_DUMPS = ("$dump", "$countdrivers")
+
+
+@dataclass(frozen=True, slots=True)
+class EventOptions:
+    """Choose how events are simulated. `until` is a time in ticks; `max_deltas` bounds a time step."""
+
+    plusargs: tuple[str, ...] = ()
+    max_deltas: int = 1_000_000
+    shuffle: int = 0
+    seed: int = 0
+    observe: bool = False
+    run_shell: Callable[[str], int] | None = None
+    open_wave: WaveFactory | None = None
+    delays: str = "typ"
+    sdf: tuple[SdfFile, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class EventSimulation:
+    """Be a simulation of a design's events."""
+
+    design: Design
+    out: Writer
+    options: EventOptions = field(default_factory=EventOptions)
+    host: EventHost = field(init=False)
+    handles: Handles = field(default_factory=Handles)
+    containers: Containers = field(init=False)
+    delays: DelayFiles = field(init=False)
+    _ended: bool = False
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.containers = Containers(self)
+        self.delays = DelayFiles(self.design, self.out, options.sdf, options.delays)
+        code = write_program(self.design, options.observe or _dumps(self.design))
+        for text in code.texts:
+            self.handles.intern(text)
+        state = TaskState(
+            DesignFiles(self.out.write), code.tick_fs, options.plusargs, options.run_shell, options.open_wave
+        )
+        state.random_seed = state.urandom_seed = options.seed
+        self.host = EventHost(self.out, state, code.tick_fs)
+        EventEngine(code, self._perform, options.max_deltas, options.shuffle, self.host)
+        self.delays.begin(self.engine)
+
+    @property
+    def engine(self) -> EventEngine:
+        """Return the engine, which the host knows from its first moment."""
+        return self.host.engine
+
+    def run(self, until: int = (1 << 64) - 1) -> int:
+        """Run, finish and return the exit status: 0, or what the design has asked for."""
+        try:
+            self.engine.run(until)
+            return self.finish()
+        except WeftError as error:
+            error.sources = error.sources or self.design.sources
+            raise
+        finally:
+            self.host.state.close(self.engine.time)
+
+    def finish(self) -> int:
+        """Run the final procedures and return the exit status."""
+        if not self._ended:
+            self._ended = True
+            status = self.host.status
+            self.engine.finish()
+            self.host.status = status if status is not None else self.host.status
+        return self.host.status or 0
+
+    # ------------------------------------------------------------------------------------------- calls
+
+    def _perform(self, site: HostSite, buffer: int, thread: int, node: Node) -> None:
+        """Do a system task or function."""
+        module = node.unit.module
+        objects = OBJECT_CALLS.get(site.name)
+        arguments = [read_argument(self.engine, self.handles, node, shape, buffer) for shape in site.arguments]
+        self.host.current = (thread, node)
+        scope = f"{node.path}.{site.scope}" if site.scope else node.path
+        if objects is not None:
+            result, outputs = objects(self, site, arguments)
+            if site.result is not None:
+                write_result(self.handles, site.result, buffer, result)
+        else:
+            handler = TASKS.get(site.name)
+            if site.name == SDF_ANNOTATE:
+                handler = lambda call: self.delays.perform(self.engine, call, node)  # noqa: E731
+            if handler is None:
+                raise UserError("no-such-task", f"there is no system task '{site.name}'", site.span)
+            call = TaskCall(
+                site.name,
+                shaped_arguments(self, site, arguments),
+                self.host,
+                scope,
+                site.span,
+                module.time_unit_fs,
+                module.time_precision_fs,
+            )
+            result = handler(call)
+            outputs = dict(call.outputs)
+            if site.result is not None:
+                write_result(self.handles, site.result, buffer, result)
+        for index, new in outputs.items():
+            shape = site.arguments[index]
+            if shape.output:
+                write_result(self.handles, shape, buffer, new)
+
+
+def _dumps(design: Design) -> bool:
+    """Say whether the design dumps waveforms, so that every signal must tell its changes."""
+    modules = [*design.modules, *(m for _, m in design.packages), *(m for _, m in design.tops)]
+    for module in modules:
+        for body in (*module.processes, *module.functions):
+            for statement in statements_in(body.body):
+                if isinstance(statement, SystemTask) and statement.name.startswith(_DUMPS):
+                    return True
+    return False
+
+
+def run(plan: RunPlan, open_wave: WaveFactory | None = None) -> int:
+    """Run a plan and return the exit status, as vvp has it; `open_wave` makes waveforms that are no VCD files."""
+    options = FrontEndOptions(
+        top=plan.tops,
+        parameters={parameter.name: parameter.value for parameter in plan.parameters},
+        assertions="error" if plan.assertions else "off",
+        delays=plan.delays if plan.delays != "none" else "typ",
+        specify=plan.specify and plan.delays != "none",
+        arguments=plan.front_end,
+    )
+    design = load_design((), options)
+    if plan.all_warnings and not plan.quiet:
+        print("".join(design.warnings), file=sys.stderr, end="")
+    out = sys.stdout.buffer
+    event_options = EventOptions(
+        plan.plusargs,
+        plan.max_delta,
+        plan.shuffle or 0,
+        plan.seed,
+        run_shell=_shell(plan),
+        open_wave=open_wave,
+        delays=plan.delays if plan.delays != "none" else "typ",
+        sdf=plan.sdf if plan.delays != "none" else (),
+    )
+    simulation = EventSimulation(design, out, event_options)
+    try:
+        status = simulation.run()
+        if simulation.host.stopped and plan.on_stop == OnStop.FAIL:
+            return status or 1
+        return status
+    finally:
+        out.flush()
+
+
+def _shell(plan: RunPlan) -> Callable[[str], int] | None:
+    import os
+
+    return os.system if plan.allow_system else None

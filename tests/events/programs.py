@@ -1,0 +1,268 @@
+"""Testbenches that print, and what they print; Icarus Verilog prints the same but for those of `NOT_ICARUS`."""
+
+from __future__ import annotations
+
+PROGRAMS: dict[str, tuple[str, str]] = {
+    "delays and edges": (
+        """
+        `timescale 1ns/1ps
+        module sub(input clk, input [7:0] d, output reg [7:0] q); always @(posedge clk) q <= d; endmodule
+        module t;
+          reg clk = 0; reg [7:0] d; wire [7:0] q, p; integer i;
+          sub s1(clk, d, q); sub s2(clk, q, p);
+          always #5 clk = ~clk;
+          wire [7:0] sum = q + p;
+          initial begin
+            d = 3;
+            for (i = 0; i < 3; i = i + 1) begin
+              @(posedge clk); #1 d = d + 1; $display("%0d q=%d p=%d sum=%d", $time, q, p, sum);
+            end
+            $finish(0);
+          end
+        endmodule
+        """,
+        "6 q=  3 p=  x sum=  x\n16 q=  4 p=  3 sum=  7\n26 q=  5 p=  4 sum=  9\n",
+    ),
+    "nonblocking assignments swap": (
+        """
+        module t; reg [3:0] a = 1, b = 2; initial begin a <= b; b <= a; #1 $display("%d %d", a, b);
+          a[1:0] <= 3; a[3] <= #2 1; #1 $display("%b", a); #2 $display("%b", a); end endmodule
+        """,
+        " 2  1\n0011\n1011\n",
+    ),
+    "inactive events come before nonblocking ones": (
+        """
+        module t; integer a = 0; initial begin a <= 1; #0 $display("%0d", a); #1 $display("%0d", a); end endmodule
+        """,
+        "0\n1\n",
+    ),
+    "fork joins": (
+        """
+        module t;
+          initial begin
+            fork #3 $display("a %0d", $time); #1 $display("b %0d", $time); join
+            $display("join %0d", $time);
+            fork #5 $display("late %0d", $time); #1 $display("early %0d", $time); join_any
+            $display("any %0d", $time);
+            fork begin #2 $display("child %0d", $time); end join_none
+            $display("none %0d", $time); wait fork; $display("all %0d", $time);
+          end
+        endmodule
+        """,
+        "b 1\na 3\njoin 3\nearly 4\nany 4\nnone 4\nchild 6\nlate 8\nall 8\n",
+    ),
+    "disable ends blocks, tasks and forks": (
+        """
+        module t;
+          task work; begin #10 $display("never"); end endtask
+          initial begin : outer
+            fork : f #5 $display("never"); #2 disable f; join
+            $display("out %0d", $time);
+            forever begin : b #1; if ($time == 4) disable outer; end
+          end
+          initial begin fork work; #3 disable work; join $display("task %0d", $time); end
+          initial begin : named #100 $display("never"); end
+          initial #7 disable named;
+        endmodule
+        """,
+        "out 2\ntask 3\n",
+    ),
+    "named events": (
+        """
+        module t; event e, f; integer n = 0;
+          always @(e or f) begin n = n + 1; $display("%0d at %0d", n, $time); end
+          initial begin #1 ->e; #1 ->f; #1 ->>e; #1; end
+        endmodule
+        """,
+        "1 at 1\n2 at 2\n3 at 3\n",
+    ),
+    "wait looks again when its condition may have changed": (
+        """
+        module t; reg [3:0] n = 0; initial repeat (6) #1 n = n + 1;
+          initial begin wait (n[2]) $display("%0d", $time); wait (n > 5) $display("%0d", $time); end endmodule
+        """,
+        "4\n6\n",
+    ),
+    "edges of expressions": (
+        """
+        module t; reg [3:0] v = 0; reg a = 0, b = 0; integer i = 2;
+          always @(posedge v[i]) $display("v %0d", $time);
+          always @(a ^ b) $display("xor %0d", $time);
+          always @(posedge a iff b) $display("iff %0d", $time);
+          initial begin #1 v = 4; #1 v = 5; #1 v = 0; #1 a = 1; #1 begin a = 0; b = 1; end #1 a = 1; end
+        endmodule
+        """,
+        "v 1\nxor 4\nxor 5\nxor 6\niff 6\n",
+    ),
+    "intra-assignment delays and events": (
+        """
+        module t; reg clk = 0; always #5 clk = ~clk; integer a, b, c = 1;
+          initial begin a = #3 c; $display("%0d %0d", a, $time); b = repeat (2) @(posedge clk) c;
+            $display("%0d %0d", b, $time); a <= @(negedge clk) 7; c = 9; @(negedge clk) #1 $display("%0d", a);
+            $finish(0); end endmodule
+        """,
+        "1 3\n1 15\n7\n",
+    ),
+    "inertial delays lose short pulses": (
+        """
+        module t; reg a = 0; wire #3 w = a; wire #(2, 4) r = a;
+          initial begin $monitor("%0d %b %b", $time, w, r); #10 a = 1; #2 a = 0; #5 a = 1; #10 a = 0; #9 $finish(0); end
+        endmodule
+        """,
+        "0 x x\n3 0 x\n4 0 0\n12 0 1\n16 0 0\n19 0 1\n20 1 1\n30 0 1\n31 0 0\n",
+    ),
+    "several drivers": (
+        """
+        module t; reg a, b; wire w; wand n; wor o; tri1 p;
+          assign w = a, w = b, n = a, n = b, o = a, o = b; assign p = a ? 1'bz : 1'b0;
+          initial begin
+            a = 0; b = 0; #1 $display("%b%b%b%b", w, n, o, p); b = 1; #1 $display("%b%b%b%b", w, n, o, p);
+            a = 1'bz; #1 $display("%b%b%b", w, n, o); a = 1; #1 $display("%b%b%b%b", w, n, o, p);
+          end
+        endmodule
+        """,
+        "0000\nx010\n111\n1111\n",
+    ),
+    "force and release": (
+        """
+        module t; reg [3:0] r = 1; wire [3:0] w = r; reg a = 0;
+          initial begin
+            force w = 4'ha; #1 $display("%h", w); r = 5; #1 $display("%h", w); release w; #1 $display("%h", w);
+            force r = {3'b0, a}; a = 1; #1 $display("%h %h", r, w); release r; #1 $display("%h", r);
+            assign r = 7; r = 2; #1 $display("%h", r); deassign r; r = 2; #1 $display("%h", r);
+          end
+        endmodule
+        """,
+        "a\na\n5\n1 1\n1\n7\n2\n",
+    ),
+    "automatic tasks and recursion": (
+        """
+        module t;
+          function automatic integer fact(input integer n); fact = n < 2 ? 1 : n * fact(n - 1); endfunction
+          task automatic count(input integer n, output integer last);
+            integer k;
+            begin k = n; if (n > 0) begin #1 count(n - 1, last); last = last + k; end else last = 0; end
+          endtask
+          integer a, b;
+          initial begin $display("%0d", fact(6)); fork count(3, a); count(4, b); join $display("%0d %0d %0d", a, b, $time);
+          end
+        endmodule
+        """,
+        "720\n6 10 4\n",
+    ),
+    "strobe and monitor see settled values": (
+        """
+        module t; reg [3:0] a = 0; initial begin $monitor("m %0d", a); $strobe("s %0d", a); a = 1; a <= 2; #1 a = 3;
+          #1 $monitoroff; a = 4; #1 $monitoron; #1 $finish(0); end endmodule
+        """,
+        "m 2\ns 2\nm 3\nm 4\n",
+    ),
+    "unknown and high impedance values": (
+        """
+        module t; reg [3:0] a = 4'b01xz; reg x;
+          initial begin
+            $display("%b %b %b %b", ~a, a & 4'b0011, a | 4'b0011, a ^ 4'b1111);
+            $display("%b %b %b", a == 4'b01xz, a === 4'b01xz, a != 4'b1000);
+            $display("%b %b %b", a + 1, x ? 4'b1100 : 4'b1010, a[x]);
+            casez (a) 4'b1???: $display("no"); 4'b01?z: $display("casez"); endcase
+            casex (a) 4'b1111: $display("no"); 4'b0100: $display("casex"); endcase
+            if (x) $display("no"); else $display("else");
+          end
+        endmodule
+        """,
+        "10xx 00xx 0111 10xx\nx 1 1\n" + "x" * 32 + " 1xx0 x\ncasez\ncasex\nelse\n",
+    ),
+    "reals": (
+        """
+        module t; real r; integer i; reg signed [70:0] w;
+          initial begin r = 2.5; i = r; $display("%0d %g", i, r / 2); i = -r; $display("%0d %f", i, r ** 2.0);
+            w = 71'sd1 <<< 66; r = w; $display("%g %b", r, r > 1e19); w = -r; $display("%0d", w); #1.6 $display("%g", $realtime);
+            end endmodule
+        """,
+        "3 1.25\n-3 6.250000\n7.3787e+19 1\n-73786976294838206464\n2\n",
+    ),
+    "wide arithmetic": (
+        """
+        module t; reg [255:0] a; reg [99:0] b, c; initial begin a = 256'h1 << 200; a = a / 3; $display("%h", a);
+          b = 100'd1000000000000000000000; c = b / 7; $display("%0d %0d", c, b % 100'd1000007); end endmodule
+        """,
+        "00000000000000" + "55" * 25 + "\n142857142857142857142 657007\n",
+    ),
+    "memories": (
+        """
+        module t; reg [7:0] m [0:3]; integer i; wire [7:0] w = m[2];
+          initial begin for (i = 0; i < 4; i = i + 1) m[i] = i * 3; #1 $display("%0d %h", w, m[5]); m[2] <= 99; m[7] = 1;
+          #1 $display("%0d %b", w, m[1][0]); end endmodule
+        """,
+        "6 xx\n99 1\n",
+    ),
+    "hierarchical names both ways": (
+        """
+        module leaf; integer n = 4; initial #1 t.total = t.total + n; endmodule
+        module t; integer total = 1; leaf a(); leaf b(); initial begin b.n = 10; #2 $display("%0d %0d", total, a.n); end
+        endmodule
+        """,
+        "15 4\n",
+    ),
+    "final procedures": ('module t; initial #3 $finish(0); final $display("end %0d", $time); endmodule', "end 3\n"),
+}
+"""A name, the source and the output of each program."""
+
+NOT_ICARUS = frozenset({"edges of expressions", "named events", "force and release", "fork joins"})
+"""Programs that Icarus Verilog 11 refuses or, by its own word, does not run as the standard has it."""
+
+OBJECTS: dict[str, tuple[str, str]] = {
+    "strings": (
+        """
+        module t; string s = "abc"; initial begin s = {s, "-", "d"}; s[0] = "X";
+          $display("%s %0d %s %s", s, s.len(), s.substr(0, 1), s.toupper()); if (s > "A") $display("more"); end endmodule
+        """,
+        "Xbc-d 5 Xb XBC-D\nmore\n",
+    ),
+    "queues and arrays": (
+        """
+        module t; int q[$] = '{3, 1, 2}; int d[]; int a[string]; int r[$];
+          initial begin
+            q.push_back(7); q.sort(); foreach (q[i]) $write("%0d ", q[i]); $display("%0d", q.sum());
+            d = new[3]; d[1] = 5; $display("%0d %0d", d.size(), d[1]); a["x"] = 1; a["b"] = 2;
+            foreach (a[k]) $write("%s=%0d ", k, a[k]); $display("%0d", a.exists("x"));
+            r = q.find(x) with (x > 1); $display("%0d %0d", r.size(), r[$]); void'(q.pop_front()); $display("%p", q);
+          end endmodule
+        """,
+        "1 2 3 7 13\n3 5\nb=2 x=1 1\n3 7\n'{2, 3, 7}\n",
+    ),
+    "classes": (
+        """
+        module t;
+          class A; int x; function new(int k = 1); x = k; endfunction virtual function int f(); return x; endfunction
+            static int made = 0; endclass
+          class B extends A; function new(); super.new(5); made++; endfunction
+            virtual function int f(); return 10 * x; endfunction endclass
+          A a, c; B b;
+          initial begin b = new; a = b; $display("%0d %0d %0d", a.f(), a.x, A::made); a = new; $display("%0d", a.f());
+            c = new a; c.x = 9; $display("%0d %0d", a.x, c.x); if ($cast(b, a)) $display("no"); else $display("other"); end
+        endmodule
+        """,
+        "50 5 1\n1\n1 9\nother\n",
+    ),
+    "mailboxes and semaphores": (
+        """
+        module t; mailbox #(int) m = new(1); semaphore s = new(1); int v;
+          initial fork
+            begin m.put(1); m.put(2); $display("put %0d", $time); end
+            begin #4 m.get(v); m.get(v); $display("got %0d", v); end
+            begin s.get(1); #6 s.put(1); end
+            begin #1 s.get(1); $display("key %0d", $time); end
+          join endmodule
+        """,
+        "put 4\ngot 2\nkey 6\n",
+    ),
+    "each thread has its own variables": (
+        """
+        module t; initial begin for (int i = 0; i < 3; i++) begin automatic int k = i; fork #(3 - k) $display("%0d", k);
+          join_none end wait fork; $display("done"); end endmodule
+        """,
+        "2\n1\n0\ndone\n",
+    ),
+}
+"""Programs with objects of SystemVerilog, which Icarus Verilog 11 does not all run."""
