@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weft.base.errors import WeftError
 from weft.base.source import SourceMap
 from weft.ir.cone_graph import ConeGraph, Effect, State
 from weft.ir.design import SystemTask
 from weft.ir.expressions import Text
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.layout import container_bytes
+from weft.sim.compile_message import compile_message
 from weft.sim.run_effects import EffectRunner
 
 NUMBERS = ["%d", "%0d", "%5d", "%05d", "%-7d", "%h", "%0h", "%x", "%12h", "%-h", "%b", "%0b", "%o", "%t", "%0t", "%v"]
@@ -110,9 +112,18 @@ def test_descriptors_keep_their_order_among_outputs(tmp_path: Path):
     assert path.read_bytes() == b"1;2;3;"
 
 
-@pytest.mark.parametrize("text", ["%p"])
-def test_what_is_not_supported_is_refused_when_it_runs(text: str):
-    graph = effect_graph("$display", [Text(text), None], [1, 8], [False, False], False)
-    runner = EffectRunner(graph, SourceMap(), 1000, lambda text: None)
-    with pytest.raises(Exception, match=text):
-        runner.run(record(graph, [(0, 0), (1, 0)], 0))
+@pytest.mark.parametrize("text", ["%z", "%u", "%p", "%0t%k"])
+def test_other_specifications_are_left_to_the_task(text: str):
+    """What the task does with them, printing or refusing, is the same."""
+    graph = effect_graph("$display", [Text(text), None, None], [1, 8, 8], [False] * 3, False)
+    data = record(graph, [(0, 0), (1, 0), (65, 0)], 0)
+    formats = EffectRunner(graph, SourceMap(), 1000, lambda text: None).host.state.formats
+    assert compile_message(graph.effects[0], [0, 8, 8], formats) is None
+
+    def outcome(compiled: bool) -> bytes | str:
+        try:
+            return printed(graph, data, compiled)
+        except WeftError as error:
+            return str(error)
+
+    assert outcome(True) == outcome(False)

@@ -179,8 +179,8 @@ class EffectRunner:
             if message is not None:
                 self._enter(effect.scope, effect.time_unit_fs)
                 line = message.text(records, at + 16)
-                # The general way warns of a descriptor that is not open.
-                if line is not None and (not message.to_file or self.files.is_open(line[0])):
+                # The task itself says what it has to say of a descriptor that is not open.
+                if line is not None and (line[0] == target or self.files.is_open(line[0])):
                     if line[0] != target:
                         self._write(target, texts)
                         target, texts = line[0], []
@@ -188,7 +188,7 @@ class EffectRunner:
                     at += size
                     continue
             self._write(target, texts)
-            texts = []
+            target, texts = 1, []  # what it writes to may be open no longer
             values = self._decode(index, records, at + 16)
             self.perform(effect.task, values, effect.scope, time_fs, effect.time_unit_fs)
             at += size
