@@ -9,7 +9,7 @@ from weft.engines.cpu import CpuProgram
 from weft.engines.cpu.emit_trace import TracedNode
 from weft.engines.cpu.jit import Compiler
 from weft.engines.cpu.object_cache import ObjectCache
-from weft.engines.cpu.trace_hook import TraceHook
+from weft.engines.cpu.trace_hook import TraceHook, Unroller
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Clock, Status
 from weft.tools.waves.change_log import LoggedSignal
@@ -62,8 +62,9 @@ def expected_changes(graph, state, signals, clocks, until):
 def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chains):
     monkeypatch.setattr("weft.engines.cpu.trace_hook.ARENA_BYTES", 1 << 12)
     monkeypatch.setattr("weft.engines.cpu.trace_hook.LOG_BYTES", 1 << 12)
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.TIMES", 9)
-    monkeypatch.setattr("weft.engines.cpu.emit_trace.CHUNK", 12)
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.TICKS", 9)
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.ROW_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.emit_trace.CAPTURES", 2)
     random = Random(seed)
     graph = random_graph(seed, 50)
     signals = traced_nodes(graph, random)
@@ -84,13 +85,18 @@ def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chain
     path = tmp_path / ("out.fst" if chains else "out.vcd")
     writer = (FstWriter if chains else VcdWriter)(path, [WaveScope("top", variables=variables)], logged, -15)
     hot = frozenset(clock.state for clock in clocks)
-    hook = TraceHook(graph, program.layout, signals, compiler, hot=hot, chains=chains)
+    hook = TraceHook(graph, program.layout, signals, compiler, hot=hot)
+    unroller = Unroller(hook.plan, compiler, chains=chains)
 
     def drain():
-        if not chains:
-            writer.write_log(hook.take_log())
-        elif (section := hook.take_chains()) is not None:
-            writer.write_chains(section)
+        if (buffer := hook.take()) is None:
+            return
+        if chains:
+            for section in unroller.chains(buffer):
+                writer.write_chains(section)
+        else:
+            for log in unroller.logs(buffer):
+                writer.write_log(log)
 
     program.settle(state)
     hook.call(state)
@@ -99,6 +105,8 @@ def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chain
         status = program.run(state, clocks, 300, [hook]).status
         assert status in (Status.DONE, Status.HOOK, Status.BUFFER, Status.EFFECT)
         drain()
+    if (section := unroller.finish()) is not None:
+        writer.write_chains(section)
     writer.close()
     for var in pywellen.Waveform(str(path)).all_vars():
         i = int(var.full_name.split(" ")[0].rsplit(".s", 1)[1])

@@ -1,22 +1,19 @@
 """Trace a running program into a waveform file.
 
-The compiled hook fills one buffer while a thread turns the other into file data, so the run waits only for a writer
-that cannot keep up. An error of the writer (a full disk) reaches the caller at the next hand-over.
+The compiled hook fills one buffer while a thread turns the other into changes and file data, so the run waits only for a
+writer that cannot keep up. An error of the writer (a full disk) reaches the caller at the next hand-over.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import Compiler
-from weft.engines.cpu.trace_hook import ChainSection, TraceHook
+from weft.engines.cpu.trace_hook import RowBuffer, TraceHook, Unroller
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
@@ -25,7 +22,6 @@ from weft.tools.waves.select_signals import select_signals
 from weft.tools.waves.vcd_writer import VcdWriter
 
 _FORMATS = {".fst": FstWriter, ".vcd": VcdWriter}
-Section = ChainSection | NDArray[np.uint32]
 
 
 class Trace:
@@ -52,30 +48,30 @@ class Trace:
         if suffix not in _FORMATS:
             raise UserError("bad-option", f"waveform {path}: the name must end in .fst or .vcd")
         selection = select_signals(graph, patterns, depth, memories=memories)
-        self._chains = suffix == ".fst"
-        self._file = _FORMATS[suffix](
+        self._file: FstWriter | VcdWriter = _FORMATS[suffix](
             path, selection.scopes, selection.logged, time_exponent(graph) if exponent is None else exponent
         )
-        self.hook = TraceHook(
-            selection.graph, layout, selection.nodes, compiler or Compiler(), hot=hot, chains=self._chains
-        )
+        compiler = compiler or Compiler()
+        self.hook = TraceHook(selection.graph, layout, selection.nodes, compiler, hot=hot)
+        self._unroller = Unroller(self.hook.plan, compiler, chains=suffix == ".fst")
         self.count = len(selection.nodes)
-        self._sections: queue.Queue[Section | None] = queue.Queue(maxsize=1)
+        self._buffers: queue.Queue[RowBuffer | None] = queue.Queue(maxsize=1)
         self._failure: UserError | None = None
         self._thread = threading.Thread(target=self._write, name="weft-wave-writer", daemon=True)
         self._thread.start()
 
     def begin(self, state: StateArray) -> None:
         """Record all signals' values at the present, settled time."""
-        self.hook.call(state)
+        if self.hook.call(state):
+            self.drain()
 
     def drain(self) -> None:
-        """Hand what has been traced to the writer thread, once it is done with the section before."""
-        self._sections.join()
+        """Hand what has been traced to the writer thread, once it is done with the buffer before."""
+        self._buffers.join()
         self._raise()
-        section = self.hook.take_chains() if self._chains else self.hook.take_log()
-        if section is not None and not (isinstance(section, np.ndarray) and not len(section)):
-            self._sections.put(section)
+        buffer = self.hook.take()
+        if buffer is not None:
+            self._buffers.put(buffer)
 
     def close(self, end_fs: int | None = None) -> None:
         """Write what is left and complete the file; calling it again does nothing."""
@@ -83,30 +79,38 @@ class Trace:
             return
         if self._failure is None:
             self.drain()
-        self._sections.put(None)
+        self._buffers.put(None)
         self._thread.join()
         self._file.close(end_fs if self._failure is None else None)
         self._raise()
 
     def _write(self) -> None:
-        while (section := self._sections.get()) is not None:
+        while (buffer := self._buffers.get()) is not None:
+            self._attempt(lambda buffer=buffer: self._write_buffer(buffer))
+            self._buffers.task_done()
+        self._attempt(self._write_rest)
+        self._buffers.task_done()
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Do something unless it or something before has failed."""
+        if self._failure is None:
             try:
-                if self._failure is None:
-                    self._write_section(section)
+                action()
             except UserError as error:
                 self._failure = error
-            finally:
-                self._sections.task_done()
-        self._sections.task_done()
 
-    def _write_section(self, section: Section) -> None:
-        match self._file, section:
-            case FstWriter() as fst, ChainSection():
-                fst.write_chains(section)
-            case writer, np.ndarray():
-                writer.write_log(section)
-            case _:
-                raise AssertionError("a VCD file is written from logs")
+    def _write_buffer(self, buffer: RowBuffer) -> None:
+        match self._file:
+            case FstWriter() as fst:
+                for section in self._unroller.chains(buffer):
+                    fst.write_chains(section)
+            case VcdWriter() as vcd:
+                for log in self._unroller.logs(buffer):
+                    vcd.write_log(log)
+
+    def _write_rest(self) -> None:
+        if isinstance(self._file, FstWriter) and (section := self._unroller.finish()) is not None:
+            self._file.write_chains(section)
 
     def _raise(self) -> None:
         if self._failure is not None:
