@@ -75,10 +75,11 @@ class Arena:
         free = self._free.get(key)
         if free:
             return Column(free.pop(), kind_of(width), width)
-        pad, size = key
-        at = (self.end + 31 & ~31) + pad
-        self.end = at + size
-        return Column(at, kind_of(width), width)
+        return Column(self._fresh(key), kind_of(width), width)
+
+    def _fresh(self, shape: tuple[int, int]) -> int:
+        pad, size = shape
+        return self.reserve(pad + size) + pad
 
     def reserve(self, size: int) -> int:
         """Return the offset of some bytes that are never given back."""
@@ -92,7 +93,8 @@ class Arena:
         size = {PACKED: 0, WORDS: 8 * words(width)}.get(kind, kind)
         at = self.constants.get((size, value))
         if at is None:
-            at = self.constants[size, value] = self.take(width).at
+            # It is written once for all runs, so nothing may have had the place before.
+            at = self.constants[size, value] = self._fresh(self._shape(width))
         return Column(at, kind, width)
 
     def fill(self, context: NDArray[np.uint8]) -> None:
@@ -306,7 +308,7 @@ class ColumnProgram:
 
     def same(self, node: int, column: Column) -> bool:
         """Let a node have the column of another one that has the same bits in the same container."""
-        self.columns[node] = column
+        self.columns[node] = Column(column.at, column.kind, self.width(node))
         return True
 
     def width(self, node: int) -> int:
@@ -475,11 +477,7 @@ def _concat(p: ColumnProgram, node: int, operands: tuple[Column, ...]) -> bool:
 def _mux(p: ColumnProgram, node: int, operands: tuple[Column, ...]) -> bool:
     condition, a, b = operands
     d = p.target(node)
-    if d.kind == PACKED:
-        # The kernel's operands are (value, condition, other).
-        p.add("mux_b", d.at, a.at, condition.at, b.at)
-    else:
-        p.add(f"mux_{d.kind}", d.at, condition.at, a.at, b.at)
+    p.add(f"mux_{d.kind or 'b'}", d.at, condition.at, a.at, b.at)
     return True
 
 
