@@ -1,8 +1,8 @@
 """Write FST, GTKWave's compressed waveform format.
 
 Why not the format's own C library: it takes one call and one string of characters for each change, which is where
-Verilator spends nine tenths of a traced run. Here compiled code logs changes, a kernel turns the log into the file's
-per-signal chains, and Python only sees whole blocks.
+Verilator spends nine tenths of a traced run. Here compiled code makes the file's per-signal chains itself, and Python only
+sees whole sections.
 
 The format (from the block description that comes with libfst): a header; the geometry (widths); the hierarchy; then
 value-change sections. A section begins with a frame (the value of every signal as characters), then a chain for each
@@ -75,10 +75,10 @@ def varints(values: NDArray[np.uint64]) -> bytes:
 
 
 class FstWriter:
-    """Write one FST file from change logs.
+    """Write one FST file from sections of chains.
 
     `exponent` gives the file's time unit as a power of ten of a second (-12: picoseconds). Memory: a few bytes for each
-    byte of the log being written.
+    byte of the section being written.
     """
 
     def __init__(
@@ -104,33 +104,21 @@ class FstWriter:
         self._block(_GEOMETRY, self._geometry())
         self._block(_HIERARCHY, struct.pack(">Q", len(hierarchy)) + gzip.compress(hierarchy, 4, mtime=0))
 
-    def write_log(self, log: NDArray[np.uint32]) -> None:
-        """Append one section: the changes of a log that begins with a time record."""
-        if not len(log):
-            return
-        count = len(self._signals)
-        sizes = np.zeros(count, np.int64)
-        times_count = kernel("count_chains")(log.ctypes.data, len(log), self._table.ctypes.data, sizes.ctypes.data)
-        starts = np.zeros(count + 1, np.int64)
-        np.cumsum(np.where(sizes > 0, sizes + 8, 0), out=starts[1:])
-        cursors = starts[:-1].copy()
-        arena = np.empty(int(starts[-1]) + 16, np.uint8)
-        last = np.zeros((count, 2), np.int64)
-        times = np.empty(times_count, np.uint64)
-        kernel("encode_chains")(
-            log.ctypes.data, len(log), self._table.ctypes.data, cursors.ctypes.data, last.ctypes.data,
-            times.ctypes.data, arena.ctypes.data,
-        )  # fmt: skip
-        self._section(arena, starts[:-1], cursors, times // np.uint64(self._unit_fs))
-        self._update_frame(log, last)
-
     def write_chains(self, section: ChainSection) -> None:
-        """Append one section whose chains the traced code has made itself."""
-        times = section.times // np.uint64(self._unit_fs)
-        self._section(section.arena, section.starts, section.ends, times)
-        last = np.zeros((len(self._signals), 2), np.int64)
-        last[:, 1] = np.where(section.ends > section.starts, section.offsets, 0)
-        self._update_frame(section.planes, last)
+        """Append one section."""
+        times = section.times
+        raw_times = np.empty(10 * len(times), np.uint8)
+        size = kernel("encode_times")(times.ctypes.data, len(times), self._unit_fs, raw_times.ctypes.data)
+        begin, self._end = (int(times[at]) // self._unit_fs for at in (0, -1))
+        if self._start < 0:
+            self._start = begin
+        self._section(section, begin, raw_times[:size].tobytes())
+        # Signals without a change keep what the frame has of them.
+        offsets = np.where(section.ends > section.starts, section.offsets, 0)
+        kernel("update_frame")(
+            section.planes.ctypes.data, len(self._signals), self._table.ctypes.data, offsets.ctypes.data,
+            self._positions.ctypes.data, self._frame.ctypes.data,
+        )  # fmt: skip
 
     def close(self, end_fs: int | None = None) -> None:
         """Complete the header and close the file; `end_fs` extends the shown time beyond the last change."""
@@ -146,36 +134,18 @@ class FstWriter:
 
     # ------------------------------------------------------------------------------------------ sections
 
-    def _update_frame(self, planes: NDArray[np.generic], last: NDArray[np.int64]) -> None:
-        kernel("update_frame")(
-            planes.ctypes.data, len(self._signals), self._table.ctypes.data, last.ctypes.data,
-            self._positions.ctypes.data, self._frame.ctypes.data,
-        )  # fmt: skip
-
-    def _section(
-        self, arena: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64], times: NDArray[np.uint64]
-    ) -> None:
+    def _section(self, section: ChainSection, begin: int, raw_times: bytes) -> None:
         frame = self._frame[:-8].tobytes()
-        packed_frame = zlib.compress(frame, 1)
-        if len(packed_frame) >= len(frame):
-            packed_frame = frame
+        packed_frame = _smaller(frame, zlib.compress(frame, 1))
+        packed_times = _smaller(raw_times, zlib.compress(raw_times, 1))
         count = len(self._signals)
-        chains, index, memory = _pack_chains(arena, starts, ends)
-        deltas = np.diff(times, prepend=np.uint64(0))
-        raw_times = varints(deltas)
-        packed_times = zlib.compress(raw_times, 1)
-        if len(packed_times) >= len(raw_times):
-            packed_times = raw_times
-        begin = int(times[0])
-        if self._start < 0:
-            self._start = begin
-        self._end = int(times[-1])
+        chains, index, memory = _pack_chains(section.arena, section.starts, section.ends)
         body = b"".join([
             struct.pack(">QQQ", begin, self._end, memory),
             varint(len(frame)), varint(len(packed_frame)), varint(count), packed_frame,
             varint(count), b"4", *chains,
             index, struct.pack(">Q", len(index)),
-            packed_times, struct.pack(">QQQ", len(raw_times), len(packed_times), len(times)),
+            packed_times, struct.pack(">QQQ", len(raw_times), len(packed_times), len(section.times)),
         ])  # fmt: skip
         self._sections += 1
         self._block(_CHANGES, body)
@@ -212,10 +182,7 @@ class FstWriter:
 
     def _geometry(self) -> bytes:
         raw = varints(self._table[:, 0].astype(np.uint64))
-        packed = zlib.compress(raw, 9)
-        if len(packed) >= len(raw):
-            packed = raw
-        return struct.pack(">QQ", len(raw), len(self._signals)) + packed
+        return struct.pack(">QQ", len(raw), len(self._signals)) + _smaller(raw, zlib.compress(raw, 9))
 
     def _hierarchy(self, scopes: Sequence[WaveScope]) -> bytes:
         out = bytearray()
@@ -260,6 +227,11 @@ class FstWriter:
         declared.add(variable.index)
         out += bytes([_KINDS[variable.kind], _DIRECTIONS[variable.direction]])
         out += variable.label.encode() + b"\0" + varint(variable.width) + varint(alias)
+
+
+def _smaller(raw: bytes, packed: bytes) -> bytes:
+    """Return the shorter form; a reader knows by the two sizes which it is."""
+    return packed if len(packed) < len(raw) else raw
 
 
 def _declaration_order(scopes: Sequence[WaveScope]) -> list[int]:
