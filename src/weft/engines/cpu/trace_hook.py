@@ -30,7 +30,7 @@ ROW_BYTES = 4 << 20
 """The size of a buffer of rows: it stays in the cache that the two threads' cores share."""
 
 TICKS = 1 << 16
-ARENA_BYTES = 8 << 20
+ARENA_BYTES = 32 << 20
 LOG_BYTES = 4 << 20
 _VARINT = 10
 
@@ -144,13 +144,14 @@ class Unroller:
         self._words[rec.ROW_PROGRAM] = self._programs[0].ctypes.data
         self._words[rec.TICK_PROGRAM] = self._programs[1].ctypes.data if programs[1] else 0
         self._times: list[NDArray[np.uint64]] = []
+        self._turn = 0
         if chains:
             self._prepare_chains()
         else:
             self._prepare_log()
 
     def chains(self, buffer: RowBuffer) -> Generator[ChainSection]:
-        """Add a buffer to the section, and give each section that is full; it is valid until the next is asked for."""
+        """Add a buffer to the section, and give each section that is full; it is valid until the one after the next."""
         # The section may have begun in an earlier buffer: ticks count on from there.
         self._words[rec.BASE] = np.int64(-self._tick_total()).astype(np.uint64)
         for begin, end in self._run(buffer):
@@ -164,11 +165,14 @@ class Unroller:
         return self._section() if self._times else None
 
     def logs(self, buffer: RowBuffer) -> Generator[NDArray[np.uint32]]:
-        """Give the log of a buffer, piece by piece; a piece is valid until the next is asked for."""
+        """Give the log of a buffer, piece by piece; a piece is valid until the one after the next."""
         for _ in self._run(buffer):
-            yield self._log[: (int(self._words[rec.LOG]) - self._log.ctypes.data) // 4]
-            self._words[rec.LOG] = self._log.ctypes.data
-            self._words[rec.FULL] = 0
+            log = self._logs[self._turn]
+            used = (int(self._words[rec.LOG]) - log.ctypes.data) // 4
+            self._turn ^= 1
+            self._begin_log()
+            if used:
+                yield log[:used]
 
     def _run(self, buffer: RowBuffer) -> Generator[tuple[int, int]]:
         words = self._words
@@ -197,16 +201,15 @@ class Unroller:
         self._rows = rows.view(np.int64).reshape(-1, rec.CHAIN_BYTES // 8)
         sizes = np.where(plan.four_state, plan.widths, (plan.widths + 63) // 64 * 8) + _VARINT + 8
         self._margin = sizes * np.where(plan.ticking, rec.WINDOW, LANES)
-        self._arena = np.empty(ARENA_BYTES + int(self._margin.sum()) + count, np.uint8)
-        self._starts = np.zeros(count, np.int64)
+        self._arenas = [np.empty(ARENA_BYTES + int(self._margin.sum()) + count, np.uint8) for _ in range(2)]
         self._divide(np.ones(count, np.int64))
 
     def _divide(self, used: NDArray[np.int64]) -> None:
-        """Give each signal a part of the arena, by what it used in the last section."""
+        """Give each signal a part of the next arena, by what it used in the last section."""
         weights = used + used.mean() / 8 + 1
         sizes = self._margin + np.floor(weights * (ARENA_BYTES / weights.sum())).astype(np.int64)
-        np.cumsum(sizes[:-1], out=self._starts[1:])
-        base = self._arena.ctypes.data
+        self._starts = np.cumsum(sizes) - sizes
+        base = self._arenas[self._turn].ctypes.data
         self._rows[:, 0] = self._starts + base
         self._rows[:, 1] = self._starts + sizes - self._margin + base
         self._rows[:, 2] = 0
@@ -221,13 +224,12 @@ class Unroller:
         return sum(map(len, self._times))
 
     def _section(self) -> ChainSection:
-        plan = self._plan
-        ends = self._rows[:, 0] - self._arena.ctypes.data
+        plan, arena = self._plan, self._arenas[self._turn]
+        ends = self._rows[:, 0] - arena.ctypes.data
         planes = self._context[: plan.planes_end].copy()
-        section = ChainSection(
-            self._arena, self._starts.copy(), ends, np.concatenate(self._times), planes, plan.planes
-        )
+        section = ChainSection(arena, self._starts, ends, np.concatenate(self._times), planes, plan.planes)
         self._times = []
+        self._turn ^= 1
         self._divide(ends - section.starts)
         return section
 
@@ -242,13 +244,18 @@ class Unroller:
         self._entries = np.empty(3 * changes + 8, np.uint64)
         self._heap = np.empty(far + 64, np.uint8)
         room = int((lanes * (plan.record_bytes + 4)).sum()) + 12 * rec.WINDOW
-        self._log = np.empty((LOG_BYTES + room) // 4 + 8, np.uint32)
+        self._logs = [np.empty((LOG_BYTES + room) // 4 + 8, np.uint32) for _ in range(2)]
         words = self._words
         words[rec.ENTRY] = words[rec.ENTRIES] = self._entries.ctypes.data
         words[rec.HEAP] = words[rec.HEAPS] = self._heap.ctypes.data
-        words[rec.LOG] = self._log.ctypes.data
-        words[rec.LOG_LIMIT] = self._log.ctypes.data + LOG_BYTES
         words[rec.SIGNALS] = self._table.ctypes.data
+        self._begin_log()
+
+    def _begin_log(self) -> None:
+        log = self._logs[self._turn]
+        self._words[rec.LOG] = log.ctypes.data
+        self._words[rec.LOG_LIMIT] = log.ctypes.data + LOG_BYTES
+        self._words[rec.FULL] = 0
 
 
 def _aligned(block: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,24 +1,28 @@
 """Trace a running program into a waveform file.
 
-The compiled hook fills one buffer while a thread turns the other into changes and file data, so the run waits only for a
-writer that cannot keep up. An error of the writer (a full disk) reaches the caller at the next hand-over.
+The compiled hook fills one buffer with rows while a thread turns the other into changes, and a second thread those into
+the file; so the run waits only for a stage that cannot keep up. An error of the writer (a full disk) reaches the caller
+at the next hand-over, at a settled time, so the simulation can go on without the trace.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import Compiler
-from weft.engines.cpu.trace_hook import RowBuffer, TraceHook, Unroller
+from weft.engines.cpu.trace_hook import ChainSection, RowBuffer, TraceHook, Unroller
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 from weft.tools.waves.fst_writer import FstWriter
 from weft.tools.waves.select_signals import select_signals
+from weft.tools.waves.stage import Stage
 from weft.tools.waves.vcd_writer import VcdWriter
 
 _FORMATS = {".fst": FstWriter, ".vcd": VcdWriter}
@@ -55,10 +59,9 @@ class Trace:
         self.hook = TraceHook(selection.graph, layout, selection.nodes, compiler, hot=hot)
         self._unroller = Unroller(self.hook.plan, compiler, chains=suffix == ".fst")
         self.count = len(selection.nodes)
-        self._buffers: queue.Queue[RowBuffer | None] = queue.Queue(maxsize=1)
-        self._failure: UserError | None = None
-        self._thread = threading.Thread(target=self._write, name="weft-wave-writer", daemon=True)
-        self._thread.start()
+        self._writer = Stage("weft-wave-writer", self._write)
+        self._changes = Stage("weft-wave-changes", self._unroll)
+        self._closed = False
 
     def begin(self, state: StateArray) -> None:
         """Record all signals' values at the present, settled time."""
@@ -66,55 +69,41 @@ class Trace:
             self.drain()
 
     def drain(self) -> None:
-        """Hand what has been traced to the writer thread, once it is done with the buffer before."""
-        self._buffers.join()
-        self._raise()
+        """Hand what has been traced to the other threads, once they are done with the buffer before."""
         buffer = self.hook.take()
         if buffer is not None:
-            self._buffers.put(buffer)
+            self._changes.hand(buffer)
 
     def close(self, end_fs: int | None = None) -> None:
-        """Write what is left and complete the file; calling it again does nothing."""
-        if not self._thread.is_alive():
+        """Write what is left and complete the file, also after an error, and raise that; doing it again does nothing."""
+        if self._closed:
             return
-        if self._failure is None:
+        self._closed = True
+        with ExitStack() as stack:
+            stack.callback(self._file.close, end_fs)
+            stack.callback(self._writer.finish)
+            stack.callback(self._finish_section)
+            stack.callback(self._changes.finish)
             self.drain()
-        self._buffers.put(None)
-        self._thread.join()
-        self._file.close(end_fs if self._failure is None else None)
-        self._raise()
 
-    def _write(self) -> None:
-        while (buffer := self._buffers.get()) is not None:
-            self._attempt(lambda buffer=buffer: self._write_buffer(buffer))
-            self._buffers.task_done()
-        self._attempt(self._write_rest)
-        self._buffers.task_done()
+    def _unroll(self, buffer: RowBuffer) -> None:
+        sections = self._unroller.chains(buffer) if isinstance(self._file, FstWriter) else self._unroller.logs(buffer)
+        for section in sections:
+            self._writer.hand(section)
 
-    def _attempt(self, action: Callable[[], None]) -> None:
-        """Do something unless it or something before has failed."""
-        if self._failure is None:
-            try:
-                action()
-            except UserError as error:
-                self._failure = error
+    def _finish_section(self) -> None:
+        section = self._unroller.finish()
+        if section is not None:
+            self._writer.hand(section)
 
-    def _write_buffer(self, buffer: RowBuffer) -> None:
-        match self._file:
-            case FstWriter() as fst:
-                for section in self._unroller.chains(buffer):
-                    fst.write_chains(section)
-            case VcdWriter() as vcd:
-                for log in self._unroller.logs(buffer):
-                    vcd.write_log(log)
-
-    def _write_rest(self) -> None:
-        if isinstance(self._file, FstWriter) and (section := self._unroller.finish()) is not None:
-            self._file.write_chains(section)
-
-    def _raise(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+    def _write(self, section: ChainSection | NDArray[np.uint32]) -> None:
+        match self._file, section:
+            case FstWriter() as fst, ChainSection():
+                fst.write_chains(section)
+            case VcdWriter() as vcd, np.ndarray():
+                vcd.write_log(section)
+            case _:
+                raise AssertionError("chains go to FST files, logs to VCD files")
 
 
 def time_exponent(graph: ConeGraph) -> int:
