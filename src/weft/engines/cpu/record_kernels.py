@@ -6,9 +6,10 @@ them in blocks of at most `LANES` rows and `WINDOW` ticks: the row program compu
 program, `LANES` ticks at a time, what depends on a clock too.
 
 A change is found by comparing a column with itself one lane later, many lanes at once, and recorded in one of two ways.
-*Chains* are FST's own form: each signal has a buffer, and a change appends the number of ticks since the signal's last
-change joined with the new value. A limit leaves room for all the changes of a block; a cursor past it raises the full
-flag, which ends the section. *Entries* are for a file in the order of time: tick, signal and value, in the order of the
+*Chains* are FST's own form: a change of a signal is the number of ticks since its last change joined with the new value.
+What a signal does in a block is a piece of its chain; pieces lie one after the other in an arena, each with a link to the
+one before of the same signal, and `collect_chains` puts them together. The arena's limit leaves room for all changes of a
+block; a cursor past it raises the full flag, which ends the section. *Entries* are for a file in the order of time: tick, signal and value, in the order of the
 signals; `order_log` sorts a block's by tick (counting sort: Knuth, The Art of Computer Programming volume 3, 5.2) and
 writes the log of `tools.waves.change_log`.
 
@@ -27,9 +28,11 @@ WINDOW = 2 * LANES
     COUNT, FULL, FIRST, BASE, CHUNK_ROWS, ROW_COUNT, CHUNK_TICKS, TICK_COUNT, ROW, TICK, ROW_PROGRAM, TICK_PROGRAM,
     ENTRY, HEAP, LOG, LOG_LIMIT, ENTRIES, HEAPS, SIGNALS,
 ) = range(4, 23)  # fmt: skip
+ARENA, ARENA_LIMIT = ENTRY, LOG_LIMIT
 """Words of the context: lanes in use, full flag, whether to record everything, number of the section's first tick; rows
 and ticks of the buffer and the next of each; the programs; cursors of entries, heap and log, its limit, and where entries
-and heap begin; a table of the bytes of each signal's record, plus 1 if they lie in the heap."""
+and heap begin; a table of the bytes of each signal's record, plus 1 if they lie in the heap. Chains have the cursor and
+the limit of their arena instead."""
 
 VALID = 192
 """Byte offset of a word for each 64 lanes, with ones for the lanes in use."""
@@ -41,8 +44,11 @@ INDEX = NUMBERS + 4 * LANES
 """Byte offset of the lanes' rows, counted from the block's first, 4 bytes each."""
 
 HEADER_BYTES = INDEX + 4 * LANES
-CHAIN_BYTES = 32
-"""A chain's row: cursor, limit, last tick, and nothing."""
+CHAIN_BYTES = 24
+"""A chain's row: its last piece or 0, the bytes of all its pieces, and the tick of its last change."""
+
+PIECE_BYTES = 16
+"""What comes before a piece: the piece before or 0, and its size."""
 
 TICK_BYTES = 16
 """A tick: time, number of the row, and then the clocks."""
@@ -101,17 +107,36 @@ def _word(name: str, index: int, kind: str = "i64") -> str:
     return f"  %{name}.p = getelementptr i64, ptr %c, i64 {index}\n  %{name} = load {kind}, ptr %{name}.p\n"
 
 
-_CHAIN_BEGIN = f"""{_word("count", COUNT)}{_word("first", FIRST)}  %tail = sub i64 %count, 1
-  %cursor = load ptr, ptr %chain
+_CHAIN_BEGIN = f"""{_word("count", COUNT)}{_word("first", FIRST)}{_word("piece", ARENA, "ptr")}\
+  %tail = sub i64 %count, 1
+  %cursor = getelementptr i8, ptr %piece, i64 {PIECE_BYTES}
   %last.p = getelementptr i64, ptr %chain, i64 2
   %last0 = load i64, ptr %last.p
   %valid = getelementptr i8, ptr %c, i64 {VALID}
   %numbers = getelementptr i8, ptr %c, i64 {NUMBERS}
 """
 
-_CHAIN_END = f"""  store ptr %at.end, ptr %chain
+_CHAIN_END = f"""  %nothing = icmp eq ptr %at.end, %cursor
+  br i1 %nothing, label %fine, label %link
+link:
+  %begin.n = ptrtoint ptr %cursor to i64
+  %end.n = ptrtoint ptr %at.end to i64
+  %piece.size = sub i64 %end.n, %begin.n
+  %before.piece = load ptr, ptr %chain
+  store ptr %before.piece, ptr %piece
+  %size.p = getelementptr i64, ptr %piece, i64 1
+  store i64 %piece.size, ptr %size.p
+  store ptr %piece, ptr %chain
+  %total.p = getelementptr i64, ptr %chain, i64 1
+  %total = load i64, ptr %total.p
+  %total.1 = add i64 %total, %piece.size
+  store i64 %total.1, ptr %total.p
   store i64 %last.end, ptr %last.p
-  %limit.p = getelementptr i64, ptr %chain, i64 1
+  %rounded.n = add i64 %end.n, 7
+  %next.n = and i64 %rounded.n, -8
+  %next.piece = inttoptr i64 %next.n to ptr
+  store ptr %next.piece, ptr %piece.p
+  %limit.p = getelementptr i64, ptr %c, i64 {ARENA_LIMIT}
   %limit = load ptr, ptr %limit.p
   %over = icmp ugt ptr %at.end, %limit
   br i1 %over, label %full, label %fine
@@ -796,6 +821,46 @@ leave:
 """
 
 
+_COLLECT = f"""define i64 @collect_chains(ptr %rows, i64 %count, ptr %out, ptr %ends) nounwind {{
+entry:
+  br label %signal
+signal:
+  %i = phi i64 [0, %entry], [%i1, %next]
+  %begin = phi i64 [0, %entry], [%end, %next]
+  %row.o = mul i64 %i, {CHAIN_BYTES}
+  %row = getelementptr i8, ptr %rows, i64 %row.o
+  %last = load ptr, ptr %row
+  %total.p = getelementptr i64, ptr %row, i64 1
+  %total = load i64, ptr %total.p
+  %end = add i64 %begin, %total
+  %end.p = getelementptr i64, ptr %ends, i64 %i
+  store i64 %end, ptr %end.p
+  call void @llvm.memset.p0.i64(ptr %row, i8 0, i64 {CHAIN_BYTES}, i1 0)
+  br label %piece
+piece:
+  %p = phi ptr [%last, %signal], [%before, %copy]
+  %at = phi i64 [%end, %signal], [%to, %copy]
+  %none = icmp eq ptr %p, null
+  br i1 %none, label %next, label %copy
+copy:
+  %before = load ptr, ptr %p
+  %size.p = getelementptr i64, ptr %p, i64 1
+  %size = load i64, ptr %size.p
+  %to = sub i64 %at, %size
+  %to.p = getelementptr i8, ptr %out, i64 %to
+  %from.p = getelementptr i8, ptr %p, i64 {PIECE_BYTES}
+  call void @llvm.memcpy.p0.p0.i64(ptr %to.p, ptr %from.p, i64 %size, i1 0)
+  br label %piece
+next:
+  %i1 = add i64 %i, 1
+  %more = icmp ult i64 %i1, %count
+  br i1 %more, label %signal, label %done
+done:
+  ret i64 %end
+}}
+"""
+
+
 def record_module() -> str:
     """Return the module of `unroll` and of all kernels that record."""
     wide = [
@@ -809,10 +874,11 @@ def record_module() -> str:
         ),
         _wide_kernel("note_words", _ENTRY_BEGIN + "  %last0 = add i64 0, 0\n", "signal", _HEAP_RECORD, _ENTRY_END),
     ]
-    return "\n".join([_PUT, _WORD_HELPERS, *_narrow_kernels(), *wide, _ORDER, _PROGRAM, _UNROLL])
+    return "\n".join([_PUT, _WORD_HELPERS, *_narrow_kernels(), *wide, _ORDER, _PROGRAM, _UNROLL, _COLLECT])
 
 
 RECORD_EXPORTS = (
     *(f"{name}_{kind}" for name in ("chain", "note") for kind in ("b", *SIZES, "words")),
     "unroll",
+    "collect_chains",
 )

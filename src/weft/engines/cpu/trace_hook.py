@@ -1,9 +1,7 @@
 """A hook that traces: it fills buffers with rows, and an unroller turns each into changes, in another thread.
 
 While the run fills one buffer, the unroller may work on the other. A full buffer stops the run with `Status.HOOK`; the
-caller takes it (`take`), hands it to the unroller, and runs on. Chains share an arena that is divided among the signals
-by what each of them needed in the section before, so that a section ends when the arena is well used, whatever the
-signals do.
+caller takes it (`take`), hands it to the unroller, and runs on.
 """
 
 from __future__ import annotations
@@ -30,20 +28,19 @@ ROW_BYTES = 4 << 20
 """The size of a buffer of rows: it stays in the cache that the two threads' cores share."""
 
 TICKS = 1 << 16
-ARENA_BYTES = 32 << 20
+ARENA_BYTES = 16 << 20
 LOG_BYTES = 4 << 20
 _VARINT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class ChainSection:
-    """Hold one section's chains: signal i's bytes are `arena[starts[i]:ends[i]]`; `times` are in femtoseconds.
+    """Hold one section: the signals' chains one after the other, that of signal i up to `ends[i]`, and the `times` in fs.
 
     `planes` is a copy of all signals' values at the section's end; signal i's begin at byte `offsets[i]`.
     """
 
-    arena: NDArray[np.uint8]
-    starts: NDArray[np.int64]
+    chains: NDArray[np.uint8]
     ends: NDArray[np.int64]
     times: NDArray[np.uint64]
     planes: NDArray[np.uint8]
@@ -132,7 +129,7 @@ class Unroller:
         if plan.loops:
             objects.append(compiler.submit(plan.loops, FULL))
         names = {name for program in programs for name, *_ in program}
-        self._library = Library([code.result() for code in objects], sorted(names | {"unroll"}))
+        self._library = Library([code.result() for code in objects], sorted(names | {"unroll", "collect_chains"}))
         self._unroll = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self._library.addresses["unroll"])
         self._context = _aligned(np.zeros(plan.context_bytes + 64, np.uint8))
         plan.fill(self._context)
@@ -196,24 +193,17 @@ class Unroller:
 
     def _prepare_chains(self) -> None:
         plan = self._plan
-        count = len(plan.signals)
-        rows = self._context[rec.HEADER_BYTES : rec.HEADER_BYTES + rec.CHAIN_BYTES * count]
-        self._rows = rows.view(np.int64).reshape(-1, rec.CHAIN_BYTES // 8)
-        sizes = np.where(plan.four_state, plan.widths, (plan.widths + 63) // 64 * 8) + _VARINT + 8
-        self._margin = sizes * np.where(plan.ticking, rec.WINDOW, LANES)
-        self._arenas = [np.empty(ARENA_BYTES + int(self._margin.sum()) + count, np.uint8) for _ in range(2)]
-        self._divide(np.ones(count, np.int64))
-
-    def _divide(self, used: NDArray[np.int64]) -> None:
-        """Give each signal a part of the next arena, by what it used in the last section."""
-        weights = used + used.mean() / 8 + 1
-        sizes = self._margin + np.floor(weights * (ARENA_BYTES / weights.sum())).astype(np.int64)
-        self._starts = np.cumsum(sizes) - sizes
-        base = self._arenas[self._turn].ctypes.data
-        self._rows[:, 0] = self._starts + base
-        self._rows[:, 1] = self._starts + sizes - self._margin + base
-        self._rows[:, 2] = 0
-        self._words[rec.FULL] = 0
+        record = np.where(plan.four_state, plan.widths, (plan.widths + 63) // 64 * 8) + _VARINT
+        lanes = np.where(plan.ticking, rec.WINDOW, LANES)
+        # A tick program runs more than once in a block, and each run may begin a piece.
+        room = int((lanes * record + rec.WINDOW // LANES * (rec.PIECE_BYTES + 8)).sum()) + 64
+        self._arena = np.empty(ARENA_BYTES + room, np.uint8)
+        self._sections = [np.empty(ARENA_BYTES + room, np.uint8) for _ in range(2)]
+        self._words[rec.ARENA] = self._arena.ctypes.data + -self._arena.ctypes.data % 8
+        self._words[rec.ARENA_LIMIT] = self._arena.ctypes.data + ARENA_BYTES
+        self._collect = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 2)(
+            self._library.addresses["collect_chains"]
+        )
 
     def _keep_times(self, buffer: RowBuffer, begin: int, end: int) -> None:
         size = self._plan.rows.tick_bytes
@@ -224,13 +214,17 @@ class Unroller:
         return sum(map(len, self._times))
 
     def _section(self) -> ChainSection:
-        plan, arena = self._plan, self._arenas[self._turn]
-        ends = self._rows[:, 0] - arena.ctypes.data
+        """Put the pieces of the chains together and begin the next section."""
+        plan, words, chains = self._plan, self._words, self._sections[self._turn]
+        ends = np.empty(len(plan.signals), np.int64)
+        rows = self._context[rec.HEADER_BYTES :].ctypes.data
+        self._collect(rows, len(ends), chains.ctypes.data, ends.ctypes.data)
         planes = self._context[: plan.planes_end].copy()
-        section = ChainSection(arena, self._starts, ends, np.concatenate(self._times), planes, plan.planes)
+        section = ChainSection(chains, ends, np.concatenate(self._times), planes, plan.planes)
         self._times = []
         self._turn ^= 1
-        self._divide(ends - section.starts)
+        words[rec.ARENA] = self._arena.ctypes.data + -self._arena.ctypes.data % 8
+        words[rec.FULL] = 0
         return section
 
     # --------------------------------------------------------------------------------------------------- logs

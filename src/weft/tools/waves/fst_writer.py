@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import struct
 import time
 import zlib
@@ -118,7 +119,7 @@ class FstWriter:
         self._sections += 1
         self._header()
         # Signals without a change keep what the frame has of them.
-        offsets = np.where(section.ends > section.starts, section.offsets, 0)
+        offsets = np.where(np.diff(section.ends, prepend=0) > 0, section.offsets, 0)
         kernel("update_frame")(
             section.planes.ctypes.data, len(self._signals), self._table.ctypes.data, offsets.ctypes.data,
             self._positions.ctypes.data, self._frame.ctypes.data,
@@ -142,7 +143,7 @@ class FstWriter:
         packed_frame = _smaller(frame, zlib.compress(frame, 1))
         packed_times = _smaller(raw_times, zlib.compress(raw_times, 1))
         count = len(self._signals)
-        chains, index, memory = _pack_chains(section.arena, section.starts, section.ends)
+        chains, index, memory = _pack_chains(section)
         self._block(_CHANGES, [
             struct.pack(">QQQ", begin, end, memory),
             varint(len(frame)), varint(len(packed_frame)), varint(count), packed_frame,
@@ -250,18 +251,15 @@ def _declaration_order(scopes: Sequence[WaveScope]) -> list[int]:
     return list(seen)
 
 
-def _pack_chains(
-    arena: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> tuple[list[bytes], bytes, int]:
+def _pack_chains(section: ChainSection) -> tuple[list[bytes], bytes, int]:
     """Return the chains as stored, their index, and the bytes a reader needs to hold them; equal chains are shared."""
     chains: list[bytes] = []
     index = bytearray()
     seen: dict[tuple[int, bytes], list[int]] = {}
     position, previous, alias, memory, zeros = 1, 0, 0, 0, 0
-    data = arena.data
-    begins, stops = starts.tolist(), ends.tolist()
-    for i, stop in enumerate(stops):
-        begin = begins[i]
+    data = section.chains.data
+    stops: list[int] = [0, *section.ends.tolist()]
+    for i, (begin, stop) in enumerate(itertools.pairwise(stops)):
         if stop == begin:
             zeros += 1
             continue
@@ -274,7 +272,7 @@ def _pack_chains(
         alike = seen.setdefault((size, bytes(data[max(begin, stop - _TAIL) : stop])), [])
         chain = data[begin:stop]
         whole = bytes(chain) if alike else b""
-        twin = next((other for other in alike if bytes(data[begins[other] : stops[other]]) == whole), -1)
+        twin = next((other for other in alike if bytes(data[stops[other] : stops[other + 1]]) == whole), -1)
         if twin >= 0:
             # A repeat of the alias before it is written as 0; else the negated handle of the signal that has the chain.
             handle = -(twin + 1)
