@@ -6,10 +6,9 @@ them in blocks of at most `LANES` rows and `WINDOW` ticks: the row program compu
 program, `LANES` ticks at a time, what depends on a clock too.
 
 A change is found by comparing a column with itself one lane later, many lanes at once, and recorded in one of two ways.
-*Chains* are FST's own form: a change of a signal is the number of ticks since its last change joined with the new value.
-What a signal does in a block is a piece of its chain; pieces lie one after the other in an arena, each with a link to the
-one before of the same signal, and `collect_chains` puts them together. The arena's limit leaves room for all changes of a
-block; a cursor past it raises the full flag, which ends the section. *Entries* are for a file in the order of time: tick, signal and value, in the order of the
+*Chains* are FST's own form: each signal has a part of an arena, to which a change appends the number of ticks since the
+signal's last change joined with the new value. A limit leaves room for all the changes of a block; the chains past theirs
+then move to parts twice as large at the arena's free end, and when that is used up, the section ends. *Entries* are for a file in the order of time: tick, signal and value, in the order of the
 signals; `order_log` sorts a block's by tick (counting sort: Knuth, The Art of Computer Programming volume 3, 5.2) and
 writes the log of `tools.waves.change_log`.
 
@@ -28,11 +27,11 @@ WINDOW = 2 * LANES
     COUNT, FULL, FIRST, BASE, CHUNK_ROWS, ROW_COUNT, CHUNK_TICKS, TICK_COUNT, ROW, TICK, ROW_PROGRAM, TICK_PROGRAM,
     ENTRY, HEAP, LOG, LOG_LIMIT, ENTRIES, HEAPS, SIGNALS,
 ) = range(4, 23)  # fmt: skip
-ARENA, ARENA_LIMIT = ENTRY, LOG_LIMIT
+ARENA, ARENA_END, CHAINS = ENTRY, LOG_LIMIT, HEAP
 """Words of the context: lanes in use, full flag, whether to record everything, number of the section's first tick; rows
 and ticks of the buffer and the next of each; the programs; cursors of entries, heap and log, its limit, and where entries
-and heap begin; a table of the bytes of each signal's record, plus 1 if they lie in the heap. Chains have the cursor and
-the limit of their arena instead."""
+and heap begin; a table of the bytes of each signal's record, plus 1 if they lie in the heap. Chains have
+instead the beginning and the end of what is free of their arena, and their number."""
 
 VALID = 192
 """Byte offset of a word for each 64 lanes, with ones for the lanes in use."""
@@ -44,11 +43,8 @@ INDEX = NUMBERS + 4 * LANES
 """Byte offset of the lanes' rows, counted from the block's first, 4 bytes each."""
 
 HEADER_BYTES = INDEX + 4 * LANES
-CHAIN_BYTES = 24
-"""A chain's row: its last piece or 0, the bytes of all its pieces, and the tick of its last change."""
-
-PIECE_BYTES = 16
-"""What comes before a piece: the piece before or 0, and its size."""
+CHAIN_BYTES = 40
+"""A chain's row: cursor, limit, tick of the last change, beginning, and the room between the limit and the end."""
 
 TICK_BYTES = 16
 """A tick: time, number of the row, and then the clocks."""
@@ -107,36 +103,17 @@ def _word(name: str, index: int, kind: str = "i64") -> str:
     return f"  %{name}.p = getelementptr i64, ptr %c, i64 {index}\n  %{name} = load {kind}, ptr %{name}.p\n"
 
 
-_CHAIN_BEGIN = f"""{_word("count", COUNT)}{_word("first", FIRST)}{_word("piece", ARENA, "ptr")}\
-  %tail = sub i64 %count, 1
-  %cursor = getelementptr i8, ptr %piece, i64 {PIECE_BYTES}
+_CHAIN_BEGIN = f"""{_word("count", COUNT)}{_word("first", FIRST)}  %tail = sub i64 %count, 1
+  %cursor = load ptr, ptr %chain
   %last.p = getelementptr i64, ptr %chain, i64 2
   %last0 = load i64, ptr %last.p
   %valid = getelementptr i8, ptr %c, i64 {VALID}
   %numbers = getelementptr i8, ptr %c, i64 {NUMBERS}
 """
 
-_CHAIN_END = f"""  %nothing = icmp eq ptr %at.end, %cursor
-  br i1 %nothing, label %fine, label %link
-link:
-  %begin.n = ptrtoint ptr %cursor to i64
-  %end.n = ptrtoint ptr %at.end to i64
-  %piece.size = sub i64 %end.n, %begin.n
-  %before.piece = load ptr, ptr %chain
-  store ptr %before.piece, ptr %piece
-  %size.p = getelementptr i64, ptr %piece, i64 1
-  store i64 %piece.size, ptr %size.p
-  store ptr %piece, ptr %chain
-  %total.p = getelementptr i64, ptr %chain, i64 1
-  %total = load i64, ptr %total.p
-  %total.1 = add i64 %total, %piece.size
-  store i64 %total.1, ptr %total.p
+_CHAIN_END = f"""  store ptr %at.end, ptr %chain
   store i64 %last.end, ptr %last.p
-  %rounded.n = add i64 %end.n, 7
-  %next.n = and i64 %rounded.n, -8
-  %next.piece = inttoptr i64 %next.n to ptr
-  store ptr %next.piece, ptr %piece.p
-  %limit.p = getelementptr i64, ptr %c, i64 {ARENA_LIMIT}
+  %limit.p = getelementptr i64, ptr %chain, i64 1
   %limit = load ptr, ptr %limit.p
   %over = icmp ugt ptr %at.end, %limit
   br i1 %over, label %full, label %fine
@@ -814,49 +791,66 @@ order:
 check:
   %full = load i64, ptr %full.p
   %is.full = icmp ne i64 %full, 0
-  br i1 %is.full, label %leave, label %block
+  br i1 %is.full, label %act, label %block
+act:
+  br i1 %logs, label %leave, label %grow
+grow:
+  call void @grow_chains(ptr %c)
+  %full.still = load i64, ptr %full.p
+  %is.still = icmp ne i64 %full.still, 0
+  br i1 %is.still, label %leave, label %block
 leave:
   ret i64 1
 }}
 """
 
 
-_COLLECT = f"""define i64 @collect_chains(ptr %rows, i64 %count, ptr %out, ptr %ends) nounwind {{
+_GROW = f"""define internal void @grow_chains(ptr %c) nounwind {{
 entry:
-  br label %signal
-signal:
+{_word("free", ARENA)}{_word("end", ARENA_END)}{_word("count", CHAINS)}  %rows = getelementptr i8, ptr %c, i64 {HEADER_BYTES}
+  br label %chain
+chain:
   %i = phi i64 [0, %entry], [%i1, %next]
-  %begin = phi i64 [0, %entry], [%end, %next]
+  %at = phi i64 [%free, %entry], [%at.next, %next]
+  %full = phi i64 [0, %entry], [%full.next, %next]
   %row.o = mul i64 %i, {CHAIN_BYTES}
   %row = getelementptr i8, ptr %rows, i64 %row.o
-  %last = load ptr, ptr %row
-  %total.p = getelementptr i64, ptr %row, i64 1
-  %total = load i64, ptr %total.p
-  %end = add i64 %begin, %total
-  %end.p = getelementptr i64, ptr %ends, i64 %i
-  store i64 %end, ptr %end.p
-  call void @llvm.memset.p0.i64(ptr %row, i8 0, i64 {CHAIN_BYTES}, i1 0)
-  br label %piece
-piece:
-  %p = phi ptr [%last, %signal], [%before, %copy]
-  %at = phi i64 [%end, %signal], [%to, %copy]
-  %none = icmp eq ptr %p, null
-  br i1 %none, label %next, label %copy
+  %cursor = load i64, ptr %row
+  %limit.p = getelementptr i64, ptr %row, i64 1
+  %limit = load i64, ptr %limit.p
+  %over = icmp ugt i64 %cursor, %limit
+  br i1 %over, label %move, label %next
+move:
+  %begin.p = getelementptr i64, ptr %row, i64 3
+  %begin = load i64, ptr %begin.p
+  %room.p = getelementptr i64, ptr %row, i64 4
+  %room = load i64, ptr %room.p
+  %used = sub i64 %cursor, %begin
+  %twice = shl i64 %used, 1
+  %limit.new = add i64 %at, %twice
+  %end.new = add i64 %limit.new, %room
+  %fits = icmp ule i64 %end.new, %end
+  br i1 %fits, label %copy, label %next
 copy:
-  %before = load ptr, ptr %p
-  %size.p = getelementptr i64, ptr %p, i64 1
-  %size = load i64, ptr %size.p
-  %to = sub i64 %at, %size
-  %to.p = getelementptr i8, ptr %out, i64 %to
-  %from.p = getelementptr i8, ptr %p, i64 {PIECE_BYTES}
-  call void @llvm.memcpy.p0.p0.i64(ptr %to.p, ptr %from.p, i64 %size, i1 0)
-  br label %piece
+  %to = inttoptr i64 %at to ptr
+  %from = inttoptr i64 %begin to ptr
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %used, i1 0)
+  %cursor.new = add i64 %at, %used
+  store i64 %cursor.new, ptr %row
+  store i64 %limit.new, ptr %limit.p
+  store i64 %at, ptr %begin.p
+  br label %next
 next:
+  %at.next = phi i64 [%at, %chain], [%at, %move], [%end.new, %copy]
+  %full.next = phi i64 [%full, %chain], [1, %move], [%full, %copy]
   %i1 = add i64 %i, 1
   %more = icmp ult i64 %i1, %count
-  br i1 %more, label %signal, label %done
+  br i1 %more, label %chain, label %done
 done:
-  ret i64 %end
+  store i64 %at.next, ptr %free.p
+  %full.p = getelementptr i64, ptr %c, i64 {FULL}
+  store i64 %full.next, ptr %full.p
+  ret void
 }}
 """
 
@@ -874,11 +868,10 @@ def record_module() -> str:
         ),
         _wide_kernel("note_words", _ENTRY_BEGIN + "  %last0 = add i64 0, 0\n", "signal", _HEAP_RECORD, _ENTRY_END),
     ]
-    return "\n".join([_PUT, _WORD_HELPERS, *_narrow_kernels(), *wide, _ORDER, _PROGRAM, _UNROLL, _COLLECT])
+    return "\n".join([_PUT, _WORD_HELPERS, *_narrow_kernels(), *wide, _ORDER, _PROGRAM, _GROW, _UNROLL])
 
 
 RECORD_EXPORTS = (
     *(f"{name}_{kind}" for name in ("chain", "note") for kind in ("b", *SIZES, "words")),
     "unroll",
-    "collect_chains",
 )

@@ -35,12 +35,13 @@ _VARINT = 10
 
 @dataclass(frozen=True, slots=True)
 class ChainSection:
-    """Hold one section: the signals' chains one after the other, that of signal i up to `ends[i]`, and the `times` in fs.
+    """Hold one section's chains: signal i's bytes are `arena[starts[i]:ends[i]]`; `times` are in femtoseconds.
 
     `planes` is a copy of all signals' values at the section's end; signal i's begin at byte `offsets[i]`.
     """
 
-    chains: NDArray[np.uint8]
+    arena: NDArray[np.uint8]
+    starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     times: NDArray[np.uint64]
     planes: NDArray[np.uint8]
@@ -129,7 +130,7 @@ class Unroller:
         if plan.loops:
             objects.append(compiler.submit(plan.loops, FULL))
         names = {name for program in programs for name, *_ in program}
-        self._library = Library([code.result() for code in objects], sorted(names | {"unroll", "collect_chains"}))
+        self._library = Library([code.result() for code in objects], sorted(names | {"unroll"}))
         self._unroll = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(self._library.addresses["unroll"])
         self._context = _aligned(np.zeros(plan.context_bytes + 64, np.uint8))
         plan.fill(self._context)
@@ -193,17 +194,29 @@ class Unroller:
 
     def _prepare_chains(self) -> None:
         plan = self._plan
+        count = len(plan.signals)
+        rows = self._context[rec.HEADER_BYTES : rec.HEADER_BYTES + rec.CHAIN_BYTES * count]
+        self._rows = rows.view(np.int64).reshape(-1, rec.CHAIN_BYTES // 8)
         record = np.where(plan.four_state, plan.widths, (plan.widths + 63) // 64 * 8) + _VARINT
-        lanes = np.where(plan.ticking, rec.WINDOW, LANES)
-        # A tick program runs more than once in a block, and each run may begin a piece.
-        room = int((lanes * record + rec.WINDOW // LANES * (rec.PIECE_BYTES + 8)).sum()) + 64
-        self._arena = np.empty(ARENA_BYTES + room, np.uint8)
-        self._sections = [np.empty(ARENA_BYTES + room, np.uint8) for _ in range(2)]
-        self._words[rec.ARENA] = self._arena.ctypes.data + -self._arena.ctypes.data % 8
-        self._words[rec.ARENA_LIMIT] = self._arena.ctypes.data + ARENA_BYTES
-        self._collect = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 2)(
-            self._library.addresses["collect_chains"]
-        )
+        self._rows[:, 4] = record * np.where(plan.ticking, rec.WINDOW, LANES)
+        # Most of the room for a block's changes is never touched, and so takes no memory.
+        size = ARENA_BYTES + 2 * int(self._rows[:, 4].sum()) + count
+        self._arenas = [np.empty(size, np.uint8) for _ in range(2)]
+        self._words[rec.CHAINS] = count
+        self._divide(np.zeros(count, np.int64))
+
+    def _divide(self, used: NDArray[np.int64]) -> None:
+        """Give each signal a part of the next arena, by what it used in the last section; they grow as they need."""
+        arena, rows = self._arenas[self._turn], self._rows
+        share = min(1.25, 0.75 * ARENA_BYTES / max(1, int(used.sum())))
+        sizes = np.floor(used * share).astype(np.int64) + rows[:, 4] + 1
+        ends = np.cumsum(sizes) + arena.ctypes.data
+        rows[:, 0] = rows[:, 3] = ends - sizes
+        rows[:, 1] = ends - rows[:, 4]
+        rows[:, 2] = 0
+        self._words[rec.ARENA] = ends[-1] if len(ends) else arena.ctypes.data
+        self._words[rec.ARENA_END] = arena.ctypes.data + len(arena)
+        self._words[rec.FULL] = 0
 
     def _keep_times(self, buffer: RowBuffer, begin: int, end: int) -> None:
         size = self._plan.rows.tick_bytes
@@ -214,17 +227,13 @@ class Unroller:
         return sum(map(len, self._times))
 
     def _section(self) -> ChainSection:
-        """Put the pieces of the chains together and begin the next section."""
-        plan, words, chains = self._plan, self._words, self._sections[self._turn]
-        ends = np.empty(len(plan.signals), np.int64)
-        rows = self._context[rec.HEADER_BYTES :].ctypes.data
-        self._collect(rows, len(ends), chains.ctypes.data, ends.ctypes.data)
+        plan, arena = self._plan, self._arenas[self._turn]
+        ends, starts = (self._rows[:, word] - arena.ctypes.data for word in (0, 3))
         planes = self._context[: plan.planes_end].copy()
-        section = ChainSection(chains, ends, np.concatenate(self._times), planes, plan.planes)
+        section = ChainSection(arena, starts, ends, np.concatenate(self._times), planes, plan.planes)
         self._times = []
         self._turn ^= 1
-        words[rec.ARENA] = self._arena.ctypes.data + -self._arena.ctypes.data % 8
-        words[rec.FULL] = 0
+        self._divide(ends - starts)
         return section
 
     # --------------------------------------------------------------------------------------------------- logs

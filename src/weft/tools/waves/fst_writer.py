@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import itertools
 import struct
 import time
 import zlib
@@ -119,7 +118,7 @@ class FstWriter:
         self._sections += 1
         self._header()
         # Signals without a change keep what the frame has of them.
-        offsets = np.where(np.diff(section.ends, prepend=0) > 0, section.offsets, 0)
+        offsets = np.where(section.ends > section.starts, section.offsets, 0)
         kernel("update_frame")(
             section.planes.ctypes.data, len(self._signals), self._table.ctypes.data, offsets.ctypes.data,
             self._positions.ctypes.data, self._frame.ctypes.data,
@@ -257,9 +256,10 @@ def _pack_chains(section: ChainSection) -> tuple[list[bytes], bytes, int]:
     index = bytearray()
     seen: dict[tuple[int, bytes], list[int]] = {}
     position, previous, alias, memory, zeros = 1, 0, 0, 0, 0
-    data = section.chains.data
-    stops: list[int] = [0, *section.ends.tolist()]
-    for i, (begin, stop) in enumerate(itertools.pairwise(stops)):
+    data = section.arena.data
+    begins: list[int] = section.starts.tolist()
+    stops: list[int] = section.ends.tolist()
+    for i, (begin, stop) in enumerate(zip(begins, stops, strict=True)):
         if stop == begin:
             zeros += 1
             continue
@@ -272,7 +272,7 @@ def _pack_chains(section: ChainSection) -> tuple[list[bytes], bytes, int]:
         alike = seen.setdefault((size, bytes(data[max(begin, stop - _TAIL) : stop])), [])
         chain = data[begin:stop]
         whole = bytes(chain) if alike else b""
-        twin = next((other for other in alike if bytes(data[stops[other] : stops[other + 1]]) == whole), -1)
+        twin = next((other for other in alike if bytes(data[begins[other] : stops[other]]) == whole), -1)
         if twin >= 0:
             # A repeat of the alias before it is written as 0; else the negated handle of the signal that has the chain.
             handle = -(twin + 1)
