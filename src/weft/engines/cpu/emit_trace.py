@@ -22,7 +22,7 @@ from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.plan_columns import Source
 from weft.engines.cpu.step_graph import StepGraph
-from weft.ir.cone_graph import ConeGraph, Node
+from weft.ir.cone_graph import SETTLE, ConeGraph, Node
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
 
@@ -90,7 +90,7 @@ class TraceEmitter:
         clocks: frozenset[int],
     ) -> None:
         self._graph, self._step, self._layout, self._clocks = graph, step, layout, clocks
-        self._captured = sorted(captured)
+        self._captured, self._hot = sorted(captured), hot
         self._ticking = sorted(node for node in reads if step.param[node] in hot)
         # An address that changes makes another row, so what it depends on is part of it.
         addresses = {node for node in cone(step, self._captured, set()) if step.op[node] == _READ}
@@ -170,16 +170,40 @@ class TraceEmitter:
         before = e.put(f"load {kind}, ptr {old}, align {min(source.stride, 8)}")
         return e.put(f"icmp ne {kind} {before}, {e.resize(value, width, 8 * source.stride)}")
 
-    def _writing_clocks(self) -> list[int] | None:
-        """Return the clock inputs whose positive edges write memories, or None if other events may write them too."""
-        graph, found = self._graph, set[int]()
-        for write in graph.memory_writes:
-            match graph.node(graph.domains[write.domain].trigger):
-                case Node("posedge", _, (_, now), _) if graph.op[now] == _READ and int(graph.param[now]) in self._clocks:
-                    found.add(int(graph.param[now]))
-                case _:
-                    return None
-        return sorted(found)
+    def _edges(self, trigger: int) -> set[tuple[int, int]] | None:
+        """Return the (clock, level after it) of the edges at which a domain may fire in a run, or None if unknown."""
+        graph = self._graph
+        match graph.node(trigger):
+            case Node("or", _, (a, b), _):
+                found = self._edges(a), self._edges(b)
+                return None if found[0] is None or found[1] is None else found[0] | found[1]
+            case Node("posedge" | "negedge" as op, _, (_, now), _) if graph.op[now] == _READ:
+                state = int(graph.param[now])
+                if state in self._clocks:
+                    return {(state, int(op == "posedge"))}
+                # An input that is no clock changes between runs, and then everything is looked at.
+                return set() if graph.states[state].kind == "input" else None
+            case _:
+                return None
+
+    def _may_change(self, prefix: str, domains: set[int]) -> tuple[str, str]:
+        """Return code and operand that say whether one of these domains may have fired in a run since the last call."""
+        edges: set[tuple[int, int]] = set()
+        for domain in sorted(domains):
+            found = self._edges(self._graph.domains[domain].trigger)
+            if found is None:
+                return "", "true"
+            edges |= found
+        text, result = "", "false"
+        for clock, level in sorted(edges):
+            name = f"{prefix}{clock}.{level}"
+            text += f"""  %{name}.p = getelementptr i8, ptr %s, i64 {self._layout.slots[clock].offset}
+  %{name}.v = load i8, ptr %{name}.p
+  %{name}.t = icmp eq i8 %{name}.v, {level}
+  %{name}.o = or i1 {result}, %{name}.t
+"""
+            result = f"%{name}.o"
+        return text, result
 
     def _memory_test(self) -> tuple[str, str]:
         """Return code and operand that say whether a memory may have been written since the last call."""
@@ -187,18 +211,36 @@ class TraceEmitter:
             return "", "false"
         if self._hot_address:
             return "", "true"
-        clocks = self._writing_clocks()
-        if clocks is None:
+        return self._may_change("m", {write.domain for write in self._graph.memory_writes})
+
+    def _busy_test(self) -> tuple[str, str]:
+        """Return code and operand that say whether anything in a row may have changed; most falling edges are idle."""
+        graph = self._graph
+        states = self._followed()
+        if self._hot_address or states is None:
             return "", "true"
-        text, result = "", "false"
-        for n, clock in enumerate(clocks):
-            text += f"""  %mp{n} = getelementptr i8, ptr %s, i64 {self._layout.slots[clock].offset}
-  %mv{n} = load i8, ptr %mp{n}
-  %mt{n} = trunc i8 %mv{n} to i1
-  %mo{n} = or i1 {result}, %mt{n}
-"""
-            result = f"%mo{n}"
-        return text, result
+        domains = {write.domain for write in graph.writes if write.state in states and write.domain != SETTLE}
+        reads_memory = self._captured or any(graph.states[state].depth for state in states)
+        domains |= {write.domain for write in graph.memory_writes} if reads_memory else set()
+        return self._may_change("b", domains)
+
+    def _followed(self) -> set[int] | None:
+        """Return the states of a row and those that latches among them follow, or None if one follows a clock or time."""
+        graph, step = self._graph, self._step
+        latches = {write.state: (write.value, write.enable) for write in graph.writes if write.domain == SETTLE}
+        found: set[int] = set()
+        pending = [step.param[node] for node in self._states]
+        while pending:
+            state = pending.pop()
+            if state in found:
+                continue
+            if state in self._hot or graph.states[state].kind == "time":
+                return None
+            found.add(state)
+            for node in cone(step, latches.get(state, ()), set()):
+                if step.op[node] in (_READ, _MEMREAD):
+                    pending.append(step.param[node])
+        return found
 
     # -------------------------------------------------------------------------------------------------- states
 
@@ -229,7 +271,7 @@ class TraceEmitter:
                 runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
             else:
                 runs.append((n, block, 1))
-        text, so_far, before = "", "zeroinitializer", "entry"
+        text, so_far, before = "", "zeroinitializer", "sweep"
         for k, (n, block, count) in enumerate(runs):
             text += _COPY_RUN.format(
                 k=k, before=before, acc=so_far, block=block, to=first + _BLOCK * n, masks=_BLOCK * n, size=_BLOCK * count
@@ -243,6 +285,7 @@ class TraceEmitter:
         time = next(i for i, state in enumerate(self._graph.states) if state.kind == "time")
         constants, sweep = self._sweep(blocks, first)
         memory_code, memory_test = self._memory_test()
+        busy_code, busy_test = self._busy_test()
         clocks = ""
         for n, node in enumerate(self._ticking):
             slot = self._layout.slots[self._step.param[node]]
@@ -255,12 +298,15 @@ class TraceEmitter:
 define i32 @trace(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind {{
 entry:
   %force = load i64, ptr %c
+  %forced = icmp ne i64 %force, 0
+{busy_code}  %busy = or i1 {busy_test}, %forced
+  br i1 %busy, label %sweep, label %{idle}
+sweep:
   %row.p = getelementptr i64, ptr %c, i64 {ROW_AT}
   %row = load ptr, ptr %row.p
   %last.p = getelementptr i64, ptr %c, i64 {ROW_LAST}
   %last = load ptr, ptr %last.p
-{sweep}{memory_code}  %forced = icmp ne i64 %force, 0
-  %written = or i1 {memory_test}, %forced
+{sweep}{memory_code}  %written = or i1 {memory_test}, %forced
   %look = or i1 %differs, %written
   br i1 %look, label %read, label %{idle}
 read:
@@ -303,7 +349,8 @@ add:
   %late = icmp uge ptr %tick1, %tick.limit
   %row.limit.p = getelementptr i64, ptr %c, i64 {ROW_LIMIT}
   %row.limit = load ptr, ptr %row.limit.p
-  %row.now = load ptr, ptr %row.p
+  %row.now.p = getelementptr i64, ptr %c, i64 {ROW_AT}
+  %row.now = load ptr, ptr %row.now.p
   %over = icmp uge ptr %row.now, %row.limit
   %full = or i1 %late, %over
   %stop = zext i1 %full to i32
