@@ -25,6 +25,9 @@ SIZES = (1, 2, 4, 8)
 _VECTOR = 32
 _GROUP = 32  # lanes for which a kernel with packed bits does one turn
 
+PAD = 32
+"""Bytes before a column of containers, for the value before its first lane."""
+
 ROWS, ROW_STRIDE, TICKS, TICK_STRIDE = range(4)
 """Words of the context that say where the sources of the present lanes lie: lane n at the base plus n strides."""
 
@@ -267,6 +270,14 @@ def _shifts(size: int) -> list[str]:
     return found
 
 
+_FROM = """%base.p = getelementptr i64, ptr %c, i64 %which
+  %base = load ptr, ptr %base.p
+  %stride.p = getelementptr i64, ptr %base.p, i64 1
+  %stride = load i64, ptr %stride.p
+  %from = getelementptr i8, ptr %base, i64 %offset"""
+"""Find where lane 0's part of a row or tick is, and from lane to lane."""
+
+
 def _gathers(size: int) -> list[str]:
     """Return the kernels that collect one container of each row or tick: `gather`, and `expand` from rows to ticks."""
     bits = 8 * size
@@ -279,12 +290,7 @@ def _gathers(size: int) -> list[str]:
         lines.append(f"%v{n} = load i{bits}, ptr %p{n}, align 1")
         lines.append(f"%q{n} = getelementptr i{bits}, ptr %d, i64 %l{n}")
         lines.append(f"store i{bits} %v{n}, ptr %q{n}")
-    setup = (
-        "%base.p = getelementptr i64, ptr %c, i64 %which\n  %base = load ptr, ptr %base.p\n  "
-        "%stride.p = getelementptr i64, ptr %base.p, i64 1\n  %stride = load i64, ptr %stride.p\n  "
-        "%from = getelementptr i8, ptr %base, i64 %offset"
-    )
-    gather = _function(f"gather_{size}", "*d=1 %which=2 %offset=3", 8, "\n  ".join(lines), setup)
+    gather = _function(f"gather_{size}", "*d=1 %which=2 %offset=3", 8, "\n  ".join(lines), _FROM)
     body = (
         "%x.p = getelementptr i32, ptr %index, i64 %t\n  %x = load i32, ptr %x.p\n  %x64 = zext i32 %x to i64\n  "
         f"%a.p = getelementptr i{bits}, ptr %a, i64 %x64\n  %v = load i{bits}, ptr %a.p\n  "
@@ -293,32 +299,60 @@ def _gathers(size: int) -> list[str]:
     return [gather, _function(f"expand_{size}", "*d=1 *a=2 *index=3", 1, body)]
 
 
+def _transpose(size: int) -> str:
+    """Return the kernel that makes 32 neighbouring bytes of rows into columns of containers, `PAD` bytes between them.
+
+    Each of the log2 steps merges vectors at a distance of 1, 2 ... lanes, as in any fast transposition.
+    """
+    count = _VECTOR // size
+    kind = _vector(size)
+    lines = ["%o0 = mul i64 %t, %stride"]
+    for n in range(count):
+        if n:
+            lines.append(f"%o{n} = add i64 %o{n - 1}, %stride")
+        lines.append(f"%p{n} = getelementptr i8, ptr %from, i64 %o{n}")
+        lines.append(f"%r0.{n} = load {kind}, ptr %p{n}, align 1")
+    step, level = 1, 0
+    while step < count:
+        # Vectors a and a + step exchange the lanes with this bit of their number for those without it.
+        for a in range(count):
+            if a & step:
+                continue
+            b = a + step
+            low = [lane if not lane & step else count + lane - step for lane in range(count)]
+            high = [lane + step if not lane & step else count + lane for lane in range(count)]
+            for name, picks in ((a, low), (b, high)):
+                order = ", ".join(f"i32 {pick}" for pick in picks)
+                lines.append(
+                    f"%r{level + 1}.{name} = shufflevector {kind} %r{level}.{a}, {kind} %r{level}.{b}, "
+                    f"<{count} x i32> <{order}>"
+                )
+        step, level = 2 * step, level + 1
+    for n in range(count):
+        lines.append(f"%d{n} = getelementptr i8, ptr %d, i64 {n * (LANES * size + PAD)}")
+        lines.append(f"%q{n} = getelementptr i{8 * size}, ptr %d{n}, i64 %t")
+        lines.append(f"store {kind} %r{level}.{n}, ptr %q{n}, align {_VECTOR}")
+    return _function(f"transpose_{size}", "*d=1 %which=2 %offset=3", count, "\n  ".join(lines), _FROM)
+
+
 def _bit_moves() -> list[str]:
-    """Return what makes packed columns out of bytes: `pack`, and `gather_bits` for eight neighbours in a row."""
+    """Return what makes packed columns out of bytes: `pack`, and `gather_bits` for 32 neighbours in a row."""
     pack = (
         "%p = getelementptr i8, ptr %a, i64 %t\n  %v = load <32 x i8>, ptr %p, align 32\n  "
         "%r = icmp ne <32 x i8> %v, zeroinitializer\n  %m = bitcast <32 x i1> %r to i32\n  "
         "%at = lshr exact i64 %t, 3\n  %q = getelementptr i8, ptr %d, i64 %at\n  store i32 %m, ptr %q, align 4"
     )
-    # Eight bytes with a bit each become one byte (a product moves them together), which the second loop takes apart.
-    squeeze = """%o = mul i64 %t, %stride
-  %p = getelementptr i8, ptr %from, i64 %o
-  %v = load i64, ptr %p, align 1
-  %ones = and i64 %v, 72340172838076673
-  %product = mul i64 %ones, 72624976668147840
-  %byte64 = lshr i64 %product, 56
-  %byte = trunc i64 %byte64 to i8
-  %q = getelementptr i8, ptr %temporary, i64 %t
-  store i8 %byte, ptr %q"""
-    setup = (
-        "%base.p = getelementptr i64, ptr %c, i64 %which\n  %base = load ptr, ptr %base.p\n  "
-        "%stride.p = getelementptr i64, ptr %base.p, i64 1\n  %stride = load i64, ptr %stride.p\n  "
-        "%from = getelementptr i8, ptr %base, i64 %offset"
-    )
-    gather = _function("gather_bits", "*temporary=1 %which=2 %offset=3", 1, squeeze, setup)
+    # Each byte has one bit, or is of no interest: 32 of them become 4 bytes, which `scatter_bits` takes apart.
+    squeeze = ["%o = mul i64 %t, %stride\n  %p = getelementptr i8, ptr %from, i64 %o"]
+    squeeze.append("%v = load <32 x i8>, ptr %p, align 1\n  %one = shl <32 x i8> %v, splat (i8 7)")
+    squeeze.append("%sign = icmp slt <32 x i8> %one, zeroinitializer\n  %all = bitcast <32 x i1> %sign to i32")
+    for n in range(4):
+        squeeze.append(f"%s{n} = lshr i32 %all, {8 * n}\n  %b{n} = trunc i32 %s{n} to i8")
+        squeeze.append(f"%e{n} = getelementptr i8, ptr %d, i64 {n * LANES}")
+        squeeze.append(f"%q{n} = getelementptr i8, ptr %e{n}, i64 %t\n  store i8 %b{n}, ptr %q{n}")
+    gather = _function("gather_bits", "*d=1 %which=2 %offset=3", 1, "\n  ".join(squeeze), _FROM)
     lines = ["%p = getelementptr i8, ptr %a, i64 %t\n  %v0 = load <32 x i8>, ptr %p, align 32", "%at = lshr exact i64 %t, 3"]
     for bit in range(8):
-        # The product leaves the first byte's bit in the lowest place.
         lines.append(f"%x{bit} = and <32 x i8> %v0, splat (i8 {1 << bit})")
         lines.append(f"%r{bit} = icmp ne <32 x i8> %x{bit}, zeroinitializer")
         lines.append(f"%m{bit} = bitcast <32 x i1> %r{bit} to i32")
@@ -346,7 +380,7 @@ def _bit_moves() -> list[str]:
         "%q = getelementptr i8, ptr %d, i64 %n\n  call void @llvm.memcpy.p0.p0.i64(ptr %q, ptr %p, i64 %size, i1 0)"
     )
     return [
-        _function("gather_words", "*d=1 %which=2 %offset=3 %size=4", 1, copy, setup),
+        _function("gather_words", "*d=1 %which=2 %offset=3 %size=4", 1, copy, _FROM),
         _function("expand_words", "*d=1 *a=2 *index=3 %size=4", 1, spread),
         _function("pack", "*d=1 *a=2", _GROUP, pack),
         gather,
@@ -380,9 +414,10 @@ def _bit_logic() -> list[str]:
 
 
 def kernel_modules() -> list[str]:
-    """Return the kernels as modules, one for each container and one for packed columns; they compile in parallel."""
+    """Return the kernels as modules that compile in parallel."""
     modules = ["\n".join(_bit_moves() + _bit_logic())]
     for size in SIZES:
         groups = (_arithmetic, _comparisons, _choices, _conversions, _shifts, _gathers)
         modules.append("\n".join(text for group in groups for text in group(size)))
+    modules.append("\n".join(map(_transpose, (4, 8))))
     return modules

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.engines.cpu.column_kernels import LANES, SIZES
+from weft.engines.cpu.column_kernels import LANES, PAD, SIZES
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
@@ -22,7 +22,7 @@ from weft.engines.cpu.step_graph import StepGraph
 from weft.ir.layout import StateLayout
 from weft.ir.ops import OPS, mask
 
-_PAD = 32  # bytes before a column, for the value before its first lane
+_WINDOW = 32  # bytes of a row that one kernel takes apart
 
 PACKED, WORDS = 0, 16
 """Kinds of columns besides the container sizes: one bit a lane, and 64-bit words lane by lane."""
@@ -117,7 +117,7 @@ class Arena:
             return 0, LANES // 8
         lane = 8 * words(width) if kind == WORDS else kind
         # Kernels that collect bits store whole words beyond the last lane of a narrow column.
-        return (max(_PAD, lane) + 31) & ~31, (LANES * lane + 31) & ~31
+        return (max(PAD, lane) + 31) & ~31, (LANES * lane + 31) & ~31
 
 
 class ColumnProgram:
@@ -138,7 +138,7 @@ class ColumnProgram:
         self._step, self._layout, self._arena, self._sources = step, layout, arena, sources
         self._users: dict[int, int] = {}
         self._kept = {column.at for column in self.columns.values()}
-        self._bytes: Column | None = None
+        self._places: dict[str, int] = {}
 
     def build(
         self, nodes: Iterable[int], kept: Iterable[int], sinks: Mapping[int, list[tuple[tuple[int, ...], Callable[[], None]]]]
@@ -158,7 +158,7 @@ class ColumnProgram:
             for used, _ in found:
                 for node in used:
                     remaining[node] = remaining.get(node, 0) + 1
-        self._gather_bits(node for node in order if node in self._sources)
+        self._gather_all(node for node in order if node in self._sources)
         for node in order:
             if node not in self.columns:
                 self._emit(node)
@@ -205,44 +205,71 @@ class ColumnProgram:
 
     # ------------------------------------------------------------------------------------------------ sources
 
-    def _gather_bits(self, nodes: Iterable[int]) -> None:
-        """Collect states of one bit: eight bytes of a row at a time."""
-        bits: dict[int, dict[int, int]] = {}
+    def _gather_all(self, nodes: Iterable[int]) -> None:
+        """Make columns of sources: 32 bytes of the rows at a time where several sources are neighbours."""
+        groups: dict[tuple[int, int], dict[int, list[int]]] = {}
         for node in nodes:
-            source = self._sources[node]
-            if self._step.width[node] == 1 and source.stride == 1:
-                bits.setdefault(source.base, {})[source.offset] = node
-        for base, places in bits.items():
+            source, width = self._sources[node], self._step.width[node]
+            kind = kind_of(width)
+            if kind == WORDS:
+                column = self.columns[node] = self._arena.take(width)
+                self.add("gather_words", column.at, source.base, source.offset, column.lane_bytes)
+                continue
+            group = groups.setdefault((source.base, kind), {})
+            group.setdefault(source.offset, []).append(node)
+        for (base, kind), places in groups.items():
             pending = sorted(places)
             while pending:
-                first = pending[0]
-                group = [offset for offset in pending if offset < first + 8]
-                pending = pending[len(group) :]
-                # Eight packed columns side by side; those of the bytes between are written and not used.
-                block = self._arena.reserve(8 * LANES // 8)
-                if self._bytes is None:
-                    self._bytes = self._arena.take(8)
-                self.add("gather_bits", self._bytes.at, base, first)
-                self.add("scatter_bits", block, self._bytes.at)
-                for offset in group:
-                    self.columns[places[offset]] = Column(block + (offset - first) * LANES // 8, PACKED, 1)
+                inside = [offset for offset in pending if offset + max(kind, 1) <= pending[0] + _WINDOW]
+                pending = pending[len(inside) :]
+                self._gather_window(base, kind, {offset: places[offset] for offset in inside})
 
-    def _gather(self, node: int) -> None:
-        source, width = self._sources[node], self._step.width[node]
-        column = self.columns[node] = self._arena.take(width)
-        if column.kind == PACKED:
-            raise AssertionError("bits are gathered before")
-        if column.kind == WORDS:
-            self.add("gather_words", column.at, source.base, source.offset, column.lane_bytes)
-        else:
-            self.add(f"gather_{column.kind}", column.at, source.base, source.offset)
+    def _gather_window(self, base: int, kind: int, places: dict[int, list[int]]) -> None:
+        first = min(places)
+        if kind == PACKED:
+            block = self._scratch("bits", 4 * LANES)
+            self.add("gather_bits", block, base, first)
+            for eight in sorted({(offset - first) // 8 for offset in places}):
+                # Eight packed columns side by side; those of the bytes between are written and not used.
+                packed = self._arena.reserve(LANES)
+                self.add("scatter_bits", packed, block + LANES * eight)
+                for offset in range(first + 8 * eight, first + 8 * eight + 8):
+                    for node in places.get(offset, ()):
+                        self.columns[node] = Column(packed + (offset - first) % 8 * LANES // 8, PACKED, 1)
+            return
+        if len(places) < 3:
+            for offset, nodes in places.items():
+                column = self._arena.take(8 * kind)
+                self.add(f"gather_{kind}", column.at, base, offset)
+                self._share(nodes, column.at, kind)
+            return
+        size = max(kind, 4)
+        stride = LANES * size + PAD
+        length = _WINDOW // size * stride + PAD
+        block = (self._arena.reserve(length) if kind == size else self._scratch("window", length)) + PAD
+        self.add(f"transpose_{size}", block, base, first)
+        for offset, nodes in places.items():
+            at = block + (offset - first) // size * stride
+            if kind < size:
+                column = self._arena.take(8 * kind)
+                low = 8 * ((offset - first) % size)
+                self.add(f"slice_{size}_{kind}", column.at, at, low, mask(8 * kind))
+                at = column.at
+            self._share(nodes, at, kind)
+
+    def _share(self, nodes: Iterable[int], at: int, kind: int) -> None:
+        for node in nodes:
+            self.columns[node] = Column(at, kind, self._step.width[node])
+
+    def _scratch(self, name: str, size: int) -> int:
+        """Return bytes that are used from one instruction to the next."""
+        if name not in self._places:
+            self._places[name] = self._arena.reserve(size)
+        return self._places[name]
 
     # -------------------------------------------------------------------------------------------- operations
 
     def _emit(self, node: int) -> None:
-        if node in self._sources:
-            self._gather(node)
-            return
         step = self._step
         width, sources = step.width[node], step.srcs[node]
         if step.op[node] == _CONST:
