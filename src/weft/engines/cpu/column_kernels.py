@@ -147,9 +147,7 @@ def _comparisons(size: int) -> list[str]:
 
     def signed(n: str) -> str:
         # Narrower values than the container have their sign moved to its top.
-        return (
-            f"%x{n} = shl {kind} %a{n}, %up.v\n  %y{n} = shl {kind} %b{n}, %up.v\n  %r{n} = icmp slt {kind} %x{n}, %y{n}"
-        )
+        return f"%x{n} = shl {kind} %a{n}, %up.v\n  %y{n} = shl {kind} %b{n}, %up.v\n  %r{n} = icmp slt {kind} %x{n}, %y{n}"
 
     def tested(n: str) -> str:
         return f"%x{n} = and {kind} %a{n}, %mask.v\n  %r{n} = icmp ne {kind} %x{n}, zeroinitializer"
@@ -215,15 +213,18 @@ def _conversions(size: int) -> list[str]:
         source, wide, result = (f"<{lanes} x i{8 * n}>" for n in (size, big, target))
 
         def splat(name: str, n: int, lanes: int = lanes) -> str:
-            return _splat(name, n).replace(_vector(n), f"<{lanes} x i{8 * n}>").replace(f"<{_VECTOR // n} x i32>", f"<{lanes} x i32>")
+            return (
+                _splat(name, n)
+                .replace(_vector(n), f"<{lanes} x i{8 * n}>")
+                .replace(f"<{_VECTOR // n} x i32>", f"<{lanes} x i32>")
+            )
 
         read = (
             f"%a.p = getelementptr i{8 * size}, ptr %a.c, i64 %t\n  "
             f"%a = load {source}, ptr %a.p, align {lanes * size}\n  "
         )
         write = (
-            f"%d.p = getelementptr i{8 * target}, ptr %d, i64 %t\n  "
-            f"store {result} %r, ptr %d.p, align {lanes * target}"
+            f"%d.p = getelementptr i{8 * target}, ptr %d, i64 %t\n  store {result} %r, ptr %d.p, align {lanes * target}"
         )
         if target <= size:
             code = f"%x = lshr {source} %a, %low.v\n  "
@@ -238,7 +239,9 @@ def _conversions(size: int) -> list[str]:
             up = f"shl {wide} {'%x' if target > size else '%a'}, %up.v\n  "
             setup = splat("up", target)
             found.append(
-                _function(f"place_{size}_{target}", "*d=1 *a.c=2 %up=3", lanes, read + code + "%r = " + up + write, setup)
+                _function(
+                    f"place_{size}_{target}", "*d=1 *a.c=2 %up=3", lanes, read + code + "%r = " + up + write, setup
+                )
             )
             more = (
                 f"%o.p = getelementptr i{8 * target}, ptr %o.c, i64 %t\n  "
@@ -254,7 +257,9 @@ def _shifts(size: int) -> list[str]:
     kind, bits = _vector(size), 8 * size
     found: list[str] = []
     for name in ("shl", "lshr", "ashr"):
-        code = f"%n = call {kind} @llvm.umin.v{_VECTOR // size}i{bits}({kind} %b, {kind} splat (i{bits} {bits - 1}))\n  "
+        code = (
+            f"%n = call {kind} @llvm.umin.v{_VECTOR // size}i{bits}({kind} %b, {kind} splat (i{bits} {bits - 1}))\n  "
+        )
         if name == "ashr":
             # The value's sign is moved to the container's top and back; the shift stops at the last bit.
             code += f"%x = shl {kind} %a, %up.v\n  %y = ashr {kind} %x, %n\n  %z = lshr {kind} %y, %up.v\n  "
@@ -351,7 +356,10 @@ def _bit_moves() -> list[str]:
         squeeze.append(f"%e{n} = getelementptr i8, ptr %d, i64 {n * LANES}")
         squeeze.append(f"%q{n} = getelementptr i8, ptr %e{n}, i64 %t\n  store i8 %b{n}, ptr %q{n}")
     gather = _function("gather_bits", "*d=1 %which=2 %offset=3", 1, "\n  ".join(squeeze), _FROM)
-    lines = ["%p = getelementptr i8, ptr %a, i64 %t\n  %v0 = load <32 x i8>, ptr %p, align 32", "%at = lshr exact i64 %t, 3"]
+    lines = [
+        "%p = getelementptr i8, ptr %a, i64 %t\n  %v0 = load <32 x i8>, ptr %p, align 32",
+        "%at = lshr exact i64 %t, 3",
+    ]
     for bit in range(8):
         lines.append(f"%x{bit} = and <32 x i8> %v0, splat (i8 {1 << bit})")
         lines.append(f"%r{bit} = icmp ne <32 x i8> %x{bit}, zeroinitializer")
@@ -404,7 +412,8 @@ def _bit_logic() -> list[str]:
     found: list[str] = []
     for name, (operands, code) in bodies.items():
         lines = [
-            f"%{o}.p = getelementptr i8, ptr %{o}.c, i64 %at\n  %{o} = load {words}, ptr %{o}.p, align 32" for o in operands
+            f"%{o}.p = getelementptr i8, ptr %{o}.c, i64 %at\n  %{o} = load {words}, ptr %{o}.p, align 32"
+            for o in operands
         ]
         body = "%at = lshr exact i64 %t, 3\n  " + "\n  ".join(lines)
         body += f"\n  {code}\n  %p = getelementptr i8, ptr %d, i64 %at\n  store {words} %r, ptr %p, align 32"

@@ -4,7 +4,7 @@ Everything combinational follows from the scalar state and from elements of memo
 *row*: the 32-byte blocks of the state in which traced values have a register or an input, and the memory elements that
 they read, whose addresses are computed here because memories change. Rows are compared with the one before under a mask
 of the bytes that matter; a row that does not differ is overwritten by the next. So a traced run does little more than an
-untraced one: a few vector loads and stores for each edge. `record_kernels` says what becomes of the rows.
+untraced one: a few vector loads and stores for each edge. `plan_trace` says what becomes of the rows.
 
 Clocks toggle all the time, so they are not part of rows; if something traced depends on a clock, every call adds a
 *tick* with its value.
@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from weft.engines.cpu import record_kernels as rec
+from weft.engines.cpu import unroll_context as rec
 from weft.engines.cpu.column_kernels import ROWS, TICKS
+from weft.engines.cpu.columns import Source
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
-from weft.engines.cpu.plan_columns import Source
 from weft.engines.cpu.step_graph import StepGraph
 from weft.ir.cone_graph import SETTLE, ConeGraph, Node
 from weft.ir.layout import StateLayout, container_bytes
@@ -274,7 +274,13 @@ class TraceEmitter:
         text, so_far, before = "", "zeroinitializer", "sweep"
         for k, (n, block, count) in enumerate(runs):
             text += _COPY_RUN.format(
-                k=k, before=before, acc=so_far, block=block, to=first + _BLOCK * n, masks=_BLOCK * n, size=_BLOCK * count
+                k=k,
+                before=before,
+                acc=so_far,
+                block=block,
+                to=first + _BLOCK * n,
+                masks=_BLOCK * n,
+                size=_BLOCK * count,
             )
             so_far, before = f"%sum{k}", f"copied{k}"
         return constants, text + _differs(so_far)
@@ -294,7 +300,9 @@ class TraceEmitter:
   call void @llvm.memcpy.p0.p0.i64(ptr %cd{n}, ptr %cs{n}, i64 {slot.stride}, i1 0)
 """
         idle = "add" if self._ticking else "leave"
-        return constants + f"""
+        return (
+            constants
+            + f"""
 define i32 @trace(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind {{
 entry:
   %force = load i64, ptr %c
@@ -359,6 +367,7 @@ leave:
   ret i32 0
 }}
 """
+        )
 
 
 def _differs(value: str) -> str:

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.engines.cpu import record_kernels as rec
+from weft.engines.cpu import unroll_context as rec
+from weft.engines.cpu.columns import PACKED, WORDS, Arena, Instruction
 from weft.engines.cpu.emit_step import module_text
 from weft.engines.cpu.emit_trace import RowPlan, TracedNode, TraceEmitter, cone
 from weft.engines.cpu.emitter import words
-from weft.engines.cpu.plan_columns import PACKED, WORDS, Arena, Column, ColumnProgram, Instruction
+from weft.engines.cpu.plan_columns import ColumnProgram, Sinks
 from weft.engines.cpu.step_graph import StepGraph, step_graph
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.ops import CODE
 
 _CONST, _READ, _MEMREAD = CODE["const"], CODE["read"], CODE["memread"]
-_Sinks = dict[int, list[tuple[tuple[int, ...], Callable[[], None]]]]
 
 
 def plane_bytes(width: int) -> int:
@@ -166,9 +166,9 @@ class _Planner:
                 found.update(_planes(signal))
         return [node for node in needed if node in found and node not in ticking and step.op[node] != _CONST]
 
-    def _sinks(self, program: ColumnProgram, planes: NDArray[np.int64], chosen: Sequence[int]) -> _Sinks:
+    def _sinks(self, program: ColumnProgram, planes: NDArray[np.int64], chosen: Sequence[int]) -> Sinks:
         """Return, by the node after which it can be recorded, what adds the recording of each chosen signal."""
-        sinks: _Sinks = {}
+        sinks: dict[int, list[tuple[tuple[int, ...], Callable[[], None]]]] = {}
         for i in chosen:
             used = _planes(self.signals[i])
             # A plane that is expanded from a row is there before everything else.
@@ -189,12 +189,12 @@ def _planes(signal: TracedNode) -> tuple[int, ...]:
 def _expand(row: ColumnProgram, tick: ColumnProgram, node: int) -> None:
     """Make a column of ticks from one of rows."""
     source = row.columns[node]
-    target = tick.columns[node] = tick.take(source.width)
+    target = tick.columns[node] = tick.arena.take(source.width)
     if source.kind == PACKED:
-        single = tick.take(8)
+        single = tick.arena.take(8)
         tick.add("expand_b", single.at, source.at, rec.INDEX)
         tick.add("pack", target.at, single.at)
-        tick.give_back(single)
+        tick.arena.give_back(single)
     elif source.kind == WORDS:
         tick.add("expand_words", target.at, source.at, rec.INDEX, source.lane_bytes)
     else:
@@ -215,7 +215,7 @@ def _record(program: ColumnProgram, signal: TracedNode, number: int, planes: int
         if column.kind in (8, WORDS):
             wide.append(column.at)
             continue
-        target = program.take(64)
+        target = program.arena.take(64)
         taken.append(target)
         wide.append(target.at)
         if column.kind == PACKED:
@@ -224,4 +224,4 @@ def _record(program: ColumnProgram, signal: TracedNode, number: int, planes: int
             program.add(f"place_{column.kind}_8", target.at, column.at, 0)
     program.add("record_words", wide[0], wide[1] if len(wide) > 1 else 0, number, planes, value.width, size)
     for column in taken:
-        program.give_back(column)
+        program.arena.give_back(column)

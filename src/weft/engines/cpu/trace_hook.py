@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.engines.cpu import emit_trace as hook_words
-from weft.engines.cpu import record_kernels as rec
+from weft.engines.cpu import unroll_context as rec
 from weft.engines.cpu.column_kernels import INSTRUCTION_WORDS, LANES, ROW_STRIDE, TICK_STRIDE, kernel_modules
+from weft.engines.cpu.columns import Instruction
 from weft.engines.cpu.emit_trace import TracedNode
 from weft.engines.cpu.jit import FULL, QUICK, Compiler, Library
-from weft.engines.cpu.plan_columns import Instruction
 from weft.engines.cpu.plan_trace import TracePlan, plan_trace
+from weft.engines.cpu.unroll_rows import record_module
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
@@ -126,7 +127,7 @@ class Unroller:
         programs = plan.programs(chains=chains)
         self._plan = plan
         objects = [compiler.submit(text, QUICK) for text in kernel_modules()]
-        objects.append(compiler.submit(rec.record_module(), FULL))
+        objects.append(compiler.submit(record_module(), FULL))
         if plan.loops:
             objects.append(compiler.submit(plan.loops, FULL))
         names = {name for program in programs for name, *_ in program}
