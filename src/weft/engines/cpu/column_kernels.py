@@ -147,7 +147,8 @@ def _comparisons(size: int) -> list[str]:
 
     def signed(n: str) -> str:
         # Narrower values than the container have their sign moved to its top.
-        return f"%x{n} = shl {kind} %a{n}, %up.v\n  %y{n} = shl {kind} %b{n}, %up.v\n  %r{n} = icmp slt {kind} %x{n}, %y{n}"
+        code = f"%x{n} = shl {kind} %a{n}, %up.v\n  %y{n} = shl {kind} %b{n}, %up.v\n  "
+        return code + f"%r{n} = icmp slt {kind} %x{n}, %y{n}"
 
     def tested(n: str) -> str:
         return f"%x{n} = and {kind} %a{n}, %mask.v\n  %r{n} = icmp ne {kind} %x{n}, zeroinitializer"
@@ -195,7 +196,8 @@ def _choices(size: int) -> list[str]:
         return f"%r{n} = select <{lanes} x i1> %b{n}, {kind} %value.v, {kind} zeroinitializer"
 
     def merge(n: str) -> str:
-        return f"%v{n} = select <{lanes} x i1> %b{n}, {kind} %value.v, {kind} zeroinitializer\n  %r{n} = or {kind} %x{n}, %v{n}"
+        chosen = f"select <{lanes} x i1> %b{n}, {kind} %value.v, {kind} zeroinitializer"
+        return f"%v{n} = {chosen}\n  %r{n} = or {kind} %x{n}, %v{n}"
 
     return [
         _from_bits("mux", size, "", "xy", mux),
@@ -205,7 +207,7 @@ def _choices(size: int) -> list[str]:
 
 
 def _conversions(size: int) -> list[str]:
-    """Return the kernels that take containers of `size` to others: `slice`, and `place` and `merge` for concatenations."""
+    """Return what takes containers of `size` to others: `slice`, and `place` and `merge` for concatenations."""
     found: list[str] = []
     for target in SIZES:
         big = max(size, target)

@@ -1,7 +1,7 @@
 """Columns: where the values of a node at successive times lie in a context, and who may use the place next.
 
-`column_kernels` says what is in a column. A column is given back when its last user has run, so that what a program works
-on stays small (linear scan: Poletto, Sarkar, "Linear Scan Register Allocation", TOPLAS 21(5), 1999).
+`column_kernels` says what is in a column. A column is given back when its last user has run, so that what a program
+works on stays small (linear scan: Poletto, Sarkar, "Linear Scan Register Allocation", TOPLAS 21(5), 1999).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Emit the hook of a trace: when what traced values depend on has changed, copy it; another thread makes values of it.
 
-Everything combinational follows from the scalar state and from elements of memories, so a settled time is remembered as a
-*row*: the 32-byte blocks of the state in which traced values have a register or an input, and the memory elements that
-they read, whose addresses are computed here because memories change. Rows are compared with the one before under a mask
-of the bytes that matter; a row that does not differ is overwritten by the next. So a traced run does little more than an
-untraced one: a few vector loads and stores for each edge. `plan_trace` says what becomes of the rows.
+Everything combinational follows from the scalar state and from elements of memories, so a settled time is remembered as
+a *row*: the 32-byte blocks of the state in which traced values have a register or an input, and the memory elements
+that they read, whose addresses are computed here because memories change. Rows are compared with the one before under a
+mask of the bytes that matter; a row that does not differ is overwritten by the next. So a traced run does little more
+than an untraced one: a few vector loads and stores for each edge. `plan_trace` says what becomes of the rows.
 
 Clocks toggle all the time, so they are not part of rows; if something traced depends on a clock, every call adds a
 *tick* with its value.
@@ -27,8 +27,8 @@ from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
 
 FORCE, ROW_AT, ROW_LAST, ROW_LIMIT, ROW_COUNT, TICK_AT, TICK_LIMIT, TICK_COUNT = range(8)
-"""Words of the hook's context: what to do though nothing has changed (`ADD_ROW`, `READ_MEMORIES`), the place of the next
-row, the row before, where the buffer is full, how many rows there are; the same of the ticks."""
+"""Words of the hook's context: what to do though nothing has changed (`ADD_ROW`, `READ_MEMORIES`), the place of the
+next row, the row before, where the buffer is full, how many rows there are; the same of the ticks."""
 
 ADD_ROW, READ_MEMORIES = 1, 2
 CONTEXT_BYTES = 64
@@ -225,7 +225,7 @@ class TraceEmitter:
         return self._may_change("b", domains)
 
     def _followed(self) -> set[int] | None:
-        """Return the states of a row and those that latches among them follow, or None if one follows a clock or time."""
+        """Return a row's states and those that latches among them follow, or None if one follows a clock or time."""
         graph, step = self._graph, self._step
         latches = {write.state: (write.value, write.enable) for write in graph.writes if write.domain == SETTLE}
         found: set[int] = set()
@@ -237,9 +237,8 @@ class TraceEmitter:
             if state in self._hot or graph.states[state].kind == "time":
                 return None
             found.add(state)
-            for node in cone(step, latches.get(state, ()), set()):
-                if step.op[node] in (_READ, _MEMREAD):
-                    pending.append(step.param[node])
+            needed = cone(step, latches.get(state, ()), set())
+            pending += [step.param[node] for node in needed if step.op[node] in (_READ, _MEMREAD)]
         return found
 
     # -------------------------------------------------------------------------------------------------- states

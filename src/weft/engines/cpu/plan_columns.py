@@ -1,8 +1,8 @@
 """Plan a column program: which kernels compute some nodes of a graph for many times at once.
 
-Nodes become instructions in the order of their ids, by the rules of `column_rules`. What has no rule (values of more than
-64 bits, divisions, selects at variable positions) is compiled as a loop over the lanes around the ordinary code of the
-node, so every operation is there and means the same.
+Nodes become instructions in the order of their ids, by the rules of `column_rules`. What has no rule (values of more
+than 64 bits, divisions, selects at variable positions) is compiled as a loop over the lanes around the ordinary code of
+the node, so every operation is there and means the same.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Plan a trace: what the hook keeps of each time, and the two column programs that make changes of it.
 
-A node is *ticking* if it depends on a clock input or its sample; everything else has one value in a row. The row program
-computes the nodes that signals need and are not ticking, the tick program the others, for which the columns that it needs
-of the former are expanded from rows to ticks.
+A node is *ticking* if it depends on a clock input or its sample; everything else has one value in a row. The row
+program computes the nodes that signals need and are not ticking, the tick program the others, for which the columns
+that it needs of the former are expanded from rows to ticks.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def plane_bytes(width: int) -> int:
 class TracePlan:
     """Hold the plan of a trace.
 
-    `planes` are the byte offsets in the unroller's context of each signal's remembered planes, `record_bytes` their sizes;
-    `far` says which are not one plane of at most 64 bits, `ticking` which depend on a clock.
+    `planes` are the byte offsets in the unroller's context of each signal's remembered planes, `record_bytes` their
+    sizes; `far` says which are not one plane of at most 64 bits, `ticking` which depend on a clock.
     """
 
     rows: RowPlan

@@ -5,8 +5,8 @@ A change is found by comparing a column with itself one lane later, many lanes a
 signal's last change joined with the new value. A limit leaves room for all the changes of a block; `unroll_rows` moves
 the chains past theirs. *Entries* are for a file in the order of time (`order_log`): tick, signal and value.
 
-Instructions: `chain_*`: column, unknown plane's column or 0, chain, remembered planes, width, bytes of a plane. `note_*`:
-the same with the signal's number in the place of the chain.
+Instructions: `chain_*`: column, unknown plane's column or 0, chain, remembered planes, width, bytes of a plane.
+`note_*`: the same with the signal's number in the place of the chain.
 """
 
 from __future__ import annotations
@@ -141,7 +141,10 @@ done:
 
 def _find_packed() -> tuple[str, str, str, str]:
     """Return for a packed column: what comes first, the mask, a lane's value, and what is remembered at the end."""
-    begin = "  %previous = load i32, ptr %planes\n  %previous64 = zext i32 %previous to i64\n  %before0 = and i64 %previous64, 1\n"
+    begin = """  %previous = load i32, ptr %planes
+  %previous64 = zext i32 %previous to i64
+  %before0 = and i64 %previous64, 1
+"""
     mask = """  %x.p = getelementptr i64, ptr %column, i64 %w
   %x = load i64, ptr %x.p
   %x.up = shl i64 %x, 1

@@ -1,9 +1,9 @@
 """Go over a buffer of rows and ticks in blocks, and run the column programs over each.
 
 A block has at most `LANES` rows and `WINDOW` ticks: the row program computes what follows from rows, then the tick
-program, `LANES` ticks at a time, what depends on a clock too. A row whose ticks do not fit is the first of the next block
-again. After a block, the chains that have not enough room for another move to parts twice as large at the arena's free
-end; when that is used up, the section ends.
+program, `LANES` ticks at a time, what depends on a clock too. A row whose ticks do not fit is the first of the next
+block again. After a block, the chains that have not enough room for another move to parts twice as large at the arena's
+free end; when that is used up, the section ends.
 """
 
 from __future__ import annotations
@@ -223,7 +223,8 @@ leave:
 
 _GROW = f"""define internal void @grow_chains(ptr %c) nounwind {{
 entry:
-{word("free", ARENA)}{word("end", ARENA_END)}{word("count", CHAINS)}  %rows = getelementptr i8, ptr %c, i64 {HEADER_BYTES}
+{word("free", ARENA)}{word("end", ARENA_END)}{word("count", CHAINS)}\
+  %rows = getelementptr i8, ptr %c, i64 {HEADER_BYTES}
   br label %chain
 chain:
   %i = phi i64 [0, %entry], [%i1, %next]

@@ -4,8 +4,8 @@
   integers, in units of `divisor` femtoseconds.
 * `update_frame(planes, count, table, offsets, positions, frame)` writes the values at some offsets (0: none) as
   characters into an FST frame.
-* `encode_text(log, words, table, codes, digits, out, time_divisor)` writes VCD value changes (IEEE 1364-2005 18.2.1) from
-  a change log.
+* `encode_text(log, words, table, codes, digits, out, time_divisor)` writes a change log as VCD value changes (IEEE
+  1364-2005 18.2.1).
 
 Both formats want digits most significant first; VCD's come eight at a time from a table of each byte's characters.
 """

@@ -1,8 +1,8 @@
 """Write FST, GTKWave's compressed waveform format.
 
 Why not the format's own C library: it takes one call and one string of characters for each change, which is where
-Verilator spends nine tenths of a traced run. Here compiled code makes the file's per-signal chains itself, and Python only
-sees whole sections.
+Verilator spends nine tenths of a traced run. Here compiled code makes the file's per-signal chains itself, and Python
+only sees whole sections.
 
 The format (from the block description that comes with libfst): a header; the geometry (widths); the hierarchy; then
 value-change sections. A section begins with a frame (the value of every signal as characters), then a chain for each

@@ -1,8 +1,8 @@
 """Do one kind of work in a thread of its own, an item at a time: a stage of a pipeline.
 
-`hand` gives the thread an item and returns as soon as it has begun with it, so whoever hands over may reuse what the item
-before referred to: two buffers are enough for any stage. An error is kept and raised at the next hand-over, in the thread
-of whoever hands over; stages that hand to one another so pass it on to the first.
+`hand` gives the thread an item and returns as soon as it has begun with it, so whoever hands over may reuse what the
+item before referred to: two buffers are enough for any stage. An error is kept and raised at the next hand-over, in the
+thread of whoever hands over; stages that hand to one another so pass it on to the first.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Trace:
             self._changes.hand(buffer)
 
     def close(self, end_fs: int | None = None) -> None:
-        """Write what is left and complete the file, also after an error, and raise that; doing it again does nothing."""
+        """Write what is left and complete the file, also after an error, which is raised; once more does nothing."""
         if self._closed:
             return
         self._closed = True
