@@ -60,11 +60,26 @@ def expected_changes(graph, state, signals, clocks, until):
 @pytest.mark.parametrize("chains", [True, False])
 @pytest.mark.parametrize("seed", range(8))
 def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chains):
+    """Small buffers: many of each thing, and sections that begin in one buffer and end in another."""
     monkeypatch.setattr("weft.engines.cpu.trace_hook.ARENA_BYTES", 1 << 12)
     monkeypatch.setattr("weft.engines.cpu.trace_hook.LOG_BYTES", 1 << 12)
     monkeypatch.setattr("weft.engines.cpu.trace_hook.TICKS", 9)
     monkeypatch.setattr("weft.engines.cpu.trace_hook.ROW_BYTES", 1 << 12)
     monkeypatch.setattr("weft.engines.cpu.emit_trace.CAPTURES", 2)
+    check_trace(compiler, tmp_path, seed, chains, 300)
+
+
+@pytest.mark.parametrize(("seed", "chains", "rows"), [(1, True, 1 << 22), (2, False, 1 << 22), (3, True, 1 << 14)])
+def test_blocks_of_many_rows_and_ticks(compiler, tmp_path, monkeypatch, seed, chains, rows):
+    """Whole blocks of lanes, several for each buffer; rows are swept by loops instead of straight code."""
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.ARENA_BYTES", 1 << 16)
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.ROW_BYTES", rows)
+    monkeypatch.setattr("weft.engines.cpu.emit_trace.UNROLLED", 0)
+    check_trace(compiler, tmp_path, seed, chains, 7000)
+
+
+def check_trace(compiler, tmp_path, seed, chains, until):
+    """Trace a random graph, and compare every value of the file with those of the reference engine."""
     random = Random(seed)
     graph = random_graph(seed, 50)
     signals = traced_nodes(graph, random)
@@ -75,7 +90,7 @@ def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chain
         for element, value in enumerate(elements):
             program.layout.write(state, index, value, element)
     program.layout.write(state, 0, 0)
-    expected = expected_changes(graph, state.copy(), signals, clocks, 300)
+    expected = expected_changes(graph, state.copy(), signals, clocks, until)
 
     logged = [LoggedSignal(int(graph.width[s.value]), s.unknown >= 0) for s in signals]
     variables = [
@@ -102,7 +117,7 @@ def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chain
     hook.call(state)
     status = Status.HOOK
     while status != Status.DONE:
-        status = program.run(state, clocks, 300, [hook]).status
+        status = program.run(state, clocks, until, [hook]).status
         assert status in (Status.DONE, Status.HOOK, Status.BUFFER, Status.EFFECT)
         drain()
     if (section := unroller.finish()) is not None:

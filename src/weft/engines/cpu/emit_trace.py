@@ -35,8 +35,10 @@ CONTEXT_BYTES = 64
 CAPTURES = 500
 """Memory elements that one function reads at most."""
 
+UNROLLED = 64
+"""Blocks that are copied without a loop."""
+
 _BLOCK = 32
-_UNROLLED = 64  # blocks that are copied without a loop
 _READ, _MEMREAD = CODE["read"], CODE["memread"]
 _SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %row, ptr noalias %last) nounwind"
 
@@ -245,7 +247,7 @@ class TraceEmitter:
 
     def _sweep(self, blocks: Sequence[int], first: int) -> tuple[str, str]:
         """Return constants, and code that copies the blocks and sets `%differs`."""
-        if len(blocks) > _UNROLLED:
+        if len(blocks) > UNROLLED:
             return self._sweep_loops(blocks, first)
         lines: list[str] = []
         so_far = ""

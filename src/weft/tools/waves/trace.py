@@ -8,7 +8,6 @@ at the next hand-over, at a settled time, so the simulation can go on without th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -75,16 +74,25 @@ class Trace:
             self._changes.hand(buffer)
 
     def close(self, end_fs: int | None = None) -> None:
-        """Write what is left and complete the file, also after an error, which is raised; once more does nothing."""
+        """Write what is left and complete the file; end everything also after an error, and raise the first one.
+
+        Calling it again does nothing.
+        """
         if self._closed:
             return
         self._closed = True
-        with ExitStack() as stack:
-            stack.callback(self._file.close, end_fs)
-            stack.callback(self._writer.finish)
-            stack.callback(self._finish_section)
-            stack.callback(self._changes.finish)
-            self.drain()
+        failures: list[BaseException] = []
+
+        def complete() -> None:
+            self._file.close(None if failures else end_fs)
+
+        for step in (self.drain, self._changes.finish, self._finish_section, self._writer.finish, complete):
+            try:
+                step()
+            except BaseException as error:  # The first one is raised when every thread has ended.
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _unroll(self, buffer: RowBuffer) -> None:
         sections = self._unroller.chains(buffer) if isinstance(self._file, FstWriter) else self._unroller.logs(buffer)
