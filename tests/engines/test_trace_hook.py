@@ -104,8 +104,9 @@ def check_trace(compiler, tmp_path, seed, chains, until):
     unroller = Unroller(hook.plan, compiler, chains=chains)
 
     def drain():
-        if (buffer := hook.take()) is None:
+        if hook.empty():
             return
+        buffer = hook.take(hook.buffer())
         if chains:
             for section in unroller.chains(buffer):
                 writer.write_chains(section)

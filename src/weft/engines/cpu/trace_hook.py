@@ -1,6 +1,6 @@
 """A hook that traces: it fills buffers with rows, and an unroller turns each into changes, in another thread.
 
-While the run fills one buffer, the unroller may work on the other. A full buffer stops the run with `Status.HOOK`; the
+While the run fills one buffer, the unroller may work on others. A full buffer stops the run with `Status.HOOK`; the
 caller takes it (`take`), hands it to the unroller, and runs on.
 """
 
@@ -49,14 +49,14 @@ class ChainSection:
     offsets: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RowBuffer:
     """Hold rows and ticks that a hook has written, each as bytes, and how many there are."""
 
     rows: NDArray[np.uint8]
-    row_count: int
     ticks: NDArray[np.uint8]
-    tick_count: int
+    row_count: int = 0
+    tick_count: int = 0
 
 
 class TraceHook:
@@ -84,12 +84,10 @@ class TraceHook:
         self._words = self._block[: hook_words.CONTEXT_BYTES].view(np.uint64)
         self._call = ctypes.CFUNCTYPE(ctypes.c_int32, *[ctypes.c_void_p] * 3)(self.address)
         self._capacity = max(4, ROW_BYTES // rows.row_bytes)
-        # Rows that are not there yet are read, though what becomes of them is not used: they hold zeros at first.
-        size = (self._capacity + LANES + 1) * rows.row_bytes + 64
-        self._rows = [_aligned(np.zeros(size + 64, np.uint8)) for _ in range(2)]
-        self._ticks = [np.zeros((TICKS + LANES + 1) * rows.tick_bytes, np.uint8) for _ in range(2)]
-        self._turn = 0
-        self._words[hook_words.ROW_LAST] = self._rows[1].ctypes.data
+        # There is no row before the first; its place is that of any row.
+        self._before = self.buffer()
+        self._words[hook_words.ROW_LAST] = self._before.rows.ctypes.data
+        self._buffer = self.buffer()
         self._begin()
 
     def call(self, state: StateArray) -> bool:
@@ -99,18 +97,31 @@ class TraceHook:
         at = state.ctypes.data
         return bool(self._call(at, at + self._memories, self.context))
 
-    def take(self) -> RowBuffer | None:
-        """Return what has been traced since the last call, valid until the call after the next, or None."""
-        rows, ticks = (int(self._words[word]) for word in (hook_words.ROW_COUNT, hook_words.TICK_COUNT))
-        if not ticks:
-            return None
-        buffer = RowBuffer(self._rows[self._turn], rows, self._ticks[self._turn], ticks)
-        self._turn ^= 1
+    def buffer(self) -> RowBuffer:
+        """Return a new, empty buffer."""
+        rows = self.plan.rows
+        # Rows that are not there yet are read, though what becomes of them is not used: they hold zeros at first.
+        size = (self._capacity + LANES + 1) * rows.row_bytes + 128
+        ticks = np.zeros((TICKS + LANES + 1) * rows.tick_bytes, np.uint8)
+        return RowBuffer(_aligned(np.zeros(size, np.uint8)), ticks)
+
+    def empty(self) -> bool:
+        """Say whether nothing has been traced since the last call of `take`."""
+        return not self._words[hook_words.TICK_COUNT]
+
+    def take(self, following: RowBuffer) -> RowBuffer:
+        """Return the buffer with what has been traced since the last call, and go on with another, of any content."""
+        full = self._buffer
+        full.row_count, full.tick_count = (
+            int(self._words[word]) for word in (hook_words.ROW_COUNT, hook_words.TICK_COUNT)
+        )
+        # The row before the next may be overwritten by then, but the first row of a buffer is there in any case.
+        self._buffer = following
         self._begin()
-        return buffer
+        return full
 
     def _begin(self) -> None:
-        rows, ticks, words = self._rows[self._turn], self._ticks[self._turn], self._words
+        rows, ticks, words = self._buffer.rows, self._buffer.ticks, self._words
         words[hook_words.ROW_AT] = rows.ctypes.data
         words[hook_words.ROW_LIMIT] = rows.ctypes.data + self._capacity * self.plan.rows.row_bytes
         words[hook_words.TICK_AT] = ticks.ctypes.data

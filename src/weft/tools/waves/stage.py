@@ -1,8 +1,7 @@
 """Do one kind of work in a thread of its own, an item at a time: a stage of a pipeline.
 
-`hand` gives the thread an item and returns as soon as it has begun with it, so whoever hands over may reuse what the
-item before referred to: two buffers are enough for any stage. An error is kept and raised at the next hand-over, in the
-thread of whoever hands over; stages that hand to one another so pass it on to the first.
+`hand` gives the thread an item; so many may wait as the stage has room for. An error is kept and raised at the next
+hand-over, in the thread of whoever hands over; stages that hand to one another so pass it on to the first.
 """
 
 from __future__ import annotations
@@ -16,18 +15,24 @@ Item = TypeVar("Item")
 
 
 class Stage(Generic[Item]):
-    """Do `work` with each item, in the order of the items."""
+    """Do `work` with each item, in the order of the items, until one fails; `done` is called with every item.
 
-    def __init__(self, name: str, work: Callable[[Item], None]) -> None:
-        self._work = work
-        self._items: queue.Queue[Item | None] = queue.Queue(maxsize=1)
+    Without `room` nothing waits: when `hand` returns, the item before is done.
+    """
+
+    def __init__(
+        self, name: str, work: Callable[[Item], None], done: Callable[[Item], None] | None = None, room: int = 0
+    ) -> None:
+        self._work, self._done, self._room = work, done, room
+        self._items: queue.Queue[Item | None] = queue.Queue(maxsize=max(1, room))
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def hand(self, item: Item) -> None:
-        """Hand an item over, once the work on the one before is done; raise what has gone wrong with it."""
-        self._items.join()
+        """Hand an item over, when there is room; raise what has gone wrong with those before."""
+        if not self._room:
+            self._items.join()
         self._raise()
         self._items.put(item)
 
@@ -46,6 +51,8 @@ class Stage(Generic[Item]):
             except BaseException as error:  # It is raised where somebody can do something about it.
                 self._failure = error
             finally:
+                if self._done is not None:
+                    self._done(item)
                 self._items.task_done()
 
     def _raise(self) -> None:

@@ -1,12 +1,14 @@
 """Trace a running program into a waveform file.
 
-The compiled hook fills one buffer with rows while a thread turns the other into changes, and a second thread those into
-the file; so the run waits only for a stage that cannot keep up. An error of the writer (a full disk) reaches the caller
-at the next hand-over, at a settled time, so the simulation can go on without the trace.
+The compiled hook fills one buffer with rows while a thread turns others into changes, and a second thread those into
+the file; so the run waits only for a stage that cannot keep up. The buffer that was done last is filled next, since it
+is still in the cache; the others are there for threads that have to wait for a processor. An error of the writer (a
+full disk) reaches the caller at the next hand-over, at a settled time, so the simulation can go on without the trace.
 """
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from weft.tools.waves.fst_writer import FstWriter
 from weft.tools.waves.select_signals import select_signals
 from weft.tools.waves.stage import Stage
 from weft.tools.waves.vcd_writer import VcdWriter
+
+BUFFERS = 8
+"""Buffers of rows that a trace may have."""
 
 _FORMATS = {".fst": FstWriter, ".vcd": VcdWriter}
 
@@ -58,8 +63,10 @@ class Trace:
         self.hook = TraceHook(selection.graph, layout, selection.nodes, compiler, hot=hot)
         self._unroller = Unroller(self.hook.plan, compiler, chains=suffix == ".fst")
         self.count = len(selection.nodes)
+        self._free: queue.LifoQueue[RowBuffer] = queue.LifoQueue()
+        self._buffers = 1
         self._writer = Stage("weft-wave-writer", self._write)
-        self._changes = Stage("weft-wave-changes", self._unroll)
+        self._changes = Stage("weft-wave-changes", self._unroll, self._free.put, BUFFERS)
         self._closed = False
 
     def begin(self, state: StateArray) -> None:
@@ -68,10 +75,22 @@ class Trace:
             self.drain()
 
     def drain(self) -> None:
-        """Hand what has been traced to the other threads, once they are done with the buffer before."""
-        buffer = self.hook.take()
-        if buffer is not None:
+        """Hand what has been traced to the other threads."""
+        if self.hook.empty():
+            return
+        buffer = self.hook.take(self._next_buffer())
+        try:
             self._changes.hand(buffer)
+        except BaseException:
+            self._free.put(buffer)
+            raise
+
+    def _next_buffer(self) -> RowBuffer:
+        """Return a buffer that is free, or make one, or wait."""
+        if self._free.empty() and self._buffers < BUFFERS:
+            self._buffers += 1
+            return self.hook.buffer()
+        return self._free.get()
 
     def close(self, end_fs: int | None = None) -> None:
         """Write what is left and complete the file; end everything also after an error, and raise the first one.
