@@ -11,7 +11,7 @@ import pywellen
 from weft.base.errors import UserError
 from weft.base.logic import digits
 from weft.engines.cpu.trace_hook import ChainSection
-from weft.tools.waves.change_log import LoggedSignal, pack_change, pack_time
+from weft.tools.waves.change_log import TIME, LoggedSignal
 from weft.tools.waves.fst_writer import FstWriter, signed_varint, varint, varints
 from weft.tools.waves.vcd_writer import VcdWriter, identifier_code, time_unit
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
@@ -46,6 +46,18 @@ def random_run(seed, sections=3, steps=40):
                         changes.append((i, value, unknown))
             found[-1].append((time_fs, changes))
     return signals, [top], found, expected, time_fs
+
+
+def pack_change(index, signal, value, unknown=0):
+    """Return one change record of a log."""
+    size = 4 * signal.plane_words
+    record = index.to_bytes(4, "little") + value.to_bytes(size, "little")
+    return record + unknown.to_bytes(size, "little") if signal.four_state else record
+
+
+def pack_time(time_fs):
+    """Return one time record of a log."""
+    return TIME.to_bytes(4, "little") + time_fs.to_bytes(8, "little")
 
 
 def write_section(writer, signals, steps, values):
