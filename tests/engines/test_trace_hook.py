@@ -9,7 +9,7 @@ from weft.engines.cpu.emit_trace import TracedNode
 from weft.engines.cpu.jit import Compiler
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.program import CpuProgram
-from weft.engines.cpu.trace_hook import TraceHook
+from weft.engines.cpu.trace_hook import TraceHook, Unroller
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Clock, Status
 from weft.tools.waves.change_log import LoggedSignal
@@ -60,10 +60,26 @@ def expected_changes(graph, state, signals, clocks, until):
 @pytest.mark.parametrize("chains", [True, False])
 @pytest.mark.parametrize("seed", range(8))
 def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chains):
+    """Small buffers: many of each thing, and sections that begin in one buffer and end in another."""
     monkeypatch.setattr("weft.engines.cpu.trace_hook.ARENA_BYTES", 1 << 12)
     monkeypatch.setattr("weft.engines.cpu.trace_hook.LOG_BYTES", 1 << 12)
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.TIMES", 9)
-    monkeypatch.setattr("weft.engines.cpu.emit_trace.CHUNK", 12)
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.TICKS", 9)
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.ROW_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.emit_trace.CAPTURES", 2)
+    check_trace(compiler, tmp_path, seed, chains, 300)
+
+
+@pytest.mark.parametrize(("seed", "chains", "rows"), [(1, True, 1 << 22), (2, False, 1 << 22), (3, True, 1 << 14)])
+def test_blocks_of_many_rows_and_ticks(compiler, tmp_path, monkeypatch, seed, chains, rows):
+    """Whole blocks of lanes, several for each buffer; rows are swept by loops instead of straight code."""
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.ARENA_BYTES", 1 << 16)
+    monkeypatch.setattr("weft.engines.cpu.trace_hook.ROW_BYTES", rows)
+    monkeypatch.setattr("weft.engines.cpu.emit_trace.UNROLLED", 0)
+    check_trace(compiler, tmp_path, seed, chains, 7000)
+
+
+def check_trace(compiler, tmp_path, seed, chains, until):
+    """Trace a random graph, and compare every value of the file with those of the reference engine."""
     random = Random(seed)
     graph = random_graph(seed, 50)
     signals = traced_nodes(graph, random)
@@ -74,7 +90,7 @@ def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chain
         for element, value in enumerate(elements):
             program.layout.write(state, index, value, element)
     program.layout.write(state, 0, 0)
-    expected = expected_changes(graph, state.copy(), signals, clocks, 300)
+    expected = expected_changes(graph, state.copy(), signals, clocks, until)
 
     logged = [LoggedSignal(int(graph.width[s.value]), s.unknown >= 0) for s in signals]
     variables = [
@@ -84,21 +100,29 @@ def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chain
     path = tmp_path / ("out.fst" if chains else "out.vcd")
     writer = (FstWriter if chains else VcdWriter)(path, [WaveScope("top", variables=variables)], logged, -15)
     hot = frozenset(clock.state for clock in clocks)
-    hook = TraceHook(graph, program.layout, signals, compiler, hot=hot, chains=chains)
+    hook = TraceHook(graph, program.layout, signals, compiler, hot=hot)
+    unroller = Unroller(hook.plan, compiler, chains=chains)
 
     def drain():
-        if not chains:
-            writer.write_log(hook.take_log())
-        elif (section := hook.take_chains()) is not None:
-            writer.write_chains(section)
+        if hook.empty():
+            return
+        buffer = hook.take(hook.buffer())
+        if chains:
+            for section in unroller.chains(buffer):
+                writer.write_chains(section)
+        else:
+            for log in unroller.logs(buffer):
+                writer.write_log(log)
 
     program.settle(state)
     hook.call(state)
     status = Status.HOOK
     while status != Status.DONE:
-        status = program.run(state, clocks, 300, [hook]).status
+        status = program.run(state, clocks, until, [hook]).status
         assert status in (Status.DONE, Status.HOOK, Status.BUFFER, Status.EFFECT)
         drain()
+    if (section := unroller.finish()) is not None:
+        writer.write_chains(section)
     writer.close()
     for var in pywellen.Waveform(str(path)).all_vars():
         i = int(var.full_name.split(" ")[0].rsplit(".s", 1)[1])

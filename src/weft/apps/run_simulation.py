@@ -185,8 +185,13 @@ class _Run:
                 return
 
     def finish(self) -> None:
-        """Complete the trace, save the state, and say how it ended."""
-        self.traces.close()
+        """Complete the trace, save the state, and say how it ended; a trace that fails takes nothing else with it."""
+        try:
+            self.traces.close()
+        finally:
+            self._conclude()
+
+    def _conclude(self) -> None:
         if self.plan.save:
             self.simulation.save(self.plan.save)
         if self.plan.quiet:

@@ -48,15 +48,3 @@ def signal_table(signals: Sequence[LoggedSignal]) -> NDArray[np.uint32]:
     """Return the kernels' table: a row of (width, plane words, record words, four state) for each signal."""
     rows = [(s.width, s.plane_words, s.record_words, int(s.four_state)) for s in signals]
     return np.array(rows, np.uint32).reshape(-1, 4)
-
-
-def pack_change(index: int, signal: LoggedSignal, value: int, unknown: int = 0) -> bytes:
-    """Return one change record (for tests and for initial values)."""
-    size = 4 * signal.plane_words
-    record = index.to_bytes(4, "little") + value.to_bytes(size, "little")
-    return record + unknown.to_bytes(size, "little") if signal.four_state else record
-
-
-def pack_time(time_fs: int) -> bytes:
-    """Return one time record."""
-    return TIME.to_bytes(4, "little") + time_fs.to_bytes(8, "little")

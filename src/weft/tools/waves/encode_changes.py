@@ -1,15 +1,13 @@
-"""Kernels that turn a change log into the value-change data of a file.
+"""Kernels that turn what a trace has recorded into the data of a file.
 
-* `count_chains(log, words, table, bytes_of)` adds to `bytes_of[i]` an upper bound of what signal i's changes take in an
-  FST chain, and returns the number of time records.
-* `encode_chains(log, words, table, cursors, last, times, arena)` writes each signal's chain at its cursor (FST format:
-  a variable-length time index delta joined with the value, see `fst_writer`) and collects the times. A row of `last`
-  holds a signal's last time index and the offset in the log of its last value, which only grow within a log.
-* `update_frame(log, count, table, last, positions, frame)` writes those last values as characters into a frame.
-* `encode_text(log, words, table, codes, digits, out, time_divisor)` writes VCD value changes (IEEE 1364-2005 18.2.1).
+* `encode_times(times, count, divisor, out)` writes FST's table of times: from each to the next, as variable-length
+  integers, in units of `divisor` femtoseconds.
+* `update_frame(planes, count, table, offsets, positions, frame)` writes the values at some offsets (0: none) as
+  characters into an FST frame.
+* `encode_text(log, words, table, codes, digits, out, time_divisor)` writes a change log as VCD value changes (IEEE
+  1364-2005 18.2.1).
 
-Both formats want bits most significant first; eight at a time come from a byte swap (FST) or a table of eight
-characters for each byte (VCD).
+Both formats want digits most significant first; VCD's come eight at a time from a table of each byte's characters.
 """
 
 from __future__ import annotations
@@ -40,29 +38,6 @@ def digit_table() -> NDArray[np.uint8]:
     """Return, for each byte, its eight binary digits as text, most significant first."""
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
     return np.ascontiguousarray(bits + ord("0"), np.uint8)
-
-
-def _count_chains(module: ir.Module) -> None:
-    k = Kernel(module, "count_chains", 4)
-    log, words, table, bytes_of = k.arguments
-    at, times = k.variable(log), k.variable(k.const(0))
-    end = k.index(log, words, 4)
-    with k.loop(lambda: k.test("<", k.get(at), end)):
-        index = k.load(k.get(at), 32)
-        with k.build.if_else(k.test("==", index, TIME)) as (is_time, is_change):
-            with is_time:
-                k.set(times, k.add(k.get(times), 1))
-                k.set(at, k.add(k.get(at), 12))
-            with is_change:
-                row = k.index(table, index, ROW)
-                width = k.load(row, 32)
-                four_state = k.load(k.add(row, 12), 32)
-                packed = k.build.lshr(k.add(width, 7), k.const(3))
-                size = k.build.select(k.test("!=", four_state, 0), width, packed)
-                slot = k.index(bytes_of, index, 8)
-                k.store(slot, k.add(k.load(slot, 64), size, 5), 64)
-                k.set(at, k.index(k.get(at), k.load(k.add(row, 8), 32), 4))
-    k.finish(k.get(times))
 
 
 def _put_varint(k: Kernel, out: Value, value: Value) -> None:
@@ -123,87 +98,27 @@ def _put_characters(k: Kernel, out: Value, value: Value, unknown: Value, width: 
         k.set(out, k.add(k.get(out), 1))
 
 
-def _swap(k: Kernel, value: Value) -> Value:
-    return k.build.bswap(value)
-
-
-def _put_packed(k: Kernel, out: Value, plane: Value, narrow: Value, width: Value) -> None:
-    """Write a value as bytes, most significant bit first, padded at the end; may write up to 7 bytes past it."""
-    start = k.get(out)
-    position = k.variable(k.build.sub(width, k.const(64)))
-    done = k.variable(k.const(0))
-    with k.loop(lambda: k.test("<", k.get(done), width)):
-        window = _plane_window(k, plane, narrow, k.get(position))
-        k.store(k.get(out), _swap(k, window), 64)
-        k.set(out, k.add(k.get(out), 8))
-        k.set(done, k.add(k.get(done), 64))
-        k.set(position, k.build.sub(k.get(position), k.const(64)))
-    k.set(out, k.add(start, k.build.lshr(k.add(width, 7), k.const(3))))
-
-
-def _encode_chains(module: ir.Module) -> None:
-    k = Kernel(module, "encode_chains", 7)
-    log, words, table, cursors, last, times, arena = k.arguments
-    at, count = k.variable(log), k.variable(k.const(0))
-    out = k.variable(k.const(0))
-    end = k.index(log, words, 4)
-    with k.loop(lambda: k.test("<", k.get(at), end)):
-        index = k.load(k.get(at), 32)
-        with k.build.if_else(k.test("==", index, TIME)) as (is_time, is_change):
-            with is_time:
-                k.store(k.index(times, k.get(count), 8), k.load(k.add(k.get(at), 4), 64), 64)
-                k.set(count, k.add(k.get(count), 1))
-                k.set(at, k.add(k.get(at), 12))
-            with is_change:
-                _encode_chain(
-                    k, (log, table, cursors, last, arena), at, out, index, k.build.sub(k.get(count), k.const(1))
-                )
-    k.finish(k.get(count))
-
-
-def _encode_chain(k: Kernel, tables: tuple[Value, ...], at: Value, out: Value, index: Value, now: Value) -> None:
-    log, table, cursors, last, arena = tables
-    row = k.index(table, index, ROW)
-    width, plane_words = k.load(row, 32), k.load(k.add(row, 4), 32)
-    four_state = k.test("!=", k.load(k.add(row, 12), 32), 0)
-    cursor, previous = k.index(cursors, index, 8), k.index(last, index, 16)
-    delta = k.build.sub(now, k.load(previous, 64))
-    k.store(previous, now, 64)
-    k.store(k.add(previous, 8), k.build.sub(k.add(k.get(at), 4), log), 64)
-    k.set(out, k.build.add(arena, k.load(cursor, 64)))
-    value = k.add(k.get(at), 4)
-    unknown = k.index(value, plane_words, 4)
-    has_unknown = k.variable(k.const(0))
-    with k.build.if_then(four_state):
-        k.set(has_unknown, k.build.zext(_any_unknown(k, unknown, plane_words), I64))
-    bad = k.test("!=", k.get(has_unknown), 0)
-    with k.build.if_else(k.test("==", width, 1)) as (bit, vector):
-        with bit:
-            v = k.build.and_(k.load(value, 8), k.const(1))
-            known = k.build.or_(k.build.shl(delta, k.const(2)), k.build.shl(v, k.const(1)))
-            strange = k.build.or_(k.build.shl(delta, k.const(4)), k.build.or_(k.build.shl(v, k.const(1)), k.const(1)))
-            _put_varint(k, out, k.build.select(bad, strange, known))
-        with vector:
-            flag = k.build.or_(k.build.shl(delta, k.const(1)), k.get(has_unknown))
-            _put_varint(k, out, flag)
-            with k.build.if_else(bad) as (characters, packed):
-                with characters:
-                    _put_characters(k, out, value, unknown, width)
-                with packed:
-                    _put_packed(k, out, value, k.test("==", plane_words, 1), width)
-    k.store(cursor, k.build.sub(k.get(out), arena), 64)
-    k.set(at, k.index(k.get(at), k.load(k.add(row, 8), 32), 4))
+def _encode_times(module: ir.Module) -> None:
+    k = Kernel(module, "encode_times", 4)
+    times, count, divisor, target = k.arguments
+    i, before, out = k.variable(k.const(0)), k.variable(k.const(0)), k.variable(target)
+    with k.loop(lambda: k.test("<", k.get(i), count)):
+        now = k.build.udiv(k.load(k.index(times, k.get(i), 8), 64), divisor)
+        _put_varint(k, out, k.build.sub(now, k.get(before)))
+        k.set(before, now)
+        k.set(i, k.add(k.get(i), 1))
+    k.finish(k.build.sub(k.get(out), target))
 
 
 def _update_frame(module: ir.Module) -> None:
     k = Kernel(module, "update_frame", 6)
-    log, count, table, last, positions, frame = k.arguments
+    planes, count, table, offsets, positions, frame = k.arguments
     i, changed, out = k.variable(k.const(0)), k.variable(k.const(0)), k.variable(k.const(0))
     with k.loop(lambda: k.test("<", k.get(i), count)):
-        offset = k.load(k.add(k.index(last, k.get(i), 16), 8), 64)
+        offset = k.load(k.index(offsets, k.get(i), 8), 64)
         with k.build.if_then(k.test("!=", offset, 0)):
             row = k.index(table, k.get(i), ROW)
-            plane = k.build.add(log, offset)
+            plane = k.build.add(planes, offset)
             unknown = k.variable(k.const(0))
             with k.build.if_then(k.test("!=", k.load(k.add(row, 12), 32), 0)):
                 k.set(unknown, k.index(plane, k.load(k.add(row, 4), 32), 4))
@@ -306,8 +221,7 @@ def _encode_change(k: Kernel, tables: tuple[Value, ...], at: Value, out: Value, 
 
 
 _BUILDERS: dict[str, Callable[[ir.Module], None]] = {
-    "count_chains": _count_chains,
-    "encode_chains": _encode_chains,
+    "encode_times": _encode_times,
     "update_frame": _update_frame,
     "encode_text": _encode_text,
 }

@@ -1,24 +1,26 @@
 """Write FST, GTKWave's compressed waveform format.
 
 Why not the format's own C library: it takes one call and one string of characters for each change, which is where
-Verilator spends nine tenths of a traced run. Here compiled code logs changes, a kernel turns the log into the file's
-per-signal chains, and Python only sees whole blocks.
+Verilator spends nine tenths of a traced run. Here compiled code makes the file's per-signal chains itself, and Python
+only sees whole sections.
 
 The format (from the block description that comes with libfst): a header; the geometry (widths); the hierarchy; then
 value-change sections. A section begins with a frame (the value of every signal as characters), then a chain for each
 signal that changed (time index deltas joined with values, compressed with LZ4 or stored), an index of the chains,
-and the table of times. Geometry and hierarchy are written first and the header is brought up to date after each
-section, so the file is readable at any moment, also after a crash.
+and the table of times. Geometry and hierarchy are written first, a section is marked as one to be skipped until it is
+complete, and the header is brought up to date after each: so the file is readable at any moment, also after a crash or
+on a full disk.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import struct
 import time
 import zlib
 from collections.abc import Sequence
-from io import BufferedWriter
+from io import FileIO
 from pathlib import Path
 
 import lz4.block
@@ -31,7 +33,7 @@ from weft.tools.waves.change_log import LoggedSignal, signal_table
 from weft.tools.waves.encode_changes import kernel
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
 
-_HEADER, _GEOMETRY, _HIERARCHY, _CHANGES = 0, 3, 4, 8
+_HEADER, _GEOMETRY, _HIERARCHY, _CHANGES, _SKIP = 0, 3, 4, 8, 255
 _SCOPES = {
     "module": 0, "task": 1, "function": 2, "begin": 3, "fork": 4, "generate": 5, "struct": 6, "interface": 9,
     "package": 10,
@@ -44,6 +46,7 @@ _KINDS = {
 _DIRECTIONS = {"": 0, "input": 1, "output": 2, "inout": 3}
 _SCOPE, _UPSCOPE, _ATTRIBUTE, _ENUM_TABLE = 254, 255, 252, 7
 _STORED_BELOW = 33  # shorter chains are not worth compressing
+_TAIL = 64  # chains of one length with so many equal bytes at the end are compared
 
 
 def varint(value: int) -> bytes:
@@ -82,10 +85,10 @@ def varints(values: NDArray[np.uint64]) -> bytes:
 
 
 class FstWriter:
-    """Write one FST file from change logs.
+    """Write one FST file from sections of chains.
 
     `exponent` gives the file's time unit as a power of ten of a second (-12: picoseconds). Memory: a few bytes for each
-    byte of the log being written.
+    byte of the section being written.
     """
 
     def __init__(
@@ -103,41 +106,30 @@ class FstWriter:
         self._scope_count = self._variable_count = 0
         hierarchy = self._hierarchy(scopes)
         try:
-            self._file: BufferedWriter = Path(path).open("wb")  # noqa: SIM115
+            self._file: FileIO = Path(path).open("wb", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise UserError("cannot-write", f"cannot write waveform {path}: {error.strerror}") from error
-        self._path = path
+        self._path, self._size = path, 0
         self._header()
-        self._block(_GEOMETRY, self._geometry())
-        self._block(_HIERARCHY, struct.pack(">Q", len(hierarchy)) + gzip.compress(hierarchy, 4, mtime=0))
-
-    def write_log(self, log: NDArray[np.uint32]) -> None:
-        """Append one section: the changes of a log that begins with a time record."""
-        if not len(log):
-            return
-        count = len(self._signals)
-        sizes = np.zeros(count, np.int64)
-        times_count = kernel("count_chains")(log.ctypes.data, len(log), self._table.ctypes.data, sizes.ctypes.data)
-        starts = np.zeros(count + 1, np.int64)
-        np.cumsum(np.where(sizes > 0, sizes + 8, 0), out=starts[1:])
-        cursors = starts[:-1].copy()
-        arena = np.empty(int(starts[-1]) + 16, np.uint8)
-        last = np.zeros((count, 2), np.int64)
-        times = np.empty(times_count, np.uint64)
-        kernel("encode_chains")(
-            log.ctypes.data, len(log), self._table.ctypes.data, cursors.ctypes.data, last.ctypes.data,
-            times.ctypes.data, arena.ctypes.data,
-        )  # fmt: skip
-        self._section(arena, starts[:-1], cursors, times // np.uint64(self._unit_fs))
-        self._update_frame(log, last)
+        self._block(_GEOMETRY, [self._geometry()])
+        self._block(_HIERARCHY, [struct.pack(">Q", len(hierarchy)), gzip.compress(hierarchy, 4, mtime=0)])
 
     def write_chains(self, section: ChainSection) -> None:
-        """Append one section whose chains the traced code has made itself."""
-        times = section.times // np.uint64(self._unit_fs)
-        self._section(section.arena, section.starts, section.ends, times)
-        last = np.zeros((len(self._signals), 2), np.int64)
-        last[:, 1] = np.where(section.ends > section.starts, section.offsets, 0)
-        self._update_frame(section.planes, last)
+        """Append one section."""
+        times = section.times
+        raw_times = np.empty(10 * len(times), np.uint8)
+        size = kernel("encode_times")(times.ctypes.data, len(times), self._unit_fs, raw_times.ctypes.data)
+        begin, end = (int(times[at]) // self._unit_fs for at in (0, -1))
+        self._section(section, begin, end, raw_times[:size].tobytes())
+        self._start, self._end = begin if self._start < 0 else self._start, end
+        self._sections += 1
+        self._header()
+        # Signals without a change keep what the frame has of them.
+        offsets = np.where(section.ends > section.starts, section.offsets, 0)
+        kernel("update_frame")(
+            section.planes.ctypes.data, len(self._signals), self._table.ctypes.data, offsets.ctypes.data,
+            self._positions.ctypes.data, self._frame.ctypes.data,
+        )  # fmt: skip
 
     def write_section(self, chains: Sequence[bytes], times: Sequence[int], frame: bytes) -> None:
         """Append one section made elsewhere: a chain for each signal, the times in file units, the values before."""
@@ -155,52 +147,32 @@ class FstWriter:
             self._end = max(self._end, end_fs // self._unit_fs)
         try:
             self._header()
+        finally:
             self._file.close()
-        except OSError as error:
-            raise UserError("cannot-write", f"cannot write waveform {self._path}: {error.strerror}") from error
 
     # ------------------------------------------------------------------------------------------ sections
 
-    def _update_frame(self, planes: NDArray[np.generic], last: NDArray[np.int64]) -> None:
-        kernel("update_frame")(
-            planes.ctypes.data, len(self._signals), self._table.ctypes.data, last.ctypes.data,
-            self._positions.ctypes.data, self._frame.ctypes.data,
-        )  # fmt: skip
-
-    def _section(
-        self, arena: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64], times: NDArray[np.uint64]
-    ) -> None:
+    def _section(self, section: ChainSection, begin: int, end: int, raw_times: bytes) -> None:
         frame = self._frame[:-8].tobytes()
-        packed_frame = zlib.compress(frame, 1)
-        if len(packed_frame) >= len(frame):
-            packed_frame = frame
+        packed_frame = _smaller(frame, zlib.compress(frame, 1))
+        packed_times = _smaller(raw_times, zlib.compress(raw_times, 1))
         count = len(self._signals)
-        chains, index, memory = _pack_chains(arena, starts, ends)
-        deltas = np.diff(times, prepend=np.uint64(0))
-        raw_times = varints(deltas)
-        packed_times = zlib.compress(raw_times, 1)
-        if len(packed_times) >= len(raw_times):
-            packed_times = raw_times
-        begin = int(times[0])
-        if self._start < 0:
-            self._start = begin
-        self._end = int(times[-1])
-        body = b"".join([
-            struct.pack(">QQQ", begin, self._end, memory),
+        chains, index, memory = _pack_chains(section)
+        self._block(_CHANGES, [
+            struct.pack(">QQQ", begin, end, memory),
             varint(len(frame)), varint(len(packed_frame)), varint(count), packed_frame,
             varint(count), b"4", *chains,
             index, struct.pack(">Q", len(index)),
-            packed_times, struct.pack(">QQQ", len(raw_times), len(packed_times), len(times)),
+            packed_times, struct.pack(">QQQ", len(raw_times), len(packed_times), len(section.times)),
         ])  # fmt: skip
-        self._sections += 1
-        self._block(_CHANGES, body)
-        self._header()
 
-    def _block(self, kind: int, body: bytes) -> None:
-        try:
-            self._file.write(struct.pack(">BQ", kind, len(body) + 8) + body)
-        except OSError as error:
-            raise UserError("cannot-write", f"cannot write waveform {self._path}: {error.strerror}") from error
+    def _block(self, kind: int, parts: Sequence[bytes]) -> None:
+        """Append a block; if that fails, the file is as it was before."""
+        begin = self._size
+        length = sum(map(len, parts)) + 8
+        self._put(begin, b"".join([struct.pack(">BQ", _SKIP, length), *parts]))
+        self._size = begin + 1 + length
+        self._put(begin, bytes([kind]))
 
     def _header(self) -> None:
         body = struct.pack(
@@ -211,28 +183,26 @@ class FstWriter:
         # The endian test is a double in the writer's own byte order, little-endian here.
         body = body[:16] + struct.pack("<d", 2.7182818284590452354) + body[24:]
         block = struct.pack(">BQ", _HEADER, len(body) + 8) + body
+        self._put(0, block)
+        self._size = max(self._size, len(block))
+
+    def _put(self, at: int, data: bytes) -> None:
         try:
-            if self._file.tell():
-                self._file.flush()
-                self._file.seek(0)
-                self._file.write(block)
-                self._file.flush()
-                self._file.seek(0, 2)
-            else:
-                self._file.write(block)
+            self._file.seek(at)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
             raise UserError("cannot-write", f"cannot write waveform {self._path}: {error.strerror}") from error
 
     # --------------------------------------------------------------------------------------- declarations
 
     def _geometry(self) -> bytes:
         # A real has no width: that is how readers know it.
-        widths = [0 if signal.real else signal.width for signal in self._signals]
-        raw = varints(np.array(widths, np.uint64))
-        packed = zlib.compress(raw, 9)
-        if len(packed) >= len(raw):
-            packed = raw
-        return struct.pack(">QQ", len(raw), len(self._signals)) + packed
+        raw = varints(np.array([0 if signal.real else signal.width for signal in self._signals], np.uint64))
+        return struct.pack(">QQ", len(raw), len(self._signals)) + _smaller(raw, zlib.compress(raw, 9))
 
     def _hierarchy(self, scopes: Sequence[WaveScope]) -> bytes:
         out = bytearray()
@@ -279,6 +249,11 @@ class FstWriter:
         out += variable.label.encode() + b"\0" + varint(variable.width) + varint(alias)
 
 
+def _smaller(raw: bytes, packed: bytes) -> bytes:
+    """Return the shorter form; a reader knows by the two sizes which it is."""
+    return packed if len(packed) < len(raw) else raw
+
+
 def _declaration_order(scopes: Sequence[WaveScope]) -> list[int]:
     """Return signal numbers in the order of their first declaration; FST numbers its handles that way."""
     seen: dict[int, None] = {}
@@ -291,44 +266,50 @@ def _declaration_order(scopes: Sequence[WaveScope]) -> list[int]:
     return list(seen)
 
 
-def _pack_chains(
-    arena: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> tuple[list[bytes], bytes, int]:
+def _pack_chains(section: ChainSection) -> tuple[list[bytes], bytes, int]:
     """Return the chains as stored, their index, and the bytes a reader needs to hold them; equal chains are shared."""
     chains: list[bytes] = []
     index = bytearray()
-    seen: dict[bytes, int] = {}
+    seen: dict[tuple[int, bytes], list[int]] = {}
     position, previous, alias, memory, zeros = 1, 0, 0, 0, 0
-    data = arena.data
-    begins, stops = starts.tolist(), ends.tolist()
-    for i, stop in enumerate(stops):
-        begin = begins[i]
+    data = section.arena.data
+    begins: list[int] = section.starts.tolist()
+    stops: list[int] = section.ends.tolist()
+    for i, (begin, stop) in enumerate(zip(begins, stops, strict=True)):
         if stop == begin:
             zeros += 1
             continue
         if zeros:
             index += varint(zeros << 1)
             zeros = 0
-        chain = data[begin:stop]
         size = stop - begin
         memory += size
-        # Equal chains have equal stored forms, which are shorter to compare.
-        stored = b""
-        if size >= _STORED_BELOW:
-            packed = lz4.block.compress(chain, store_size=False)
-            if len(packed) < size:
-                stored = varint(size) + packed
-        stored = stored or b"\0" + chain
-        twin = seen.setdefault(stored, i + 1)
-        if twin <= i:
+        # Chains that end alike are compared, which costs less than packing them.
+        alike = seen.setdefault((size, bytes(data[max(begin, stop - _TAIL) : stop])), [])
+        chain = data[begin:stop]
+        whole = bytes(chain) if alike else b""
+        twin = next((other for other in alike if bytes(data[begins[other] : stops[other]]) == whole), -1)
+        if twin >= 0:
             # A repeat of the alias before it is written as 0; else the negated handle of the signal that has the chain.
-            index += signed_varint(1 if -twin == alias else (-twin << 1) | 1)
-            alias = -twin
+            handle = -(twin + 1)
+            index += signed_varint(1 if handle == alias else (handle << 1) | 1)
+            alias = handle
             continue
+        alike.append(i)
         index += signed_varint(((position - previous) << 1) | 1)
         previous = position
-        position += len(stored)
-        chains.append(stored)
+        pieces = _pack_chain(chain, size)
+        position += sum(map(len, pieces))
+        chains += pieces
     if zeros:
         index += varint(zeros << 1)
     return chains, bytes(index), memory
+
+
+def _pack_chain(chain: memoryview, size: int) -> tuple[bytes, bytes]:
+    """Return a chain as stored: its size and its compressed bytes, or 0 and its bytes."""
+    if size >= _STORED_BELOW:
+        packed = lz4.block.compress(chain, store_size=False)
+        if len(packed) < size:
+            return varint(size), packed
+    return b"\0", bytes(chain)

@@ -1,13 +1,14 @@
 """Trace a running program into a waveform file.
 
-The compiled hook fills one buffer while a thread turns the other into file data, so the run waits only for a writer
-that cannot keep up. An error of the writer (a full disk) reaches the caller at the next hand-over.
+The compiled hook fills one buffer with rows while a thread turns others into changes, and a second thread those into
+the file; so the run waits only for a stage that cannot keep up. The buffer that was done last is filled next, since it
+is still in the cache; the others are there for threads that have to wait for a processor. An error of the writer (a
+full disk) reaches the caller at the next hand-over, at a settled time, so the simulation can go on without the trace.
 """
 
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,16 +17,19 @@ from numpy.typing import NDArray
 
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import Compiler
-from weft.engines.cpu.trace_hook import ChainSection, TraceHook
+from weft.engines.cpu.trace_hook import ChainSection, RowBuffer, TraceHook, Unroller
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 from weft.tools.waves.fst_writer import FstWriter
 from weft.tools.waves.select_signals import select_signals
+from weft.tools.waves.stage import Stage
 from weft.tools.waves.vcd_writer import VcdWriter
 
+BUFFERS = 8
+"""Buffers of rows that a trace may have."""
+
 _FORMATS = {".fst": FstWriter, ".vcd": VcdWriter}
-Section = ChainSection | NDArray[np.uint32]
 
 
 class Trace:
@@ -52,65 +56,81 @@ class Trace:
         if suffix not in _FORMATS:
             raise UserError("bad-option", f"waveform {path}: the name must end in .fst or .vcd")
         selection = select_signals(graph, patterns, depth, memories=memories)
-        self._chains = suffix == ".fst"
-        self._file = _FORMATS[suffix](
+        self._file: FstWriter | VcdWriter = _FORMATS[suffix](
             path, selection.scopes, selection.logged, time_exponent(graph) if exponent is None else exponent
         )
-        self.hook = TraceHook(
-            selection.graph, layout, selection.nodes, compiler or Compiler(), hot=hot, chains=self._chains
-        )
+        compiler = compiler or Compiler()
+        self.hook = TraceHook(selection.graph, layout, selection.nodes, compiler, hot=hot)
+        self._unroller = Unroller(self.hook.plan, compiler, chains=suffix == ".fst")
         self.count = len(selection.nodes)
-        self._sections: queue.Queue[Section | None] = queue.Queue(maxsize=1)
-        self._failure: UserError | None = None
-        self._thread = threading.Thread(target=self._write, name="weft-wave-writer", daemon=True)
-        self._thread.start()
+        self._free: queue.LifoQueue[RowBuffer] = queue.LifoQueue()
+        self._buffers = 1
+        self._writer = Stage("weft-wave-writer", self._write)
+        self._changes = Stage("weft-wave-changes", self._unroll, self._free.put, BUFFERS)
+        self._closed = False
 
     def begin(self, state: StateArray) -> None:
         """Record all signals' values at the present, settled time."""
-        self.hook.call(state)
+        if self.hook.call(state):
+            self.drain()
 
     def drain(self) -> None:
-        """Hand what has been traced to the writer thread, once it is done with the section before."""
-        self._sections.join()
-        self._raise()
-        section = self.hook.take_chains() if self._chains else self.hook.take_log()
-        if section is not None and not (isinstance(section, np.ndarray) and not len(section)):
-            self._sections.put(section)
+        """Hand what has been traced to the other threads."""
+        if self.hook.empty():
+            return
+        buffer = self.hook.take(self._next_buffer())
+        try:
+            self._changes.hand(buffer)
+        except BaseException:
+            self._free.put(buffer)
+            raise
+
+    def _next_buffer(self) -> RowBuffer:
+        """Return a buffer that is free, or make one, or wait."""
+        if self._free.empty() and self._buffers < BUFFERS:
+            self._buffers += 1
+            return self.hook.buffer()
+        return self._free.get()
 
     def close(self, end_fs: int | None = None) -> None:
-        """Write what is left and complete the file; calling it again does nothing."""
-        if not self._thread.is_alive():
+        """Write what is left and complete the file; end everything also after an error, and raise the first one.
+
+        Calling it again does nothing.
+        """
+        if self._closed:
             return
-        if self._failure is None:
-            self.drain()
-        self._sections.put(None)
-        self._thread.join()
-        self._file.close(end_fs if self._failure is None else None)
-        self._raise()
+        self._closed = True
+        failures: list[BaseException] = []
 
-    def _write(self) -> None:
-        while (section := self._sections.get()) is not None:
+        def complete() -> None:
+            self._file.close(None if failures else end_fs)
+
+        for step in (self.drain, self._changes.finish, self._finish_section, self._writer.finish, complete):
             try:
-                if self._failure is None:
-                    self._write_section(section)
-            except UserError as error:
-                self._failure = error
-            finally:
-                self._sections.task_done()
-        self._sections.task_done()
+                step()
+            except BaseException as error:  # The first one is raised when every thread has ended.
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
-    def _write_section(self, section: Section) -> None:
+    def _unroll(self, buffer: RowBuffer) -> None:
+        sections = self._unroller.chains(buffer) if isinstance(self._file, FstWriter) else self._unroller.logs(buffer)
+        for section in sections:
+            self._writer.hand(section)
+
+    def _finish_section(self) -> None:
+        section = self._unroller.finish()
+        if section is not None:
+            self._writer.hand(section)
+
+    def _write(self, section: ChainSection | NDArray[np.uint32]) -> None:
         match self._file, section:
             case FstWriter() as fst, ChainSection():
                 fst.write_chains(section)
-            case writer, np.ndarray():
-                writer.write_log(section)
+            case VcdWriter() as vcd, np.ndarray():
+                vcd.write_log(section)
             case _:
-                raise AssertionError("a VCD file is written from logs")
-
-    def _raise(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+                raise AssertionError("chains go to FST files, logs to VCD files")
 
 
 def time_exponent(graph: ConeGraph) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
-from io import BufferedWriter
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +49,10 @@ class VcdWriter:
         # A change takes at most its digits, `b`, a blank and the code: a byte of text for each bit logged, and some.
         self._expansion = 10
         try:
-            self._file: BufferedWriter = Path(path).open("wb")  # noqa: SIM115
+            self._file: FileIO = Path(path).open("wb", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise UserError("cannot-write", f"cannot write waveform {path}: {error.strerror}") from error
-        self._path, self._end_fs, self._last_fs = path, 0, 0
+        self._path, self._size = path, 0
         self._write(self._declarations(scopes, exponent).encode())
 
     def write_log(self, log: NDArray[np.uint32]) -> None:
@@ -67,17 +68,22 @@ class VcdWriter:
         """Close the file; `end_fs` is written as the last time, so that viewers show it."""
         if self._file.closed:
             return
-        if end_fs is not None:
-            self._write(f"#{end_fs // self._unit_fs}\n".encode())
         try:
+            if end_fs is not None:
+                self._write(f"#{end_fs // self._unit_fs}\n".encode())
+        finally:
             self._file.close()
-        except OSError as error:
-            raise UserError("cannot-write", f"cannot write waveform {self._path}: {error.strerror}") from error
 
     def _write(self, data: bytes | memoryview) -> None:
+        """Append to the file; if that fails, it is as it was before."""
         try:
-            self._file.write(data)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._size += len(data)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
             raise UserError("cannot-write", f"cannot write waveform {self._path}: {error.strerror}") from error
 
     def _declarations(self, scopes: Sequence[WaveScope], exponent: int) -> str:

@@ -1,0 +1,277 @@
+"""Go over a buffer of rows and ticks in blocks, and run the column programs over each.
+
+A block has at most `LANES` rows and `WINDOW` ticks: the row program computes what follows from rows, then the tick
+program, `LANES` ticks at a time, what depends on a clock too. A row whose ticks do not fit is the first of the next
+block again. After a block, the chains that have not enough room for another move to parts twice as large at the arena's
+free end; when that is used up, the section ends.
+"""
+
+from __future__ import annotations
+
+from weft.engines.cpu.column_kernels import LANES, ROW_STRIDE, ROWS, TICK_STRIDE, TICKS
+from weft.engines.cpu.order_log import ORDER_LOG
+from weft.engines.cpu.record_narrow import PUT_LONG, narrow_kernels
+from weft.engines.cpu.record_wide import wide_kernels
+from weft.engines.cpu.unroll_context import (
+    ARENA,
+    ARENA_END,
+    BASE,
+    CHAIN_BYTES,
+    CHAINS,
+    CHUNK_ROWS,
+    CHUNK_TICKS,
+    COUNT,
+    FIRST,
+    FULL,
+    HEADER_BYTES,
+    INDEX,
+    LOG,
+    NUMBERS,
+    ROW,
+    ROW_COUNT,
+    ROW_PROGRAM,
+    TICK,
+    TICK_COUNT,
+    TICK_PROGRAM,
+    VALID,
+    WINDOW,
+    word,
+)  # fmt: skip
+
+_PROGRAM = f"""define internal void @run_program(ptr %p, ptr %c, i64 %count) nounwind {{
+entry:
+  %count.p = getelementptr i64, ptr %c, i64 {COUNT}
+  store i64 %count, ptr %count.p
+  br label %valid
+valid:
+  %w = phi i64 [0, %entry], [%w1, %valid]
+  %lane = shl i64 %w, 6
+  %rest = sub i64 %count, %lane
+  %least = call i64 @llvm.smax.i64(i64 %rest, i64 0)
+  %some = icmp ult i64 %least, 64
+  %short = call i64 @llvm.umin.i64(i64 %least, i64 63)
+  %bit = shl i64 1, %short
+  %ones = sub i64 %bit, 1
+  %mask = select i1 %some, i64 %ones, i64 -1
+  %valid.b = getelementptr i8, ptr %c, i64 {VALID}
+  %valid.p = getelementptr i64, ptr %valid.b, i64 %w
+  store i64 %mask, ptr %valid.p
+  %w1 = add i64 %w, 1
+  %words = icmp ult i64 %w1, {LANES // 64}
+  br i1 %words, label %valid, label %call
+call:
+  %i = phi ptr [%p, %valid], [%i1, %do]
+  %f = load ptr, ptr %i
+  %none = icmp eq ptr %f, null
+  br i1 %none, label %done, label %do
+do:
+  call void %f(ptr %i, ptr %c)
+  %i1 = getelementptr i64, ptr %i, i64 8
+  br label %call
+done:
+  ret void
+}}
+"""
+
+_UNROLL = f"""define i64 @unroll(ptr %c) nounwind {{
+entry:
+{word("rows", CHUNK_ROWS, "ptr")}{word("row.count", ROW_COUNT)}{word("ticks", CHUNK_TICKS, "ptr")}\
+{word("tick.count", TICK_COUNT)}{word("row.bytes", ROW_STRIDE)}{word("tick.bytes", TICK_STRIDE)}\
+{word("row.program", ROW_PROGRAM, "ptr")}{word("tick.program", TICK_PROGRAM, "ptr")}{word("log", LOG)}\
+  %numbers = getelementptr i8, ptr %c, i64 {NUMBERS}
+  %index = getelementptr i8, ptr %c, i64 {INDEX}
+  %row.p = getelementptr i64, ptr %c, i64 {ROW}
+  %tick.p = getelementptr i64, ptr %c, i64 {TICK}
+  %base.p = getelementptr i64, ptr %c, i64 {BASE}
+  %first.p = getelementptr i64, ptr %c, i64 {FIRST}
+  %full.p = getelementptr i64, ptr %c, i64 {FULL}
+  %block.rows = getelementptr i64, ptr %c, i64 {ROWS}
+  %block.ticks = getelementptr i64, ptr %c, i64 {TICKS}
+  %logs = icmp ne i64 %log, 0
+  %clocked = icmp ne ptr %tick.program, null
+  br label %block
+block:
+  %tick = load i64, ptr %tick.p
+  %ended = icmp uge i64 %tick, %tick.count
+  br i1 %ended, label %finished, label %rows.begin
+finished:
+  ret i64 0
+rows.begin:
+  %row = load i64, ptr %row.p
+  %base.section = load i64, ptr %base.p
+  %base = select i1 %logs, i64 %tick, i64 %base.section
+  %window = add i64 %tick, {WINDOW}
+  %stop = call i64 @llvm.umin.i64(i64 %window, i64 %tick.count)
+  %row0.o = mul i64 %row, %row.bytes
+  %row0 = getelementptr i8, ptr %rows, i64 %row0.o
+  store ptr %row0, ptr %block.rows
+  br label %number
+number:
+  %n = phi i64 [0, %rows.begin], [%n1, %numbered]
+  %this.o = mul i64 %n, %row.bytes
+  %this = getelementptr i8, ptr %row0, i64 %this.o
+  %at = load i64, ptr %this
+  %first.row = icmp eq i64 %n, 0
+  %early = icmp ult i64 %at, %stop
+  %inside = or i1 %first.row, %early
+  br i1 %inside, label %numbered, label %rows.end
+numbered:
+  %relative = sub i64 %at, %base
+  %relative32 = trunc i64 %relative to i32
+  %number.p = getelementptr i32, ptr %numbers, i64 %n
+  store i32 %relative32, ptr %number.p
+  %n1 = add i64 %n, 1
+  %left = add i64 %row, %n1
+  %some = icmp ult i64 %left, %row.count
+  %few = icmp ult i64 %n1, {LANES}
+  %more = and i1 %some, %few
+  br i1 %more, label %number, label %counted
+counted:
+  br i1 %some, label %cut, label %rows.end
+cut:
+  %next.o = mul i64 %left, %row.bytes
+  %next.row = getelementptr i8, ptr %rows, i64 %next.o
+  %next.tick = load i64, ptr %next.row
+  %next.stop = call i64 @llvm.umin.i64(i64 %next.tick, i64 %stop)
+  br label %rows.end
+rows.end:
+  %count = phi i64 [%n, %number], [%n1, %counted], [%n1, %cut]
+  %end = phi i64 [%stop, %number], [%stop, %counted], [%next.stop, %cut]
+  call void @run_program(ptr %row.program, ptr %c, i64 %count)
+  br i1 %clocked, label %piece, label %tail
+piece:
+  %from = phi i64 [%tick, %rows.end], [%to, %ran]
+  %piece.left = sub i64 %end, %from
+  %size = call i64 @llvm.umin.i64(i64 %piece.left, i64 {LANES})
+  %to = add i64 %from, %size
+  %from.o = mul i64 %from, %tick.bytes
+  %tick0 = getelementptr i8, ptr %ticks, i64 %from.o
+  store ptr %tick0, ptr %block.ticks
+  br label %lane
+lane:
+  %k = phi i64 [0, %piece], [%k1, %lane]
+  %k.o = mul i64 %k, %tick.bytes
+  %k.tick = getelementptr i8, ptr %tick0, i64 %k.o
+  %k.row.p = getelementptr i64, ptr %k.tick, i64 1
+  %k.row = load i64, ptr %k.row.p
+  %k.index = sub i64 %k.row, %row
+  %k.index32 = trunc i64 %k.index to i32
+  %k.index.p = getelementptr i32, ptr %index, i64 %k
+  store i32 %k.index32, ptr %k.index.p
+  %k.at = add i64 %from, %k
+  %k.number = sub i64 %k.at, %base
+  %k.number32 = trunc i64 %k.number to i32
+  %k.number.p = getelementptr i32, ptr %numbers, i64 %k
+  store i32 %k.number32, ptr %k.number.p
+  %k1 = add i64 %k, 1
+  %k.more = icmp ult i64 %k1, %size
+  br i1 %k.more, label %lane, label %ready
+ready:
+  %idle = icmp ult i64 %k1, {LANES}
+  br i1 %idle, label %fill, label %run
+fill:
+  %j = phi i64 [%k1, %ready], [%j1, %fill]
+  %j.p = getelementptr i32, ptr %index, i64 %j
+  store i32 0, ptr %j.p
+  %j1 = add i64 %j, 1
+  %j.more = icmp ult i64 %j1, {LANES}
+  br i1 %j.more, label %fill, label %run
+run:
+  call void @run_program(ptr %tick.program, ptr %c, i64 %size)
+  br label %ran
+ran:
+  store i64 0, ptr %first.p
+  %unfinished = icmp ult i64 %to, %end
+  br i1 %unfinished, label %piece, label %tail
+tail:
+  store i64 0, ptr %first.p
+  store i64 %end, ptr %tick.p
+  %after = add i64 %row, %count
+  %there = icmp ult i64 %after, %row.count
+  %after.safe = select i1 %there, i64 %after, i64 0
+  %after.o = mul i64 %after.safe, %row.bytes
+  %after.p = getelementptr i8, ptr %rows, i64 %after.o
+  %after.tick = load i64, ptr %after.p
+  %due = icmp eq i64 %after.tick, %end
+  %go = and i1 %there, %due
+  %same = sub i64 %after, 1
+  %row.next = select i1 %go, i64 %after, i64 %same
+  store i64 %row.next, ptr %row.p
+  br i1 %logs, label %order, label %check
+order:
+  %window.o = mul i64 %tick, %tick.bytes
+  %window.p = getelementptr i8, ptr %ticks, i64 %window.o
+  %window.count = sub i64 %end, %tick
+  call void @order_log(ptr %c, i64 %window.count, ptr %window.p, i64 %tick.bytes)
+  br label %check
+check:
+  %full = load i64, ptr %full.p
+  %is.full = icmp ne i64 %full, 0
+  br i1 %is.full, label %act, label %block
+act:
+  br i1 %logs, label %leave, label %grow
+grow:
+  call void @grow_chains(ptr %c)
+  %full.still = load i64, ptr %full.p
+  %is.still = icmp ne i64 %full.still, 0
+  br i1 %is.still, label %leave, label %block
+leave:
+  ret i64 1
+}}
+"""
+
+
+_GROW = f"""define internal void @grow_chains(ptr %c) nounwind {{
+entry:
+{word("free", ARENA)}{word("end", ARENA_END)}{word("count", CHAINS)}\
+  %rows = getelementptr i8, ptr %c, i64 {HEADER_BYTES}
+  br label %chain
+chain:
+  %i = phi i64 [0, %entry], [%i1, %next]
+  %at = phi i64 [%free, %entry], [%at.next, %next]
+  %full = phi i64 [0, %entry], [%full.next, %next]
+  %row.o = mul i64 %i, {CHAIN_BYTES}
+  %row = getelementptr i8, ptr %rows, i64 %row.o
+  %cursor = load i64, ptr %row
+  %limit.p = getelementptr i64, ptr %row, i64 1
+  %limit = load i64, ptr %limit.p
+  %over = icmp ugt i64 %cursor, %limit
+  br i1 %over, label %move, label %next
+move:
+  %begin.p = getelementptr i64, ptr %row, i64 3
+  %begin = load i64, ptr %begin.p
+  %room.p = getelementptr i64, ptr %row, i64 4
+  %room = load i64, ptr %room.p
+  %used = sub i64 %cursor, %begin
+  %twice = shl i64 %used, 1
+  %limit.new = add i64 %at, %twice
+  %end.new = add i64 %limit.new, %room
+  %fits = icmp ule i64 %end.new, %end
+  br i1 %fits, label %copy, label %next
+copy:
+  %to = inttoptr i64 %at to ptr
+  %from = inttoptr i64 %begin to ptr
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %used, i1 0)
+  %cursor.new = add i64 %at, %used
+  store i64 %cursor.new, ptr %row
+  store i64 %limit.new, ptr %limit.p
+  store i64 %at, ptr %begin.p
+  br label %next
+next:
+  %at.next = phi i64 [%at, %chain], [%at, %move], [%end.new, %copy]
+  %full.next = phi i64 [%full, %chain], [1, %move], [%full, %copy]
+  %i1 = add i64 %i, 1
+  %more = icmp ult i64 %i1, %count
+  br i1 %more, label %chain, label %done
+done:
+  store i64 %at.next, ptr %free.p
+  %full.p = getelementptr i64, ptr %c, i64 {FULL}
+  store i64 %full.next, ptr %full.p
+  ret void
+}}
+"""
+
+
+def record_module() -> str:
+    """Return the module of `unroll` and of all kernels that record."""
+    return "\n".join([PUT_LONG, *narrow_kernels(), *wide_kernels(), ORDER_LOG, _PROGRAM, _GROW, _UNROLL])
