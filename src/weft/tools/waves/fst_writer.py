@@ -121,9 +121,7 @@ class FstWriter:
         size = kernel("encode_times")(times.ctypes.data, len(times), self._unit_fs, raw_times.ctypes.data)
         begin, end = (int(times[at]) // self._unit_fs for at in (0, -1))
         self._section(section, begin, end, raw_times[:size].tobytes())
-        self._start, self._end = begin if self._start < 0 else self._start, end
-        self._sections += 1
-        self._header()
+        self._count_section(begin, end)
         # Signals without a change keep what the frame has of them.
         offsets = np.where(section.ends > section.starts, section.offsets, 0)
         kernel("update_frame")(
@@ -136,8 +134,18 @@ class FstWriter:
         arena = np.frombuffer(b"".join(chains) + bytes(16), np.uint8)
         sizes = np.array([len(chain) for chain in chains], np.int64)
         ends = np.cumsum(sizes)
+        stamps = np.array(times, np.uint64)
+        nothing = np.zeros(0, np.uint8)
+        section = ChainSection(arena, ends - sizes, ends, stamps, nothing, np.zeros(0, np.int64))
         self._frame = np.frombuffer(frame + bytes(8), np.uint8)
-        self._section(arena, ends - sizes, ends, np.array(times, np.uint64))
+        raw_times = varints(np.diff(stamps, prepend=np.uint64(0)))
+        self._section(section, times[0], times[-1], raw_times)
+        self._count_section(times[0], times[-1])
+
+    def _count_section(self, begin: int, end: int) -> None:
+        self._start, self._end = begin if self._start < 0 else self._start, end
+        self._sections += 1
+        self._header()
 
     def close(self, end_fs: int | None = None) -> None:
         """Complete the header and close the file; `end_fs` extends the shown time beyond the last change."""
