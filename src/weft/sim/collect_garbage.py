@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.heap_kernels import (
     AREA_COUNT,
     AREA_FOUND,

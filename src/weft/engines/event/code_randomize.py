@@ -9,9 +9,9 @@ puts the result behind them, so that Python can call it at any time.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import Elaborated, Node, Unit
 from weft.engines.event.value_types import type_of

@@ -16,10 +16,10 @@ has a solution (18.5.9). Soft constraints are kept from the last to the first as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from itertools import accumulate, product
 from typing import Any
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.sim.randomize import domains as ranges
 from weft.sim.randomize.domains import Ranges

@@ -9,9 +9,9 @@ error, unless a condition that is false keeps them out (18.5.12).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import NOWHERE, Span
 from weft.ir.constraints import (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from weft.base.dataclass import dataclass
 from weft.sim.randomize.domains import Ranges, signed_range
 from weft.sim.randomize.terms import FALSE, Term, both, constant, either, make, negate
 

@@ -8,7 +8,7 @@ the state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from weft.base.dataclass import dataclass
 
 GOLDEN = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import Span
 from weft.engines.event.code_randomize import Entry, home_of

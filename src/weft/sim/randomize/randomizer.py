@@ -10,9 +10,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, WeftError
 from weft.base.source import NOWHERE
 from weft.engines.event.code_classes import OBJECT_SEED
