@@ -92,6 +92,7 @@ class Group:
                 self.rest.append(term)
             else:
                 self.domains[found[0]] = ranges.intersect(self.domains[found[0]], found[2])
+        ranges.narrow(self.rest, self.domains)
         for one in self.distributions:
             value = one.value
             if one.guard == TRUE and value[0] == "v" and value[2] not in self.weighted:

@@ -123,3 +123,52 @@ def _comparison(op: str, left: Term, right: Term) -> tuple[int, int, Ranges] | N
     if op[0] == "u" and extension == "sext":
         return None
     return number, width, tidy([(max(low, 0), min(high, ones(width)))])
+
+
+def narrow(terms: list[Term], domains: dict[int, Ranges]) -> None:
+    """Narrow the ranges of variables that are compared with each other, until nothing more follows.
+
+    Each of a few rounds takes what the bounds of one side say about the other.
+    """
+    comparisons = [found for term in terms if (found := _pair(term)) is not None]
+    for _ in range(len(comparisons) + 1):
+        changed = False
+        for sign, strict, (a, b), width in comparisons:
+            below, above = domains[a], domains[b]
+            if not below or not above:
+                return
+            most = max(_ends(above, sign, width)) - strict
+            least = min(_ends(below, sign, width)) + strict
+            bounds = (-(1 << (width - 1)), ones(width - 1)) if sign else (0, ones(width))
+            for number, low, high in ((a, bounds[0], most), (b, least, bounds[1])):
+                allowed = signed_range(low, high, width) if sign else tidy([(low, high)])
+                kept = intersect(domains[number], allowed)
+                changed |= kept != domains[number]
+                domains[number] = kept
+        if not changed:
+            return
+
+
+def _ends(ranges: Ranges, sign: bool, width: int) -> list[int]:
+    ends = [end for pair in ranges for end in pair]
+    if not sign:
+        return ends
+    top = 1 << (width - 1)
+    # A range that goes over the middle holds both the greatest and the least signed number.
+    ends += [end for low, high in ranges if low < top <= high for end in (top - 1, top)]
+    return [signed(end, width) for end in ends]
+
+
+def _pair(term: Term) -> tuple[bool, bool, tuple[int, int], int] | None:
+    """Return sign, strictness, variables and width of a comparison of two variables of equal width."""
+    flip = term[0] == "not" and term[1] == 1
+    inner = term[2] if flip else term
+    if inner[0] not in ("ult", "ule", "slt", "sle"):
+        return None
+    a, b = inner[2], inner[3]
+    if a[0] == b[0] == ("sext" if inner[0][0] == "s" else "zext"):
+        a, b = a[2], b[2]
+    if a[0] != "v" or b[0] != "v" or a[1] != b[1] or a[2] == b[2]:
+        return None
+    strict = inner[0].endswith("lt") != flip
+    return inner[0][0] == "s", strict, (b[2], a[2]) if flip else (a[2], b[2]), a[1]

@@ -65,6 +65,8 @@ class RandomWorld:
     keys: dict[int, tuple[object, Signal, int]] = field(default_factory=dict[int, tuple[object, Signal, int]])
     """Which value each `randc` variable is."""
     places: dict[Key, RandomPlace] = field(default_factory=dict[Key, RandomPlace])
+    looked: bool = False
+    """Whether anything that is not random has been looked at."""
     sizing: bool = False
     """Whether only the sizes of containers are being chosen."""
 
@@ -182,6 +184,7 @@ class RandomWorld:
 
     def read(self, owner: object, member: Signal, index: int | None) -> tuple[int, int]:
         """Return bits and unknowns of a property, a signal, or one of their elements."""
+        self.looked = True
         if owner is None:
             found = self.captured[member]
             if not isinstance(found, Value):
@@ -211,6 +214,7 @@ class RandomWorld:
 
     def items(self, handle: int, width: int) -> list[tuple[int, int]]:
         """Return the elements of a container."""
+        self.looked = True
         return [self._bits(item) for item in self.simulation.containers.find(handle).values()]
 
     def _bits(self, item: Any) -> tuple[int, int]:
@@ -218,6 +222,7 @@ class RandomWorld:
 
     def item(self, handle: int, index: Expr, key: Any, width: int) -> tuple[int, int]:
         """Return an element of an associative array."""
+        self.looked = True
         container = self.simulation.containers.find(handle)
         kind = container.type.key
         if kind is not None and kind.kind == "string" and isinstance(key, int):
@@ -231,6 +236,7 @@ class RandomWorld:
 
     def call(self, expression: Call | SystemCall) -> int:
         """Return the number under which a call is evaluated."""
+        self.looked = True
         return self.simulation.randomizer.call_number(expression)
 
     def evaluate(self, number: int, arguments: tuple[int, ...]) -> int:

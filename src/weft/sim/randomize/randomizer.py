@@ -23,7 +23,7 @@ from weft.engines.event.writer import plane_bytes
 from weft.ir.constraints import Constraint, ConstraintBlock
 from weft.ir.design import Class, Expr, Signal
 from weft.ir.expressions import Element, Field, Item, Randomize, Ref, Slice
-from weft.sim.randomize.choose_values import Plans, Used, substitute
+from weft.sim.randomize.choose_values import Plan, Plans, Used, substitute
 from weft.sim.randomize.domains import intersect, ranges_of
 from weft.sim.randomize.lower_constraints import Lowering
 from weft.sim.randomize.problem import Problem
@@ -61,13 +61,11 @@ class RandomClass:
     blocks: list[tuple[ConstraintBlock, Class]]
     names: dict[str, Signal]
 
-    @property
-    def plain(self) -> bool:
-        """Say whether values can be drawn without looking at anything else."""
-        return not self.blocks and all(
-            not cyclic and member.type.kind not in WORDS and member.type.kind != "enum"
-            for member, cyclic in self.fields
-        )
+    simple: bool | None = None
+    """Whether its constraints look at nothing but the random values, so that `plan` serves all objects."""
+    plan: Plan | None = None
+    layout: list[tuple[int, int, int, int, bool]] = field(default_factory=list[tuple[int, int, int, int, bool]])
+    """Of each random property its offset, the width and number of its elements, a plane's bytes, its states."""
 
 
 @dataclass(slots=True, eq=False)
@@ -197,13 +195,11 @@ class Randomizer:
         first = 1 if node.object is not None else 0
         captured = dict(zip(site.captured, args[first:], strict=True))
         handle = int(args[0]) if first else 0
-        quick = node.targets is None and not node.constraints and self._quick(handle)
         world = RandomWorld(self.simulation, thread, instance, captured, span)
-        if quick:
-            self._hook(world, handle, HOOKS[0])
-            self._draw_plain(handle)
-            self._hook(world, handle, HOOKS[1])
-            return 1, {}
+        if handle and node.targets is None and not node.constraints and handle not in self.modes:
+            done = self._randomize_simple(world, handle)
+            if done is not None:
+                return done, {}
         objects = self._objects(world, handle, node) if handle else []
         address = handle + OBJECT_SEED if handle else thread + NODE_SEED
         with self.stream_at(address) as stream:
@@ -226,22 +222,64 @@ class Randomizer:
                 return
             found = found.base
 
-    def _quick(self, handle: int) -> bool:
-        return handle not in self.modes and self.random_class(self.class_of(handle)).plain
-
-    def _draw_plain(self, handle: int) -> None:
-        """Draw all properties of an object that nothing constrains."""
-        code = self.simulation.engine.code
+    def _randomize_simple(self, world: RandomWorld, handle: int) -> int | None:
+        """Randomise an object whose constraints look at nothing but its own random values, or return None."""
+        known = self.random_class(self.class_of(handle))
+        if known.simple is False or self.static_off:
+            return None
+        if known.simple is None:
+            known.simple = self._prepare(world, handle, known)
+            if not known.simple:
+                return None
+        self._hook(world, handle, HOOKS[0])
+        if handle in self.modes:
+            return None
         with self.stream_at(handle + OBJECT_SEED) as stream:
-            for member, _ in self.random_class(self.class_of(handle)).fields:
-                at = handle + code.field_offset(member)
-                width = member.width
-                size = plane_bytes(width)
-                step = 2 * size
-                zero = bytes(size) if member.type.four_state else b""
-                for i in range(max(member.depth, 1)):
-                    data = stream.bits(width).to_bytes(size, "little") + zero
-                    ctypes.memmove(at + i * step, data, len(data))
+            if known.plan is None:
+                values = [stream.bits(width) for _, width, count, _, _ in known.layout for _ in range(count)]
+            else:
+                found = known.plan.choose(stream, {}, world.evaluate)
+                if found is None:
+                    return 0
+                values = found
+        at = 0
+        for offset, width, count, size, four_state in known.layout:
+            bits = values[at]
+            for i in range(1, count):
+                bits |= values[at + i] << i * width
+            at += count
+            ctypes.memmove(handle + offset, bits.to_bytes(size, "little"), size)
+            if four_state:
+                ctypes.memset(handle + offset + size, 0, size)
+        self._hook(world, handle, HOOKS[1])
+        return 1
+
+    def _prepare(self, world: RandomWorld, handle: int, known: RandomClass) -> bool:
+        """Find the plan that all objects of a class share, if there is one."""
+        if any(cyclic or member.type.kind in WORDS or member.depth for member, cyclic in known.fields):
+            return False
+        trial = RandomWorld(self.simulation, world.thread, world.node, {}, world.span)
+        for member, _ in known.fields:
+            trial.make_random(handle, member)
+        trial.looked = False
+        if known.blocks:
+            lowering = Lowering(trial, span=world.span)
+            for block, _ in known.blocks:
+                lowering.bound[block.this] = constant(64, handle)
+                lowering.span = block.span
+                lowering.add(block.items)
+            if trial.looked:
+                return False
+            known.plan = Plan(_problem(trial, lowering))
+        elif any(variable.values is not None for variable in trial.variables):
+            known.plan = Plan(_problem(trial, Lowering(trial)))
+        code = self.simulation.engine.code
+        for member, _ in known.fields:
+            width = element_width(member)
+            size = plane_bytes(member.width)
+            four_state = member.type.four_state
+            known.layout.append((code.field_offset(member), width, member.width // width, size, four_state))
+        return True
 
     def _objects(self, world: RandomWorld, handle: int, node: Randomize) -> list[int]:
         """Return the objects that take part, the one that is asked first; call `pre_randomize` of each."""
@@ -450,18 +488,21 @@ class Randomizer:
             simple = all(variable.values is None for variable in world.variables)
             if simple:
                 return [stream.bits(variable.width) for variable in world.variables]
-        problem = Problem(
-            tuple(world.variables),
-            tuple(lowering.hard),
-            tuple(lowering.soft),
-            tuple(lowering.distributions),
-            tuple(lowering.orders),
-        )
         try:
-            return self.plans.find(problem).choose(stream, used, world.evaluate)
+            return self.plans.find(_problem(world, lowering)).choose(stream, used, world.evaluate)
         except WeftError as error:
             error.span = error.span if error.span != NOWHERE else world.span
             raise
+
+
+def _problem(world: RandomWorld, lowering: Lowering) -> Problem:
+    return Problem(
+        tuple(world.variables),
+        tuple(lowering.hard),
+        tuple(lowering.soft),
+        tuple(lowering.distributions),
+        tuple(lowering.orders),
+    )
 
 
 def _value_of(term: Term, fixed: dict[int, int]) -> int:
