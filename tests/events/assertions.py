@@ -307,4 +307,18 @@ thrice
 45 m=4 was 3
 """,
     ),
+    "sequences as events": (
+        """
+        module t; bit clk; always #5 clk = ~clk; logic a = 0, b = 0; int n = 0;
+          always @(posedge clk) begin n++; a <= n % 3 == 0; b <= n % 3 == 1; end
+          sequence ab(x); @(posedge clk) x ##1 b; endsequence
+          initial begin
+            $assertoff; repeat (2) begin @(ab(a)); $display("%0d ends at %0d", $time, n); end
+            wait (ab(a).triggered) $display("%0d triggered", $time);
+            @(ab(1) iff n > 9) $display("%0d", $time); $finish(0);
+          end
+        endmodule
+        """,
+        "45 ends at 5\n75 ends at 8\n75 triggered\n105\n",
+    ),
 }

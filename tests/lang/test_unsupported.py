@@ -18,6 +18,9 @@ SOURCES = {
     "assertion without a clock": "logic a, b; assert property (a |-> b);",
     "assertion in a combinational procedure": """
         logic clk, a; default clocking @(posedge clk); endclocking always_comb if (a) assert property (a);""",
+    "end of a sequence in an assertion": """
+        logic clk, a; sequence s; @(posedge clk) a ##1 a; endsequence
+        assert property (@(posedge clk) s.triggered |-> a);""",
     "asynchronous abort": "logic a, b, c; assert property (@(posedge a) accept_on (b) c);",
     "large assertion": "logic a, b, c; assert property (@(posedge a) b[*1:40] ##[1:40] c ##[1:40] b |-> c[*9:99]);",
     "loop variable in an assertion": """

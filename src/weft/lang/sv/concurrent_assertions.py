@@ -50,8 +50,9 @@ from weft.ir.design import (
 from weft.lang.sv.convert_properties import PropertyConverter
 from weft.lang.sv.flow import statement_of
 from weft.lang.sv.property_automata import Automaton, Branch, Leaf, TooLarge, Tree, build_automaton
+from weft.lang.sv.property_terms import Term
 from weft.lang.sv.reals import REAL_TYPE
-from weft.lang.sv.sampling import EVENT_TYPE
+from weft.lang.sv.sampling import EVENT_TYPE, key_of
 
 if TYPE_CHECKING:
     from weft.base.source import Span
@@ -132,15 +133,34 @@ class _Counts:
     failed: Signal
 
 
+def sequence_event(state: State, node: ast.AssertionInstanceExpression) -> Signal:
+    """Return the event that an instance of a named sequence triggers at each tick where it ends (9.4.2.4, 16.13.6)."""
+    converter = PropertyConverter(state, node, True)
+    part = converter.convert(node.body, clocked_inside=True)
+    key = key_of((part, tuple(converter.atoms), converter.clock))
+    found = state.endpoints.get(key)
+    if found is None:
+        stem = state.fresh_label(node.symbol.name)
+        found = state.endpoints[key] = Signal(f"{stem}$ended", 64, EVENT_TYPE, span=state.context.span(node))
+        state.context.add_signals(found)
+        _Endpoint(state, node, stem, found).follow(converter, part)
+    return found
+
+
 class _Assertion:
     """Convert one assertion."""
 
-    def __init__(self, state: State, node: ast.ConcurrentAssertionStatement, label: str) -> None:
-        self.state, self.node, self.context = state, node, state.context
+    def __init__(
+        self, state: State, node: ast.ConcurrentAssertionStatement | ast.AssertionInstanceExpression, label: str
+    ) -> None:
+        self.state, self.context = state, state.context
         self.span: Span = self.context.span(node)
-        self.cover = node.assertionKind in _COVERS
-        self.expect = node.assertionKind == ast.AssertionKind.Expect
+        if isinstance(node, ast.ConcurrentAssertionStatement):
+            self.node = node
+            self.cover = node.assertionKind in _COVERS
+            self.expect = node.assertionKind == ast.AssertionKind.Expect
         self.label = label
+        self.controlled = True
         self.stem = state.fresh_label(label or "assertion")
         self.clock: tuple[Event, ...] = state.clock
         self.told: tuple[Signal, Signal] | None = None
@@ -206,7 +226,8 @@ class _Assertion:
         body: list[Statement] = []
         present = SystemCall("assertion.kills", (), 32, span=span)
         killed = Binary("ne", present, Ref(kills), 1)
-        body.append(If(killed, Block((*forget, Assign(Ref(kills), present, True, span))), span=span))
+        if self.controlled:
+            body.append(If(killed, Block((*forget, Assign(Ref(kills), present, True, span))), span=span))
         work: list[Statement] = [
             *_clear(counts.coming, states),
             Assign(Ref(counts.passed), _number(0), True, span),
@@ -223,7 +244,7 @@ class _Assertion:
             work.append(If(Binary("ne", count, _number(0), 1), step, span=span))
         begun: Expr = _number(1) if flag is None else Ref(flag)
         start: Statement = _statement(automaton.start, begun, atoms, counts, self.cover)
-        enabled: Expr = SystemCall("assertion.enabled", (), 1, span=span)
+        enabled: Expr = SystemCall("assertion.enabled", (), 1, span=span) if self.controlled else Const(1, 1)
         attempts = self._signal("total") if self.cover else None
         if attempts is not None:
             start = Block((_add(attempts, begun), start))
@@ -298,6 +319,39 @@ class _Assertion:
         text = f"cover {name}: %0d matches in %0d attempts"
         report = self._task("$info", (Text(text), Ref(self.matches), Ref(attempts)))
         self.context.add_process(Process(Kind.FINAL, report, (), "final", self.span, self.state.scope))
+
+
+class _Endpoint(_Assertion):
+    """Follow a sequence for those who wait for its end; `$assertoff` does not stop it."""
+
+    def __init__(self, state: State, node: ast.AssertionInstanceExpression, label: str, ended: Signal) -> None:
+        super().__init__(state, node, label)
+        self.place, self.ended = node, ended
+        self.cover, self.expect, self.controlled = True, False, False
+
+    def follow(self, converter: PropertyConverter, part: Term) -> None:
+        """Add the variables and the process."""
+        if part[0] != "seq":
+            self.context.unsupported("an event of this sequence", self.place)
+        try:
+            automaton = build_automaton(("scan", part[1]), True)
+        except TooLarge:
+            self.context.unsupported("a sequence of so many states", self.place)
+        states = max(len(automaton.moves), 1)
+        counts = _Counts(
+            self._signal("attempts", states),
+            self._signal("next", states),
+            self._signal("passed"),
+            self._signal("failed"),
+        )
+        self._add_tick(converter, automaton, counts, None)
+
+    def _verdicts(self, counts: _Counts) -> list[Statement]:
+        ended = Trigger(Ref(self.ended), span=self.span)
+        return [If(Binary("ne", Ref(counts.passed), _number(0), 1), ended, span=self.span)]
+
+    def _add_report(self, attempts: Signal) -> None:
+        """Report nothing: it covers nothing."""
 
 
 def _action(state: State, node: ast.Statement | None) -> Statement | None:

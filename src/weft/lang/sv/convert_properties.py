@@ -62,8 +62,12 @@ class PropertyConverter:
         self.disable: Expr | None = None
         self._numbers: dict[object, int] = {}
 
-    def convert(self, spec: ast.AssertionExpr) -> Term:
-        """Convert a property specification: its clock and `disable iff`, if it names them, and what is below."""
+    def convert(self, spec: ast.AssertionExpr, clocked_inside: bool = False) -> Term:
+        """Convert a property specification: its clock and `disable iff`, if it names them, and what is below.
+
+        What is `clocked_inside` is the sequence of an event control: neither the procedure nor `default disable iff`
+        says anything of it.
+        """
         found = spec
         while True:
             if isinstance(found, ast.ClockingAssertionExpr):
@@ -78,10 +82,11 @@ class PropertyConverter:
             else:
                 break
         if not self.clock:
-            self.clock = self.state.clock or self.state.context.default_clock() or self._inner_clock(found)
+            around = () if clocked_inside else self.state.clock
+            self.clock = around or self.state.context.default_clock() or self._inner_clock(found)
         if not self.clock:
             self.state.context.unsupported("a concurrent assertion without a clock", self.node)
-        if self.disable is None:
+        if self.disable is None and not clocked_inside:
             self.disable = self.state.context.default_disable(self.node)
         outer, self.state.clock = self.state.clock, self.clock
         result = self.property(found)
@@ -145,6 +150,10 @@ class PropertyConverter:
                 self.state.context.unsupported("a side effect in a concurrent assertion", node)
             if isinstance(part, SystemCall) and part.name in ("$random", "$urandom", "$urandom_range"):
                 self.state.context.unsupported("a random value in a concurrent assertion", node)
+            if isinstance(part, SystemCall) and any(
+                isinstance(arg, Ref) and arg.signal in self.state.endpoints.values() for arg in part.args
+            ):
+                self.state.context.unsupported("the end of a sequence in a concurrent assertion", node)
             if isinstance(part, Call) and part.receiver is not None:
                 self.state.context.unsupported("a class method in a concurrent assertion", node)
             work += operands(part)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Expr, Statement, SystemCall, Trigger
+from weft.ir.design import Expr, Ref, Statement, SystemCall, Trigger
 from weft.lang.sv import timing
 from weft.lang.sv.dispatch import layout_of, lvalue_of
 from weft.lang.sv.types import EVENT
@@ -30,6 +30,11 @@ def convert_trigger(state: State, node: ast.Statement) -> Statement:
 
 def convert_triggered(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
     """Convert `event.triggered`."""
+    if isinstance(sequence := arguments[0], ast.AssertionInstanceExpression):
+        from weft.lang.sv.concurrent_assertions import sequence_event
+
+        ended = Ref(sequence_event(state, sequence))
+        return SystemCall("event.triggered", (ended,), 1, span=state.context.span(node))
     if layout_of(state, arguments[0]).kind != EVENT:
         state.context.unsupported("the method 'triggered' here", node)
     event = lvalue_of(state, arguments[0])

@@ -169,7 +169,8 @@ class State:
     call is being converted, and its type if it is not the same object; `ends` the last index of the containers whose
     select is being converted, for `$`. `samples` has the variable with the sampled value of each signal, `unsampled`
     those that are their own, `histories` the past values; `clock` is that of the assertion or procedure; a
-    `combinational` one runs again whenever what it reads changes.
+    `combinational` one runs again whenever what it reads changes. `endpoints` has the event of each
+    sequence that somebody waits for.
     """
 
     context: Context
@@ -199,6 +200,7 @@ class State:
     histories: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
     clock: tuple[Event, ...] = ()
     combinational: bool = False
+    endpoints: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
 
     def fresh_label(self, stem: str) -> str:
         """Return a label that no source text can contain."""

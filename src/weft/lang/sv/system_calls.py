@@ -77,6 +77,8 @@ def _method(state: State, name: str, arguments: Arguments) -> SystemFunction | N
     if name.startswith("$") or not arguments:
         return None
     receiver = arguments[0]
+    if isinstance(receiver, ast.AssertionInstanceExpression):
+        return convert_triggered if name == "triggered" else None
     kind = state.layout(receiver.type).kind
     if name == "index" and isinstance(receiver, ast.NamedValueExpression) and receiver.symbol in state.indices:
         return _container_index

@@ -22,6 +22,7 @@ from weft.ir.design import (
     Ref,
     Repeated,
     RepeatTimes,
+    Signal,
     Statement,
     Timing,
     Unary,
@@ -69,6 +70,10 @@ def _event(state: State, control: ast.SignalEventControl) -> Event:
         iff = control.iffCondition
         guard = truth_of(state, iff) if iff is not None else None
         return Event("any", Ref(block, path), guard, state.context.span(control))
+    if isinstance(expression, ast.AssertionInstanceExpression):
+        iff = control.iffCondition
+        guard = truth_of(state, iff) if iff is not None else None
+        return Event("any", Ref(_sequence_event(state, expression)), guard, state.context.span(control))
     layout_of(state, expression)
     value = value_of(state, expression)
     edge = _EDGES.get(control.edge, "any")
@@ -78,6 +83,13 @@ def _event(state: State, control: ast.SignalEventControl) -> Event:
     condition = control.iffCondition
     guard = truth_of(state, condition) if condition is not None else None
     return Event(edge, value, guard, state.context.span(control))
+
+
+def _sequence_event(state: State, node: ast.AssertionInstanceExpression) -> Signal:
+    # The conversion of sequences needs that of their clocks, which is here.
+    from weft.lang.sv.concurrent_assertions import sequence_event
+
+    return sequence_event(state, node)
 
 
 def timing_of(state: State, control: ast.TimingControl) -> Timing:
