@@ -33,7 +33,7 @@ from bench.peers.process import Cost, PeerFailed, execute  # noqa: E402
 
 DESIGNS = ROOT / "bench" / "event_designs"
 WEFT = "import sys; from weft.apps.cli import main; sys.argv[0] = 'weft'; sys.exit(main())"
-PEERS = ("weft", "icarus", "verilator")
+PEERS: tuple[str, ...] = ("weft", "icarus", "verilator")
 
 
 @dataclass(frozen=True, slots=True)
