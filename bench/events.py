@@ -33,7 +33,7 @@ from bench.peers.process import Cost, PeerFailed, execute  # noqa: E402
 
 DESIGNS = ROOT / "bench" / "event_designs"
 WEFT = "import sys; from weft.apps.cli import main; sys.argv[0] = 'weft'; sys.exit(main())"
-PEERS = ("weft", "icarus", "verilator")
+PEERS: tuple[str, ...] = ("weft", "icarus", "verilator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,9 @@ class Runner:
 
     def run(self, peer: str, start: bool = False) -> Cost:
         """Run once; raise `PeerFailed` if the testbench does not pass."""
-        environment = {"WEFT_CACHE_DIR": str(self.cache), "PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT / "src"))}
+        path = os.environ.get("PYTHONPATH", str(ROOT / "src"))
+        # An installed Weft has its bytecode; whoever runs this may have told Python to keep none.
+        environment = {"WEFT_CACHE_DIR": str(self.cache), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
         cost = execute(self.command(peer, start), self.folder, environment)
         if not start and self.bench.passed not in cost.output:
             raise PeerFailed(f"no line '{self.bench.passed}': {cost.output.strip()[-100:]}")

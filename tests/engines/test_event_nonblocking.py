@@ -48,23 +48,25 @@ endmodule
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("before", "after"),
     [
-        "initial #1 a = 5;",
-        "initial #1 a[0] <= 0;",
-        "initial #1 {a, b} <= 16'h0500;",
-        "task t(output [7:0] x); x = 5; endtask initial #1 t(a);",
-        'integer n; initial #1 n = $sscanf("5", "%d", a);',
-        "initial begin #1 b = 1; a++; end",
-        "initial a <= #1 5;",
+        ("", "initial #1 a = 5;"),
+        ("initial #1 a[0] <= 0;", ""),
+        ("initial #1 {a[7:4], b} <= 12'h500;", ""),
+        ("", "task t(output [7:0] x); x = 5; endtask initial #1 t(a);"),
+        ("", 'integer n; initial #1 n = $sscanf("5", "%d", a);'),
+        ("", "initial begin #1 b = 1; a++; end"),
+        ("initial a <= #1 5;", ""),
+        ("", "initial #1 if (!std::randomize(a) with { a == 5; }) $finish;"),
     ],
 )
-def test_another_write_in_the_same_step_is_overtaken(tmp_path: Path, other: str) -> None:
+def test_no_other_write_in_the_same_step_remains(tmp_path: Path, before: str, after: str) -> None:
     text = f"""
 module test;
   reg [7:0] a = 3, b = 0;
-  {other}
-  initial begin #1 a <= 3; end
+  {before}
+  initial #1 a <= 3;
+  {after}
   initial #2 $display("%0d", a);
 endmodule
 """
@@ -81,6 +83,19 @@ module test;
 endmodule
 """
     assert simulate(tmp_path, text)[1] == ["3"]
+
+
+def test_an_argument_of_a_static_task_is_mixed(tmp_path: Path) -> None:
+    text = """
+module test;
+  task show(input [7:0] x, input first);
+    begin if (first) x <= 3; #1 $display("%0d", x); end
+  endtask
+  initial show(3, 1);
+  initial show(7, 0);
+endmodule
+"""
+    assert simulate(tmp_path, text)[1] == ["3", "3"]
 
 
 def test_registers_of_several_instances_and_two_states(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ the time asked for, or by an error, and then the final procedures run and all fi
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -216,7 +217,11 @@ def run(
     """Run a plan and return the exit status, as vvp has it; `open_wave` makes waveforms that are no VCD files."""
     out = sys.stdout.buffer
     with progress() as tell:
-        simulation = _build(plan, out, open_wave, tell or (lambda stage: None))
+        gc.disable()  # A design and its code are a million objects and no garbage.
+        try:
+            simulation = _build(plan, out, open_wave, tell or (lambda stage: None))
+        finally:
+            gc.enable()
     if prompt is not None and plan.on_stop == OnStop.PROMPT:
         simulation.ask_at_stop(prompt)
     try:

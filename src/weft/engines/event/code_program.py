@@ -33,6 +33,7 @@ from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elabo
 from weft.engines.event.find_mixed import find_mixed
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import FrameLayout
+from weft.engines.event.pack_modules import pack_modules
 from weft.engines.event.records import CONTROL_SIZE, STACK_LIMIT
 from weft.engines.event.sites import Watch
 from weft.engines.event.walk import (
@@ -69,9 +70,6 @@ from weft.ir.expressions import Call, Element, Field, Ref
 from weft.ir.system_tasks import MONITOR_TASKS
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
-_SYMBOL = re.compile(r"@([\w.]+)")
-_MODULE_SIZE = 150_000
-"""The length of text at which a module is full: some 50 ms of compilation."""
 
 
 @dataclass(slots=True, eq=False)
@@ -448,35 +446,7 @@ class ProgramCode:
         for code in self.codes.values():
             declarations.update({name: text for name, text in code.declarations.items() if text})
         bodies = [text for code in self.codes.values() for text in code.functions]
-        for text in bodies:
-            name, declaration = _declaration(text)
-            declarations[name] = declaration
-        return [_MARK.sub(replace, module) for module in _pack(bodies, declarations)]
-
-
-def _declaration(text: str) -> tuple[str, str]:
-    """Return the name of a function, and its declaration for other modules."""
-    head = text[: text.index(" nounwind {")]
-    name = head[head.index("@") + 1 : head.index("(")]
-    return name, re.sub(r" %[\w.]+", "", head.replace("define", "declare", 1))
-
-
-def _pack(bodies: list[str], declarations: dict[str, str]) -> list[str]:
-    """Put functions into modules of about equal size, each with the declarations that it needs."""
-    modules: list[str] = []
-    present: list[str] = []
-    room = 0
-    for i, body in enumerate(bodies):
-        present.append(body)
-        room += len(body)
-        if room >= _MODULE_SIZE or i == len(bodies) - 1:
-            text = "\n".join(present)
-            defined = {_declaration(function)[0] for function in present}
-            used = dict.fromkeys(_SYMBOL.findall(text))
-            heads = [declarations[name] for name in used if name not in defined and name in declarations]
-            modules.append("\n".join([*heads, text]))
-            present, room = [], 0
-    return modules
+        return [_MARK.sub(replace, module) for module in pack_modules(bodies, declarations)]
 
 
 def _spread(w: Writer, part: Value, low: int, width: int) -> Value:

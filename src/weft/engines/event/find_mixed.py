@@ -16,7 +16,7 @@ from weft.engines.event.code_host import outputs_of
 from weft.engines.event.elaborate import Elaborated, Key, roots_of
 from weft.engines.event.walk import calls_in, expressions_of, statements_in, subexpressions
 from weft.ir.design import Assign, Expr, Force, Release, Statement, SystemTask
-from weft.ir.expressions import AssignExpr, Call, Concat, New, Ref, SystemCall
+from weft.ir.expressions import AssignExpr, Call, Concat, New, Randomize, Ref, SystemCall
 
 
 def find_mixed(design: Elaborated) -> set[Key]:
@@ -32,6 +32,8 @@ def find_mixed(design: Elaborated) -> set[Key]:
             # A function may be called by a program.
             for ref in _mixed_in(function.body, True):
                 refs[ref.signal, ref.path] = ref
+            for _, formal in function.args:
+                refs[formal, ()] = Ref(formal)
         for assign in unit.assigns:
             for ref in roots_of(assign.lhs):
                 refs[ref.signal, ref.path] = ref
@@ -60,6 +62,9 @@ def _mixed_in(body: Statement | None, reactive: bool) -> Iterator[Ref]:
             for part in subexpressions(expression):
                 if isinstance(part, AssignExpr):
                     yield from roots_of(part.lhs)
+                elif isinstance(part, Randomize):
+                    for target in part.targets or ():
+                        yield from roots_of(target)
     for call in calls_in(body):
         match call:
             case SystemCall(name, args):
