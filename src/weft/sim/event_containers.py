@@ -7,7 +7,6 @@ an empty container; the first write makes one and gives its handle to the variab
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
 from weft.base.dataclass import dataclass, field
@@ -184,12 +183,13 @@ def _same(item: Any) -> Any:
 # ------------------------------------------------------------------------------------------- operations
 
 
-def _type(site: HostSite) -> Type | None:
+def made_type(site: HostSite) -> Type | None:
+    """Return the type of the container that a call makes."""
     return site.extra[0] if isinstance(site.extra, tuple) else site.extra
 
 
 def _new(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    kind = _type(site)
+    kind = made_type(site)
     size = number(args[0]) or 0
     source = simulation.containers.find(args[1]).items if len(args) > 1 else []
     made = Container(kind or Type("dynamic", 64))
@@ -200,7 +200,7 @@ def _new(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[
 
 def _copy(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     copied = simulation.containers.copy(args[0])
-    kind = _type(site)
+    kind = made_type(site)
     if copied and kind is not None:
         made = simulation.containers.find(copied)
         made.type = kind
@@ -209,7 +209,7 @@ def _copy(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
 
 
 def _literal(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    made = Container(_type(site) or Type("queue", 64))
+    made = Container(made_type(site) or Type("queue", 64))
     if site.name == "array.literal_default":
         made.default, args = args[0], args[1:]
     if made.associative:
@@ -229,7 +229,7 @@ def _cut(container: Container) -> None:
 
 
 def _join(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    made = Container(_type(site) or Type("queue", 64))
+    made = Container(made_type(site) or Type("queue", 64))
     for handle in args:
         made.items += simulation.containers.find(handle).values()
     _cut(made)
@@ -239,7 +239,7 @@ def _join(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
 def _slice(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     source = simulation.containers.find(args[0])
     low, high = number(args[1]), number(args[2])
-    made = Container(_type(site) or source.type)
+    made = Container(made_type(site) or source.type)
     if low is not None and high is not None:
         low, high = max(low, 0), min(high, len(source.items) - 1)
         made.items = source.items[low : high + 1] if low <= high else []
@@ -267,7 +267,7 @@ def _missing(site: HostSite, kind: Type | None) -> Any:
 
 
 def _set(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    container, handle = simulation.containers.writable(args[0], _type(site))
+    container, handle = simulation.containers.writable(args[0], made_type(site))
     if container.associative:
         key = key_of(container, args[1])
         if key is not None:
@@ -415,7 +415,7 @@ def _blocks(plane: int, width: int, size: int) -> int:
 
 def _unpack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     """Return a container filled with a stream, the last element with zeros if it ends early."""
-    kind = _type(site) or Type("queue", 64)
+    kind = made_type(site) or Type("queue", 64)
     bits = unknown = width = 0
     if isinstance(args[0], Value):
         bits, unknown, width = args[0].value, args[0].unknown, args[0].width
@@ -443,104 +443,6 @@ def _unpack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tup
     return simulation.containers.add(made), {}
 
 
-# ------------------------------------------------------------------------------------------- methods with expressions
-
-
-def _order(signed: bool) -> Callable[[Any], Any]:
-    def compare(a: Any, b: Any) -> int:
-        x, y = _sortable(a, signed), _sortable(b, signed)
-        return (x > y) - (x < y)
-
-    return cmp_to_key(compare)
-
-
-def _sortable(item: Any, signed: bool) -> Any:
-    if isinstance(item, Value):
-        known = item.value & ~item.unknown
-        if (signed or item.signed) and known >> (item.width - 1) & 1:
-            return known - (1 << item.width)
-        return known
-    return item
-
-
-def _by(method: str) -> Call:
-    def choose(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-        containers = simulation.containers
-        container = containers.find(args[0])
-        signed = args[-1] == "signed"
-        items = container.values()
-        names = container.keys() if container.associative else list(range(len(items)))
-        keys = containers.find(args[1]).items if len(args) > 2 else items
-        order = _order(signed)
-        if method in ("sort", "rsort", "reverse", "shuffle"):
-            return _reorder(containers, container, method, keys, order, args[0])
-        positions = _positions(method, keys, order)
-        made = Container(_type(site) or Type("queue", 64))
-        if method.endswith("index"):
-            kind = made.type.element
-            width = kind.width if kind is not None else 32
-            found = [names[i] for i in positions]
-            made.items = [Value(width, k & (1 << width) - 1, 0, True) if isinstance(k, int) else k for k in found]
-        else:
-            made.items = [items[i] for i in positions]
-        return containers.add(made), {}
-
-    return choose
-
-
-def _reorder(
-    containers: Containers, container: Container, method: str, keys: list[Any], order: Callable[[Any], Any], handle: Any
-) -> tuple[Any, Outputs]:
-    places = list(range(len(container.items)))
-    if method in ("sort", "rsort"):
-        places.sort(key=lambda i: order(keys[i]), reverse=method == "rsort")
-    elif method == "reverse":
-        places.reverse()
-    else:
-        containers.shuffle(places)
-    container.items = [container.items[i] for i in places]
-    return None, {0: handle}
-
-
-def _positions(method: str, keys: list[Any], order: Callable[[Any], Any]) -> list[int]:
-    """Return the positions of the elements that a locator method returns."""
-    if method.startswith("find"):
-        found = [i for i, key in enumerate(keys) if _true(key)]
-        if "first" in method:
-            return found[:1]
-        return found[-1:] if "last" in method else found
-    if method.startswith("unique"):
-        seen: dict[Any, int] = {}
-        for i, key in enumerate(keys):
-            seen.setdefault((key.value, key.unknown) if isinstance(key, Value) else key, i)
-        return list(seen.values())
-    if not keys:
-        return []
-    choose = min if method.startswith("min") else max
-    return [choose(range(len(keys)), key=lambda i: order(keys[i]))]
-
-
-def _true(key: Any) -> bool:
-    return bool(key.value & ~key.unknown) if isinstance(key, Value) else bool(key)
-
-
-_LOCATORS = [
-    "find",
-    "find_index",
-    "find_first",
-    "find_first_index",
-    "find_last",
-    "find_last_index",
-    "min",
-    "max",
-    "unique",
-    "unique_index",
-    "sort",
-    "rsort",
-    "reverse",
-    "shuffle",
-]
-
 CONTAINER_CALLS: dict[str, Call] = {
     "array.new": _new,
     "array.copy": _copy,
@@ -567,5 +469,4 @@ CONTAINER_CALLS: dict[str, Call] = {
     "array.shuffle": _shuffle,
     "array.pack": _pack,
     "array.unpack": _unpack,
-    **{f"array.{method}_by": _by(method) for method in _LOCATORS},
 }

@@ -13,6 +13,7 @@ from weft.engines.event.host_sites import HostSite
 from weft.engines.event.records import PROCESS_STATE, PROCESS_WAITERS
 from weft.ir.design import Class
 from weft.sim.event_containers import CONTAINER_CALLS, number
+from weft.sim.event_locators import LOCATOR_CALLS
 from weft.sim.event_strings import STRING_CALLS
 from weft.sim.format_arguments import Value
 
@@ -243,6 +244,7 @@ def _name(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
 
 OBJECT_CALLS: dict[str, ObjectCall] = {
     **CONTAINER_CALLS,
+    **LOCATOR_CALLS,
     **STRING_CALLS,
     "name": _name,
     "$weft$null": _null,

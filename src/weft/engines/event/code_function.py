@@ -48,7 +48,7 @@ class FunctionCode:
     unit: UnitCode
     name: str
     kind: str
-    """`thread` can suspend, `look` runs for a waiting thread in its frame, `routine` is called, `bare` has no instance."""
+    """`thread` can suspend, `look` runs in a waiting thread's frame, `routine` is called, `bare` has no instance."""
     frames: list[FrameLayout] = field(default_factory=list[FrameLayout])
     function: Function | None = None
     w: Writer = field(default_factory=Writer)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from weft.base.dataclass import dataclass
 from weft.engines.event import operators as ops
+from weft.engines.event.code_changes import notify_change
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_effect
 from weft.engines.event.layout import value_bytes
-from weft.engines.event.records import SIGNAL_FLAGS, SIGNAL_WATCHES
 from weft.engines.event.value_types import type_of
 from weft.engines.event.writer import Operand, Value, Writer, all_x, mask, plane_bytes, storage_bits
 from weft.ir.design import Expr, Signal
@@ -267,12 +267,12 @@ def _store_slice(f: FunctionCode, lhs: Slice, new: Value, keep: str) -> None:
             _store_slice(f, Slice(inner.value, _plus(inner.offset, offset), width), new, keep)
             return
         old = value(f, inner)
-        store_lvalue(f, inner, _insert(f, old, offset if isinstance(offset, int) else value(f, offset), new), keep)
+        store_lvalue(f, inner, ops.insert(f.w, old, offset if isinstance(offset, int) else value(f, offset), new), keep)
         return
     if isinstance(inner, Concat | Item) or (isinstance(inner, Field) and inner.member.depth):
         old = value(f, inner)
         at = offset if isinstance(offset, int) else value(f, offset)
-        store_lvalue(f, inner, _insert(f, old, at, new), keep)
+        store_lvalue(f, inner, ops.insert(f.w, old, at, new), keep)
         return
     if isinstance(inner, Ref) and inner.signal.depth:
         _store_array_slice(f, inner, offset, new, keep)
@@ -315,50 +315,7 @@ def _store_array_slice(f: FunctionCode, array: Ref, offset: Expr | int, new: Val
             return
     old = value(f, array)
     at = offset if isinstance(offset, int) else value(f, offset)
-    _store_array(f, array, _insert(f, old, at, new), keep)
-
-
-def _insert(f: FunctionCode, old: Value, offset: Value | int, new: Value) -> Value:
-    """Return a value with some bits replaced; those that would lie outside are dropped."""
-    w = f.w
-    total, width = old.width, new.width
-    size = max(total, width)
-    if isinstance(offset, int):
-        low, high = max(offset, 0), min(offset + width, total)
-        if low >= high:
-            return old
-        part = ops.take(w, new, low - offset, high - low)
-        pieces = [
-            *([ops.take(w, old, high, total - high)] if high < total else []),
-            part,
-            *([ops.take(w, old, 0, low)] if low else []),
-        ]
-        return ops.concat(w, pieces)
-    # Work in a width that holds both; shift the new bits and a mask to their place from either side.
-    span = max(offset.width, size.bit_length() + 2)
-    place = w.resize(offset.bits, offset.width, span, True)
-    negative = w.compare("slt", span, place, 0)
-    left = w.select(span, negative, 0, place)
-    right = w.select(span, negative, w.op("sub", span, 0, place), 0)
-    outside = w.or_(1, w.compare("uge", span, left, size), w.compare("uge", span, right, size))
-    outside = w.or_(1, outside, ops.any_unknown(w, offset))
-    left = w.resize(w.select(span, outside, 0, left), span, size)
-    right = w.resize(w.select(span, outside, 0, right), span, size)
-
-    def move(plane: Operand) -> Operand:
-        wide = w.resize(plane, width, size)
-        moved = w.op("lshr", size, w.op("shl", size, wide, left), right) if wide != 0 else 0
-        return w.resize(moved, size, total)
-
-    ones = w.select(total, outside, 0, move(mask(width)))
-    rest = w.not_(total, ones)
-
-    def mix(old_plane: Operand, new_plane: Operand) -> Operand:
-        return w.or_(total, w.and_(total, old_plane, rest), w.and_(total, move(new_plane), ones))
-
-    return Value(
-        total, mix(old.bits, new.bits), mix(old.unknown, new.unknown) if old.unknown != 0 or new.unknown != 0 else 0
-    )
+    _store_array(f, array, ops.insert(f.w, old, at, new), keep)
 
 
 def store_bits(f: FunctionCode, place: Place, offset: Value | int, new: Value, keep: str = "normal") -> None:
@@ -377,7 +334,7 @@ def store_bits(f: FunctionCode, place: Place, offset: Value | int, new: Value, k
         low, high = max(offset, 0), min(offset + new.width, total)
         if low >= high:
             return
-    store_whole(f, place, _insert(f, old, offset, new), keep, old, low, high)
+    store_whole(f, place, ops.insert(f.w, old, offset, new), keep, old, low, high)
 
 
 def _store_window(f: FunctionCode, place: Place, offset: Value | int, new: Value) -> None:
@@ -521,44 +478,3 @@ def _hold_forced(f: FunctionCode, place: Place, old: Value, new: Value, keep: st
         w.or_(width, w.and_(width, old.bits, held), w.and_(width, new.bits, free)),
         w.or_(width, w.and_(width, old.unknown, held), w.and_(width, new.unknown, free)),
     )
-
-
-def notify_change(
-    f: FunctionCode,
-    place: Place,
-    changed: Operand,
-    bit0: list[tuple[Operand, Operand]],
-    low: Operand,
-    high: Operand,
-) -> None:
-    """Tell the watchers of a signal about a change; `bit0` has old and new bits and unknowns of its lowest bit."""
-    w = f.w
-    if changed == 0:
-        return
-    look, tell, done = w.fresh("changed"), w.fresh("tell"), w.fresh("unwatched")
-    w.branch(changed, look, done)
-    w.label(look)
-    watches = w.emit(f"load i64, ptr {w.address(place.header, -SIGNAL_WATCHES)}")
-    w.branch(w.compare("ne", 64, watches, 0), tell, done)
-    w.label(tell)
-    edges: Operand = 4
-    if bit0:
-        edges = w.op("or", 64, _edges(w, bit0), 4)
-    header = w.emit(f"ptrtoint ptr {place.header} to i64")
-    w.call("notify", header, edges, low, high, "%S")
-    w.label(done)
-
-
-def _edges(w: Writer, bit0: list[tuple[Operand, Operand]]) -> Operand:
-    """Return 1 for a rising and 2 for a falling edge of a bit (IEEE 1800-2023 table 9-2)."""
-    (old_bit, new_bit), (old_unknown, new_unknown) = [*bit0, (0, 0)][:2]
-    old, new = Value(1, old_bit, old_unknown), Value(1, new_bit, new_unknown)
-    old_one, new_one = ops.one(w, old), ops.one(w, new)
-    old_zero = w.not_(1, w.or_(1, old.bits, old.unknown))
-    new_zero = w.not_(1, w.or_(1, new.bits, new.unknown))
-    rising = w.or_(1, w.and_(1, old_zero, w.not_(1, new_zero)), w.and_(1, new_one, w.not_(1, old_one)))
-    falling = w.or_(1, w.and_(1, old_one, w.not_(1, new_one)), w.and_(1, new_zero, w.not_(1, old_zero)))
-    return w.op("or", 64, w.resize(rising, 1, 64), w.op("shl", 64, w.resize(falling, 1, 64), 1))
-
-
-__all__ = ["SIGNAL_FLAGS"]

@@ -31,43 +31,31 @@ from weft.engines.event.code_shapes import Shape, write_shaped
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elaborate
 from weft.engines.event.find_mixed import find_mixed
+from weft.engines.event.find_waits import waited, waited_expressions
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import FrameLayout
 from weft.engines.event.pack_modules import pack_modules
 from weft.engines.event.records import CONTROL_SIZE, STACK_LIMIT
 from weft.engines.event.sites import Watch
 from weft.engines.event.walk import (
-    Read,
     Suspensions,
     calls_in,
     expressions_of,
-    reads_of,
-    statement_reads,
     statements_in,
     subexpressions,
-    timing_expressions,
 )
 from weft.engines.event.writer import Operand, Value, Writer, mask
 from weft.ir.design import (
-    Assign,
-    Delay,
     Design,
     Disable,
     Expr,
-    Force,
     Function,
-    Implicit,
-    Kind,
     Module,
     Signal,
-    Statement,
     SystemTask,
     Type,
-    Wait,
-    WaitUntil,
 )
 from weft.ir.expressions import Call, Element, Field, Ref
-from weft.ir.system_tasks import MONITOR_TASKS
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
 
@@ -320,13 +308,13 @@ class ProgramCode:
                         for node in unit.nodes:
                             target = design.reach(node, statement.path)
                             self._disabled.add((target.unit.module, statement.scope))
-                    for expression in _waited_expressions(statement):
+                    for expression in waited_expressions(statement):
                         for part in subexpressions(expression):
                             if isinstance(part, Field):
                                 self._add_shadow(part.member)
                             elif isinstance(part, Ref | Element) and part.signal.automatic:
                                 self._add_shadow(part.signal)
-            for ref, _, _ in _waited(unit):
+            for ref, _, _ in waited(unit):
                 for node in unit.nodes:
                     self._watched.add(design.find(design.reach(node, ref.path), ref.signal))
             for gate in unit.gates:
@@ -457,61 +445,6 @@ def _spread(w: Writer, part: Value, low: int, width: int) -> Value:
         wide = w.op("shl", width, w.resize(plane, part.width, width), low)
         planes.append(w.or_(width, wide, around))
     return Value(width, planes[0], planes[1])
-
-
-def _waited(unit: Unit) -> list[Read]:
-    """Return everything that the code of a unit may wait for."""
-    module = unit.module
-    found: list[Read] = []
-    for assign in unit.assigns:
-        found += reads_of(assign.rhs)
-    for stamp in module.stamps:
-        found += reads_of(stamp.source)
-    for process in module.processes:
-        if process.kind == Kind.COMB:
-            found += statement_reads(process.body, process.keyword != "always")
-        for event in process.events:
-            found += reads_of(event.value)
-        found += _statement_waits(process.body)
-    for function in module.functions:
-        found += _statement_waits(function.body)
-    return found
-
-
-def _waited_expressions(statement: Statement) -> tuple[Expr, ...]:
-    """Return the expressions whose changes a statement waits for."""
-    match statement:
-        case WaitUntil(cond):
-            return (cond,)
-        case Wait(timing) | Assign(timing=timing):
-            return () if isinstance(timing, Delay) else timing_expressions(timing)
-        case _:
-            return ()
-
-
-def _statement_waits(body: Statement | None) -> list[Read]:
-    found: list[Read] = []
-    for statement in statements_in(body):
-        match statement:
-            case Wait(Implicit(), inner):
-                found += statement_reads(inner)
-            case Wait(timing) | Assign(timing=timing):
-                for expression in timing_expressions(timing):
-                    found += reads_of(expression)
-            case WaitUntil(cond):
-                found += reads_of(cond)
-            case Force(_, rhs):
-                found += reads_of(rhs)
-            case SystemTask(name, args) if name in MONITOR_TASKS:
-                for argument in args:
-                    if argument is not None:
-                        found += reads_of(argument)
-            case _:
-                timing = getattr(statement, "timing", None)
-                if timing is not None:
-                    for expression in timing_expressions(timing):
-                        found += reads_of(expression)
-    return found
 
 
 def write_program(design: Design, observe: bool = False) -> ProgramCode:

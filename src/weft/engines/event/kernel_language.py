@@ -5,8 +5,8 @@ times a second, so they cannot be Python; they must not need a C compiler either
 never run as one, whose values are all 64-bit words: its syntax tree is walked once and written down as LLVM IR.
 
 * `u64[address]`, `u32[...]`, `u8[...]` read and write memory; reads extend with zeros.
-* `+ - * // % << >> & | ^ ~`, comparisons (unsigned; `signed_less` compares signed), `and or not`, `if while return break
-  continue`; `//` and `%` are unsigned.
+* `+ - * // % << >> & | ^ ~`, comparisons (unsigned; `signed_less` compares signed), `and or not`, `if while return`,
+  `break continue`; `//` and `%` are unsigned.
 * `invoke(function, ...)` calls through an address; `ctz` and `clz` count zeros; names of other kernels call them, and
   names in `EXTERNALS` call the C library.
 * Upper-case names are constants of the Python module that holds the kernels.
@@ -87,15 +87,16 @@ def compile_kernels(*modules: ModuleType) -> str:
     found: list[tuple[ast.FunctionDef, dict[str, int]]] = []
     for module in modules:
         constants = {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int)}
-        for node in ast.parse(inspect.getsource(module)).body:
-            if isinstance(node, ast.FunctionDef) and any(
-                isinstance(mark, ast.Name) and mark.id == "kernel" for mark in node.decorator_list
-            ):
-                found.append((node, constants))
+        tree = ast.parse(inspect.getsource(module))
+        found += [(node, constants) for node in tree.body if isinstance(node, ast.FunctionDef) and _is_kernel(node)]
     known = {function.name for function, _ in found}
     texts = [_Writer(function, constants, known).text() for function, constants in found]
     intrinsics = ["declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.ctlz.i64(i64, i1)"]
     return "\n".join([*EXTERNALS.values(), *intrinsics, *texts])
+
+
+def _is_kernel(node: ast.FunctionDef) -> bool:
+    return any(isinstance(mark, ast.Name) and mark.id == "kernel" for mark in node.decorator_list)
 
 
 class _Writer:

@@ -397,3 +397,45 @@ def take_at(w: Writer, a: Value, offset: Value, width: int) -> Value:
 def known_only(w: Writer, a: Value) -> Value:
     """Turn x and z bits into 0."""
     return Value(a.width, one(w, a))
+
+
+def insert(w: Writer, old: Value, offset: Value | int, new: Value) -> Value:
+    """Return a value with some bits replaced; those that would lie outside are dropped."""
+    total, width = old.width, new.width
+    size = max(total, width)
+    if isinstance(offset, int):
+        low, high = max(offset, 0), min(offset + width, total)
+        if low >= high:
+            return old
+        part = take(w, new, low - offset, high - low)
+        pieces = [
+            *([take(w, old, high, total - high)] if high < total else []),
+            part,
+            *([take(w, old, 0, low)] if low else []),
+        ]
+        return concat(w, pieces)
+    # Work in a width that holds both; shift the new bits and a mask to their place from either side.
+    span = max(offset.width, size.bit_length() + 2)
+    place = w.resize(offset.bits, offset.width, span, True)
+    negative = w.compare("slt", span, place, 0)
+    left = w.select(span, negative, 0, place)
+    right = w.select(span, negative, w.op("sub", span, 0, place), 0)
+    outside = w.or_(1, w.compare("uge", span, left, size), w.compare("uge", span, right, size))
+    outside = w.or_(1, outside, any_unknown(w, offset))
+    left = w.resize(w.select(span, outside, 0, left), span, size)
+    right = w.resize(w.select(span, outside, 0, right), span, size)
+
+    def move(plane: Operand) -> Operand:
+        wide = w.resize(plane, width, size)
+        moved = w.op("lshr", size, w.op("shl", size, wide, left), right) if wide != 0 else 0
+        return w.resize(moved, size, total)
+
+    ones = w.select(total, outside, 0, move(mask(width)))
+    rest = w.not_(total, ones)
+
+    def mix(old_plane: Operand, new_plane: Operand) -> Operand:
+        return w.or_(total, w.and_(total, old_plane, rest), w.and_(total, move(new_plane), ones))
+
+    return Value(
+        total, mix(old.bits, new.bits), mix(old.unknown, new.unknown) if old.unknown != 0 or new.unknown != 0 else 0
+    )

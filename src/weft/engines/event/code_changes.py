@@ -1,0 +1,51 @@
+"""Write what tells the watchers of a signal about a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weft.engines.event import operators as ops
+from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.records import SIGNAL_WATCHES
+from weft.engines.event.writer import Operand, Value, Writer
+
+if TYPE_CHECKING:
+    from weft.engines.event.code_places import Place
+
+
+def notify_change(
+    f: FunctionCode,
+    place: Place,
+    changed: Operand,
+    bit0: list[tuple[Operand, Operand]],
+    low: Operand,
+    high: Operand,
+) -> None:
+    """Tell the watchers of a signal about a change; `bit0` has old and new bits and unknowns of its lowest bit."""
+    w = f.w
+    if changed == 0:
+        return
+    look, tell, done = w.fresh("changed"), w.fresh("tell"), w.fresh("unwatched")
+    w.branch(changed, look, done)
+    w.label(look)
+    watches = w.emit(f"load i64, ptr {w.address(place.header, -SIGNAL_WATCHES)}")
+    w.branch(w.compare("ne", 64, watches, 0), tell, done)
+    w.label(tell)
+    edges: Operand = 4
+    if bit0:
+        edges = w.op("or", 64, _edges(w, bit0), 4)
+    header = w.emit(f"ptrtoint ptr {place.header} to i64")
+    w.call("notify", header, edges, low, high, "%S")
+    w.label(done)
+
+
+def _edges(w: Writer, bit0: list[tuple[Operand, Operand]]) -> Operand:
+    """Return 1 for a rising and 2 for a falling edge of a bit (IEEE 1800-2023 table 9-2)."""
+    (old_bit, new_bit), (old_unknown, new_unknown) = [*bit0, (0, 0)][:2]
+    old, new = Value(1, old_bit, old_unknown), Value(1, new_bit, new_unknown)
+    old_one, new_one = ops.one(w, old), ops.one(w, new)
+    old_zero = w.not_(1, w.or_(1, old.bits, old.unknown))
+    new_zero = w.not_(1, w.or_(1, new.bits, new.unknown))
+    rising = w.or_(1, w.and_(1, old_zero, w.not_(1, new_zero)), w.and_(1, new_one, w.not_(1, old_one)))
+    falling = w.or_(1, w.and_(1, old_one, w.not_(1, new_one)), w.and_(1, new_zero, w.not_(1, old_zero)))
+    return w.op("or", 64, w.resize(rising, 1, 64), w.op("shl", 64, w.resize(falling, 1, 64), 1))
