@@ -17,12 +17,23 @@ import numpy.typing as npt
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import FULL, START, Compiler, Library
-from weft.engines.event import heap_kernels, net_area, net_kernels, scheduler
+from weft.engines.event import (
+    gate_kernels,
+    heap_kernels,
+    island_kernels,
+    list_kernels,
+    net_area,
+    net_kernels,
+    scheduler,
+    thread_kernels,
+)
 from weft.engines.event.code_program import ProgramCode
+from weft.engines.event.count_drivers import driver_counts
 from weft.engines.event.elaborate import Node
+from weft.engines.event.fill_memory import fill_signals, fill_slots
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.kernel_language import compile_kernels
-from weft.engines.event.layout import element_bytes, value_bytes
+from weft.engines.event.layout import element_bytes
 from weft.engines.event.net_area import NetArea
 from weft.engines.event.records import (
     ACTIVE,
@@ -33,25 +44,13 @@ from weft.engines.event.records import (
     DONE,
     EVENTS,
     FLAG_HEAP,
-    FLAG_REACTIVE,
-    FRAME_HEADER,
     HOST_CALL,
     MAX_DELTAS,
-    NODE_BASE,
-    NODE_CODE,
     NODE_FLAGS,
-    NODE_FRAME,
-    NODE_INSTANCE,
-    NODE_LIST,
     NODE_NEXT,
-    NODE_PREV,
     NODE_PROCESS,
-    NODE_SEED,
-    NODE_SHORT,
-    NODE_SIZE,
     OSCILLATES,
     PAUSED,
-    REACTIVE,
     SHUFFLE,
     SIGNAL_WATCHES,
     STACK_LIMIT,
@@ -69,14 +68,12 @@ from weft.engines.event.records import (
 )
 from weft.engines.event.runner import STACK_BYTES, Runner
 from weft.engines.event.sites import ThreadPlan
-from weft.engines.event.strengths import decode, strength_text
-from weft.engines.event.value_types import WORDS
-from weft.engines.event.writer import mask, plane_bytes
+from weft.engines.event.start_threads import start_threads
+from weft.engines.event.strengths import strength_text
+from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
 
 _BUDGET = 1 << 62
-_SEED_STEP, _THREAD_STEP = 0xD1342543DE82EF95, 0xAF251AF3B0F025B5
-"""Odd constants that keep the first random states of processes and runs apart."""
 
 HostCall = Callable[[HostSite, int, int, Node], None]
 """Called for each system task: the site, the buffer's address, the thread's address, the instance."""
@@ -128,7 +125,7 @@ class EventEngine:
     runner: Runner = field(init=False)
     _library: Library = field(init=False)
     _state: int = 0
-    _keep: list[object] = field(default_factory=list[object])
+    kept: list[object] = field(default_factory=list[object])
     _blocks: dict[int, Node] = field(default_factory=dict[int, Node])
     _words: npt.NDArray[np.uint64] = field(init=False)
     _bytes: memoryview = field(init=False)
@@ -142,10 +139,10 @@ class EventEngine:
             self.owner.engine = self
         self._link()
         self._allocate()
-        self._fill_signals()
-        self._fill_slots()
+        fill_signals(self)
+        fill_slots(self)
         self._fill_watches()
-        self._fill_threads()
+        start_threads(self)
 
     # ------------------------------------------------------------------------------------------- code
 
@@ -158,11 +155,11 @@ class EventEngine:
         names += self.code.initializers.values()
         names += self.code.entries.symbols()
         exports = [*dict.fromkeys(name for name in names if name), *_KERNELS, "weft_stack"]
-        kernels = [scheduler, heap_kernels]
+        kernels = [list_kernels, scheduler, thread_kernels, heap_kernels]
         if any(net.graded for net in self.code.design.nets.values()) or any(
             unit.gates for unit in self.code.design.units.values()
         ):
-            kernels.append(net_kernels)
+            kernels += net_kernels, gate_kernels, island_kernels
             exports += net_area.KERNELS
         modules = [compiler.submit(compile_kernels(*kernels) + _STACK_TEXT, FULL)]
         modules += [compiler.submit(text, START) for text in self.code.modules()]
@@ -193,13 +190,13 @@ class EventEngine:
         size = self.area.end
         room = np.zeros(size + 4096, dtype=np.uint8)
         skip = -room.ctypes.data % 64
-        self._keep.append(room)
+        self.kept.append(room)
         self.memory = room[skip : skip + (size + 71) // 8 * 8]
         self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
         self._bytes = memoryview(self.memory)
         self._state = self.memory.ctypes.data
         callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._host_call)
-        self._keep.append(callback)
+        self.kept.append(callback)
         self.set_word(HOST_CALL, ctypes.cast(callback, ctypes.c_void_p).value or 0)
         self.set_word(MAX_DELTAS, self.max_deltas)
         self.set_word(SHUFFLE, self.shuffle)
@@ -215,48 +212,6 @@ class EventEngine:
     def set_word(self, offset: int, value: int) -> None:
         """Set a word of the memory."""
         self._words[offset // 8] = value & 0xFFFFFFFFFFFFFFFF
-
-    def _fill_signals(self) -> None:
-        """Give variables x, nets z and everything of two states 0."""
-        patterns: dict[tuple[int, int, int], npt.NDArray[np.uint8]] = {}
-        for code in self.code.codes.values():
-            for signal, offset in code.layout.signals.items():
-                if not signal.type.four_state or signal.type.kind in WORDS:
-                    continue
-                for node in code.unit.nodes:
-                    key = (signal.width, self._undriven(node, signal), max(signal.depth, 1))
-                    pattern = patterns.get(key)
-                    if pattern is None:
-                        size = plane_bytes(signal.width)
-                        planes = [bits.to_bytes(size, "little") for bits in (key[1], mask(signal.width))]
-                        pattern = patterns[key] = np.frombuffer(b"".join(planes) * key[2], dtype=np.uint8)
-                    start = node.base + offset
-                    self.memory[start : start + len(pattern)] = pattern
-
-    def _undriven(self, node: Node, signal: Signal) -> int:
-        """Return the bits of a signal that are z at the start: those of a net that nothing drives."""
-        if not signal.net or signal.net == "trireg" or signal.depth:
-            return 0 if not signal.net or signal.net == "trireg" else mask(signal.width)
-        net = self.code.design.nets.get(self.code.design.find(node, signal))
-        free = mask(signal.width)
-        for driver in net.drivers if net is not None else ():
-            free &= ~(mask(driver.width) << driver.low)
-        return free
-
-    def _fill_slots(self) -> None:
-        design = self.code.design
-        for code in self.code.codes.values():
-            for signal, slot in code.layout.slots.items():
-                for node in code.unit.nodes:
-                    holder, held = design.find(node, signal)
-                    offset = self.code.codes[holder.unit].place_signal(held)
-                    self.set_word(node.base + slot, holder.base + offset)
-        for net in design.nets.values():
-            symbol = self.code.resolvers.get(net.key)
-            if symbol is not None:
-                for driver in net.drivers:
-                    slot = self.code.codes[driver.node.unit].cells[(driver.index, driver.number)][2]
-                    self.set_word(driver.node.base + slot, self.address(symbol))
 
     def _fill_watches(self) -> None:
         """Write, for each signal that somebody watches, the array of its watches."""
@@ -278,7 +233,7 @@ class EventEngine:
     def _write_watches(self, entries: dict[int, list[Entry]]) -> None:
         size = sum(WATCH_ENTRIES + WATCH_SIZE * len(found) for found in entries.values())
         table = np.zeros(size // 8 + 1, dtype=np.uint64)
-        self._keep.append(table)
+        self.kept.append(table)
         base, at = table.ctypes.data, 0
         for signal, found in entries.items():
             self.set_word(signal - SIGNAL_WATCHES, base + 8 * at)
@@ -299,12 +254,12 @@ class EventEngine:
         """
         if not self._recorders:
             callback = ctypes.CFUNCTYPE(ctypes.c_int64)(self._step_call)
-            self._keep.append(callback)
+            self.kept.append(callback)
             self.set_word(STEP_CALL, ctypes.cast(callback, ctypes.c_void_p).value or 0)
         recorder = len(self._recorders)
         self._recorders.append(change)
         flags = np.zeros(len(signals), dtype=np.uint64)
-        self._keep.append(flags)
+        self.kept.append(flags)
         changed: dict[int, list[Entry]] = {}
         for i, (number, node, signal, index) in enumerate(signals):
             at = self.pointer_of(node, signal)
@@ -334,89 +289,6 @@ class EventEngine:
             self.request_stop()
         return 0
 
-    # ------------------------------------------------------------------------------------------- threads
-
-    def _fill_threads(self) -> None:
-        design = self.code.design
-        frames = 0
-        plans: list[tuple[int, Node, ThreadPlan]] = []
-        for node in design.nodes:
-            for plan in self.code.codes[node.unit].threads:
-                plans.append((plan.order, node, plan))
-                if plan.frame is not None:
-                    frames += (plan.frame.size + 15) // 8 * 8
-        room = np.zeros(frames // 8 + 1, dtype=np.uint64)
-        self._keep.append(room)
-        at = room.ctypes.data
-        plans.sort(key=lambda entry: entry[0])
-        started: dict[int, list[tuple[int, int]]] = {ACTIVE: [], REACTIVE: []}
-        for order, node, plan in plans:
-            offset = node.base + plan.offset
-            self.set_word(offset + NODE_CODE, self.address(plan.symbol))
-            self.set_word(offset + NODE_INSTANCE, self._state + node.base)
-            self.set_word(offset + NODE_PROCESS, len(self.threads))
-            if plan.whole:
-                self.set_word(offset + NODE_SEED, self.seed * _SEED_STEP + len(self.threads) * _THREAD_STEP)
-            self.threads.append((node, plan))
-            self.memory[offset + NODE_FLAGS] = plan.flags
-            for i, (ref, number) in enumerate(plan.words):
-                base = self._state + self.pointer_of(design.reach(node, ref.path), ref.signal) if ref is not None else 0
-                self.set_word(offset + NODE_SHORT + 8 * i, base + number)
-            if plan.frame is not None:
-                self.set_word(offset + NODE_FRAME, at)
-                self.set_word(offset + NODE_BASE, at)
-                room[(at - room.ctypes.data) // 8] = 1 << 20
-                at += (plan.frame.size + 15) // 8 * 8
-            if plan.started:
-                started[REACTIVE if plan.flags & FLAG_REACTIVE else ACTIVE].append((order, offset))
-        started[ACTIVE] += self._number_gates()
-        self._initialize()
-        for list_offset, entries in started.items():
-            nodes = [offset for _, offset in sorted(entries, key=lambda entry: entry[0])]
-            for previous, offset, following in zip([0, *nodes], nodes, [*nodes[1:], 0], strict=False):
-                self.set_word(offset + NODE_LIST, self._state + list_offset)
-                self.set_word(offset + NODE_PREV, self._state + previous if previous else 0)
-                self.set_word(offset + NODE_NEXT, self._state + following if following else 0)
-            if nodes:
-                self.set_word(list_offset, self._state + nodes[0])
-                self.set_word(list_offset + 8, self._state + nodes[-1])
-        self._resolve_nets()
-
-    def _number_gates(self) -> list[tuple[int, int]]:
-        """Give the nodes of gates the numbers of their processes; return when they first run, and them."""
-        numbers: dict[int, int] = {}
-        for offset, node, plan in self.area.gates:
-            number = numbers.get(id(plan))
-            if number is None:
-                number = numbers[id(plan)] = len(self.threads)
-                self.threads.append((node, plan))
-            self.set_word(offset + NODE_PROCESS, number)
-        return [(plan.order, offset) for offset, _, plan in self.area.gates]
-
-    def _resolve_nets(self) -> None:
-        """Give nets with strengths what they have before anything runs."""
-        for key, place in self.area.nets.items():
-            self.call("resolve", self._state + place, 0, self.code.design.nets[key].width, self._state)
-        if self.area.island_node:
-            node = self._state + self.area.island_node
-            self.call("unlink", node)
-            self.call("run_islands", node, self._state)
-
-    def _initialize(self) -> None:
-        """Give variables their declared values, packages' first (IEEE 1800-2023 6.8)."""
-        design = self.code.design
-        pseudo = np.zeros(NODE_SIZE // 8, dtype=np.uint64)
-        frame = np.zeros(1 << 13, dtype=np.uint64)
-        self._keep += [pseudo, frame]
-        pseudo[NODE_SEED // 8] = self.seed * _SEED_STEP + 1 & 0xFFFFFFFFFFFFFFFF
-        pseudo[NODE_FRAME // 8] = frame.ctypes.data + FRAME_HEADER
-        for node in design.nodes:
-            symbol = self.code.initializers.get(node.unit)
-            if symbol is not None:
-                pseudo[NODE_INSTANCE // 8] = self._state + node.base
-                self.call(symbol, pseudo.ctypes.data, self._state)
-                self._raise()
-
     # ------------------------------------------------------------------------------------------- running
 
     @property
@@ -441,7 +313,7 @@ class EventEngine:
 
     def keeps(self) -> list[npt.NDArray[np.uint64]]:
         """Return the memory besides the state in which processes keep values: the frames that they begin with."""
-        return [room for room in self._keep if isinstance(room, np.ndarray) and room.dtype == np.uint64]
+        return [room for room in self.kept if isinstance(room, np.ndarray) and room.dtype == np.uint64]
 
     def wake(self, list_address: int) -> None:
         """Make every thread of a wait list ready."""
@@ -470,7 +342,7 @@ class EventEngine:
         self.set_word(BUDGET, events)
         reason = self.runner.go_on()
         self.set_word(BUDGET, _BUDGET)
-        self._raise()
+        self.raise_error()
         return reason in (None, PAUSED)
 
     def _work(self) -> int:
@@ -481,7 +353,7 @@ class EventEngine:
         return self.call("run", self._state)
 
     def _ended(self, reason: int) -> int:
-        self._raise()
+        self.raise_error()
         if reason == OSCILLATES:
             raise UserError("no-convergence", self._describe_oscillation())
         return reason
@@ -490,13 +362,13 @@ class EventEngine:
         """Do the postponed region of the last time, then run the final procedures."""
         self.set_word(STOP, 0)
         self.call("postpone", self._state)
-        self._raise()
+        self.raise_error()
         for node, plan in self.threads:
             if plan.what == "final":
                 offset = self._state + node.base + plan.offset
                 while self.call(plan.symbol, offset, self._state):
                     continue
-                self._raise()
+                self.raise_error()
 
     def process_of(self, thread: int) -> tuple[Node, ThreadPlan]:
         """Return the process that a thread belongs to."""
@@ -517,7 +389,8 @@ class EventEngine:
         listed = "; ".join(dict.fromkeys(names))
         return f"the design did not settle after {self.max_deltas} delta cycles at time {self.time}: {listed}"
 
-    def _raise(self) -> None:
+    def raise_error(self) -> None:
+        """Raise what a call of Python has left to be raised."""
         if self.error is not None:
             error, self.error = self.error, None
             raise error
@@ -575,46 +448,13 @@ class EventEngine:
 
     def driver_counts(self, node: Node, signal: Signal, bit: int) -> tuple[int, int, int, bool]:
         """Return how many drivers drive a bit of a net to 0, 1 and x, and whether it is forced."""
-        net = self.code.design.nets[self.code.design.find(node, signal)]
-        counts = [0, 0, 0]
-        for driver in net.drivers:
-            if not driver.low <= bit < driver.low + driver.width:
-                continue
-            ranges = self.area.driver_bytes(self.memory, driver)
-            if ranges is not None:
-                low, high = decode(ranges[bit - driver.low])
-                if low or high:
-                    counts[0 if high < 0 else 1 if low > 0 else 2] += 1
-                continue
-            cell = self.code.codes[driver.node.unit].cells.get((driver.index, driver.number))
-            if cell is None:
-                bits, unknown = self.read(node, signal)
-                at = bit
-            else:
-                bits, unknown = self._planes(driver.node.base + cell[1], cell[0])
-                at = bit - driver.low
-            value = (bits >> at & 1, unknown >> at & 1)
-            if value != (1, 1):
-                counts[2 if value[1] else value[0]] += 1
-        return counts[0], counts[1], counts[2], self._is_held(*net.key, bit)
-
-    def _is_held(self, node: Node, signal: Signal, bit: int) -> bool:
-        """Say whether a bit of a signal is forced."""
-        if not self.code.is_forced_signal(signal):
-            return False
-        place = self.pointer_of(node, signal) + value_bytes(signal) + bit // 8
-        return bool(self.memory[place] >> bit % 8 & 1)
+        return driver_counts(self, node, signal, bit)
 
     def strengths(self, node: Node, signal: Signal) -> tuple[str, ...] | None:
         """Return what `%v` shows of each bit of a net, the lowest first; None if it keeps no strengths."""
         net = self.code.design.nets.get(self.code.design.find(node, signal))
         found = None if net is None else self.area.strengths(self.memory, self._state, net)
         return None if found is None else tuple(strength_text(byte) for byte in found)
-
-    def _planes(self, at: int, signal: Signal) -> tuple[int, int]:
-        size = plane_bytes(signal.width)
-        data = self.memory[at : at + 2 * size].tobytes()
-        return int.from_bytes(data[:size], "little"), int.from_bytes(data[size:], "little")
 
 
 def _allocator() -> Callable[[int], int]:

@@ -9,7 +9,7 @@ Weiser, Garbage collection in an uncooperative environment, 1988). Objects that 
 from __future__ import annotations
 
 from weft.engines.event.kernel_language import free, kernel, malloc, memset, u8, u64
-from weft.engines.event.scheduler import heap_register, seed_next
+from weft.engines.event.thread_kernels import heap_register, seed_next
 
 OBJECT_CLASS, OBJECT_SIZE, OBJECT_STREAM = 0, 8, 16
 """The header of an object: its class's number, its size in bytes, the state of its random numbers."""

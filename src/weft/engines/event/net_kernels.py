@@ -17,6 +17,7 @@ Gates and primitives are data, not code: a node with its inputs' places and a ta
 from __future__ import annotations
 
 from weft.engines.event.kernel_language import kernel, u8, u64
+from weft.engines.event.list_kernels import append, unlink
 from weft.engines.event.net_records import (
     CODES_TABLE,
     DECAY_BIT,
@@ -34,44 +35,26 @@ from weft.engines.event.net_records import (
     DRIVER_BYTES,
     DRIVER_LOW,
     DRIVER_NET,
-    EDGE_GATE,
-    EDGE_POINT,
-    EDGE_SIZE,
     ENTRY_CELL,
     ENTRY_HIGH,
     ENTRY_LOW,
     ENTRY_SIZE,
-    EPOCH,
     GATE_APPLIED,
     GATE_BIT,
     GATE_BYTE,
-    GATE_BYTES,
-    GATE_CONTROL,
-    GATE_COUNT,
-    GATE_DATA,
     GATE_DELAY,
     GATE_DRIVER,
-    GATE_HELD,
-    GATE_INPUTS,
     GATE_MASK,
     GATE_NEXT,
     GATE_PLANE,
     GATE_POINT_A,
     GATE_POINT_B,
-    GATE_ROWS,
     GATE_SHIFT,
     GATE_SIGNAL,
-    GATE_SITE,
     GATE_STATE,
-    GATE_TABLE,
-    INPUT_BYTE,
-    INPUT_PLANE,
-    INPUT_SHIFT,
-    INPUT_SIZE,
     ISLAND_NODE,
     NET_BASE,
     NET_BITS,
-    NET_CHAIN,
     NET_CHARGE,
     NET_CHARGE_BYTES,
     NET_DECAY,
@@ -81,8 +64,6 @@ from weft.engines.event.net_records import (
     NET_DEPENDENTS,
     NET_DRIVER_COUNT,
     NET_DRIVERS,
-    NET_HIGH,
-    NET_LOW,
     NET_MASK,
     NET_NEW,
     NET_PLANE,
@@ -91,27 +72,12 @@ from weft.engines.event.net_records import (
     NET_STRENGTHS,
     NET_TABLE,
     NET_WIDTH,
-    POINT_BIT,
     POINT_DIRTY,
-    POINT_EDGE_COUNT,
-    POINT_EDGES,
-    POINT_EPOCH,
-    POINT_NET,
-    POINT_NEXT,
     POINT_OWN,
-    POINT_QUEUED,
     POINT_SIZE,
-    POINT_VALUE,
-    ROW_BEFORE,
-    ROW_EDGE,
-    ROW_ONE,
-    ROW_RESULT,
-    ROW_SIZE,
-    ROW_X,
-    ROW_ZERO,
 )
 from weft.engines.event.records import ACTIVE, NODE_LIST, SIGNAL_WATCHES, WATCH_ANY, WATCH_NEGEDGE, WATCH_POSEDGE
-from weft.engines.event.scheduler import append, delay, notify, unlink
+from weft.engines.event.scheduler import delay, notify
 
 # pyright: reportUnusedFunction=false
 
@@ -366,166 +332,6 @@ def run_decay(node: int, state: int) -> int:
     return 0
 
 
-# ------------------------------------------------------------------------------------------- islands
-
-
-@kernel
-def touch(point: int, state: int) -> int:
-    """Have a point solved."""
-    if u64[point + POINT_DIRTY] == 0:
-        following = u64[state + DIRTY_POINTS]
-        if following == 0:
-            following = 1
-        u64[point + POINT_DIRTY] = following
-        u64[state + DIRTY_POINTS] = point
-        node = u64[state + ISLAND_NODE]
-        if u64[node + NODE_LIST] == 0:
-            append(state + ACTIVE, node)
-    return 0
-
-
-@kernel
-def is_held(net: int, bit: int) -> int:
-    """Return whether a bit of a net is forced."""
-    mask = u64[net + NET_MASK]
-    if mask:
-        return (u8[mask + (bit >> 3)] >> (bit & 7)) & 1
-    return 0
-
-
-@kernel
-def collect(point: int, found: int, epoch: int) -> int:
-    """Put a point at the head of the list of those that are being solved, with its own range; return the head."""
-    if u64[point + POINT_EPOCH] == epoch:
-        return found
-    u64[point + POINT_EPOCH] = epoch
-    net = u64[point + POINT_NET]
-    bit = u64[point + POINT_BIT]
-    if is_held(net, bit):
-        u64[point + POINT_VALUE] = u8[u64[net + NET_STRENGTHS] + bit]
-    else:
-        byte = u64[point + POINT_OWN]
-        if u64[net + NET_CHARGE]:
-            byte = u8[u64[net + NET_TABLE] + (byte << 8) + u8[u64[net + NET_CHARGE] + bit]]
-        u64[point + POINT_VALUE] = byte
-    u64[point + POINT_NEXT] = found
-    return point
-
-
-@kernel
-def run_islands(node: int, state: int) -> int:
-    """Solve the islands of all points that have been touched."""
-    epoch = u64[state + EPOCH] + 1
-    u64[state + EPOCH] = epoch
-    point = u64[state + DIRTY_POINTS]
-    u64[state + DIRTY_POINTS] = 0
-    found = 0
-    while point > 1:
-        following = u64[point + POINT_DIRTY]
-        u64[point + POINT_DIRTY] = 0
-        found = collect(point, found, epoch)
-        point = following
-    # What is reached is put before the head; `seen` is the first of what has been looked at already.
-    seen = 0
-    while found != seen:
-        head = found
-        point = head
-        while point != seen:
-            found = reach(point, found, epoch)
-            point = u64[point + POINT_NEXT]
-        seen = head
-    relax(found)
-    show_points(found, state)
-    return 0
-
-
-@kernel
-def reach(point: int, found: int, epoch: int) -> int:
-    """Put the points next to one into the list of those that are being solved; return the head."""
-    edge = u64[point + POINT_EDGES]
-    end = edge + u64[point + POINT_EDGE_COUNT] * EDGE_SIZE
-    while edge != end:
-        if u64[u64[edge + EDGE_GATE] + GATE_STATE]:
-            found = collect(u64[edge + EDGE_POINT], found, epoch)
-        edge = edge + EDGE_SIZE
-    return found
-
-
-@kernel
-def relax(found: int) -> int:
-    """Pass what each point has to its neighbours until nothing changes."""
-    queue = 1
-    point = found
-    while point:
-        u64[point + POINT_QUEUED] = queue
-        queue = point
-        point = u64[point + POINT_NEXT]
-    while queue != 1:
-        point = queue
-        queue = u64[point + POINT_QUEUED]
-        u64[point + POINT_QUEUED] = 0
-        byte = u64[point + POINT_VALUE]
-        edge = u64[point + POINT_EDGES]
-        end = edge + u64[point + POINT_EDGE_COUNT] * EDGE_SIZE
-        while edge != end:
-            gate = u64[edge + EDGE_GATE]
-            conducts = u64[gate + GATE_STATE]
-            if conducts:
-                other = u64[edge + EDGE_POINT]
-                passed = u8[u64[gate + GATE_TABLE] + ((conducts - 1) << 8) + byte]
-                net = u64[other + POINT_NET]
-                new = u8[u64[net + NET_TABLE] + (u64[other + POINT_VALUE] << 8) + passed]
-                if new != u64[other + POINT_VALUE]:
-                    if is_held(net, u64[other + POINT_BIT]) == 0:
-                        u64[other + POINT_VALUE] = new
-                        if u64[other + POINT_QUEUED] == 0:
-                            u64[other + POINT_QUEUED] = queue
-                            queue = other
-            edge = edge + EDGE_SIZE
-    return 0
-
-
-@kernel
-def show_points(found: int, state: int) -> int:
-    """Let the nets have what their points have, each net once."""
-    chain = 1
-    while found:
-        net = u64[found + POINT_NET]
-        bit = u64[found + POINT_BIT]
-        if u8[u64[net + NET_NEW] + bit] != u64[found + POINT_VALUE]:
-            u8[u64[net + NET_NEW] + bit] = u64[found + POINT_VALUE]
-            if u64[net + NET_CHAIN] == 0:
-                u64[net + NET_CHAIN] = chain
-                chain = net
-                u64[net + NET_LOW] = bit
-                u64[net + NET_HIGH] = bit + 1
-            if bit < u64[net + NET_LOW]:
-                u64[net + NET_LOW] = bit
-            if u64[net + NET_HIGH] <= bit:
-                u64[net + NET_HIGH] = bit + 1
-        found = u64[found + POINT_NEXT]
-    while chain != 1:
-        net = chain
-        chain = u64[net + NET_CHAIN]
-        u64[net + NET_CHAIN] = 0
-        settle_net(net, u64[net + NET_LOW], u64[net + NET_HIGH], state)
-    return 0
-
-
-@kernel
-def refresh(net: int, state: int) -> int:
-    """Do a net anew after a force or release of it."""
-    bits = u64[net + NET_BITS]
-    points = u64[net + NET_POINTS]
-    publish(net, 0, bits, state)
-    at = 0
-    while at < bits:
-        if points:
-            touch(points + at * POINT_SIZE, state)
-        at = at + 1
-    return 0
-
-
 # ------------------------------------------------------------------------------------------- outputs of gates
 
 
@@ -592,120 +398,16 @@ def put_out(gate: int, byte: int, state: int) -> int:
     return 0
 
 
-# ------------------------------------------------------------------------------------------- gates
-
-
 @kernel
-def input_code(entry: int) -> int:
-    """Return the code of a gate's input."""
-    place = u64[entry + INPUT_BYTE]
-    shift = u64[entry + INPUT_SHIFT]
-    return (u8[place] >> shift) & 1 | ((u8[place + u64[entry + INPUT_PLANE]] >> shift) & 1) << 1
-
-
-@kernel
-def input_codes(gate: int) -> int:
-    """Return the codes of all inputs of a gate, two bits each, the first the lowest."""
-    entry = u64[gate + GATE_INPUTS]
-    count = u64[gate + GATE_COUNT]
-    codes = 0
-    at = 0
-    while at < count:
-        codes = codes | input_code(entry) << (at << 1)
-        entry = entry + INPUT_SIZE
-        at = at + 1
-    return codes
-
-
-@kernel
-def run_table_gate(gate: int, state: int) -> int:
-    """Do a gate whose table has a range for each combination of its inputs' codes."""
-    append(gate + GATE_SITE, gate)
-    emit(gate, u8[u64[gate + GATE_TABLE] + input_codes(gate)], state)
+def touch(point: int, state: int) -> int:
+    """Have a point solved."""
+    if u64[point + POINT_DIRTY] == 0:
+        following = u64[state + DIRTY_POINTS]
+        if following == 0:
+            following = 1
+        u64[point + POINT_DIRTY] = following
+        u64[state + DIRTY_POINTS] = point
+        node = u64[state + ISLAND_NODE]
+        if u64[node + NODE_LIST] == 0:
+            append(state + ACTIVE, node)
     return 0
-
-
-@kernel
-def run_switch(gate: int, state: int) -> int:
-    """Do a switch that conducts one way; its data is its first input, its controls the others."""
-    append(gate + GATE_SITE, gate)
-    codes = input_codes(gate)
-    conducts = u8[u64[gate + GATE_CONTROL] + (codes >> 2)]
-    byte = Z_BYTE
-    if conducts:
-        byte = (STRONG_BYTES >> ((codes & 3) << 3)) & 255
-        if u64[gate + GATE_DATA]:
-            byte = u8[u64[gate + GATE_DATA]]
-        byte = u8[u64[gate + GATE_TABLE] + ((conducts - 1) << 8) + byte]
-    emit(gate, byte, state)
-    return 0
-
-
-@kernel
-def run_control(gate: int, state: int) -> int:
-    """Do the control of a switch that conducts both ways."""
-    append(gate + GATE_SITE, gate)
-    conducts = u8[u64[gate + GATE_CONTROL] + input_codes(gate)]
-    emit(gate, (STRONG_BYTES >> (conducts << 3)) & 255, state)
-    return 0
-
-
-@kernel
-def run_primitive(gate: int, state: int) -> int:
-    """Do a user-defined primitive: its inputs' changes one after the other, the first first."""
-    append(gate + GATE_SITE, gate)
-    held = u64[gate + GATE_HELD]
-    entry = u64[gate + GATE_INPUTS]
-    count = u64[gate + GATE_COUNT]
-    at = 0
-    while at < count:
-        code = input_code(entry)
-        if code > 2:
-            code = 2
-        before = (held >> (at << 1)) & 3
-        if before != code:
-            held = held & ~(3 << (at << 1)) | code << (at << 1)
-            u64[gate + GATE_STATE] = look_up(gate, held, at + 1, before)
-        entry = entry + INPUT_SIZE
-        at = at + 1
-    u64[gate + GATE_HELD] = held
-    emit(gate, (u64[gate + GATE_BYTES] >> (u64[gate + GATE_STATE] << 3)) & 255, state)
-    return 0
-
-
-@kernel
-def look_up(gate: int, held: int, changed: int, before: int) -> int:
-    """Return the next state of a primitive: rows of levels come before rows of edges (IEEE 1800-2023 29.9)."""
-    count = u64[gate + GATE_COUNT]
-    zeros = 0
-    ones = 0
-    unknowns = 0
-    at = 0
-    while at < count:
-        code = (held >> (at << 1)) & 3
-        if code == 0:
-            zeros = zeros | 1 << at
-        if code == 1:
-            ones = ones | 1 << at
-        if code == 2:
-            unknowns = unknowns | 1 << at
-        at = at + 1
-    code = u64[gate + GATE_STATE]
-    if code == 0:
-        zeros = zeros | 1 << 31
-    if code == 1:
-        ones = ones | 1 << 31
-    if code == 2:
-        unknowns = unknowns | 1 << 31
-    row = u64[gate + GATE_TABLE]
-    end = row + u64[gate + GATE_ROWS] * ROW_SIZE
-    while row != end:
-        if (zeros & ~u64[row + ROW_ZERO] | ones & ~u64[row + ROW_ONE] | unknowns & ~u64[row + ROW_X]) == 0:
-            edge = u64[row + ROW_EDGE]
-            if edge == 0 or (edge == changed and (u64[row + ROW_BEFORE] >> before) & 1):
-                result = u64[row + ROW_RESULT]
-                if result == 4:
-                    return code
-                return result
-        row = row + ROW_SIZE
-    return 2

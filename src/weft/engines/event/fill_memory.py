@@ -1,0 +1,62 @@
+"""Give a design's memory its first contents: values of signals, and the words that lead to joined signals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.engines.event.elaborate import Node
+from weft.engines.event.value_types import WORDS
+from weft.engines.event.writer import mask, plane_bytes
+from weft.ir.design import Signal
+
+if TYPE_CHECKING:
+    from weft.engines.event.engine import EventEngine
+
+
+def fill_signals(engine: EventEngine) -> None:
+    """Give variables x, nets z and everything of two states 0."""
+    patterns: dict[tuple[int, int, int], npt.NDArray[np.uint8]] = {}
+    for code in engine.code.codes.values():
+        for signal, offset in code.layout.signals.items():
+            if not signal.type.four_state or signal.type.kind in WORDS:
+                continue
+            for node in code.unit.nodes:
+                key = (signal.width, _undriven(engine, node, signal), max(signal.depth, 1))
+                pattern = patterns.get(key)
+                if pattern is None:
+                    size = plane_bytes(signal.width)
+                    planes = [bits.to_bytes(size, "little") for bits in (key[1], mask(signal.width))]
+                    pattern = patterns[key] = np.frombuffer(b"".join(planes) * key[2], dtype=np.uint8)
+                start = node.base + offset
+                engine.memory[start : start + len(pattern)] = pattern
+
+
+def _undriven(engine: EventEngine, node: Node, signal: Signal) -> int:
+    """Return the bits of a signal that are z at the start: those of a net that nothing drives."""
+    if not signal.net or signal.net == "trireg" or signal.depth:
+        return 0 if not signal.net or signal.net == "trireg" else mask(signal.width)
+    net = engine.code.design.nets.get(engine.code.design.find(node, signal))
+    free = mask(signal.width)
+    for driver in net.drivers if net is not None else ():
+        free &= ~(mask(driver.width) << driver.low)
+    return free
+
+
+def fill_slots(engine: EventEngine) -> None:
+    """Say where joined signals are, and what resolves the nets of drivers with cells."""
+    design = engine.code.design
+    for code in engine.code.codes.values():
+        for signal, slot in code.layout.slots.items():
+            for node in code.unit.nodes:
+                holder, held = design.find(node, signal)
+                offset = engine.code.codes[holder.unit].place_signal(held)
+                engine.set_word(node.base + slot, holder.base + offset)
+    for net in design.nets.values():
+        symbol = engine.code.resolvers.get(net.key)
+        if symbol is not None:
+            for driver in net.drivers:
+                slot = engine.code.codes[driver.node.unit].cells[(driver.index, driver.number)][2]
+                engine.set_word(driver.node.base + slot, engine.address(symbol))

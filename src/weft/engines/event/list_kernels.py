@@ -1,0 +1,95 @@
+"""Lists of what waits, as kernels (`kernel_language`); `records` says how nodes are linked."""
+
+from __future__ import annotations
+
+from weft.engines.event.kernel_language import kernel, u32, u64
+from weft.engines.event.records import (
+    ACTIVE,
+    FLAG_OBSERVED,
+    FLAG_REACTIVE,
+    FLAG_REGION,
+    LIST_TAIL,
+    NODE_FLAGS,
+    NODE_LIST,
+    NODE_NEXT,
+    NODE_PREV,
+    OBSERVED,
+    POSTPONED,
+    REACTIVE,
+)
+
+
+@kernel
+def append(list: int, node: int) -> int:
+    tail = u64[list + LIST_TAIL]
+    u64[node + NODE_NEXT] = 0
+    u64[node + NODE_PREV] = tail
+    u64[node + NODE_LIST] = list
+    if tail:
+        u64[tail + NODE_NEXT] = node
+    else:
+        u64[list] = node
+    u64[list + LIST_TAIL] = node
+    return 0
+
+
+@kernel
+def unlink(node: int) -> int:
+    """Take a node out of the list that it is in, if it is in one."""
+    list = u64[node + NODE_LIST]
+    if list:
+        next = u64[node + NODE_NEXT]
+        prev = u64[node + NODE_PREV]
+        if prev:
+            u64[prev + NODE_NEXT] = next
+        else:
+            u64[list] = next
+        if next:
+            u64[next + NODE_PREV] = prev
+        else:
+            u64[list + LIST_TAIL] = prev
+        u64[node + NODE_LIST] = 0
+    return 0
+
+
+@kernel
+def make_ready(node: int, state: int) -> int:
+    """Put a node into the active list, or into that of the region that its flags name."""
+    flags = u32[node + NODE_FLAGS]
+    if flags & FLAG_REGION:
+        if flags & FLAG_REACTIVE:
+            append(state + REACTIVE, node)
+        else:
+            if flags & FLAG_OBSERVED:
+                append(state + OBSERVED, node)
+            else:
+                append(state + POSTPONED, node)
+    else:
+        append(state + ACTIVE, node)
+    return 0
+
+
+@kernel
+def move_all(source: int, target: int) -> int:
+    """Move all nodes of a list to the end of another."""
+    node = u64[source]
+    while node:
+        next = u64[node + NODE_NEXT]
+        append(target, node)
+        node = next
+    u64[source] = 0
+    u64[source + LIST_TAIL] = 0
+    return 0
+
+
+@kernel
+def wake(list: int, state: int) -> int:
+    """Make every thread of a wait list ready."""
+    node = u64[list]
+    u64[list] = 0
+    u64[list + LIST_TAIL] = 0
+    while node:
+        next = u64[node + NODE_NEXT]
+        make_ready(node, state)
+        node = next
+    return 0

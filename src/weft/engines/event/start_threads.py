@@ -1,0 +1,120 @@
+"""Start a design: threads in their first order, declared values of variables, nets with strengths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weft.engines.event.elaborate import Node
+from weft.engines.event.records import (
+    ACTIVE,
+    FLAG_REACTIVE,
+    FRAME_HEADER,
+    NODE_BASE,
+    NODE_CODE,
+    NODE_FLAGS,
+    NODE_FRAME,
+    NODE_INSTANCE,
+    NODE_LIST,
+    NODE_NEXT,
+    NODE_PREV,
+    NODE_PROCESS,
+    NODE_SEED,
+    NODE_SHORT,
+    NODE_SIZE,
+    REACTIVE,
+)
+from weft.engines.event.sites import ThreadPlan
+
+if TYPE_CHECKING:
+    from weft.engines.event.engine import EventEngine
+
+_SEED_STEP, _THREAD_STEP = 0xD1342543DE82EF95, 0xAF251AF3B0F025B5
+"""Odd constants that keep the first random states of processes and runs apart."""
+
+
+def start_threads(engine: EventEngine) -> None:
+    """Lay out the threads that run from the start, and put them into the order in which they first run."""
+    design = engine.code.design
+    frames = 0
+    plans: list[tuple[int, Node, ThreadPlan]] = []
+    for node in design.nodes:
+        for plan in engine.code.codes[node.unit].threads:
+            plans.append((plan.order, node, plan))
+            if plan.frame is not None:
+                frames += (plan.frame.size + 15) // 8 * 8
+    room = np.zeros(frames // 8 + 1, dtype=np.uint64)
+    engine.kept.append(room)
+    at = room.ctypes.data
+    plans.sort(key=lambda entry: entry[0])
+    started: dict[int, list[tuple[int, int]]] = {ACTIVE: [], REACTIVE: []}
+    for order, node, plan in plans:
+        offset = node.base + plan.offset
+        engine.set_word(offset + NODE_CODE, engine.address(plan.symbol))
+        engine.set_word(offset + NODE_INSTANCE, engine.state + node.base)
+        engine.set_word(offset + NODE_PROCESS, len(engine.threads))
+        if plan.whole:
+            engine.set_word(offset + NODE_SEED, engine.seed * _SEED_STEP + len(engine.threads) * _THREAD_STEP)
+        engine.threads.append((node, plan))
+        engine.memory[offset + NODE_FLAGS] = plan.flags
+        for i, (ref, number) in enumerate(plan.words):
+            base = engine.state + engine.pointer_of(design.reach(node, ref.path), ref.signal) if ref is not None else 0
+            engine.set_word(offset + NODE_SHORT + 8 * i, base + number)
+        if plan.frame is not None:
+            engine.set_word(offset + NODE_FRAME, at)
+            engine.set_word(offset + NODE_BASE, at)
+            room[(at - room.ctypes.data) // 8] = 1 << 20
+            at += (plan.frame.size + 15) // 8 * 8
+        if plan.started:
+            started[REACTIVE if plan.flags & FLAG_REACTIVE else ACTIVE].append((order, offset))
+    started[ACTIVE] += _number_gates(engine)
+    _initialize(engine)
+    for list_offset, entries in started.items():
+        nodes = [offset for _, offset in sorted(entries, key=lambda entry: entry[0])]
+        for previous, offset, following in zip([0, *nodes], nodes, [*nodes[1:], 0], strict=False):
+            engine.set_word(offset + NODE_LIST, engine.state + list_offset)
+            engine.set_word(offset + NODE_PREV, engine.state + previous if previous else 0)
+            engine.set_word(offset + NODE_NEXT, engine.state + following if following else 0)
+        if nodes:
+            engine.set_word(list_offset, engine.state + nodes[0])
+            engine.set_word(list_offset + 8, engine.state + nodes[-1])
+    _resolve_nets(engine)
+
+
+def _number_gates(engine: EventEngine) -> list[tuple[int, int]]:
+    """Give the nodes of gates the numbers of their processes; return when they first run, and them."""
+    numbers: dict[int, int] = {}
+    for offset, node, plan in engine.area.gates:
+        number = numbers.get(id(plan))
+        if number is None:
+            number = numbers[id(plan)] = len(engine.threads)
+            engine.threads.append((node, plan))
+        engine.set_word(offset + NODE_PROCESS, number)
+    return [(plan.order, offset) for offset, _, plan in engine.area.gates]
+
+
+def _resolve_nets(engine: EventEngine) -> None:
+    """Give nets with strengths what they have before anything runs."""
+    for key, place in engine.area.nets.items():
+        engine.call("resolve", engine.state + place, 0, engine.code.design.nets[key].width, engine.state)
+    if engine.area.island_node:
+        node = engine.state + engine.area.island_node
+        engine.call("unlink", node)
+        engine.call("run_islands", node, engine.state)
+
+
+def _initialize(engine: EventEngine) -> None:
+    """Give variables their declared values, packages' first (IEEE 1800-2023 6.8)."""
+    design = engine.code.design
+    pseudo = np.zeros(NODE_SIZE // 8, dtype=np.uint64)
+    frame = np.zeros(1 << 13, dtype=np.uint64)
+    engine.kept += [pseudo, frame]
+    pseudo[NODE_SEED // 8] = engine.seed * _SEED_STEP + 1 & 0xFFFFFFFFFFFFFFFF
+    pseudo[NODE_FRAME // 8] = frame.ctypes.data + FRAME_HEADER
+    for node in design.nodes:
+        symbol = engine.code.initializers.get(node.unit)
+        if symbol is not None:
+            pseudo[NODE_INSTANCE // 8] = engine.state + node.base
+            engine.call(symbol, pseudo.ctypes.data, engine.state)
+            engine.raise_error()
