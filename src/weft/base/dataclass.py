@@ -85,8 +85,12 @@ def _make_class(cls: type[T], frozen: bool, eq: bool) -> type[T]:
         body["__eq__"] = _equality(getter)
         body["__hash__"] = _hash(getter) if frozen else None
     if frozen:
-        # Made again by calling the class, which is faster than filling an empty instance.
-        body |= {"__setattr__": _refuse, "__delattr__": _refuse, "__reduce__": lambda self: (made, getter(self))}
+
+        def reduce(self: object) -> tuple[Any, Any]:
+            # Made again by calling the class, which is faster than filling an empty instance.
+            return made, getter(self)
+
+        body |= {"__setattr__": _refuse, "__delattr__": _refuse, "__reduce__": reduce}
     made: Any = type(cls)(cls.__name__, cls.__bases__, body)
     made.__init__ = _late_init(made, names, defaults, frozen)
     return made

@@ -26,6 +26,7 @@ from weft.ir.expressions import (
     Item,
     Iterate,
     New,
+    Randomize,
     Real,
     Ref,
     Repeat,
@@ -138,7 +139,7 @@ class ExpressionWriter:
                 new = self.temporary(self.value(rhs))
                 self.write(place, new)
                 return old if post else new
-            case Real() | Item() | Field() | New() | Iterate():
+            case Real() | Item() | Field() | New() | Iterate() | Randomize():
                 raise Unsupported("a value that is no bit vector (it needs the event engine)")
 
     def _simple(self, source: str) -> str:

@@ -193,7 +193,7 @@ class EventEngine:
         self.kept.append(room)
         self.memory = room[skip : skip + (size + 71) // 8 * 8]
         self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
-        self._bytes = memoryview(self.memory)
+        self._bytes = memoryview(self.memory)  # pyright: ignore[reportArgumentType] - NumPy arrays are buffers
         self._state = self.memory.ctypes.data
         callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._host_call)
         self.kept.append(callback)

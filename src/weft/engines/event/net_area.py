@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,10 @@ _NEVER = (1 << 64) - 1
 Entry = tuple[int, int, int, int, int]
 
 
+def _lists() -> Any:
+    return defaultdict[int, "list[Any]"](list)
+
+
 @dataclass(slots=True, eq=False)
 class NetArea:
     """Hold the records of a program; all places are offsets in the state. `address` gives a kernel's address."""
@@ -72,7 +76,7 @@ class NetArea:
     nets: dict[Key, int] = field(default_factory=dict[Key, int])
     gates: list[tuple[int, Node, ThreadPlan]] = field(default_factory=list[tuple[int, Node, ThreadPlan]])
     """The nodes of the gates, which all run once at the start."""
-    watches: dict[int, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    watches: dict[int, list[Entry]] = field(default_factory=_lists)
     """For each signal's place what the gates watch of it, with the list's place."""
     control: dict[int, int] = field(default_factory=dict[int, int])
     """Addresses for the control block."""
@@ -83,8 +87,8 @@ class NetArea:
     _tables: dict[str, int] = field(default_factory=dict[str, int])
     _drivers: dict[tuple[Node, int, int], int] = field(default_factory=dict[tuple[Node, int, int], int])
     _known: dict[object, int] = field(default_factory=dict[object, int])
-    _edges: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    _dependents: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    _edges: dict[int, list[tuple[int, int]]] = field(default_factory=_lists)
+    _dependents: dict[int, list[tuple[int, int]]] = field(default_factory=_lists)
     _plans: dict[Span, ThreadPlan] = field(default_factory=dict[Span, ThreadPlan])
 
     def __post_init__(self) -> None:
