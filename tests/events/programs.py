@@ -204,6 +204,14 @@ PROGRAMS: dict[str, tuple[str, str]] = {
         """,
         "15 4\n",
     ),
+    "names of instances without a state of their own": (
+        """
+        module leaf #(parameter N = 1) (); initial #N $display("%m %0d", N); endmodule
+        module middle; leaf #(1) a(); leaf #(2) b(); endmodule
+        module t; middle m(); endmodule
+        """,
+        "t.m.a 1\nt.m.b 2\n",
+    ),
     "final procedures": ('module t; initial #3 $finish(0); final $display("end %0d", $time); endmodule', "end 3\n"),
 }
 """A name, the source and the output of each program."""

@@ -34,7 +34,8 @@ def value_bytes(signal: Signal) -> int:
 class BlockLayout:
     """Hand out offsets in the block of a unit's instances."""
 
-    size: int = 0
+    size: int = 8
+    """A block is never empty, so that its address tells which instance it is of."""
     signals: dict[Signal, int] = field(default_factory=dict[Signal, int])
     slots: dict[Signal, int] = field(default_factory=dict[Signal, int])
 
