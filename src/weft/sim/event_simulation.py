@@ -15,7 +15,7 @@ from functools import partial
 from typing import BinaryIO
 
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import UserError, WeftError
+from weft.base.errors import Unsupported, UserError, WeftError
 from weft.engines.event.code_program import write_program
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
@@ -215,6 +215,8 @@ def run(
     progress: Progress = nullcontext,
 ) -> int:
     """Run a plan and return the exit status, as vvp has it; `open_wave` makes waveforms that are no VCD files."""
+    if plan.engine == "cycle":
+        raise Unsupported("a testbench on the cycle engine (`weft sim` runs designs by clock cycles)")
     out = sys.stdout.buffer
     with progress() as tell:
         gc.disable()  # A design and its code are a million objects and no garbage.
