@@ -121,8 +121,7 @@ def _from_number(base: str) -> Callable[[EventSimulation, HostSite, list[Any]], 
             return None, {0: f"{float(args[1]):g}"}
         if base == "d":
             return None, {0: decimal_text(_number(args[1]))}
-        known = args[1].value & ~args[1].unknown if isinstance(args[1], Value) else int(args[1])
-        return None, {0: format(known, base)}
+        return None, {0: format(_number(args[1]), base)}
 
     return perform
 
