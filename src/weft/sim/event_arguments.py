@@ -14,10 +14,8 @@ from weft.base.dataclass import dataclass, field
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.host_sites import HostSite, Shape
-from weft.engines.event.layout import element_bytes, value_bytes
-from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
-from weft.sim.format_arguments import NetValue, RealTime, Shaped, Value
+from weft.sim.format_arguments import NetValue, RealTime, Value
 from weft.sim.tasks.task_call import Result, TaskArgument
 
 
@@ -220,5 +218,3 @@ def write_result(handles: Handles, shape: Shape, buffer: int, result: Result | o
 
 
 Perform = Callable[[HostSite, int, int, Node], None]
-
-__all__ = ["Shaped", "element_bytes", "plane_bytes", "value_bytes"]

@@ -15,7 +15,6 @@ from weft.ir.design import Class
 from weft.sim.event_containers import CONTAINER_CALLS, number
 from weft.sim.event_locators import LOCATOR_CALLS
 from weft.sim.event_strings import STRING_CALLS
-from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
     from weft.sim.event_simulation import EventSimulation
@@ -274,5 +273,3 @@ OBJECT_CALLS: dict[str, ObjectCall] = {
     "process.waiters_await": _await_list,
 }
 """What performs the operations on objects."""
-
-__all__ = ["Value"]

@@ -24,7 +24,7 @@ from weft.engines.event.records import (
 )
 from weft.engines.event.writer import Operand, Value, plane_bytes
 from weft.ir.design import Function, Signal
-from weft.ir.expressions import Call, Const, New, Ref
+from weft.ir.expressions import Call, New
 
 
 def parameters_of(function: Function) -> list[Signal]:
@@ -175,9 +175,9 @@ def enter_task(f: FunctionCode, call: Call) -> None:
         if direction == "input":
             continue
         if function.automatic or formal.automatic:
-            result = _load_value(f, formal, w.address(returned, frame.signal(formal)))
+            result = f.load_flat(formal, w.address(returned, frame.signal(formal)))
         else:
-            result = _load_value(f, formal, f.unit.remote_pointer(w, program.design.functions[function], formal))
+            result = f.load_flat(formal, f.unit.remote_pointer(w, program.design.functions[function], formal))
         store_lvalue(f, actual, result)
     w.call("frame_release", w.load_word("%N", NODE_RETURNED), "%S")
 
@@ -191,15 +191,3 @@ def _store_value(f: FunctionCode, signal: Signal, pointer: str, content: Value) 
         w.store(at, part.bits if signal.type.four_state else ops.one(w, part), signal.width)
         if signal.type.four_state:
             w.store(w.address(at, plane_bytes(signal.width)), part.unknown, signal.width)
-
-
-def _load_value(f: FunctionCode, signal: Signal, pointer: str) -> Value:
-    if not signal.depth:
-        return f.load_signal(signal, pointer)
-    parts = [f.load_signal(signal, f.element_pointer(signal, pointer, i)) for i in reversed(range(signal.depth))]
-    return ops.concat(f.w, parts)
-
-
-store_value, load_value = _store_value, _load_value
-
-__all__ = ["Const", "Ref"]

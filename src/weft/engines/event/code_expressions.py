@@ -22,9 +22,9 @@ from weft.engines.event.code_places import (
     load_slice,
     store_lvalue,
 )
-from weft.engines.event.value_types import is_real, is_word, type_of
+from weft.engines.event.value_types import REAL_FUNCTIONS, is_real, is_word, type_of
 from weft.engines.event.walk import subexpressions
-from weft.engines.event.writer import Operand, Value, Writer, all_x, mask
+from weft.engines.event.writer import Operand, Value, Writer, mask
 from weft.ir.design import Expr, Signal
 from weft.ir.expressions import (
     AssignExpr,
@@ -135,13 +135,9 @@ def _load_whole(f: FunctionCode, signal: Signal, path: tuple[str, ...]) -> Value
     operand = f.operands.get(signal)
     if operand is not None:
         return operand
-    pointer = f.signal_pointer(signal, path)
-    if not signal.depth:
-        return f.load_signal(signal, pointer)
-    if signal.bits > _MAX_WHOLE:
+    if signal.depth and signal.bits > _MAX_WHOLE:
         raise f.unsupported(f"reading the array '{signal.name}' of {signal.bits} bits as a whole")
-    parts = [f.load_signal(signal, f.element_pointer(signal, pointer, i)) for i in reversed(range(signal.depth))]
-    return ops.concat(f.w, parts)
+    return f.load_flat(signal, f.signal_pointer(signal, path))
 
 
 # ------------------------------------------------------------------------------------------- operators
@@ -396,37 +392,12 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         stamp = load_place(f, place)
         now = w.op("add", 64, w.load_word("%Sp", 0), 1)
         return Value(1, w.compare("eq", 64, w.op("lshr", 64, stamp.bits, 16), w.op("and", 64, now, mask(48))))
-    if name in _MATH:
+    if name in REAL_FUNCTIONS:
         double = [_double(w, value(f, argument)) for argument in call.args]
-        symbol = _MATH[name]
+        symbol = REAL_FUNCTIONS[name]
         w.declare(symbol, f"declare double @{symbol}({', '.join(['double'] * len(double))})")
         return _real_result(w, w.emit(f"call double @{symbol}({', '.join(f'double {d}' for d in double)})"))
     return host_value(f, name, call.args, call.width, call)
-
-
-_MATH = {
-    **{
-        f"${n}": n
-        for n in [
-            "log10",
-            "exp",
-            "sqrt",
-            "pow",
-            "floor",
-            "ceil",
-            "sin",
-            "cos",
-            "tan",
-            "asin",
-            "acos",
-            "atan",
-            "atan2",
-            "hypot",
-        ]
-    },
-    **{f"${n}": n for n in ["sinh", "cosh", "tanh", "asinh", "acosh", "atanh"]},
-    "$ln": "log",
-}
 
 
 def _time(f: FunctionCode, name: str, width: int) -> Value:
@@ -444,6 +415,3 @@ def _time(f: FunctionCode, name: str, width: int) -> Value:
     if name == "$stime":
         return Value(width, w.resize(w.resize(ticks, 64, 32), 32, width))
     return Value(width, w.resize(ticks, 64, width))
-
-
-__all__ = ["all_x", "condition", "value", "word"]

@@ -12,13 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft.base.dataclass import dataclass, field
-from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_strengths import write_refresh
 from weft.engines.event.records import NODE_INSTANCE, WATCH_ANY
 from weft.engines.event.sites import Watch
 from weft.engines.event.walk import reads_of
-from weft.engines.event.writer import Operand, Value, mask
+from weft.engines.event.writer import mask
 from weft.ir.design import Concat, Expr, Force, Release
 from weft.ir.expressions import Element, Ref, Slice
 
@@ -152,6 +151,3 @@ class Forces:
                 code = w.load_word(w.pointer(address), 24)
                 w.emit(f"call i64 {w.pointer(code)}(i64 {address}, i64 %S)")
                 w.label(done)
-
-
-__all__ = ["Operand", "Value", "ops"]

@@ -14,12 +14,11 @@ from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.layout import FrameLayout, element_bytes, value_bytes
+from weft.engines.event.operators import concat
 from weft.engines.event.records import (
     FRAME_OUTER,
     HOST_CALL,
-    NODE_CODE,
     NODE_FRAME,
-    NODE_INSTANCE,
     NODE_PC,
     STOP,
 )
@@ -220,9 +219,13 @@ class FunctionCode:
             return Value(signal.width, bits)
         return Value(signal.width, bits, self.w.load(self.w.address(pointer, plane_bytes(signal.width)), signal.width))
 
+    def load_flat(self, signal: Signal, pointer: str) -> Value:
+        """Load a whole signal, all elements of an array as one vector."""
+        if not signal.depth:
+            return self.load_signal(signal, pointer)
+        places = (self.element_pointer(signal, pointer, i) for i in reversed(range(signal.depth)))
+        return concat(self.w, [self.load_signal(signal, place) for place in places])
+
     def internal(self, message: str, node: Expr | None = None) -> InternalError:
         """Return the error for a bug of ours."""
         return InternalError(message, repr(node) if node is not None else "")
-
-
-__all__ = ["NODE_CODE", "NODE_INSTANCE", "FunctionCode", "Label"]

@@ -11,11 +11,10 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import shows_strength
 from weft.engines.event.gates import bit_of
 from weft.engines.event.host_sites import HostSite, Shape
-from weft.engines.event.records import STOP
 from weft.engines.event.value_types import REALS, WORDS, type_of
-from weft.engines.event.writer import Operand, Value
+from weft.engines.event.writer import Value
 from weft.ir.design import Expr, Type
-from weft.ir.expressions import AssignExpr, Call, Element, Field, Item, New, Ref, Resize, SystemCall, Text, Unary
+from weft.ir.expressions import Element, Field, Item, Ref, Resize, SystemCall, Text, Unary
 from weft.ir.system_tasks import MEMORY_ARGUMENTS, output_arguments
 
 CHANGES_FIRST = frozenset(
@@ -214,23 +213,12 @@ def _put(f: FunctionCode, buffer: str, shape: Shape, found: Value) -> None:
     if shape.kind != "bits":
         w.store_word(buffer, 8 * shape.offset, found.bits)
         return
-    bits = shape.words * 64
-    for plane, content in enumerate((found.bits, found.unknown)):
-        if shape.words:
-            pointer = w.address(buffer, 8 * (shape.offset + plane * shape.words))
-            w.do(f"store i{bits} {w.resize(content, found.width, bits)}, ptr {pointer}, align 8")
+    if shape.words:
+        w.store_planes(w.address(buffer, 8 * shape.offset), ops.resize(w, found, shape.width, False))
 
 
 def _get(f: FunctionCode, buffer: str, shape: Shape) -> Value:
     w = f.w
     if shape.kind != "bits":
         return Value(64, w.load_word(buffer, 8 * shape.offset))
-    bits = shape.words * 64
-    planes: list[Operand] = []
-    for plane in range(2):
-        pointer = w.address(buffer, 8 * (shape.offset + plane * shape.words))
-        planes.append(w.resize(w.emit(f"load i{bits}, ptr {pointer}, align 8"), bits, shape.width))
-    return Value(shape.width, planes[0], planes[1])
-
-
-__all__ = ["STOP", "AssignExpr", "Call", "New", "ops"]
+    return w.load_planes(w.address(buffer, 8 * shape.offset), shape.width)

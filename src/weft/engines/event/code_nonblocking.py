@@ -151,9 +151,7 @@ def _push(f: FunctionCode, place: Place, offset: Value | int | None, new: Value,
     w.do(f"store ptr {place.pointer}, ptr {contents}")
     w.do(f"store ptr {place.header}, ptr {w.address(contents, 8)}")
     w.store_word(contents, 16, place.base_bit)
-    for plane, part in enumerate((new.bits, new.unknown)):
-        at = w.address(contents, _HEAD + plane * bits // 8)
-        w.do(f"store i{bits} {w.resize(part, new.width, bits)}, ptr {at}, align 8")
+    w.store_planes(w.address(contents, _HEAD), new)
     if isinstance(offset, Value):
         at = _HEAD + 2 * bits // 8
         w.store_word(contents, at, w.resize(offset.bits, offset.width, 64, True))
@@ -175,11 +173,9 @@ def write_apply(f: FunctionCode, place: Place, offset: int | None, dynamic: bool
         place.forced,
         w.load_word("%N", 16),
     )
-    planes: list[Operand] = []
-    for plane in range(2):
-        loaded = w.emit(f"load i{bits}, ptr {w.address('%N', _HEAD + plane * bits // 8)}, align 8")
-        planes.append(w.resize(loaded, bits, width))
-    new = Value(width, planes[0], planes[1] if place.signal.type.four_state else 0)
+    new = w.load_planes(w.address("%N", _HEAD), width)
+    if not place.signal.type.four_state:
+        new = Value(width, new.bits)
     if dynamic:
         at = _HEAD + 2 * bits // 8
         number = w.load_word("%N", at)
@@ -229,25 +225,16 @@ def assign_on_event(f: FunctionCode, assign: Assign, timing: Timing, write: Writ
     """Write `lhs <= @(event) rhs` or `lhs <= repeat (n) @(event) rhs`."""
     w = f.w
     new = value(f, assign.rhs)
-    bits = (new.width + 63) // 64 * 64
     places: list[int] = []
 
     def fill(frame: str, layout: FrameLayout) -> None:
-        places.append(layout.take(2 * bits // 8))
-        for plane, part in enumerate((new.bits, new.unknown)):
-            at = w.address(frame, places[0] + plane * bits // 8)
-            w.do(f"store i{bits} {w.resize(part, new.width, bits)}, ptr {at}, align 8")
+        places.append(layout.take(2 * ((new.width + 63) // 64 * 8)))
+        w.store_planes(w.address(frame, places[0]), new)
 
     def body(layout: FrameLayout) -> None:
         wait_for(f, timing)
-        frame = f.frame_pointer()
-        planes = [
-            w.resize(
-                w.emit(f"load i{bits}, ptr {w.address(frame, places[0] + plane * bits // 8)}, align 8"), bits, new.width
-            )
-            for plane in range(2)
-        ]
-        assign_later(f, assign.lhs, Value(new.width, planes[0], planes[1]), None)
+        kept = w.load_planes(w.address(f.frame_pointer(), places[0]), new.width)
+        assign_later(f, assign.lhs, kept, None)
 
     in_background(f, body, fill)
 

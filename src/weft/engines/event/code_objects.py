@@ -11,9 +11,9 @@ from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
 from weft.engines.event.value_types import CONTAINERS, type_of
-from weft.engines.event.writer import Operand, Value
+from weft.engines.event.writer import Value
 from weft.ir.design import Expr, Signal, Type
-from weft.ir.expressions import Const, Element, Field, Item, Iterate, Ref, Slice, SystemCall, Text
+from weft.ir.expressions import Const, Element, Item, Iterate, Ref, Slice, SystemCall, Text
 
 _INT = Type("int", 32, signed=True, four_state=False)
 _REDUCTIONS = {
@@ -161,5 +161,3 @@ def wait_on_object(f: FunctionCode, call: SystemCall) -> None:
 
 
 WAITING = ("mailbox.put", "mailbox.get", "mailbox.peek", "semaphore.get", "process.await")
-
-__all__ = ["Field", "Operand"]

@@ -95,6 +95,3 @@ def _state(f: FunctionCode, state: Value) -> Operand:
     """Return 0, 1, 2 or 3 for a bit that is 0, 1, x or z."""
     w = f.w
     return w.or_(64, w.resize(state.bits, 1, 64), w.op("shl", 64, w.resize(state.unknown, 1, 64), 1))
-
-
-__all__ = ["path_ticks", "write_stamp"]

@@ -182,13 +182,7 @@ def _whole_inside(f: FunctionCode, offset: Value, width: int, total: int) -> tup
 def load_field(f: FunctionCode, field: Field) -> Value:
     """Read a property of an object."""
     place = field_place(f, field)
-    if place.signal.depth:
-        signal = place.signal
-        parts = [
-            f.load_signal(signal, f.element_pointer(signal, place.pointer, i)) for i in reversed(range(signal.depth))
-        ]
-        return ops.concat(f.w, parts)
-    return f.load_signal(place.signal, place.pointer)
+    return f.load_flat(place.signal, place.pointer)
 
 
 def field_place(f: FunctionCode, field: Field) -> Place:

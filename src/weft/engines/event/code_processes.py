@@ -20,7 +20,7 @@ from weft.engines.event.code_statements import write_statement
 from weft.engines.event.code_strengths import write_graded
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.code_waits import delay_ticks, simple_watch, wait_at, wait_events
-from weft.engines.event.elaborate import parts_of
+from weft.engines.event.driver_parts import parts_of
 from weft.engines.event.layout import FrameLayout
 from weft.engines.event.records import (
     FLAG_OBSERVED,
@@ -38,9 +38,9 @@ from weft.engines.event.records import (
     NODE_RETURNED,
     WATCH_ANY,
 )
-from weft.engines.event.sites import ThreadPlan, Watch
+from weft.engines.event.sites import Watch
 from weft.engines.event.walk import reads_of, statement_reads, written_signals
-from weft.engines.event.writer import Operand, Value, all_x, mask
+from weft.engines.event.writer import Operand, Value, mask
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
 from weft.ir.system_tasks import is_report
@@ -394,6 +394,3 @@ def combine(f: FunctionCode, kind: str, a: Value, b: Value) -> Value:
         w.or_(width, bits, w.and_(width, neither, both.bits)),
         w.or_(width, unknown, w.and_(width, neither, both.unknown)),
     )
-
-
-__all__ = ["ThreadPlan", "all_x"]

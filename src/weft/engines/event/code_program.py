@@ -18,7 +18,7 @@ from weft.engines.event.code_forces import Held
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import STOPPING
 from weft.engines.event.code_paths import write_stamp
-from weft.engines.event.code_places import Place, find_place, store_whole
+from weft.engines.event.code_places import Place, store_whole
 from weft.engines.event.code_processes import (
     combine,
     write_assign,
@@ -40,7 +40,6 @@ from weft.engines.event.sites import Watch
 from weft.engines.event.walk import (
     Suspensions,
     calls_in,
-    expressions_of,
     statements_in,
     subexpressions,
 )
@@ -463,6 +462,3 @@ def write_program(design: Design, observe: bool = False) -> ProgramCode:
         sys.set_int_max_str_digits(usual)
     program.place()
     return program
-
-
-__all__ = ["expressions_of", "find_place"]

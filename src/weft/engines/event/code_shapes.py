@@ -21,7 +21,7 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_places import Place, store_bits, store_whole
 from weft.engines.event.code_processes import inertial_change, unique_watches
 from weft.engines.event.code_unit import UnitCode
-from weft.engines.event.elaborate import Part, parts_of
+from weft.engines.event.driver_parts import Part, parts_of
 from weft.engines.event.layout import element_bytes
 from weft.engines.event.records import NODE_SHORT, WATCH_ANY, WATCH_NODE
 from weft.engines.event.sites import Site, ThreadPlan, Watch

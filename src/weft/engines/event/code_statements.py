@@ -20,13 +20,12 @@ from weft.engines.event.code_forks import (
     write_fork,
 )
 from weft.engines.event.code_function import FunctionCode, Label
-from weft.engines.event.code_host import host_task, host_value
+from weft.engines.event.code_host import host_task
 from weft.engines.event.code_nonblocking import assign_later, assign_on_event, trigger_event
 from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_places import store_lvalue
 from weft.engines.event.code_waits import delay_ticks, wait_for, wait_until
-from weft.engines.event.walk import Suspensions
-from weft.engines.event.writer import Operand, Value, mask
+from weft.engines.event.writer import Operand, Value
 from weft.ir.design import (
     Assertion,
     Assign,
@@ -155,30 +154,19 @@ def _assign(f: FunctionCode, assign: Assign) -> None:
     if not f.thread:
         raise f.unsupported("a delay inside a function")
     kept = keep_value(f, new)
-    if isinstance(timing, Delay):
-        wait_for(f, timing)
-    else:
-        wait_for(f, timing)
+    wait_for(f, timing)
     store_lvalue(f, assign.lhs, kept())
 
 
 def keep_value(f: FunctionCode, new: Value) -> Callable[[], Value]:
     """Keep a value in the frame over a suspension; return what reads it back."""
     w = f.w
-    size = (new.width + 63) // 64 * 8
-    depth, offset = f.frame_slot(2 * size)
-    bits = size * 8
-    pointer = w.address(f.frame_pointer(depth), offset)
-    w.do(f"store i{bits} {w.resize(new.bits, new.width, bits)}, ptr {pointer}, align 8")
-    w.do(f"store i{bits} {w.resize(new.unknown, new.width, bits)}, ptr {w.address(pointer, size)}, align 8")
+    depth, offset = f.frame_slot(2 * ((new.width + 63) // 64 * 8))
+    w.store_planes(w.address(f.frame_pointer(depth), offset), new)
 
     def read() -> Value:
-        where = w.address(f.frame_pointer(depth), offset)
-        planes = [
-            w.resize(w.emit(f"load i{bits}, ptr {at}, align 8"), bits, new.width)
-            for at in (where, w.address(where, size))
-        ]
-        return Value(new.width, planes[0], planes[1] if new.unknown != 0 else 0)
+        kept = w.load_planes(w.address(f.frame_pointer(depth), offset), new.width)
+        return kept if new.unknown != 0 else Value(new.width, kept.bits)
 
     return read
 
@@ -453,5 +441,3 @@ _WRITERS: dict[type, Callable[[FunctionCode, object], None]] = cast(
         DisableFork: disable_fork,
     },
 )
-
-__all__ = ["Suspensions", "host_value", "mask", "write_statement"]

@@ -9,7 +9,7 @@ from weft.engines.event.code_forces import Forces
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import Node, Unit
 from weft.engines.event.layout import BlockLayout
-from weft.engines.event.records import NODE_INSTANCE, NODE_SIZE, WATCH_ANY
+from weft.engines.event.records import NODE_INSTANCE, NODE_SIZE
 from weft.engines.event.sites import Site, ThreadPlan, Watch
 from weft.engines.event.writer import Operand, Writer
 from weft.ir.design import Expr, Function, Module, Signal, SystemTask
@@ -270,6 +270,3 @@ def _roots(target: Expr) -> list[Ref | Field]:
             return [ref for part in parts for ref in _roots(part)]
         case _:
             return []
-
-
-__all__ = ["WATCH_ANY", "UnitCode"]

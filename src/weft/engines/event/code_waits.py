@@ -112,12 +112,13 @@ def _evaluated(f: FunctionCode, event: Event) -> list[Watch]:
     present = value(f, event.value)
     size = (present.width + 63) // 64 * 8
     depth, offset = f.frame_slot(2 * size)
-    _keep(f, depth, offset, present)
+    f.w.store_planes(f.w.address(f.frame_pointer(depth), offset), present)
     look = f.unit.look_function(f)
     w = look.w
-    old = _kept(look, depth, offset, present.width)
+    place = w.address(look.frame_pointer(depth), offset)
+    old = w.load_planes(place, present.width)
     new = value(look, event.value)
-    _keep(look, depth, offset, new)
+    w.store_planes(place, new)
     fired = w.not_(1, ops.identical(w, old, new)) if event.edge == "any" else edge_of(look, event.edge, old, new)
     if event.condition is not None:
         test, guard, no = w.fresh("fired"), w.fresh("guard"), w.fresh("quiet")
@@ -145,26 +146,6 @@ def edge_of(f: FunctionCode, edge: str, old: Value, new: Value) -> Operand:
     rising = w.or_(1, w.and_(1, old_zero, w.not_(1, new_zero)), w.and_(1, new_one, w.not_(1, old_one)))
     falling = w.or_(1, w.and_(1, old_one, w.not_(1, new_one)), w.and_(1, new_zero, w.not_(1, old_zero)))
     return rising if edge == "posedge" else falling if edge == "negedge" else w.or_(1, rising, falling)
-
-
-def _keep(f: FunctionCode, depth: int, offset: int, found: Value) -> None:
-    w = f.w
-    bits = (found.width + 63) // 64 * 64
-    pointer = w.address(f.frame_pointer(depth), offset)
-    for plane, content in enumerate((found.bits, found.unknown)):
-        at = w.address(pointer, plane * bits // 8)
-        w.do(f"store i{bits} {w.resize(content, found.width, bits)}, ptr {at}, align 8")
-
-
-def _kept(f: FunctionCode, depth: int, offset: int, width: int) -> Value:
-    w = f.w
-    bits = (width + 63) // 64 * 64
-    pointer = w.address(f.frame_pointer(depth), offset)
-    planes = [
-        w.resize(w.emit(f"load i{bits}, ptr {w.address(pointer, plane * bits // 8)}, align 8"), bits, width)
-        for plane in range(2)
-    ]
-    return Value(width, planes[0], planes[1])
 
 
 def wait_until(f: FunctionCode, cond: Expr) -> None:

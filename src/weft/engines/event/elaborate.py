@@ -20,12 +20,11 @@ from collections.abc import Iterable
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
-from weft.engines.event.driver_parts import Part, parts_of
+from weft.engines.event.driver_parts import parts_of
 from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate
 from weft.engines.event.walk import statements_in
 from weft.ir.design import (
     Binary,
-    Block,
     Concat,
     Cond,
     ContinuousAssign,
@@ -34,21 +33,18 @@ from weft.ir.design import (
     Expr,
     Force,
     Function,
-    Gate,
     Instance,
     Module,
     PathDelay,
     Port,
-    Process,
     Ref,
     Signal,
     Slice,
     SystemTask,
     Text,
     Unary,
-    operands,
 )
-from weft.ir.expressions import Field, Item
+from weft.ir.expressions import Item
 
 PLAIN_NETS = frozenset({"", "wire", "tri", "uwire"})
 STRONG = ("strong", "strong")
@@ -475,21 +471,3 @@ def _needs_resolution(net: Net, forced: bool) -> bool:
             return True
         covered |= bits
     return False
-
-
-__all__ = [
-    "Block",
-    "Driver",
-    "Elaborated",
-    "Field",
-    "Gate",
-    "Key",
-    "Net",
-    "Node",
-    "Part",
-    "Process",
-    "Unit",
-    "elaborate",
-    "operands",
-    "parts_of",
-]

@@ -41,7 +41,6 @@ from weft.engines.event.records import (
     CHANGED_BUFFER,
     CHANGED_LENGTH,
     CURRENT,
-    DONE,
     EVENTS,
     FLAG_HEAP,
     HOST_CALL,
@@ -480,5 +479,3 @@ define i64 @weft_stack() nounwind {
   ret i64 %w
 }
 """
-
-__all__ = ["DONE", "PAUSED", "EventEngine"]

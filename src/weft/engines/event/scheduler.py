@@ -26,7 +26,6 @@ from weft.engines.event.kernel_language import (
     malloc,
     memset,
     realloc,
-    u8,
     u32,
     u64,
 )
@@ -74,7 +73,6 @@ from weft.engines.event.records import (
     STOPPED,
     TIME,
     UNTIL,
-    WATCH_ANY,
     WATCH_CODE,
     WATCH_ENTRIES,
     WATCH_EVALUATE,
@@ -90,8 +88,6 @@ from weft.engines.event.records import (
     WHEEL_NOW,
     WHEEL_SLOTS,
 )
-
-__all__ = ["WATCH_ANY"]
 
 # pyright: reportUnusedFunction=false
 
@@ -444,8 +440,3 @@ def run(state: int) -> int:
             return REACHED
         advance(time, state)
     return DONE
-
-
-@kernel
-def peek_byte(address: int) -> int:
-    return u8[address]

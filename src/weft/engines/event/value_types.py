@@ -42,12 +42,11 @@ _STRING_CALLS = frozenset(
         "string.tolower",
     }
 )
-_REAL_CALLS = frozenset(
-    {"$realtime", "$itor", "$bitstoreal", "$bitstoshortreal", "string.atoreal"}
-    | {
-        f"${name}"
-        for name in [
-            "ln",
+REAL_FUNCTIONS = {
+    "$ln": "log",
+    **{
+        f"${name}": name
+        for name in (
             "log10",
             "exp",
             "sqrt",
@@ -61,11 +60,13 @@ _REAL_CALLS = frozenset(
             "acos",
             "atan",
             "atan2",
-            "hypot",
-        ]
-    }
-    | {f"${name}" for name in ["sinh", "cosh", "tanh", "asinh", "acosh", "atanh"]}
-)
+        )
+    },
+    **{f"${name}": name for name in ("hypot", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
+}
+"""The mathematical functions of IEEE 1800-2023 20.8.2, and what the C library calls them."""
+
+_REAL_CALLS = frozenset({"$realtime", "$itor", "$bitstoreal", "$bitstoshortreal", "string.atoreal", *REAL_FUNCTIONS})
 
 
 def type_of(expression: Expr | None) -> Type:

@@ -239,6 +239,22 @@ class Writer:
         """Store a 64-bit word behind a pointer."""
         self.do(f"store i64 {value}, ptr {self.address(pointer, offset)}")
 
+    def store_planes(self, pointer: str, value: Value) -> None:
+        """Store a value's two planes behind a pointer, each in whole words."""
+        bits = (value.width + 63) // 64 * 64
+        for plane, content in enumerate((value.bits, value.unknown)):
+            at = self.address(pointer, plane * bits // 8)
+            self.do(f"store i{bits} {self.resize(content, value.width, bits)}, ptr {at}, align 8")
+
+    def load_planes(self, pointer: str, width: int) -> Value:
+        """Load a value that `store_planes` has stored."""
+        bits = (width + 63) // 64 * 64
+        planes = [
+            self.resize(self.emit(f"load i{bits}, ptr {self.address(pointer, at)}, align 8"), bits, width)
+            for at in (0, bits // 8)
+        ]
+        return Value(width, planes[0], planes[1])
+
     def pointer(self, word: Operand) -> str:
         """Return a word as a pointer."""
         return self.emit(f"inttoptr i64 {word} to ptr")
