@@ -68,11 +68,15 @@ def measure(
             found[peer].cold = build.seconds + (0.0 if peer == "weft" else first.start_seconds)
             found[peer].cold_cpu, found[peer].build_peak = build.cpu_seconds, build.peak_bytes
         except PeerFailed as error:
-            found[peer].failed = str(error).splitlines()[0][:200]
-            print(f"{design.name}: {peer}: {error}", file=sys.stderr)
-    for peer, build in built.items():
+            _report_failure(design, peer, found[peer], error)
+            built.pop(peer, None)
+    for peer, build in list(built.items()):
         # Weft makes its better code while it runs; what is measured is a start that finds it.
-        PEERS[peer].run(design, build, max(2, cycles // SLOWER.get(peer, 1)))
+        try:
+            PEERS[peer].run(design, build, max(2, cycles // SLOWER.get(peer, 1)))
+        except PeerFailed as error:
+            _report_failure(design, peer, found[peer], error)
+            del built[peer]
     for _ in range(runs):
         for peer, build in built.items():
             run = PEERS[peer].run(design, build, max(2, cycles // SLOWER.get(peer, 1)))
@@ -82,6 +86,12 @@ def measure(
     if waves:
         _measure_waves(design, built, found, max(2, cycles // 10), runs)
     return found
+
+
+def _report_failure(design: Design, peer: str, measured: Measured, error: PeerFailed) -> None:
+    """Leave a peer that cannot build or run a design out of the comparison, and say why."""
+    measured.failed = str(error).splitlines()[0][:200]
+    print(f"{design.name}: {peer}: {error}", file=sys.stderr)
 
 
 def _compare_hashes(design: Design, built: dict[str, Build], found: dict[str, Measured]) -> None:

