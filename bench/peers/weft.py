@@ -85,7 +85,7 @@ def main() -> None:
     design, cycles = DESIGNS[sys.argv[1]](), int(sys.argv[2])
     wave, signals = [*sys.argv[3:], "", ""][:2]
     with ExitStack() as stack:
-        options = design.compile_options()
+        options = design.compile_options() | {"assertions": "off"}  # as Verilator's --noassert
         sim = stack.enter_context(weft.compile(*design.files, **options, output=lambda text: None))
         sim.poke(design.reset, 1)
         sim.run_cycles(design.reset_cycles)

@@ -95,3 +95,11 @@ def test_memories_of_other_modules_are_read_and_written_by_path():
       initial for (i = 0; i < 5000; i = i + 1) ram[i] = i;"""
     _, values = simulate(body, [{"a": 3, "c": 0}, {"clk": 1}, {"clk": 0, "c": 1}, {"clk": 1}, {"clk": 0}, {"clk": 1}])
     assert values == [0, 5, 5, 5, 5, 6]
+
+
+def test_a_function_that_a_continuous_assignment_calls_may_print():
+    body = """
+        function automatic [3:0] shown([3:0] v); $display("v=%0d", v); return v; endfunction
+        assign z = shown(a);"""
+    lines, _ = simulate(body, [{"a": 1}, {"a": 1, "c": 1}, {"a": 2}])
+    assert lines == ["v=0", "v=1", "v=2"]

@@ -38,7 +38,9 @@ app = typer.Typer(
 FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
 Top = Annotated[str, typer.Option(help="The top module.")]
 Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
-Assertions = Annotated[str, typer.Option(help="Concurrent assertions: error (only 'weft run' has them) or off.")]
+Assertions = Annotated[
+    str, typer.Option(help="Concurrent assertions: error (only 'weft run' has them); off, as are checks of unique.")
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
 Warnings = Annotated[bool, typer.Option("--all-warnings", help="Show all warnings, not only the first ten.")]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from weft.base.dataclass import dataclass
+from weft.base.dataclass import dataclass, replace
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.ir.design import (
@@ -38,6 +38,7 @@ from weft.passes.lower_targets import Writer
 from weft.passes.match_cases import run_case
 from weft.passes.module_context import ModuleContext
 from weft.passes.node_ranges import never_true
+from weft.passes.report_choices import report_overlap, unhandled_report
 from weft.passes.side_effects import may_act
 from weft.passes.symbolic_state import Environment, Variable
 
@@ -123,7 +124,8 @@ class Executor(Writer):
         conditions: list[int] = []
         bodies: list[Callable[[], None]] = []
         other: Statement | None = statement
-        while isinstance(other, If) and not (conditions and may_act(other.cond)):
+        check, decided = statement.check, False
+        while isinstance(other, If) and not (conditions and (may_act(other.cond) or other.check)):
             self.span = other.span
             cond = self.condition(other.cond)
             known = self.builder.value(cond)
@@ -132,14 +134,20 @@ class Executor(Writer):
                 bodies.append(partial(self.execute, other.then))
             other = other.then if known else other.other
             if known:
+                decided = True
                 break
             while isinstance(other, Block) and len(other.body) == 1 and not other.label and not other.fork:
                 other = other.body[0]
+        if isinstance(other, If) and not decided and check != "unique0":
+            other = replace(other, check=other.check or check)  # what is left is a statement of its own
+        last = None if other is None else partial(self.execute, other)
+        if last is None and not decided:
+            last = unhandled_report(self, check, "if", statement.span)
+        report_overlap(self, check, "if", conditions, statement.span)
         if conditions:
-            last = None if other is None else partial(self.execute, other)
             self.environment.select(conditions, bodies, last, exclusive=False)
-        elif other is not None:
-            self.execute(other)
+        elif last is not None:
+            last()
 
     def check_wiring(self) -> None:
         """Forget what functions called by a continuous assignment left behind; it must not matter."""

@@ -71,6 +71,7 @@ def _lower_wiring(context: ModuleContext) -> None:
         lower_instance(context, executor, instance, number)
         if environment.current:
             executor.check_wiring()
+    context.fragment.effects += executor.effects  # of the functions that the assignments call
     context.note_reads(executor.variables.values())
 
 

@@ -4,7 +4,7 @@
 compares with `==?` and knows ranges. When the labels are constants of which no two can match together, the items'
 order does not matter, and the join needs no priority chain; when they cover every value of the subject, nothing is
 left for a default. In a 2-state graph a `case` label with unknown bits never matches, and a `casez` or `casex` label's
-unknown bits are wildcards. `unique` and `priority` say what the designer expects; violations are not reported.
+unknown bits are wildcards. What `unique` and `priority` forbid is reported (`report_choices`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from weft.ir.design import Block, Case, CaseItem, Statement
 from weft.ir.expressions import Const, Expr
 from weft.ir.ops import mask
 from weft.passes.join_branches import Table
+from weft.passes.report_choices import report_overlap, unhandled_report
+from weft.passes.rewrite_rules import effective_width
 from weft.passes.side_effects import may_act
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def _run_items(executor: Executor, statement: Case, subject: int, start: int) ->
         cond, found = _item_condition(executor, statement, subject, item)
         known = executor.builder.value(cond)
         if known:
+            report_overlap(executor, statement.check, "case", [*conditions, cond], statement.span)
             default = item.body
             break
         if known == 0:
@@ -64,19 +67,26 @@ def _run_items(executor: Executor, statement: Case, subject: int, start: int) ->
                 patterns = None
             else:
                 patterns += [(len(conditions), *pattern) for pattern in found]
+    if default is not None:
+        otherwise: Callable[[], None] | None = partial(executor.execute, default)
+    else:
+        otherwise = unhandled_report(executor, statement.check, "case", statement.span)
     if not conditions:
-        if default is not None:
-            executor.execute(default)
+        if otherwise is not None:
+            otherwise()
         return
     plain = not executor.four_state or statement.kind in ("case", "inside")  # no z in the subject matches all
-    exclusive = plain and patterns is not None and _disjoint(patterns)
+    disjoint = patterns is not None and _disjoint(patterns)
+    exclusive = plain and disjoint
     width = executor.builder.width[subject]
-    complete = exclusive and patterns is not None and not executor.four_state and _covers(patterns, width)
+    complete = exclusive and patterns is not None and not executor.four_state and _covers(executor, subject, patterns)
     table: Table | None = None
     if exclusive and patterns is not None and not executor.four_state:
         table = _table(subject, patterns, len(conditions), mask(width))
-    if rest is None and default is not None:
-        rest = partial(executor.execute, default)
+    if not disjoint:
+        report_overlap(executor, statement.check, "case", conditions, statement.span)
+    if rest is None:
+        rest = otherwise
     executor.environment.select(conditions, bodies, rest, exclusive, complete, table)
 
 
@@ -189,7 +199,8 @@ def _table(subject: int, patterns: list[tuple[int, int, int]], arms: int, full: 
     return subject, labels
 
 
-def _covers(patterns: list[tuple[int, int, int]], width: int) -> bool:
-    """Return whether disjoint items cover all values of the subject."""
-    distinct = {(value, care) for _, value, care in patterns}
+def _covers(executor: Executor, subject: int, patterns: list[tuple[int, int, int]]) -> bool:
+    """Return whether disjoint items cover all values of the subject, which labels may have extended with zeros."""
+    width = effective_width(executor.builder, subject)
+    distinct = {(value, care & mask(width)) for _, value, care in patterns if not value >> width}
     return sum(1 << width - care.bit_count() for _, care in distinct) == 1 << width

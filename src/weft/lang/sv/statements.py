@@ -128,11 +128,16 @@ _CHECKS = {
 }
 
 
+def _check(state: State, check: ast.UniquePriorityCheck) -> str:
+    """Return what `unique`, `unique0` or `priority` asks for, unless such checks are left out."""
+    return "" if state.context.ignore_assertions else _CHECKS.get(check, "")
+
+
 def _convert_if(state: State, node: ast.Statement) -> Statement:
     conditional = cast("ast.ConditionalStatement", node)
     cond = convert_condition(state, conditional.conditions, node)
     otherwise = conditional.ifFalse
-    check = _CHECKS.get(conditional.check, "")
+    check = _check(state, conditional.check)
     if isinstance(cond, Const) and not check:
         if cond.value & ~cond.unknown:
             return statement_of(state, conditional.ifTrue)
@@ -168,7 +173,7 @@ def _convert_case(state: State, node: ast.Statement) -> Statement:
         subject,
         items,
         statement_of(state, default) if default is not None else None,
-        _CHECKS.get(case.check, ""),
+        _check(state, case.check),
         state.context.span(node),
         layout.signed,
     )
