@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import textwrap
+from pathlib import Path
 
+from weft.engines.event.machine_code import find_code
 from weft.lang.sv.compile_sources import load_design
+from weft.sim.design_cache import DesignCache
+from weft.sim.event_program import EventProgram, StoredProgram, program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation
 
 
 def run_events(text: str, options: EventOptions | None = None) -> tuple[str, int]:
-    """Return what the testbench prints, without the line that says where it finished, and the exit status."""
-    out = io.BytesIO()
+    """Return what the testbench prints, without the line that says where it finished, and the exit status.
+
+    The program goes through the design cache on its way.
+    """
+    out, options = io.BytesIO(), options or EventOptions()
     design = load_design(texts={"t.sv": textwrap.dedent(text)})
-    status = EventSimulation(design, out, options or EventOptions()).run()
+    program = _keep_and_load(program_of(design, options.observe or bool(options.wave), options.sdf))
+    status = EventSimulation(program.design, out, options, program).run()
     return out.getvalue().decode("latin-1"), status
+
+
+def _keep_and_load(program: EventProgram) -> EventProgram:
+    for module in program.machine.modules:
+        module.result()
+    program.code.forget_text()
+    with tempfile.TemporaryDirectory() as folder:
+        cache = DesignCache(Path(folder))
+        cache.store("program", StoredProgram(program.code, program.delays))
+        stored = cache.load("program", StoredProgram)
+    assert stored is not None
+    machine = find_code(stored.code)
+    assert machine is not None
+    return EventProgram(stored.code, machine, stored.delays, cached=True)

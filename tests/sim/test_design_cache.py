@@ -10,6 +10,7 @@ import pytest
 import weft
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compile_design import BuildOptions, build_design
+from weft.sim.compiled_design import CompiledDesign
 from weft.sim.design_cache import DesignCache, _Reader
 
 TOP = """`include "step.vh"
@@ -94,7 +95,7 @@ def test_entries_make_only_our_classes(here):
     evil = pickle.dumps(subprocess.Popen)
     store = DesignCache(here / "cache")
     store._store.store("x.design", evil)
-    assert store.load("x") is None
+    assert store.load("x", CompiledDesign) is None
     with pytest.raises(pickle.UnpicklingError, match="does not belong"):
         import io
 

@@ -6,6 +6,7 @@ design reported an error, 2 bad input (3 a bug of Weft, 130 Ctrl-C).
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -143,6 +144,7 @@ def run_testbench(
     all_warnings: Warnings = False,
 ) -> None:
     """Run `weft run`."""
+    gc.disable()  # until the simulation begins: modules, a design and its code are a million objects and no garbage
     from weft.apps.run_events import make_plan, run_plan
 
     words: Words = context.obj

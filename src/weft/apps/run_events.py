@@ -8,12 +8,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weft.apps.run_words import has_sources, read_generation, read_parameter, read_sdf
 from weft.apps.show_progress import compile_progress
 from weft.apps.stop_prompt import StoppedSimulation, StopPrompt
 from weft.base.errors import UserError
 from weft.sim.run_plan import OnStop, RunPlan, Simulate
+
+if TYPE_CHECKING:
+    from weft.sim.tasks.dump_scopes import WaveSink
 
 _DELAYS = ("min", "typ", "max", "none")
 _ENGINES = ("auto", "event", "cycle")
@@ -95,9 +99,17 @@ def run_plan(plan: RunPlan, simulate: Simulate | None = None) -> int:
 def _event_simulation() -> Simulate:
     """Return the event simulation, imported only when something is to run."""
     from weft.sim.event_simulation import run
+
+    return lambda plan: run(plan, _open_wave, _ask, compile_progress)
+
+
+def _open_wave(path: str, tick_fs: int) -> WaveSink | None:
+    """Return the writer of a waveform that is no VCD file."""
+    if Path(path).suffix != ".fst":
+        return None
     from weft.tools.waves.dump_sink import open_fst_sink
 
-    return lambda plan: run(plan, open_fst_sink, _ask, compile_progress)
+    return open_fst_sink(path, tick_fs)
 
 
 def _ask(simulation: StoppedSimulation, scope: str) -> bool:

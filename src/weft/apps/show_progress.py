@@ -10,9 +10,10 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from weft.sim.run_effects import write_stdout
-from weft.sim.simulation import Simulation
+if TYPE_CHECKING:
+    from weft.sim.simulation import Simulation
 
 _DELAY = 1.0
 _SHOWN_WARNINGS = 10
@@ -48,6 +49,8 @@ class RunStatus:
 
     def write(self, data: bytes) -> None:
         """Write what the design prints to the standard output."""
+        from weft.sim.run_effects import write_stdout  # a command that only shows stages does without
+
         if not self._end.is_set():
             self._end.set()
             self._done.wait()

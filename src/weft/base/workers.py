@@ -29,6 +29,13 @@ class Job(Generic[T]):
         self._value: Any = None
         self._error: BaseException | None = None
 
+    @classmethod
+    def done(cls, value: T) -> Job[T]:
+        """Return a job that has already returned a value."""
+        job = cls(lambda: value)
+        job.run()
+        return job
+
     def run(self) -> None:
         """Do the work, in whichever thread this is called."""
         assert self._work is not None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +18,7 @@ from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Program
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compiled_design import CompiledDesign
-from weft.sim.design_cache import DesignCache, compiler_version, hash_words
+from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files
 from weft.sim.design_files import Output
 from weft.sim.initial_state import parse_x_initial
 from weft.sim.simulation import RunOptions, Simulation
@@ -140,7 +139,7 @@ def _make_design(
     if store is not None:
         with stages.stage("load from cache"):
             key = store.find(options_key)
-            found = _without_collector(lambda: store.load(key)) if key is not None else None
+            found = _without_collector(lambda: store.load(key, CompiledDesign)) if key is not None else None
         if found is not None:
             return Build(found, True, stages.seconds), lambda: None
         del stages.seconds["load from cache"]
@@ -170,21 +169,6 @@ def _make_design(
             store.remember(options_key, digest, [*source.files, *words], folders)
 
     return build, keep
-
-
-def list_files(words: Sequence[str]) -> list[str]:
-    """Return the file lists (`-f`, `-F`, `-C`) among slang's words, and those that they name."""
-    found: dict[str, None] = {}
-    work = [(words, Path())]
-    while work:
-        each, folder = work.pop()
-        for flag, word in pairwise(each):
-            path = str(folder / word) if flag == "-F" else word
-            if flag in ("-f", "-F", "-C") and path not in found and Path(path).is_file():
-                found[path] = None
-                text = Path(path).read_text(errors="replace")
-                work.append((text.split(), Path(path).parent if flag == "-F" else folder))
-    return list(found)
 
 
 def prepare_engine() -> None:

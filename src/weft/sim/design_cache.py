@@ -3,8 +3,9 @@
 Two entries. The *index*, found by a hash of the options and the names of the files, lists every file that was read
 with size, time and hash, every folder that was searched with its time, and the key of the design. If all of them are
 as they were, the design is loaded; a file that was only touched is recognised by its hash. The *design* holds the graph
-and its tables as a pickle that can only make Weft's own classes and NumPy arrays. `ObjectCache` stores both with a
-hash of their content, so that a damaged entry is noticed, deleted and made again.
+and its tables, or the program of an event simulation, as a pickle that can only make Weft's own classes and NumPy
+arrays. `ObjectCache` stores both with a hash of their content, so that a damaged entry is noticed, deleted and made
+again.
 """
 
 from __future__ import annotations
@@ -17,16 +18,27 @@ import threading
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import weft
 from weft.base.errors import InternalError
 from weft.engines.cpu.object_cache import ObjectCache, cache_folder
-from weft.sim.compiled_design import CompiledDesign
+
+Kept = TypeVar("Kept")
 
 _FORMAT = 1
-_MODULES = ("weft.ir.", "weft.base.", "weft.sim.compiled_design", "weft.passes.trace_clocks")
+_MODULES = (
+    "weft.ir.",
+    "weft.base.",
+    "weft.engines.event.",
+    "weft.passes.",
+    "weft.sim.compiled_design",
+    "weft.sim.design_timing",
+    "weft.sim.event_delays",
+    "weft.sim.event_program",
+)
 _NUMPY = {
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
@@ -63,8 +75,8 @@ class DesignCache:
         index = {"design": design_key, "files": rows, "folders": [[path, _folder_time(path)] for path in folders]}
         self._store.store(f"{options_key}.index", json.dumps(index).encode())
 
-    def load(self, design_key: str) -> CompiledDesign | None:
-        """Return a design, or None when it is not there or damaged."""
+    def load(self, design_key: str, kind: type[Kept]) -> Kept | None:
+        """Return a design of a kind, or None when it is not there or damaged."""
         data = self._store.load(f"{design_key}.design")
         if data is None:
             return None
@@ -72,9 +84,9 @@ class DesignCache:
             design = _Reader(io.BytesIO(data)).load()
         except (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError, ValueError):
             return None
-        return design if isinstance(design, CompiledDesign) else None
+        return design if isinstance(design, kind) else None
 
-    def store(self, design_key: str, design: CompiledDesign) -> int:
+    def store(self, design_key: str, design: object) -> int:
         """Keep a design; return how many bytes that took."""
         data = _dump(design)
         self._store.store(f"{design_key}.design", data)
@@ -90,7 +102,7 @@ class _Reader(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module_name}.{global_name} does not belong into a design")
 
 
-def _dump(design: CompiledDesign) -> bytes:
+def _dump(design: object) -> bytes:
     """Pickle a design; in a thread with a deep stack, since long expressions nest deeply."""
     result: list[bytes] = []
 
@@ -109,6 +121,21 @@ def _dump(design: CompiledDesign) -> bytes:
     if not result:
         raise InternalError("the design cannot be stored")
     return result[0]
+
+
+def list_files(words: Sequence[str]) -> list[str]:
+    """Return the file lists (`-f`, `-F`, `-C`) among slang's words, and those that they name."""
+    found: dict[str, None] = {}
+    work = [(words, Path())]
+    while work:
+        each, folder = work.pop()
+        for flag, word in pairwise(each):
+            path = str(folder / word) if flag == "-F" else word
+            if flag in ("-f", "-F", "-C") and path not in found and Path(path).is_file():
+                found[path] = None
+                text = Path(path).read_text(errors="replace")
+                work.append((text.split(), Path(path).parent if flag == "-F" else folder))
+    return list(found)
 
 
 def hash_words(words: Iterable[str]) -> str:

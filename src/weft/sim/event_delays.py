@@ -27,31 +27,35 @@ _FROM = {"FROM_MINIMUM": 0, "FROM_TYPICAL": 1, "FROM_MAXIMUM": 2}
 
 
 @dataclass(slots=True)
-class DelayFiles:
-    """Read the delay files of a design, each once, and apply them. `choice` is which of three values counts."""
+class PreparedDelays:
+    """Be what a design's delays have become (`insert_timing`), and the delay files that have been read so far."""
+
+    timing: DesignTiming
+    files: dict[str, SdfFile] = field(default_factory=dict[str, SdfFile])
+
+
+def prepare_delays(design: Design, asked: Sequence[run_plan.SdfFile] = ()) -> PreparedDelays:
+    """Read the delay files of a design, as far as they are known, and insert what they can change into the design."""
+    finder = _PortFinder(design, asked)
+    timing = insert_timing(design, list(finder.delayed_ports()))
+    return PreparedDelays(timing, finder.files)
+
+
+@dataclass(slots=True)
+class _PortFinder:
+    """Find the ports that delay files give a delay of their own."""
 
     design: Design
-    out: Writer
-    asked: Sequence[run_plan.SdfFile] = ()
-    choice: str = "typ"
-    timing: DesignTiming = field(init=False)
-    _files: dict[str, SdfFile] = field(default_factory=dict[str, SdfFile])
+    asked: Sequence[run_plan.SdfFile]
+    files: dict[str, SdfFile] = field(default_factory=dict[str, SdfFile])
 
-    def __post_init__(self) -> None:
-        self.timing = insert_timing(self.design, list(self._delayed_ports()))
-
-    def _read(self, path: str) -> SdfFile:
-        if path not in self._files:
-            self._files[path] = read_sdf_file(path)
-        return self._files[path]
-
-    def _delayed_ports(self) -> Iterator[tuple[Module, str]]:
-        """Yield the ports that the files give a delay of their own."""
+    def delayed_ports(self) -> Iterator[tuple[Module, str]]:
+        """Yield the ports."""
         tops = dict(self.design.tops)
         for asked in self.asked:
             for start in (self._module(asked.scope),) if asked.scope else tops.values():
                 if start is not None:
-                    yield from annotated_ports(self.design, self._read(asked.path), start)
+                    yield from annotated_ports(self.design, _read(self.files, asked.path), start)
         for module in dict.fromkeys([*self.design.modules, *tops.values()]):
             for body in (*module.processes, *module.functions):
                 for statement in statements_in(body.body):
@@ -64,7 +68,7 @@ class DelayFiles:
         start = self._module(scope.value) if isinstance(scope, Text) else module
         if isinstance(name, Text) and start is not None:
             try:
-                file = self._read(name.value)
+                file = _read(self.files, name.value)
             except UserError as error:
                 if error.code == "no-such-file":
                     return  # the call itself says so, if it is ever made
@@ -74,6 +78,22 @@ class DelayFiles:
     def _module(self, path: str) -> Module | None:
         names = path.split(".")
         return reach_module(dict(self.design.tops).get(names[0]), names[1:])
+
+
+def _read(files: dict[str, SdfFile], path: str) -> SdfFile:
+    if path not in files:
+        files[path] = read_sdf_file(path)
+    return files[path]
+
+
+@dataclass(slots=True)
+class DelayFiles:
+    """Apply the delay files of a running design. `choice` is which of three values counts."""
+
+    out: Writer
+    prepared: PreparedDelays
+    asked: Sequence[run_plan.SdfFile] = ()
+    choice: str = "typ"
 
     # ------------------------------------------------------------------------------------------- annotating
 
@@ -86,10 +106,10 @@ class DelayFiles:
                 if scope is None:
                     raise no_scope(asked.path, asked.scope)
                 scopes = [scope]
-            self._annotator(engine).annotate(self._read(asked.path), scopes)
+            self._annotator(engine).annotate(_read(self.prepared.files, asked.path), scopes)
 
     def _annotator(self, engine: EventEngine) -> DelayAnnotator:
-        return DelayAnnotator(engine, self.timing, self.out, self.choice)
+        return DelayAnnotator(engine, self.prepared.timing, self.out, self.choice)
 
     def _node(self, engine: EventEngine, path: str) -> Node | None:
         names = path.split(".")
@@ -105,7 +125,7 @@ class DelayFiles:
             return
         path = call.path(0)
         try:
-            file = self._read(path)
+            file = _read(self.prepared.files, path)
         except UserError as error:
             if error.code != "no-such-file":
                 raise

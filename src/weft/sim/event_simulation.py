@@ -16,30 +16,27 @@ from typing import BinaryIO
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError, WeftError
-from weft.engines.event.code_program import write_program
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.host_sites import HostSite
-from weft.engines.event.walk import statements_in
-from weft.ir.design import Design, SystemTask
-from weft.lang.sv.compile_sources import load_design
+from weft.ir.design import Design
 from weft.lang.sv.front_end_options import FrontEndOptions
-from weft.passes.defer_assertions import defer_assertions
 from weft.sim.collect_garbage import Collector
 from weft.sim.design_files import DesignFiles
-from weft.sim.design_timing import remove_delays
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
 from weft.sim.event_delays import TASK as SDF_ANNOTATE
 from weft.sim.event_delays import DelayFiles
 from weft.sim.event_host import EventHost
 from weft.sim.event_objects import OBJECT_CALLS
+from weft.sim.event_program import EventProgram, ProgramOptions, make_program, program_of
 from weft.sim.event_prompt import EventStop
 from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_wave import EventWave
 from weft.sim.randomize.random_calls import RANDOM_CALLS
 from weft.sim.randomize.randomizer import Randomizer
 from weft.sim.run_plan import OnStop, RunPlan, SdfFile
+from weft.sim.stages import Stages
 from weft.sim.tasks.dump_scopes import WaveFactory, WaveSink, plain_path
 from weft.sim.tasks.registry import TASKS
 from weft.sim.tasks.task_call import TaskCall, Writer
@@ -47,7 +44,6 @@ from weft.sim.tasks.task_state import TaskState
 from weft.sim.tasks.vcd_text import VcdSink
 
 _CALLS = {**OBJECT_CALLS, **RANDOM_CALLS}
-_DUMPS = ("$dump", "$countdrivers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +70,8 @@ class EventSimulation:
     design: Design
     out: Writer
     options: EventOptions = field(default_factory=EventOptions)
+    program: EventProgram | None = None
+    """The design's program, if it is there already; used up."""
     host: EventHost = field(init=False)
     handles: Handles = field(default_factory=Handles)
     containers: Containers = field(init=False)
@@ -85,13 +83,11 @@ class EventSimulation:
 
     def __post_init__(self) -> None:
         options = self.options
+        program = self.program or program_of(self.design, options.observe or bool(options.wave), options.sdf)
+        code, self.program, self.design = program.code, None, program.design
         self.containers = Containers(self)
-        self.delays = DelayFiles(self.design, self.out, options.sdf, options.delays)
+        self.delays = DelayFiles(self.out, program.delays, options.sdf, options.delays)
         self.randomizer = Randomizer(self)
-        design = self.design
-        for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
-            defer_assertions(module)
-        code = write_program(self.design, options.observe or bool(options.wave) or _dumps(self.design))
         for text in code.texts:
             self.handles.intern(text)
         state = TaskState(
@@ -99,7 +95,8 @@ class EventSimulation:
         )
         state.random_seed = state.urandom_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
-        EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, self.host)
+        machine = program.machine
+        EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, machine, self.host)
         self.delays.begin(self.engine)
         self.collector = Collector(self)
         self.collector.begin()
@@ -190,17 +187,6 @@ class EventSimulation:
                 write_result(self.handles, shape, buffer, new)
 
 
-def _dumps(design: Design) -> bool:
-    """Say whether the design dumps waveforms, so that every signal must tell its changes."""
-    modules = [*design.modules, *(m for _, m in design.packages), *(m for _, m in design.tops)]
-    for module in modules:
-        for body in (*module.processes, *module.functions):
-            for statement in statements_in(body.body):
-                if isinstance(statement, SystemTask) and statement.name.startswith(_DUMPS):
-                    return True
-    return False
-
-
 Prompt = Callable[[EventStop, str], bool]
 """Ask the user what to do, where the design has stopped in a scope; return whether to go on."""
 
@@ -218,12 +204,12 @@ def run(
     if plan.engine == "cycle":
         raise Unsupported("a testbench on the cycle engine (`weft sim` runs designs by clock cycles)")
     out = sys.stdout.buffer
-    with progress() as tell:
-        gc.disable()  # A design and its code are a million objects and no garbage.
-        try:
-            simulation = _build(plan, out, open_wave, tell or (lambda stage: None))
-        finally:
-            gc.enable()
+    gc.disable()  # A design and its code are a million objects and no garbage.
+    try:
+        with progress() as tell:
+            simulation = _build(plan, out, open_wave, Stages(tell))
+    finally:
+        gc.enable()
     if prompt is not None and plan.on_stop == OnStop.PROMPT:
         simulation.ask_at_stop(prompt)
     try:
@@ -235,9 +221,9 @@ def run(
         out.flush()
 
 
-def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, tell: Callable[[str], None]) -> EventSimulation:
+def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: Stages) -> EventSimulation:
     has_delays = plan.delays != "none"
-    options = FrontEndOptions(
+    front_end = FrontEndOptions(
         top=plan.tops,
         parameters={parameter.name: parameter.value for parameter in plan.parameters},
         assertions="error" if plan.assertions else "off",
@@ -245,13 +231,10 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, tell: Ca
         specify=plan.specify and has_delays,
         arguments=plan.front_end,
     )
-    tell("reading sources")
-    design = load_design((), options)
+    sdf = plan.sdf if has_delays else ()
+    program = make_program((), ProgramOptions(front_end, bool(plan.wave), has_delays, sdf, plan.cache), None, stages)
     if plan.all_warnings and not plan.quiet:
-        print("".join(design.warnings), file=sys.stderr, end="")
-    if not has_delays:
-        remove_delays(design)
-    tell("compiling")
+        print("".join(program.design.warnings), file=sys.stderr, end="")
     event_options = EventOptions(
         plan.plusargs,
         plan.max_delta,
@@ -260,11 +243,11 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, tell: Ca
         run_shell=_shell if plan.allow_system else None,
         open_wave=open_wave,
         delays=plan.delays if has_delays else "typ",
-        sdf=plan.sdf if has_delays else (),
+        sdf=sdf,
         wave=plan.wave,
         signals=plan.signals,
     )
-    return EventSimulation(design, out, event_options)
+    return EventSimulation(program.design, out, event_options, program)
 
 
 def _shell(command: str) -> int:

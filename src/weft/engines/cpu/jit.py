@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -134,16 +134,24 @@ class Compiler:
 
     def object(self, text: str, tier: Tier) -> bytes:
         """Return the object of a module's text, from the cache if it is there."""
-        key = self._key(text_digest(text), tier)
+        return self.keep(text_digest(text), tier, lambda: text)
+
+    def keep(self, digest: str, tier: Tier, write: Callable[[], str]) -> bytes:
+        """Return the object that is kept under a digest; if there is none, compile the text that `write` returns."""
+        key = self._key(digest, tier)
         code = self.cache.load(key)
         if code is None:
-            code = compile_object(text, tier)
+            code = compile_object(write(), tier)
             self.cache.store(key, code)
         return code
 
     def submit(self, text: str, tier: Tier) -> Job[bytes]:
         """Compile in a worker thread."""
-        return _workers.submit(lambda: self.object(text, tier))
+        return self.start(lambda: self.object(text, tier))
+
+    def start(self, work: Callable[[], bytes]) -> Job[bytes]:
+        """Do some of this compiler's work in a worker thread."""
+        return _workers.submit(work)
 
     def _key(self, digest: str, tier: Tier) -> str:
         return hashlib.sha256(f"{self._salt}|{tier}|{digest}".encode()).hexdigest()

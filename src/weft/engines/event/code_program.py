@@ -81,6 +81,8 @@ class ProgramCode:
     resolvers: dict[Key, str] = field(default_factory=dict[Key, str])
     initializers: dict[Unit, str] = field(default_factory=dict[Unit, str])
     size: int = 0
+    digests: list[str] = field(default_factory=list[str])
+    """Of the text of each module, once it is compiled."""
     _symbols: dict[Function, str] = field(default_factory=dict[Function, str])
     _pending: list[Function] = field(default_factory=list[Function])
     _tasks: dict[Function, FrameLayout] = field(default_factory=dict[Function, FrameLayout])
@@ -434,6 +436,12 @@ class ProgramCode:
             declarations.update({name: text for name, text in code.declarations.items() if text})
         bodies = [text for code in self.codes.values() for text in code.functions]
         return [_MARK.sub(replace, module) for module in pack_modules(bodies, declarations)]
+
+    def forget_text(self) -> None:
+        """Drop the text of the code, which machine code has taken the place of."""
+        for code in self.codes.values():
+            code.functions.clear()
+            code.declarations.clear()
 
 
 def _spread(w: Writer, part: Value, low: int, width: int) -> Value:

@@ -16,24 +16,14 @@ import numpy.typing as npt
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
-from weft.engines.cpu.jit import FULL, START, Compiler, Library
-from weft.engines.event import (
-    gate_kernels,
-    heap_kernels,
-    island_kernels,
-    list_kernels,
-    net_area,
-    net_kernels,
-    scheduler,
-    thread_kernels,
-)
+from weft.engines.cpu.jit import Library
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.count_drivers import driver_counts
 from weft.engines.event.elaborate import Node
 from weft.engines.event.fill_memory import fill_signals, fill_slots
 from weft.engines.event.host_sites import HostSite
-from weft.engines.event.kernel_language import compile_kernels
 from weft.engines.event.layout import element_bytes
+from weft.engines.event.machine_code import MachineCode, begin_code
 from weft.engines.event.net_area import NetArea
 from weft.engines.event.records import (
     ACTIVE,
@@ -80,25 +70,6 @@ HostCall = Callable[[HostSite, int, int, Node], None]
 Entry = tuple[int, int, int, int, int]
 """A watch: the list, the kind, the bits from and to, the code."""
 
-_KERNELS = (
-    "run",
-    "append",
-    "settle",
-    "postpone",
-    "unlink",
-    "make_ready",
-    "notify",
-    "wake",
-    "process_object",
-    "heap_register",
-    "heap_mark",
-    "heap_free",
-    "collect_later",
-    "run_record",
-    "run_record_nba",
-    "process_kill",
-)
-
 
 class Owner(Protocol):
     """Be what holds an engine."""
@@ -115,6 +86,8 @@ class EventEngine:
     max_deltas: int = 1_000_000
     shuffle: int = 0
     seed: int = 0
+    machine: MachineCode | None = None
+    """The code as machine code, if that has been begun."""
     owner: Owner | None = None
     """What gets to know the engine before any of the design's code runs."""
     memory: npt.NDArray[np.uint8] = field(init=False)
@@ -136,7 +109,7 @@ class EventEngine:
         self.runner = Runner(self._work, self.request_stop)
         if self.owner is not None:
             self.owner.engine = self
-        self._link()
+        self._library = (self.machine or begin_code(self.code)).link()
         self._allocate()
         fill_signals(self)
         fill_slots(self)
@@ -144,25 +117,6 @@ class EventEngine:
         start_threads(self)
 
     # ------------------------------------------------------------------------------------------- code
-
-    def _link(self) -> None:
-        """Compile in several threads, without optimisation: memory and the scheduler take the time, not the code."""
-        compiler = Compiler()
-        names = [plan.symbol for code in self.code.codes.values() for plan in code.threads]
-        names += [watch.code for code in self.code.codes.values() for site in code.sites for watch in site.watches]
-        names += self.code.resolvers.values()
-        names += self.code.initializers.values()
-        names += self.code.entries.symbols()
-        exports = [*dict.fromkeys(name for name in names if name), *_KERNELS, "weft_stack"]
-        kernels = [list_kernels, scheduler, thread_kernels, heap_kernels]
-        if any(net.graded for net in self.code.design.nets.values()) or any(
-            unit.gates for unit in self.code.design.units.values()
-        ):
-            kernels += net_kernels, gate_kernels, island_kernels
-            exports += net_area.KERNELS
-        modules = [compiler.submit(compile_kernels(*kernels) + _STACK_TEXT, FULL)]
-        modules += [compiler.submit(text, START) for text in self.code.modules()]
-        self._library = Library([module.result() for module in modules], exports)
 
     def address(self, symbol: str) -> int:
         """Return the address of compiled code."""
@@ -469,13 +423,3 @@ def _edges(old: int, old_unknown: int, new: int, new_unknown: int) -> int:
     rising = (before == 0 and after != 0) or (before == 2 and after == 1)
     falling = (before == 1 and after != 1) or (before == 2 and after == 0)
     return WATCH_POSEDGE * rising + WATCH_NEGEDGE * falling
-
-
-_STACK_TEXT = """
-declare ptr @llvm.frameaddress.p0(i32)
-define i64 @weft_stack() nounwind {
-  %p = call ptr @llvm.frameaddress.p0(i32 0)
-  %w = ptrtoint ptr %p to i64
-  ret i64 %w
-}
-"""

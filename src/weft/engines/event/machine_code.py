@@ -1,0 +1,132 @@
+"""The machine code of a program: the runtime's kernels and the design's modules, compiled side by side.
+
+The kernels are the same for every design. They are optimised hard, once: their object is kept under a hash of the
+Python text that they are written in, so that later runs do not even write their IR. A design's modules are compiled
+without optimisation, for memory and the scheduler take most of the time and not the code. A program that comes from
+the design cache has no text any more; it names its modules by their digests, under which the objects are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weft.base.dataclass import dataclass
+from weft.base.workers import Job
+from weft.engines.cpu.jit import FULL, START, Compiler, Library, text_digest
+
+if TYPE_CHECKING:
+    from weft.engines.event.code_program import ProgramCode
+
+_BASE = ("list_kernels", "scheduler", "thread_kernels", "heap_kernels")
+_NETS = ("net_kernels", "gate_kernels", "island_kernels")
+_WRITTEN_BY = ("kernel_language", "records", "net_records", "machine_code")
+"""What decides the text of kernels besides their own files."""
+
+_KERNELS = (
+    "run",
+    "append",
+    "settle",
+    "postpone",
+    "unlink",
+    "make_ready",
+    "notify",
+    "wake",
+    "process_object",
+    "heap_register",
+    "heap_mark",
+    "heap_free",
+    "collect_later",
+    "run_record",
+    "run_record_nba",
+    "process_kill",
+)
+
+_STACK_TEXT = """
+declare ptr @llvm.frameaddress.p0(i32)
+define i64 @weft_stack() nounwind {
+  %p = call ptr @llvm.frameaddress.p0(i32 0)
+  %w = ptrtoint ptr %p to i64
+  ret i64 %w
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineCode:
+    """Be the code of a program on its way: one job for the kernels, and the objects of the modules or their jobs."""
+
+    kernels: Job[bytes]
+    modules: list[Job[bytes]]
+    exports: list[str]
+
+    def link(self) -> Library:
+        """Wait for all of it and link it."""
+        return Library([self.kernels.result(), *(module.result() for module in self.modules)], self.exports)
+
+
+def begin_kernels(nets: bool = False) -> Job[bytes]:
+    """Begin to fetch or compile the runtime, with the kernels for strengths and gates if `nets`."""
+    names = (*_BASE, *_NETS) if nets else _BASE
+    compiler = Compiler()
+    return compiler.start(lambda: _kernels(compiler, names))
+
+
+def _kernels(compiler: Compiler, names: tuple[str, ...]) -> bytes:
+    folder = Path(__file__).parent
+    state = hashlib.sha256(" ".join(names).encode())
+    for name in (*names, *_WRITTEN_BY):
+        state.update((folder / f"{name}.py").read_bytes())
+    return compiler.keep(state.hexdigest(), FULL, lambda: _kernel_text(names))
+
+
+def _kernel_text(names: tuple[str, ...]) -> str:
+    from weft.engines.event.kernel_language import compile_kernels
+
+    modules = [importlib.import_module(f"weft.engines.event.{name}") for name in names]
+    return compile_kernels(*modules) + _STACK_TEXT
+
+
+def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode:
+    """Begin to compile a program that has just been written; `kernels` is the runtime, if that has begun."""
+    compiler = Compiler()
+    texts = code.modules()
+    modules = [compiler.submit(text, START) for text in texts]
+    code.digests = [text_digest(text) for text in texts]
+    return MachineCode(_runtime_of(code, kernels), modules, _exports(code))
+
+
+def find_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode | None:
+    """Return the code of a program that comes from the cache, or None if any of its objects is not there."""
+    compiler = Compiler()
+    modules: list[Job[bytes]] = []
+    for digest in code.digests:
+        found = compiler.find(digest, START)
+        if found is None:
+            return None
+        modules.append(Job.done(found))
+    return MachineCode(_runtime_of(code, kernels), modules, _exports(code))
+
+
+def _runtime_of(code: ProgramCode, kernels: Job[bytes] | None) -> Job[bytes]:
+    return begin_kernels(nets=True) if _has_records(code) else kernels or begin_kernels()
+
+
+def _has_records(code: ProgramCode) -> bool:
+    """Say whether nets with strengths or gates are data, which kernels of their own work on."""
+    design = code.design
+    return any(net.graded for net in design.nets.values()) or any(unit.gates for unit in design.units.values())
+
+
+def _exports(code: ProgramCode) -> list[str]:
+    from weft.engines.event import net_area
+
+    names = [plan.symbol for unit in code.codes.values() for plan in unit.threads]
+    names += [watch.code for unit in code.codes.values() for site in unit.sites for watch in site.watches]
+    names += code.resolvers.values()
+    names += code.initializers.values()
+    names += code.entries.symbols()
+    nets = net_area.KERNELS if _has_records(code) else ()
+    return [*dict.fromkeys(name for name in names if name), *_KERNELS, *nets, "weft_stack"]
