@@ -14,3 +14,8 @@ def text_bytes(text: str) -> bytes:
 def bytes_text(data: bytes) -> str:
     """Return bytes as a text."""
     return data.decode("utf-8", "surrogateescape")
+
+
+def latin_text(text: str) -> str:
+    """Return text with one character for each byte, as the strings of a running design have it."""
+    return text if text.isascii() else text_bytes(text).decode("latin-1")

@@ -60,10 +60,13 @@ class CompiledMessage:
         return 1, self.template % values
 
 
-def compile_message(effect: Effect, widths: Sequence[int], context: FormatContext) -> CompiledMessage | None:
+def compile_message(
+    effect: Effect, widths: Sequence[int], context: FormatContext, container: Callable[[int], int] = container_bytes
+) -> CompiledMessage | None:
     """Return an effect's message compiled, or None for tasks that do more than print; `widths` is by argument.
 
-    `context` is what formats such as `%t` look at when a record is printed.
+    `context` is what formats such as `%t` look at when a record is printed; `container` returns in how many bytes a
+    record keeps a value of some bits.
     """
     parts = _task_parts(effect.task.name)
     if parts is None:
@@ -71,7 +74,7 @@ def compile_message(effect: Effect, widths: Sequence[int], context: FormatContex
     to_file, base, line_end = parts
     if to_file and (not effect.args or effect.args[0] < 0 or widths[0] > 64):
         return None
-    builder = _Builder(effect, widths, context)
+    builder = _Builder(effect, widths, context, container)
     if to_file:
         builder.take(0)
     builder.arguments(1 if to_file else 0, base)
@@ -96,8 +99,10 @@ class _Builder:
     A record has the values of the arguments in their order, and a message shows each once, in the same order.
     """
 
-    def __init__(self, effect: Effect, widths: Sequence[int], context: FormatContext) -> None:
-        self.effect, self.widths, self.context = effect, widths, context
+    def __init__(
+        self, effect: Effect, widths: Sequence[int], context: FormatContext, container: Callable[[int], int]
+    ) -> None:
+        self.effect, self.widths, self.context, self.container = effect, widths, context, container
         self.template = b""
         self.positions: list[int] = []
         self.conversions: list[tuple[int, Convert]] = []
@@ -183,7 +188,7 @@ class _Builder:
         """Return the message, if it can be compiled."""
         if not self.possible:
             return None
-        sizes = [container_bytes(self.widths[position]) for position in self.positions]
+        sizes = [self.container(self.widths[position]) for position in self.positions]
         wide = [place for place, size in enumerate(sizes) if size not in _CODES]
         planes = 2 if self.effect.unknowns else 1
         layout = struct.Struct("<" + "".join(planes * _CODES.get(size, f"{size}s") for size in sizes))

@@ -28,6 +28,7 @@ from weft.sim.event_containers import Containers
 from weft.sim.event_delays import TASK as SDF_ANNOTATE
 from weft.sim.event_delays import DelayFiles
 from weft.sim.event_host import EventHost
+from weft.sim.event_messages import EventMessages
 from weft.sim.event_objects import OBJECT_CALLS
 from weft.sim.event_program import EventProgram, ProgramOptions, make_program, program_of
 from weft.sim.event_prompt import EventStop
@@ -73,6 +74,7 @@ class EventSimulation:
     program: EventProgram | None = None
     """The design's program, if it is there already; used up."""
     host: EventHost = field(init=False)
+    messages: EventMessages = field(init=False)
     handles: Handles = field(default_factory=Handles)
     containers: Containers = field(init=False)
     delays: DelayFiles = field(init=False)
@@ -95,6 +97,7 @@ class EventSimulation:
         )
         state.random_seed = state.urandom_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
+        self.messages = EventMessages(self.host)
         machine = program.machine
         EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, machine, self.host)
         self.delays.begin(self.engine)
@@ -151,6 +154,8 @@ class EventSimulation:
 
     def _perform(self, site: HostSite, buffer: int, thread: int, node: Node) -> None:
         """Do a system task or function."""
+        if site.result is None and self.messages.show(site, buffer, node):
+            return
         module = node.unit.module
         objects = _CALLS.get(site.name)
         arguments = [read_argument(self.engine, self.handles, node, shape, buffer) for shape in site.arguments]
@@ -208,6 +213,7 @@ def run(
     try:
         with progress() as tell:
             simulation = _build(plan, out, open_wave, Stages(tell))
+        gc.freeze()  # nor will they ever be
     finally:
         gc.enable()
     if prompt is not None and plan.on_stop == OnStop.PROMPT:
@@ -218,6 +224,7 @@ def run(
             return status or 1
         return status
     finally:
+        gc.unfreeze()  # slang's objects report it when they are not collected
         out.flush()
 
 

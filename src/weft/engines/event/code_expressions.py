@@ -22,6 +22,7 @@ from weft.engines.event.code_places import (
     load_slice,
     store_lvalue,
 )
+from weft.engines.event.random_numbers import RANDOM, random_value
 from weft.engines.event.value_types import REAL_FUNCTIONS, is_real, is_word, type_of
 from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, Value, Writer, mask
@@ -397,6 +398,10 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         symbol = REAL_FUNCTIONS[name]
         w.declare(symbol, f"declare double @{symbol}({', '.join(['double'] * len(double))})")
         return _real_result(w, w.emit(f"call double @{symbol}({', '.join(f'double {d}' for d in double)})"))
+    if name in RANDOM:
+        drawn = random_value(f, call)
+        if drawn is not None:
+            return drawn
     return host_value(f, name, call.args, call.width, call)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from weft.base.dataclass import replace
 from weft.base.source import Span
+from weft.base.text_bytes import latin_text
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import shows_strength
@@ -109,7 +110,7 @@ def _shape(name: str, index: int, argument: Expr | None, signed: bool, strengths
         case None:
             return Shape("none")
         case Text(text):
-            return Shape("text", text=text)
+            return Shape("text", text=latin_text(text))
         case Ref(signal, path) if signal.depth and MEMORY_ARGUMENTS.get(name) == index:
             return Shape("memory", 64, signal.signed, signal=signal, path=path)
         case SystemCall(name="$realtime"):

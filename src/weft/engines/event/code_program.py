@@ -12,6 +12,7 @@ import sys
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import WeftError
+from weft.base.text_bytes import latin_text
 from weft.engines.event.code_calls import parameters_of, results_of
 from weft.engines.event.code_classes import Classes
 from weft.engines.event.code_forces import Held
@@ -110,7 +111,7 @@ class ProgramCode:
         """Return the handle of a string literal; the empty string's is 0."""
         if not text:
             return 0
-        return self.texts.setdefault(text, len(self.texts) + 1)
+        return self.texts.setdefault(latin_text(text), len(self.texts) + 1)
 
     def frame_name(self) -> str:
         """Return a name for a new frame layout."""

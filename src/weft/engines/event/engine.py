@@ -40,6 +40,7 @@ from weft.engines.event.records import (
     NODE_PROCESS,
     OSCILLATES,
     PAUSED,
+    RANDOM_SEED,
     SHUFFLE,
     SIGNAL_WATCHES,
     STACK_LIMIT,
@@ -153,6 +154,7 @@ class EventEngine:
         self.set_word(HOST_CALL, ctypes.cast(callback, ctypes.c_void_p).value or 0)
         self.set_word(MAX_DELTAS, self.max_deltas)
         self.set_word(SHUFFLE, self.shuffle)
+        self.set_word(RANDOM_SEED, self.seed & 0xFFFFFFFF)
         self._blocks = {node.base: node for node in self.code.design.nodes}
         self.area.store(self.memory, self._state)
         for offset, place in self.area.control.items():

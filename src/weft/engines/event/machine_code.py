@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _BASE = ("list_kernels", "scheduler", "thread_kernels", "heap_kernels")
 _NETS = ("net_kernels", "gate_kernels", "island_kernels")
-_WRITTEN_BY = ("kernel_language", "records", "net_records", "machine_code")
+_WRITTEN_BY = ("kernel_language", "records", "net_records", "random_numbers", "machine_code")
 """What decides the text of kernels besides their own files."""
 
 _KERNELS = (
@@ -84,9 +84,10 @@ def _kernels(compiler: Compiler, names: tuple[str, ...]) -> bytes:
 
 def _kernel_text(names: tuple[str, ...]) -> str:
     from weft.engines.event.kernel_language import compile_kernels
+    from weft.engines.event.random_numbers import TEXT
 
     modules = [importlib.import_module(f"weft.engines.event.{name}") for name in names]
-    return compile_kernels(*modules) + _STACK_TEXT
+    return compile_kernels(*modules) + TEXT + _STACK_TEXT
 
 
 def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode:

@@ -127,6 +127,18 @@ def seed_next(node: int) -> int:
 
 
 @kernel
+def random_below(node: int, count: int) -> int:
+    """Draw a number from 0 to `count` - 1 from a thread's random numbers, all equally likely."""
+    if count < 2:
+        return 0
+    unused = clz(count - 1)
+    found = seed_next(node) >> unused
+    while count <= found:
+        found = seed_next(node) >> unused
+    return found
+
+
+@kernel
 def heap_register(made: int, size: int, state: int) -> int:
     """Note a new object; ask for the collector if there are too many bytes."""
     count = u64[state + HEAP_LENGTH]

@@ -1,0 +1,69 @@
+"""Messages that are compiled print what the general way prints, and those that cannot be go that way."""
+
+import io
+import textwrap
+
+import pytest
+
+from weft.lang.sv.compile_sources import load_design
+from weft.sim.event_messages import EventMessages
+from weft.sim.event_simulation import EventSimulation
+
+BENCH = """
+    `timescale 1ns/1ps
+    module part #(parameter N = 3) (input [7:0] v);
+      initial begin #1; $display("%m %0d %t", v, $time); #N $write("%h;", v); $display; end
+    endmodule
+    module t;
+      reg [7:0] a; reg signed [7:0] b; reg [99:0] wide; integer file, i; reg bit_; time when_; reg [39:0] text;
+      enum {RED, GREEN} colour; struct packed {logic [3:0] x, y;} pair; string s = "s"; real r = 1.5; wire w = bit_;
+      part #(3) p1(a); part #(4) p2(b);
+      initial begin
+        file = $fopen("out.txt");
+        a = 200; b = -56; wide = {25{4'hA}}; bit_ = 1; when_ = 12; text = "abc"; colour = GREEN; pair = 8'h5C;
+        for (i = 0; i < 3; i = i + 1) begin
+          $display("%d|%0d|%5d|%h|%0h|%b|%o|%c|%s|%t|%5t", a, a, a, a, a, a, a, a, a, a, a);
+          $display("%d|%0d|%-5d|%3d|%05d|%h|%x|%X|%0b|%e|%v", b, b, b, b, b, b, b, b, b, b, b);
+          $display("%d|%0d|%h|%b|%s|%0s|%10s", wide, wide, wide, wide, text, text, text);
+          $display(a, b,, "x%%%m", wide); $displayh(a, b); $displayb(a); $displayo(a); $write(a, "\\n");
+          $display("%d %s %f %p %p", a, s, r, colour, pair); $display("%0d %h", colour, pair); $display("%v", w);
+          $fdisplay(file, "%0d %h", a, wide); $fwrite(file | 1, "%d\\n", b); $fdisplay(1, "%b", bit_);
+          $strobe("strobe %0d", i); #1;
+          if (i == 0) begin a = 8'bx1; b = 8'bz; wide = {100{1'bx}}; end
+          if (i == 1) begin a = 1; b = 1; wide = 1; $timeformat(-9, 2, " ns", 12); end
+        end
+        $fclose(file); $fdisplay(file, "%d", a); $display("%% %d", a);
+        $display("caf\\351 %0d", a);
+      end
+    endmodule
+"""
+
+
+def run(monkeypatch, compiled):
+    out = io.BytesIO()
+    with monkeypatch.context() as patch:
+        if not compiled:
+            patch.setattr(EventMessages, "show", lambda *arguments: False)
+        simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(BENCH)}), out)
+        simulation.run()
+    return out.getvalue(), simulation.messages
+
+
+def test_compiled_messages_print_the_same(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    want, _ = run(monkeypatch, compiled=False)
+    files = (tmp_path / "out.txt").read_bytes()
+    got, messages = run(monkeypatch, compiled=True)
+    assert got == want and (tmp_path / "out.txt").read_bytes() == files
+    assert want.count(b"\n") == 49 and files.count(b"\n") == 6
+    kept = [found is not None for found in messages._known.values()]
+    assert kept.count(True) > 15 and kept.count(False) > 3
+
+
+@pytest.mark.parametrize("text", ['"%m"', '"%0d", a'])
+def test_instances_have_messages_of_their_own(text):
+    out = io.BytesIO()
+    part = f"module part(input [7:0] a); initial #1 $display({text}); endmodule\n"
+    top = "module t; part p(8'd3), q(8'd4); endmodule\n"
+    EventSimulation(load_design(texts={"t.sv": part + top}), out).run()
+    assert out.getvalue() == (b"t.p\nt.q\n" if "m" in text else b"3\n4\n")
