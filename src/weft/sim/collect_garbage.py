@@ -90,13 +90,14 @@ class Collector:
 
     simulation: EventSimulation
     runs: int = 0
-    _node: Words = field(default_factory=lambda: np.zeros(NODE_SIZE // 8, dtype=np.uint64))
+    _node: Words = field(init=False)
     _callback: Any = None
     _odd: bool | None = None
 
     def begin(self) -> None:
         """Have the engine ask for the collector when it is time."""
         engine, handles = self.simulation.engine, self.simulation.handles
+        self._node = engine.arena.words(NODE_SIZE // 8)
         self._callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(self._run)
         self._node[NODE_CODE // 8] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
         engine.set_word(HEAP_COLLECTOR, self._node.ctypes.data)

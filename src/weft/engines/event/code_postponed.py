@@ -38,11 +38,11 @@ def write_strobe(f: FunctionCode, task: SystemTask) -> None:
     host_task(code, task.name, task.args, task.signed)
     frame = code.w.load_word("%N", NODE_FRAME)
     code.w.call("frame_release", frame, "%S")
-    code.w.call("free", "%node")
+    code.w.call("weft_free", "%node")
     code.w.ret()
     symbol = f.unit.add_function(code)
     w = f.w
-    node = w.call("malloc", NODE_SIZE)
+    node = w.call("weft_malloc", NODE_SIZE)
     pointer = w.pointer(node)
     w.declare("llvm.memset.p0.i64", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
     w.do(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {NODE_SIZE}, i1 false)")

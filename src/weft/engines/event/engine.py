@@ -1,7 +1,7 @@
 """Run a design's events: link the code, lay out its memory, start its threads, call the scheduler.
 
-The memory is one array of bytes: the control block, then the instances' blocks. Threads and records that come into
-being later are on the C heap.
+The memory is one array of bytes: the control block, then the instances' blocks. It lies in the simulation's arena, with
+all threads and records that come into being later.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import Library
+from weft.engines.event.arena import Arena
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.count_drivers import driver_counts
 from weft.engines.event.elaborate import Node
@@ -92,6 +94,7 @@ class EventEngine:
     owner: Owner | None = None
     """What gets to know the engine before any of the design's code runs."""
     memory: npt.NDArray[np.uint8] = field(init=False)
+    arena: Arena = field(init=False)
     area: NetArea = field(init=False)
     threads: list[tuple[Node, ThreadPlan]] = field(default_factory=list[tuple[Node, ThreadPlan]])
     error: BaseException | None = None
@@ -141,11 +144,8 @@ class EventEngine:
 
     def _allocate(self) -> None:
         self.area = NetArea(self.code, self.address)
-        size = self.area.end
-        room = np.zeros(size + 4096, dtype=np.uint8)
-        skip = -room.ctypes.data % 64
-        self.kept.append(room)
-        self.memory = room[skip : skip + (size + 71) // 8 * 8]
+        self.arena = Arena(partial(self.call, "weft_arena_begin"), partial(self.call, "weft_malloc"))
+        self.memory = self.arena.room((self.area.end + 71) // 8 * 8)
         self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
         self._bytes = memoryview(self.memory)  # pyright: ignore[reportArgumentType] - NumPy arrays are buffers
         self._state = self.memory.ctypes.data
@@ -262,7 +262,7 @@ class EventEngine:
 
     def allocate(self, size: int) -> int:
         """Return the address of new memory for an object."""
-        made = _allocator()(size)
+        made = self.call("weft_malloc", size)
         self.call("heap_register", made, size, self._state)
         return made
 
@@ -410,12 +410,6 @@ class EventEngine:
         net = self.code.design.nets.get(self.code.design.find(node, signal))
         found = None if net is None else self.area.strengths(self.memory, self._state, net)
         return None if found is None else tuple(strength_text(byte) for byte in found)
-
-
-def _allocator() -> Callable[[int], int]:
-    function = ctypes.CDLL(None).malloc
-    function.restype, function.argtypes = ctypes.c_size_t, [ctypes.c_size_t]
-    return function
 
 
 def _edges(old: int, old_unknown: int, new: int, new_unknown: int) -> int:

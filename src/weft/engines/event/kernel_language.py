@@ -8,7 +8,7 @@ never run as one, whose values are all 64-bit words: its syntax tree is walked o
 * `+ - * // % << >> & | ^ ~`, comparisons (unsigned; `signed_less` compares signed), `and or not`, `if while return`,
   `break continue`; `//` and `%` are unsigned.
 * `invoke(function, ...)` calls through an address; `ctz` and `clz` count zeros; names of other kernels call them, and
-  names in `EXTERNALS` call the C library.
+  names in `EXTERNALS` call the C library; `malloc`, `realloc` and `free` work on the simulation's arena.
 * Upper-case names are constants of the Python module that holds the kernels.
 
 Variables are stack slots that LLVM promotes to registers.
@@ -25,14 +25,14 @@ from typing import TypeVar
 Function = TypeVar("Function", bound=Callable[..., object])
 
 EXTERNALS = {
-    "malloc": "declare i64 @malloc(i64)",
-    "realloc": "declare i64 @realloc(i64, i64)",
-    "free": "declare i64 @free(i64)",
     "memcpy": "declare i64 @memcpy(i64, i64, i64)",
     "memmove": "declare i64 @memmove(i64, i64, i64)",
     "memset": "declare i64 @memset(i64, i64, i64)",
     "memcmp": "declare i32 @memcmp(i64, i64, i64)",
 }
+
+_ALLOCATION = {"malloc": "weft_malloc", "realloc": "weft_realloc", "free": "weft_free"}
+"""Memory comes from the simulation's arena (`memory_kernels`)."""
 
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -79,7 +79,7 @@ def _only_compiled(*arguments: int) -> int:
     raise NotImplementedError("kernels are compiled, not run")
 
 
-invoke = ctz = clz = signed_less = malloc = realloc = free = memcpy = memmove = memset = memcmp = _only_compiled
+invoke = ctz = clz = signed_less = arena = malloc = realloc = free = memcpy = memmove = memset = memcmp = _only_compiled
 
 
 def compile_kernels(*modules: ModuleType) -> str:
@@ -271,7 +271,8 @@ class _Writer:
             return self._emit(f"call i64 {pointer}({', '.join(f'i64 {value}' for value in values[1:])})")
         if name == "signed_less":
             return self._emit(f"zext i1 {self._emit(f'icmp slt i64 {values[0]}, {values[1]}')} to i64")
-        assert name in self._known or name in EXTERNALS, name
+        name = _ALLOCATION.get(name, name)
+        assert name in self._known or name in EXTERNALS or name == "arena", name
         listed = ", ".join(f"i64 {value}" for value in values)
         if name == "memcmp":
             return self._emit(f"sext i32 {self._emit(f'call i32 @memcmp({listed})')} to i64")

@@ -20,7 +20,7 @@ from weft.engines.cpu.jit import FULL, START, Compiler, Library, text_digest
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
 
-_BASE = ("list_kernels", "scheduler", "thread_kernels", "heap_kernels")
+_BASE = ("memory_kernels", "list_kernels", "scheduler", "thread_kernels", "heap_kernels")
 _NETS = ("net_kernels", "gate_kernels", "island_kernels")
 _WRITTEN_BY = ("kernel_language", "records", "net_records", "random_numbers", "machine_code")
 """What decides the text of kernels besides their own files."""
@@ -42,6 +42,11 @@ _KERNELS = (
     "run_record",
     "run_record_nba",
     "process_kill",
+    "next_time",
+    "weft_malloc",
+    "weft_free",
+    "weft_realloc",
+    "weft_arena_begin",
 )
 
 _STACK_TEXT = """
@@ -84,10 +89,11 @@ def _kernels(compiler: Compiler, names: tuple[str, ...]) -> bytes:
 
 def _kernel_text(names: tuple[str, ...]) -> str:
     from weft.engines.event.kernel_language import compile_kernels
+    from weft.engines.event.memory_kernels import ARENA_TEXT
     from weft.engines.event.random_numbers import TEXT
 
     modules = [importlib.import_module(f"weft.engines.event.{name}") for name in names]
-    return compile_kernels(*modules) + TEXT + _STACK_TEXT
+    return compile_kernels(*modules) + ARENA_TEXT + TEXT + _STACK_TEXT
 
 
 def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode:

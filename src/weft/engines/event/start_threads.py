@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from weft.engines.event.elaborate import Node
 from weft.engines.event.records import (
     ACTIVE,
@@ -44,7 +42,7 @@ def start_threads(engine: EventEngine) -> None:
             plans.append((plan.order, node, plan))
             if plan.frame is not None:
                 frames += (plan.frame.size + 15) // 8 * 8
-    room = np.zeros(frames // 8 + 1, dtype=np.uint64)
+    room = engine.arena.words(frames // 8 + 1)
     engine.kept.append(room)
     at = room.ctypes.data
     plans.sort(key=lambda entry: entry[0])
@@ -107,8 +105,7 @@ def _resolve_nets(engine: EventEngine) -> None:
 def _initialize(engine: EventEngine) -> None:
     """Give variables their declared values, packages' first (IEEE 1800-2023 6.8)."""
     design = engine.code.design
-    pseudo = np.zeros(NODE_SIZE // 8, dtype=np.uint64)
-    frame = np.zeros(1 << 13, dtype=np.uint64)
+    pseudo, frame = engine.arena.words(NODE_SIZE // 8), engine.arena.words(1 << 13)
     engine.kept += [pseudo, frame]
     pseudo[NODE_SEED // 8] = engine.seed * _SEED_STEP + 1 & 0xFFFFFFFFFFFFFFFF
     pseudo[NODE_FRAME // 8] = frame.ctypes.data + FRAME_HEADER
