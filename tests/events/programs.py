@@ -220,6 +220,31 @@ NOT_ICARUS = frozenset({"edges of expressions", "named events", "force and relea
 """Programs that Icarus Verilog 11 refuses or, by its own word, does not run as the standard has it."""
 
 OBJECTS: dict[str, tuple[str, str]] = {
+    "disable ends what a block has forked, even when it has been left": (
+        """
+        module t;
+          task automatic spawn(int n); fork begin #n $display("never"); end join_none #1; endtask
+          task work; fork : kids #3 $display("kid at %0d", $time); begin #9 $display("never"); end join_any endtask
+          initial begin : b
+            fork #2 $display("outside at %0d", $time); join_none
+            begin : inner
+              spawn(5);
+              fork begin fork #3 $display("never"); join end #1; join_any
+            end
+            disable inner;
+            $display("inner %0d", $time);
+            begin : loop
+              forever begin fork #4 $display("never"); join_none #1; if ($time > 3) disable loop; end
+            end
+            $display("loop %0d", $time);
+            wait fork; work; disable work; #20 $display("end");
+          end
+          initial begin : left fork #30 $display("never"); join_none end
+          initial #20 disable left;
+        endmodule
+        """,
+        "outside at 2\ninner 2\nloop 4\nkid at 7\nend\n",
+    ),
     "strings": (
         """
         module t; string s = "abc"; initial begin s = {s, "-", "d"}; s[0] = "X";

@@ -69,7 +69,7 @@ FRAME_HEADER = 64
 # ------------------------------------------------------------------------------------------- scope records, joins
 
 SCOPE_NEXT, SCOPE_PREV, SCOPE_LIST = 0, 8, 16
-"""A scope record is a node of the list of all activations of one block."""
+"""A scope record is a node of the list of one block: of an activation, or (no code) of a thread forked inside."""
 SCOPE_THREAD, SCOPE_OUTER, SCOPE_CODE, SCOPE_PC, SCOPE_FRAME = 24, 32, 40, 48, 56
 SCOPE_SIZE = 64
 

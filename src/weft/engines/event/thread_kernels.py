@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from weft.engines.event.kernel_language import (
     clz,
+    free,
     kernel,
     malloc,
     memset,
@@ -43,6 +44,7 @@ from weft.engines.event.records import (
     JOIN_SIZE,
     JOIN_WAITER,
     JOINS_FREE,
+    LIST_TAIL,
     NODE_BASE,
     NODE_CHILDREN,
     NODE_CODE,
@@ -68,8 +70,11 @@ from weft.engines.event.records import (
     PROCESS_WAITERS,
     SCOPE_CODE,
     SCOPE_FRAME,
+    SCOPE_LIST,
     SCOPE_OUTER,
     SCOPE_PC,
+    SCOPE_PREV,
+    SCOPE_SIZE,
     SCOPE_THREAD,
     THREADS_FREE,
 )
@@ -187,13 +192,28 @@ def fork_thread(parent: int, pc: int, join: int, state: int) -> int:
     u64[node + NODE_PARENT] = parent
     u64[node + NODE_JOIN] = join
     u64[node + NODE_PROCESS] = u64[parent + NODE_PROCESS]
-    u64[node + NODE_SCOPES] = 0
     u64[node + NODE_SEED] = seed_next(parent)
     u64[node + NODE_SIBLING] = u64[parent + NODE_CHILDREN]
     u64[parent + NODE_CHILDREN] = node
     u64[parent + NODE_LIVE] = u64[parent + NODE_LIVE] + 1
+    if u64[parent + NODE_SCOPES]:
+        scope_inherit(node, u64[parent + NODE_SCOPES])
     make_ready(node, state)
     return node
+
+
+@kernel
+def scope_inherit(thread: int, scope: int) -> int:
+    """Note that a new thread belongs to all that its parent is in: it ends with them, whoever has left by then."""
+    while scope:
+        record = malloc(SCOPE_SIZE)
+        append(u64[scope + SCOPE_LIST], record)
+        u64[record + SCOPE_THREAD] = thread
+        u64[record + SCOPE_OUTER] = u64[thread + NODE_SCOPES]
+        u64[record + SCOPE_CODE] = 0
+        u64[thread + NODE_SCOPES] = record
+        scope = u64[scope + SCOPE_OUTER]
+    return 0
 
 
 @kernel
@@ -249,7 +269,10 @@ def end_thread(node: int, state: int) -> int:
     scope = u64[node + NODE_SCOPES]
     while scope:
         unlink(scope)
-        scope = u64[scope + SCOPE_OUTER]
+        outer = u64[scope + SCOPE_OUTER]
+        if u64[scope + SCOPE_CODE] == 0:
+            free(scope)
+        scope = outer
     frame = u64[node + NODE_FRAME]
     while frame:
         caller = u64[frame + FRAME_CALLER]
@@ -357,19 +380,30 @@ def scope_leave(thread: int) -> int:
 
 @kernel
 def disable_scope(list: int, current: int, state: int) -> int:
-    """Disable every activation of a block (IEEE 1800-2023 9.6.2); return 1 if the present thread was in one."""
+    """Disable every activation of a block (IEEE 1800-2023 9.6.2); return 1 if the present thread was in one.
+
+    The threads that were forked in the block end, the youngest first, since others may wait for them; the ones that
+    are in the block go on behind it.
+    """
     inside = 0
+    record = u64[list + LIST_TAIL]
+    while record:
+        if u64[record + SCOPE_CODE]:
+            record = u64[record + SCOPE_PREV]
+        else:
+            thread = u64[record + SCOPE_THREAD]
+            if thread == current:
+                inside = 1
+            unlink(thread)
+            end_thread(thread, state)
+            record = u64[list + LIST_TAIL]
     while u64[list]:
         record = u64[list]
         thread = u64[record + SCOPE_THREAD]
-        ancestor = current
-        while ancestor:
-            if ancestor == thread:
-                inside = 1
-            ancestor = u64[ancestor + NODE_PARENT]
-        kill_children(thread, state)
-        unwind(thread, record, state)
+        if thread == current:
+            inside = 1
         unlink(thread)
+        unwind(thread, record, state)
         make_ready(thread, state)
     return inside
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from pyslang import ast, syntax
+from pyslang import ast
 
 from weft.base.dataclass import dataclass, field
 from weft.ir.design import Design, Function, Module, Type, UdpTable
 from weft.lang.sv.classes import ObjectTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
+from weft.lang.sv.forks import only_jumps
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
 
@@ -181,7 +182,7 @@ class Elaboration:
 
             def look(statement: ast.DisableStatement) -> None:
                 target = statement.target
-                if isinstance(target, ast.ArbitrarySymbolExpression) and not _only_jumps(statement, target):
+                if isinstance(target, ast.ArbitrarySymbolExpression) and not only_jumps(statement, target):
                     found.add(_place(target.symbol))
 
             # Looking at every statement of every instance takes long, and few designs disable anything.
@@ -204,19 +205,6 @@ class Elaboration:
         """Return a name that no other module of the design has: the second parameterisation of `fifo` is `fifo$2`."""
         number = self._keys[name] = self._keys.get(name, 0) + 1
         return name if number == 1 else f"{name}${number}"
-
-
-def _only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpression) -> bool:
-    """Say whether the block or task that a `disable` means is around it in the same thread."""
-    if target.hasHierarchicalReference:
-        return False
-    wanted = target.symbol.syntax
-    node = statement.syntax.parent
-    while node is not None and node.kind != syntax.SyntaxKind.ParallelBlockStatement:
-        if node.kind == wanted.kind and node.sourceRange == wanted.sourceRange:
-            return True
-        node = node.parent
-    return False
 
 
 def _place(symbol: ast.Symbol) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Blocks, those that run at once too, and what ends them: `fork`, `disable`, `wait fork` (IEEE 1800-2023 9.3, 9.6).
 
 A `disable` of a block or task that is around it in the same thread only jumps to its end, so that every engine can run
-it. Any other ends activities elsewhere, which are found by the path of the block or task: `Block.scope` and
+it, unless threads that the block has forked may have to end with it. Any other ends activities elsewhere, which are found by the path of the block or task: `Block.scope` and
 `Function.scope` name those that some `disable` of the design means.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from pyslang import ast
+from pyslang import ast, parsing, syntax
 
 from weft.base.dataclass import replace
 from weft.ir.design import Block, Disable, DisableFork, Jump, Statement, WaitFork
@@ -83,13 +83,42 @@ def convert_disable(state: State, node: ast.Statement) -> Statement:
     span = state.context.span(node)
     if symbol is None:
         state.context.unsupported("'disable' of this", node)
-    if symbol is state.subroutine and not state.forked:
-        return Jump("return", span=span)
-    label = state.labels.get(symbol)
-    if label is not None:
-        return Jump("disable", label, span=span)
+    if not _leaves_threads(symbol):
+        if symbol is state.subroutine and not state.forked:
+            return Jump("return", span=span)
+        label = state.labels.get(symbol)
+        if label is not None:
+            return Jump("disable", label, span=span)
     scope, path = state.context.locate(symbol)
     return Disable(scope, path, span)
+
+
+def only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpression) -> bool:
+    """Say whether the block or task that a `disable` means is around it in the same thread, and forks none that stay."""
+    if target.hasHierarchicalReference:
+        return False
+    wanted = target.symbol.syntax
+    node = statement.syntax.parent
+    while node is not None and node.kind != syntax.SyntaxKind.ParallelBlockStatement:
+        if node.kind == wanted.kind and node.sourceRange == wanted.sourceRange:
+            return not _leaves_threads(target.symbol)
+        node = node.parent
+    return False
+
+
+def _leaves_threads(symbol: ast.Symbol) -> bool:
+    """Say whether a block or task has a `fork` in it whose threads can go on when the parent does."""
+    found: list[syntax.SyntaxNode] = []
+
+    def look(node: object) -> None:
+        if isinstance(node, syntax.BlockStatementSyntax) and node.end.kind in _DETACHED:
+            found.append(node)
+
+    symbol.syntax.visit(look)
+    return bool(found)
+
+
+_DETACHED = (parsing.TokenKind.JoinAnyKeyword, parsing.TokenKind.JoinNoneKeyword)
 
 
 def convert_wait_fork(state: State, node: ast.Statement) -> Statement:
