@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from events.run_events import run_events
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 
 
 def test_division_by_zero_is_unknown() -> None:
@@ -44,6 +44,28 @@ def test_endless_recursion_is_told_with_its_place(body: str) -> None:
         run_events(f"module t; {body} endmodule")
     assert error.value.code == "recursion"
     assert "^" in error.value.render()
+
+
+def test_using_a_null_virtual_interface_is_told_with_its_place() -> None:
+    text = "interface bus; int n; endinterface module t; bus b(); virtual bus v; initial v.n = 1; endmodule"
+    with pytest.raises(UserError) as error:
+        run_events(text)
+    assert error.value.render().splitlines() == [
+        "t.sv:1:78: error: a null handle is used here [null-handle]",
+        text,
+        " " * 77 + "^",
+    ]
+
+
+def test_a_target_inside_an_expression_that_a_virtual_interface_chooses_is_refused() -> None:
+    text = (
+        "interface bus; int n; endinterface module t; bus b(); virtual bus v; int k; initial k = v.n++; endmodule"
+    )
+    with pytest.raises(Unsupported) as error:
+        run_events(text)
+    assert error.value.render().splitlines()[0] == (
+        "t.sv:1:89: error: a target here that a virtual interface chooses is not supported yet [unsupported]"
+    )
 
 
 def test_a_missing_memory_image_is_a_message(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 from events.assertions import ASSERTIONS
 from events.programs import NOT_ICARUS, OBJECTS, PROGRAMS
 from events.run_events import run_events
+from events.testbenches import TESTBENCHES
 
-ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS}
+ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS, **TESTBENCHES}
 
 
 @pytest.mark.parametrize("name", ALL)

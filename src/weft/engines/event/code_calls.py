@@ -61,7 +61,7 @@ def call_function(f: FunctionCode, call: Call) -> Value:
         return program.classes.call_virtual(f, call)
     if program.suspensions.function(function):
         raise f.unsupported(f"a call of '{function.name}', which can wait, inside an expression", call.span)
-    words = ["i64 %node", "i64 %S", f"i64 {f.unit.callee_instance(w, function)}"]
+    words = ["i64 %node", "i64 %S", f"i64 {f.unit.callee_instance(w, function, call.path)}"]
     if function.this is not None:
         receiver = value(f, call.receiver) if call.receiver is not None else f.this_value()
         words.append(f"i64 {receiver.bits}")
@@ -142,7 +142,7 @@ def enter_task(f: FunctionCode, call: Call) -> None:
     new = w.call("frame_new", f"$Z{frame.name}$", "%S")
     pointer = w.pointer(new)
     number = f.new_place()
-    instance = f.unit.callee_instance(w, function)
+    instance = f.unit.callee_instance(w, function, call.path)
     w.store_word(pointer, FRAME_CODE, w.load_word("%N", NODE_CODE))
     w.store_word(pointer, FRAME_PC, number)
     w.store_word(pointer, FRAME_CALLER, w.load_word("%N", NODE_FRAME))
@@ -157,7 +157,7 @@ def enter_task(f: FunctionCode, call: Call) -> None:
             _store_value(f, formal, at, content)
         else:
             unit = program.design.functions[function]
-            where = f.unit.remote_pointer(w, unit, formal)
+            where = f.unit.remote_pointer(w, unit, formal, call.path)
             place = Place(formal, where, where, 1, program.watched_in(unit, formal), False)
             if formal.depth:
                 _store_value(f, formal, where, content)
@@ -177,7 +177,8 @@ def enter_task(f: FunctionCode, call: Call) -> None:
         if function.automatic or formal.automatic:
             result = f.load_flat(formal, w.address(returned, frame.signal(formal)))
         else:
-            result = f.load_flat(formal, f.unit.remote_pointer(w, program.design.functions[function], formal))
+            unit = program.design.functions[function]
+            result = f.load_flat(formal, f.unit.remote_pointer(w, unit, formal, call.path))
         store_lvalue(f, actual, result)
     w.call("frame_release", w.load_word("%N", NODE_RETURNED), "%S")
 

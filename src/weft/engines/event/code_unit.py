@@ -134,14 +134,16 @@ class UnitCode:
         offset = self.program.codes[node.unit].place_signal(signal)
         return f"$N{node.number}+{offset}$"
 
-    def remote_pointer(self, w: Writer, unit: Unit, signal: Signal) -> str:
-        """Return a pointer to a static variable of a routine, of this unit or of one with one instance."""
-        if unit is self.unit:
-            return self.signal_pointer(w, signal, ())
+    def remote_pointer(self, w: Writer, unit: Unit, signal: Signal, path: tuple[str, ...] = ()) -> str:
+        """Return a pointer to a static variable of a routine, of this unit, of another instance or of a package."""
+        if unit is self.unit or path:
+            return self.signal_pointer(w, signal, path)
         return w.address("%Sp", self._mark(unit.nodes[0], signal))
 
-    def callee_instance(self, w: Writer, function: Function) -> Operand:
+    def callee_instance(self, w: Writer, function: Function, path: tuple[str, ...] = ()) -> Operand:
         """Return the address of the block of the instance that a routine belongs to."""
+        if path:
+            return self._instance_at(w, path, 0)
         unit = self.program.design.functions.get(function, self.unit)
         if unit is self.unit:
             return "%inst"
@@ -188,9 +190,12 @@ class UnitCode:
         if not path:
             return self.block_word(w, self.scope_list(scope))
         node = self.program.design.reach(self.unit.nodes[0], path)
-        code = self.program.codes[node.unit]
-        offset = code.scope_list(scope)
+        return self._instance_at(w, path, self.program.codes[node.unit].scope_list(scope))
+
+    def _instance_at(self, w: Writer, path: tuple[str, ...], offset: int) -> Operand:
+        """Return the address of something in the block of the instance that a path leads to."""
         if self.unit.fixed or path[0] == "$root":
+            node = self.program.design.reach(self.unit.nodes[0], path)
             return w.op("add", 64, "%S", f"$N{node.number}+{offset}$")
         word: Operand = "%inst"
         unit = self.unit

@@ -21,6 +21,7 @@ from weft.lang.sv.operators import convert_increment
 from weft.lang.sv.side_effects import hold_effects
 from weft.lang.sv.system_calls import argument_types, convert_argument
 from weft.lang.sv.types import VOID
+from weft.lang.sv.virtual_interfaces import statement_through, targets_of
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -33,6 +34,10 @@ def convert_expression_statement(state: State, node: ast.Statement) -> Statement
 
 def expression_statement(state: State, expression: ast.Expression) -> Statement:
     """Convert an assignment, an increment, or a call of a task or function as a statement."""
+    return statement_through(state, expression, targets_of(expression), lambda: _statement(state, expression))
+
+
+def _statement(state: State, expression: ast.Expression) -> Statement:
     outer = state.before, state.after
     state.before, state.after = [], []
     statement = _EXPRESSIONS.get(type(expression), _evaluate)(state, expression)

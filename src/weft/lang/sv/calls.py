@@ -22,6 +22,7 @@ from weft.lang.sv.operators import folded
 from weft.lang.sv.ownership import assigned, typed
 from weft.lang.sv.system_calls import convert_system_call
 from weft.lang.sv.types import VOID
+from weft.lang.sv.virtual_interfaces import free_receiver, free_root, function_of, is_virtual, value_through
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -37,6 +38,9 @@ def convert_call(state: State, node: ast.Expression) -> Expr:
         return Text(node.constant.value)
     if isinstance(call.subroutine, ast.SubroutineSymbol):
         return convert_user_call(state, call, call.subroutine)
+    root = free_root(state, call.arguments[0]) if call.arguments and call.subroutineName[0] != "$" else None
+    if root is not None:
+        return value_through(state, root, node, lambda: convert_call(state, node))
     return convert_system_call(state, call, call.subroutine)
 
 
@@ -46,10 +50,15 @@ def convert_user_call(state: State, node: ast.CallExpression, subroutine: ast.Su
     width = 0 if layout.kind == VOID else layout_of(state, node).width
     if subroutine.flags & ast.MethodFlags.BuiltIn:
         return _built_in_method(state, node, subroutine, width)
+    owner = node.thisClass
+    if owner is not None and is_virtual(owner.type):
+        if free_receiver(state, node) is not None:
+            return value_through(state, owner, node, lambda: convert_user_call(state, node, subroutine))
+        function, path = function_of(state, owner, subroutine)
+        return Call(function, convert_arguments(state, subroutine, node), width, state.context.span(node), path=path)
     function, path = state.context.callee(subroutine)
     receiver = None
     if subroutine.thisVar is not None or subroutine.flags & ast.MethodFlags.Pure:
-        owner = node.thisClass
         receiver = value_of(state, owner) if owner is not None else implicit_object(state, subroutine, node)
         if receiver is None:
             state.context.unsupported("a method without an object here", node)

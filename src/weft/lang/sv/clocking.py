@@ -9,7 +9,8 @@ For a block `cb` of the clocking event `e`:
 * an output `x` is a variable `cb.x$out` and an event `cb.x$drive`. A drive sets the one and triggers the other; a
   process of the output then waits for the clocking event, unless this is its time, and drives after the skew.
 
-Other input skews, edges as skews, drives of a part and cycle delays inside a drive are `Unsupported`.
+An input with a skew of `#n` samples a copy of its signal that follows n later, `x$earlier`. A drive of a part changes
+that part of what was driven last. Edges as skews are `Unsupported`.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -21,11 +22,14 @@ from typing import TYPE_CHECKING
 
 from pyslang import ast
 
+from weft.base.dataclass import replace
 from weft.ir.design import (
     Assign,
     Binary,
     Block,
+    Cond,
     Delay,
+    Element,
     Event,
     Expr,
     If,
@@ -33,18 +37,22 @@ from weft.ir.design import (
     Process,
     Real,
     Ref,
+    Repeated,
     Signal,
+    Slice,
     Statement,
     SystemCall,
     Trigger,
     Type,
     Wait,
 )
+from weft.lang.sv.build import constant, resize
 from weft.lang.sv.dispatch import lvalue_of, value_of
 from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import REAL_TYPE
 from weft.lang.sv.sampling import sample
 from weft.lang.sv.timing import events_of, timing_of
+from weft.lang.sv.virtual_interfaces import bound_body, member_name
 
 if TYPE_CHECKING:
     from weft.base.source import Span
@@ -54,12 +62,13 @@ if TYPE_CHECKING:
 _EVENT_TYPE = Type("event", 64, four_state=False)
 
 
+_CLOCKED = frozenset({ast.EdgeKind.PosEdge, ast.EdgeKind.NegEdge, ast.EdgeKind.BothEdges})
+
+
 def declare_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol, name: str) -> None:
     """Create the variables and events of a clocking block."""
     context.declare_signal(block, Signal(name, 64, _EVENT_TYPE, span=context.span(block)))
-    never = Signal(f"{name}$time", 64, REAL_TYPE, signed=True, initial=Real(-1.0))
-    context.module.signals.append(never)
-    context.clockings[block] = never
+    context.declare_named(Signal(f"{name}$time", 64, REAL_TYPE, signed=True, initial=Real(-1.0)))
     for variable in block:
         if isinstance(variable, ast.ClockVarSymbol):
             made = context.declare(variable, f"{name}.{variable.name}")
@@ -69,17 +78,17 @@ def declare_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol, nam
             context.state.unsampled.add(made)
             if variable.direction != ast.ArgumentDirection.In:
                 out = Signal(f"{made.name}$out", made.width, made.type, made.depth, made.signed, span=made.span)
-                drive = Signal(f"{made.name}$drive", 64, _EVENT_TYPE, span=made.span)
-                context.module.signals += (out, drive)
-                context.drives[variable] = (out, drive)
+                context.declare_named(out)
+                context.declare_named(Signal(f"{made.name}$drive", 64, _EVENT_TYPE, span=made.span))
 
 
 def convert_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol) -> None:
     """Create the processes of a clocking block."""
     state, span = context.state, context.span(block)
     events = events_of(state, block.event)
-    now, last = SystemCall("$realtime", (), 64, type=REAL_TYPE), Ref(context.clockings[block])
+    tick = Ref(context.signal(block))
     inputs: list[Statement] = []
+    late = False
     for variable in block:
         if not isinstance(variable, ast.ClockVarSymbol):
             continue
@@ -87,12 +96,33 @@ def convert_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol) -> 
         if source is None:
             context.unsupported("a clocking variable without a signal", variable)
         if variable.direction != ast.ArgumentDirection.Out:
-            sampled = _sampled(context, block, variable, value_of(state, source), source)
-            inputs.append(Assign(Ref(context.signal(variable)), sampled, False, span))
+            sampled, skewed = _sampled(context, block, variable, value_of(state, source), source)
+            late |= skewed
+            inputs.append(Assign(Ref(context.signal(variable)), sampled, skewed, span))
         if variable.direction != ast.ArgumentDirection.In:
-            _convert_output(context, block, variable, lvalue_of(state, source), events)
-    body = (Assign(last, now, True, span), *inputs, Trigger(Ref(context.signal(block)), False, span=span))
-    context.module.processes.append(Process(Kind.EVENTS, Block(body), events, "clocking", span))
+            _convert_output(context, block, variable, source, events)
+    note = Assign(_last(context, tick.signal), _now(), True, span)
+    if late:
+        # What an input was at the end of an earlier step is there once this step's assignments to come have been made.
+        ready = Signal(f"{tick.signal.name}$ready", 64, _EVENT_TYPE, span=span)
+        context.declare_named(ready)
+        context.add_process(
+            Process(Kind.EVENTS, Block((note, Trigger(Ref(ready), False, span=span))), events, "clocking", span)
+        )
+        events, body = (Event("any", Ref(ready), span=span),), (*inputs, Trigger(tick, span=span))
+    else:
+        body = (note, *inputs, Trigger(tick, False, span=span))
+    context.add_process(Process(Kind.EVENTS, Block(body), events, "clocking", span))
+
+
+def _now() -> Expr:
+    return SystemCall("$realtime", (), 64, type=REAL_TYPE)
+
+
+def _last(context: ModuleContext, tick: Signal) -> Ref:
+    """Return the time of the last event of an own clocking block."""
+    found = context.named(f"{tick.name}$time")
+    return Ref(found)
 
 
 def _sampled(
@@ -101,61 +131,113 @@ def _sampled(
     variable: ast.ClockVarSymbol,
     value: Expr,
     source: ast.Expression,
-) -> Expr:
-    """Return what an input samples."""
+) -> tuple[Expr, bool]:
+    """Return what an input samples, and whether that is something of an earlier time step than the last."""
     skew = variable.inputSkew if variable.inputSkew.hasValue else block.defaultInputSkew
-    if skew.hasValue and not isinstance(skew.delay, ast.OneStepDelayControl):
-        if skew.delay is None or skew.edge in _EDGES or not _is_zero(context, skew.delay):
-            context.unsupported("an input skew other than '#1step' and '#0'", variable)
-        return value
-    return sample(context.state, value, source)
-
-
-_EDGES = (ast.EdgeKind.PosEdge, ast.EdgeKind.NegEdge, ast.EdgeKind.BothEdges)
-
-
-def _is_zero(context: ModuleContext, control: ast.TimingControl) -> bool:
-    pause = timing_of(context.state, control)
-    return isinstance(pause, Delay) and getattr(pause.value, "value", None) == 0
+    if not skew.hasValue or isinstance(skew.delay, ast.OneStepDelayControl):
+        return sample(context.state, value, source), False
+    if skew.delay is None or skew.edge in _CLOCKED:
+        context.unsupported("an edge as an input skew", variable)
+    pause = timing_of(context.state, skew.delay)
+    if isinstance(pause, Delay) and getattr(pause.value, "value", None) == 0:
+        return value, False
+    made, span = context.signal(variable), context.span(variable)
+    earlier = Signal(f"{made.name}$earlier", made.width, made.type, made.depth, made.signed, span=span)
+    context.declare_named(earlier)
+    follow = Assign(Ref(earlier), value, False, span, pause)
+    context.add_process(Process(Kind.COMB, follow, (), "always_comb", span))
+    return Ref(earlier), True
 
 
 def _convert_output(
     context: ModuleContext,
     block: ast.ClockingBlockSymbol,
     variable: ast.ClockVarSymbol,
-    target: Expr,
+    source: ast.Expression,
     events: tuple[Event, ...],
 ) -> None:
-    """Create the process that drives an output."""
+    """Create the process that drives an output; what it drives in parts begins with the value of the signal."""
     skew = variable.outputSkew if variable.outputSkew.hasValue else block.defaultOutputSkew
-    if skew.hasValue and (skew.edge in _EDGES or skew.delay is None):
+    if skew.hasValue and (skew.edge in _CLOCKED or skew.delay is None):
         context.unsupported("an edge as an output skew", variable)
-    span = context.span(variable)
-    pause = timing_of(context.state, skew.delay) if skew.hasValue and skew.delay is not None else None
-    out, drive = context.drives[variable]
-    now = SystemCall("$realtime", (), 64, type=REAL_TYPE)
-    early = Binary("fne", now, Ref(context.clockings[block]), 1)
+    span, state = context.span(variable), context.state
+    pause = timing_of(state, skew.delay) if skew.hasValue and skew.delay is not None else None
+    name = context.signal(variable).name
+    out, drive = Ref(context.named(f"{name}$out")), Ref(context.named(f"{name}$drive"))
+    early = Binary("fne", _now(), _last(context, context.signal(block)), 1)
     wait = If(early, Wait(events, Block(()), span), span=span)
-    body = Wait(
-        (Event("any", Ref(drive), span=span),), Block((wait, Assign(target, Ref(out), False, span, pause))), span
-    )
-    context.module.processes.append(Process(Kind.FREE, body, (), "clocking", span))
+    drives = Assign(lvalue_of(state, source), out, False, span, pause)
+    body = Wait((Event("any", drive, span=span),), Block((wait, drives)), span)
+    context.add_process(Process(Kind.FREE, body, (), "clocking", span))
+    context.add_process(Process(Kind.INITIAL, Assign(out, value_of(state, source), True, span), (), "clocking", span))
 
 
-def clock_variable(node: ast.Expression) -> ast.ClockVarSymbol | None:
-    """Return the clocking variable that an assignment drives, wholly or in part; None if it is something else."""
-    while isinstance(node, ast.ElementSelectExpression | ast.RangeSelectExpression | ast.MemberAccessExpression):
+# ------------------------------------------------------------------------------------------------- drives
+
+
+def clock_variable(node: ast.Expression) -> ast.Expression | None:
+    """Return the name of the clocking variable that an assignment drives, wholly or in part; None if it is none."""
+    while True:
+        if isinstance(node, ast.MemberAccessExpression) and isinstance(node.member, ast.ClockVarSymbol):
+            return node
+        if not isinstance(node, ast.ElementSelectExpression | ast.RangeSelectExpression | ast.MemberAccessExpression):
+            break
         node = node.value
     symbol = node.symbol if isinstance(node, ast.ValueExpressionBase) else None
-    return symbol if isinstance(symbol, ast.ClockVarSymbol) else None
+    return node if isinstance(symbol, ast.ClockVarSymbol) else None
 
 
-def convert_drive(state: State, node: ast.AssignmentExpression, variable: ast.ClockVarSymbol, span: Span) -> Statement:
-    """Convert `cb.x <= value` (IEEE 1800-2023 14.16)."""
-    if not isinstance(node.left, ast.NamedValueExpression) or node.isCompound:
-        state.context.unsupported("a clocking drive of a part, or of another instance", node)
-    if node.timingControl is not None:
-        state.context.unsupported("a cycle delay in a clocking drive", node)
-    out, drive = state.context.drive_of(variable, node)
+def convert_drive(state: State, node: ast.AssignmentExpression, name: ast.Expression, span: Span) -> Statement:
+    """Convert `cb.x <= value`, of the whole or a part, at once or after `##n` (IEEE 1800-2023 14.16)."""
+    if node.isCompound:
+        state.context.unsupported("a compound assignment to a clocking variable", node)
+    if not isinstance(name, ast.MemberAccessExpression | ast.ValueExpressionBase):
+        state.context.unsupported("a clocking drive of this", node)
+    variable, body = _instance_of(state, name)
+    whole = member_name(state, variable)
+    out, drive = (_reach(state, body, f"{whole}${what}") for what in ("out", "drive"))
+    target = _redirected(lvalue_of(state, node.left), out)
     value = assigned(state, node.right, node.left.type)
-    return Block((Assign(Ref(out), value, True, span), Trigger(Ref(drive), span=span)))
+    control = node.timingControl
+    if control is None:
+        return Block((Assign(target, value, True, span), Trigger(drive, span=span)))
+    if not isinstance(control, ast.CycleDelayControl):
+        state.context.unsupported("a delay other than of cycles in a clocking drive", node)
+    block = whole.rpartition(".")[0]
+    last, tick = _reach(state, body, f"{block}$time"), _reach(state, body, block)
+    count = resize(value_of(state, control.expr), 32, False)
+    # Between two events of the block the cycles count from the next one on.
+    more = Cond(Binary("fne", _now(), last, 1), constant(32, 1), constant(32, 0), 32)
+    pause = Repeated(Binary("add", count, more, 32), (Event("any", tick, span=span),))
+    delayed = Block((Assign(target, value, False, span, pause), Trigger(drive, False, pause, span)))
+    now = Block((Assign(target, value, True, span), Trigger(drive, span=span)))
+    return If(Binary("eq", count, constant(32, 0), 1), now, delayed, span=span)
+
+
+def _instance_of(
+    state: State, name: ast.MemberAccessExpression | ast.ValueExpressionBase
+) -> tuple[ast.Symbol, ast.InstanceBodySymbol]:
+    """Return a clocking variable and the body of the instance that has it."""
+    if isinstance(name, ast.MemberAccessExpression):
+        body = bound_body(state, name.value)
+        if body is None:
+            state.context.unsupported("a clocking drive through this", name)
+        return name.member, body
+    return name.symbol, name.symbol.parentScope.containingInstance
+
+
+def _reach(state: State, body: ast.InstanceBodySymbol, name: str) -> Ref:
+    signal, path = state.context.reach_instance(body, name)
+    assert isinstance(signal, Signal)
+    return Ref(signal, path)
+
+
+def _redirected(target: Expr, out: Ref) -> Expr:
+    """Return a target that names a clocking variable, or a part of it, with what is to be driven in its place."""
+    match target:
+        case Element(_, index):
+            return Element(out.signal, index, out.path)
+        case Slice(value):
+            return replace(target, value=_redirected(value, out))
+        case _:
+            return out

@@ -106,8 +106,6 @@ class ModuleContext:
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
     _converting: list[Function] = field(default_factory=list[Function])
     _declared: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
-    clockings: dict[ast.Symbol, Signal] = field(default_factory=dict[ast.Symbol, Signal])
-    drives: dict[ast.Symbol, tuple[Signal, Signal]] = field(default_factory=dict[ast.Symbol, "tuple[Signal, Signal]"])
     _children: dict[str, ast.InstanceBodySymbol] = field(default_factory=dict[str, ast.InstanceBodySymbol])
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -125,8 +123,6 @@ class ModuleContext:
             self._leaves,
             self._found,
             self._functions,
-            self.clockings,
-            self.drives,
         ):
             table.clear()
         self._children.clear()
@@ -236,22 +232,26 @@ class ModuleContext:
 
     def declare_signal(self, symbol: ast.Symbol, signal: Signal) -> None:
         """Let a signal of the module stand for a symbol that is no variable."""
-        self._signals[symbol] = self._named[signal.name] = signal
+        self._signals[symbol] = signal
+        self.declare_named(signal)
+
+    def declare_named(self, signal: Signal) -> None:
+        """Add a signal of the module that is found by its name."""
+        self._named[signal.name] = signal
         self.module.signals.append(signal)
 
-    def drive_of(self, variable: ast.Symbol, node: Located) -> tuple[Signal, Signal]:
-        """Return the variable and the event of a clocking output of this module."""
-        found = self.drives.get(variable)
-        if found is None:
-            self.unsupported("a clocking drive of a part, or of another instance", node)
+    def named(self, name: str) -> Signal:
+        """Return a signal of the module by its name."""
+        found = self._named[name]
+        assert isinstance(found, Signal)
         return found
 
-    def cycle_event(self, node: Located) -> Signal:
-        """Return the event of the default clocking block."""
+    def cycle_event(self, node: Located) -> tuple[Signal, Signal]:
+        """Return the event of the default clocking block, and the variable with the time of the last one."""
         block = default_clocking(self.body) if self.body is not None else None
         if block is None or block not in self._signals:
             self.unsupported("a cycle delay without a default clocking block of the module", node)
-        return self._signals[block]
+        return self._signals[block], self.named(f"{self._signals[block].name}$time")
 
     def default_clock(self) -> tuple[Event, ...]:
         """Return the event of the default clocking block, if the module has one."""
@@ -286,6 +286,26 @@ class ModuleContext:
             return self._port_signal(*connected, body, name), ()
         home = self.owner.context_of(body)
         return home._named[name], self._path_to(body)
+
+    def reach_instance(self, body: ast.InstanceBodySymbol, name: str) -> tuple[Signal | Leaves, Path]:
+        """Return what is called `name` in an instance body, and the path from here to it that goes through no port."""
+        if body is self.body:
+            return self._named[name], ()
+        return self.owner.context_of(body)._named[name], self._path_to(body)
+
+    def function_in(
+        self, body: ast.InstanceBodySymbol, subroutine: ast.SubroutineSymbol, name: str
+    ) -> tuple[Function, Path]:
+        """Return the function or task called `name` of an instance body, and the path to the instance."""
+        home = self if body is self.body else self.owner.context_of(body)
+        found = home.body.lookupName(name) if home.body is not None else None
+        if not isinstance(found, ast.SubroutineSymbol):
+            self.unsupported("a call through a virtual interface here", subroutine)
+        return home.function(found), () if home is self else self._path_to(body)
+
+    def interfaces_like(self, instance: ast.InstanceSymbol) -> list[ast.InstanceBodySymbol]:
+        """Return the bodies of all instances of the same parameterisation of an interface."""
+        return self.owner.interfaces_like(instance)
 
     def child(self, name: str) -> ast.InstanceBodySymbol:
         """Return the body of the instance `name` of this module."""

@@ -75,7 +75,6 @@ _OTHER_TYPES: dict[type[ast.Type], str] = {
     ast.AssociativeArrayType: "an associative array",
     ast.ClassType: "a class object",
     ast.CHandleType: "a chandle",
-    ast.VirtualInterfaceType: "a virtual interface",
 }
 
 _KINDS: dict[type[ast.Expression], str] = {

@@ -22,6 +22,7 @@ from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.forks import only_jumps
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
+from weft.lang.sv.virtual_interfaces import list_interfaces, parameterisation
 
 _DISABLE = re.compile(r"\bdisable\s+(?!(?:iff|fork)\b)[\w$.`\\\[\]]+\s*;|`define[^\n]*\bdisable\b")
 """Matches what may be a `disable` statement, or a macro that makes one."""
@@ -50,6 +51,7 @@ class Elaboration:
     objects: ObjectTable = field(default_factory=ObjectTable)
     _class_keys: dict[ast.Type, str] = field(default_factory=dict[ast.Type, str])
     _keys: dict[str, int] = field(default_factory=dict[str, int])
+    _interfaces: dict[object, list[ast.InstanceBodySymbol]] | None = None
     _disabled: set[tuple[int, int]] | None = None
 
     def release(self) -> None:
@@ -61,6 +63,7 @@ class Elaboration:
         for context in {*self._contexts.values(), *self._packages.values()}:
             context.release()
         self.objects.clear()
+        self._interfaces = None
         for table in (self._contexts, self._packages, self._finished, self._places, self._types, self._class_keys):
             table.clear()
 
@@ -174,6 +177,12 @@ class Elaboration:
         if known is None:
             known = self._class_keys[found] = self._key(f"class {found.name}").removeprefix("class ")
         return known
+
+    def interfaces_like(self, instance: ast.InstanceSymbol) -> list[ast.InstanceBodySymbol]:
+        """Return the bodies of all instances of the same parameterisation of an interface (`virtual_interfaces`)."""
+        if self._interfaces is None:
+            self._interfaces = list_interfaces(self.compilation.getRoot())
+        return self._interfaces.get(parameterisation(instance), [])
 
     def is_disabled(self, symbol: ast.Symbol) -> bool:
         """Say whether some `disable` of the design means a block or task, in any instance of its module."""

@@ -16,6 +16,7 @@ from weft.ir.design import Expr, Ref, Statement, SystemCall, Trigger
 from weft.lang.sv import timing
 from weft.lang.sv.dispatch import layout_of, lvalue_of
 from weft.lang.sv.types import EVENT
+from weft.lang.sv.virtual_interfaces import free_root, statement_through, value_through
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 def convert_trigger(state: State, node: ast.Statement) -> Statement:
     """Convert `-> event` or `->> timing event`."""
     trigger = cast("ast.EventTriggerStatement", node)
+    return statement_through(state, trigger.target, [trigger.target], lambda: _trigger(state, trigger))
+
+
+def _trigger(state: State, trigger: ast.EventTriggerStatement) -> Statement:
     pause = None if trigger.timing is None else timing.timing_of(state, trigger.timing)
-    return Trigger(lvalue_of(state, trigger.target), not trigger.isNonBlocking, pause, state.context.span(node))
+    return Trigger(lvalue_of(state, trigger.target), not trigger.isNonBlocking, pause, state.context.span(trigger))
 
 
 def convert_triggered(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
@@ -35,6 +40,9 @@ def convert_triggered(state: State, node: ast.CallExpression, arguments: list[as
 
         ended = Ref(sequence_event(state, sequence))
         return SystemCall("event.triggered", (ended,), 1, span=state.context.span(node))
+    root = free_root(state, arguments[0])
+    if root is not None:
+        return value_through(state, root, node, lambda: convert_triggered(state, node, arguments))
     if layout_of(state, arguments[0]).kind != EVENT:
         state.context.unsupported("the method 'triggered' here", node)
     event = lvalue_of(state, arguments[0])

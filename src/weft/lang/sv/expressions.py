@@ -33,6 +33,7 @@ from weft.lang.sv.side_effects import check_held
 from weft.lang.sv.strings import to_bits, to_string
 from weft.lang.sv.tagged_unions import convert_tagged
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
+from weft.lang.sv.virtual_interfaces import convert_interface, target_root, value_through
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import Context, State
@@ -197,6 +198,9 @@ def _convert_assignment(state: State, node: ast.Expression) -> Expr:
         return lvalue_of(state, assignment.left)
     if assignment.timingControl is not None:
         state.context.unsupported("an intra-assignment delay inside an expression", node)
+    root = target_root(state, assignment)
+    if root is not None:
+        return value_through(state, root, node, lambda: _convert_assignment(state, node))
     target, value = assignment_of(state, assignment)
     return AssignExpr(target, value, target.width)
 
@@ -261,6 +265,7 @@ VALUES.update(
         ast.NewClassExpression: convert_new,
         ast.TaggedUnionExpression: convert_tagged,
         ast.CopyClassExpression: convert_copy,
+        ast.ArbitrarySymbolExpression: convert_interface,
     }
 )
 

@@ -1,8 +1,9 @@
 """Blocks, those that run at once too, and what ends them: `fork`, `disable`, `wait fork` (IEEE 1800-2023 9.3, 9.6).
 
-A `disable` of a block or task that is around it in the same thread only jumps to its end, so that every engine can run
-it, unless threads that the block has forked may have to end with it. Any other ends activities elsewhere, which are found by the path of the block or task: `Block.scope` and
-`Function.scope` name those that some `disable` of the design means.
+A `disable` of a block or task that is around it in the same thread only jumps to its end, so that every engine can
+run it, unless threads that the block has forked may have to end with it. Any other ends activities elsewhere, which
+are found by the path of the block or task: `Block.scope` and `Function.scope` name those that some `disable` of the
+design means.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -94,7 +95,7 @@ def convert_disable(state: State, node: ast.Statement) -> Statement:
 
 
 def only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpression) -> bool:
-    """Say whether the block or task that a `disable` means is around it in the same thread, and forks none that stay."""
+    """Say whether the block or task that a `disable` means is around it in the same thread and leaves no others."""
     if target.hasHierarchicalReference:
         return False
     wanted = target.symbol.syntax

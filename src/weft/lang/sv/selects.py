@@ -30,6 +30,7 @@ from weft.lang.sv.shapes import known_parts
 from weft.lang.sv.side_effects import held_value
 from weft.lang.sv.tagged_unions import member_value
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, WORDS, Layout
+from weft.lang.sv.virtual_interfaces import bound_body, free_root, member_name, value_through
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -204,7 +205,11 @@ def _convert_parameter(
 def _root(state: State, node: ast.Expression) -> Place:
     layout = layout_of(state, node)
     target = node.member if isinstance(node, ast.MemberAccessExpression) else node
-    if layout.has_struct:
+    body = bound_body(state, node.value) if isinstance(node, ast.MemberAccessExpression) else None
+    if body is not None:
+        found, path = state.context.reach_instance(body, member_name(state, target))
+        signals = found if isinstance(found, dict) else {(): found}
+    elif layout.has_struct:
         signals, path = state.context.leaves(target)
     else:
         signal, path = state.context.reference(target)
@@ -234,6 +239,8 @@ def find_place(state: State, node: ast.Expression) -> Place | None:
                 place = find_place(state, node.value)
                 return place and place.element(_convert_index(state, node.selector, array))
         case ast.MemberAccessExpression():
+            if bound_body(state, node.value) is not None:
+                return _root(state, node)
             if is_static(node.member):
                 declare_statics(state, node.member)
                 return _root(state, node)
@@ -260,6 +267,9 @@ def _convert_index(state: State, selector: ast.Expression, array: Layout) -> Ind
 
 def convert_element(state: State, node: ast.Expression) -> Expr:
     """Convert a bit or element select."""
+    root = free_root(state, node)
+    if root is not None:
+        return value_through(state, root, node, lambda: convert_element(state, node))
     return _element(state, cast("ast.ElementSelectExpression", node), False)
 
 
@@ -298,6 +308,9 @@ def bit_offset(index: Expr, signed: bool, layout: Layout, above: int = 0) -> Exp
 
 def convert_range(state: State, node: ast.Expression) -> Expr:
     """Convert a part select or a slice of an array."""
+    root = free_root(state, node)
+    if root is not None:
+        return value_through(state, root, node, lambda: convert_range(state, node))
     selected = _range(state, cast("ast.RangeSelectExpression", node), False)
     return readable_as(selected, state.layout(node.type))
 
@@ -335,12 +348,17 @@ def _range(state: State, node: ast.RangeSelectExpression, lvalue: bool) -> Expr:
 
 
 def convert_member(state: State, node: ast.Expression) -> Expr:
-    """Convert an access to a member of a struct or union."""
+    """Convert an access to a member of a struct, union, class or interface."""
+    root = free_root(state, node)
+    if root is not None:
+        return value_through(state, root, node, lambda: convert_member(state, node))
     return _member(state, cast("ast.MemberAccessExpression", node), False)
 
 
 def convert_member_lvalue(state: State, node: ast.Expression) -> Expr:
-    """Convert a member of a struct or union that is assigned."""
+    """Convert a member of a struct, union, class or interface that is assigned."""
+    if free_root(state, node) is not None:
+        state.context.unsupported("a target here that a virtual interface chooses", node)
     return _member(state, cast("ast.MemberAccessExpression", node), True)
 
 
@@ -348,7 +366,7 @@ def _member(state: State, node: ast.MemberAccessExpression, lvalue: bool) -> Exp
     base = node.value
     layout = layout_of(state, base)
     found = node.member
-    if layout.kind == STRUCT or is_static(found):
+    if layout.kind == STRUCT or is_static(found) or bound_body(state, base) is not None:
         place = find_place(state, node)
         if place is not None:
             return place.target() if lvalue else place.value()

@@ -74,6 +74,20 @@ class Context(Protocol):
         """Return the description of a type."""
         ...
 
+    def interfaces_like(self, instance: ast.InstanceSymbol) -> list[ast.InstanceBodySymbol]:
+        """Return the bodies of all instances of the same parameterisation of an interface."""
+        ...
+
+    def reach_instance(self, body: ast.InstanceBodySymbol, name: str) -> tuple[Signal | dict[Path, Signal], Path]:
+        """Return what is called `name` in an instance body, and the path to it that goes through no port."""
+        ...
+
+    def function_in(
+        self, body: ast.InstanceBodySymbol, subroutine: ast.SubroutineSymbol, name: str
+    ) -> tuple[Function, Path]:
+        """Return the function or task called `name` of an instance body, and the path to it."""
+        ...
+
     def callee(self, subroutine: ast.SubroutineSymbol) -> tuple[Function, Path]:
         """Return the function or task that a call means, and the path to the instance that it belongs to."""
         ...
@@ -111,10 +125,6 @@ class Context(Protocol):
         """Give a function the contents that `convert` makes, and the variables that are created meanwhile."""
         ...
 
-    def drive_of(self, variable: ast.Symbol, node: Any) -> tuple[Signal, Signal]:
-        """Return the variable and the event of a clocking output of this body."""
-        ...
-
     def default_clock(self) -> tuple[Event, ...]:
         """Return the event of the default clocking block, if the body has one."""
         ...
@@ -131,8 +141,8 @@ class Context(Protocol):
         """Add a process to the module."""
         ...
 
-    def cycle_event(self, node: Any) -> Signal:
-        """Return the event of the default clocking block."""
+    def cycle_event(self, node: Any) -> tuple[Signal, Signal]:
+        """Return the event of the default clocking block, and the variable with the time of the last one."""
         ...
 
     def add_local(self, signal: Signal) -> None:
@@ -170,7 +180,8 @@ class State:
     select is being converted, for `$`. `samples` has the variable with the sampled value of each signal, `unsampled`
     those that are their own, `histories` the past values; `clock` is that of the assertion or procedure; a
     `combinational` one runs again whenever what it reads changes. `endpoints` has the event of each
-    sequence that somebody waits for.
+    sequence that somebody waits for. `bound` says which instance a virtual interface stands for, while something is
+    converted for each of them.
     """
 
     context: Context
@@ -201,6 +212,9 @@ class State:
     clock: tuple[Event, ...] = ()
     combinational: bool = False
     endpoints: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
+    bound: dict[ast.Expression | ast.Symbol, ast.InstanceBodySymbol] = field(
+        default_factory=dict["ast.Expression | ast.Symbol", "ast.InstanceBodySymbol"]
+    )
 
     def fresh_label(self, stem: str) -> str:
         """Return a label that no source text can contain."""

@@ -17,6 +17,7 @@ from weft.ir.design import (
     Delay,
     Event,
     Expr,
+    If,
     Implicit,
     Real,
     Ref,
@@ -24,7 +25,9 @@ from weft.ir.design import (
     RepeatTimes,
     Signal,
     Statement,
+    SystemCall,
     Timing,
+    Type,
     Unary,
     Wait,
     WaitUntil,
@@ -32,12 +35,14 @@ from weft.ir.design import (
 from weft.lang.sv.build import bits_of, constant
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of
 from weft.lang.sv.flow import statement_of
-from weft.lang.sv.reals import as_real
+from weft.lang.sv.reals import REAL_TYPE, as_real
 from weft.lang.sv.types import REAL
+from weft.lang.sv.virtual_interfaces import bound_body, chosen, member_name
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
 
+EVENT_TYPE = Type("event", 64, four_state=False)
 _EDGES = {ast.EdgeKind.PosEdge: "posedge", ast.EdgeKind.NegEdge: "negedge", ast.EdgeKind.BothEdges: "edge"}
 
 
@@ -63,6 +68,8 @@ _NAMES: dict[type[ast.TimingControl], str] = {
 
 def _event(state: State, control: ast.SignalEventControl) -> Event:
     expression = control.expr
+    if isinstance(expression, ast.MemberAccessExpression) and isinstance(expression.member, ast.ClockingBlockSymbol):
+        return _clocking_through(state, control, expression)
     if isinstance(expression, ast.ArbitrarySymbolExpression) and isinstance(expression.symbol, ast.ClockingBlockSymbol):
         if state.context.ignore_assertions:
             state.context.unsupported("a clocking event without the assertions", control)
@@ -83,6 +90,24 @@ def _event(state: State, control: ast.SignalEventControl) -> Event:
     condition = control.iffCondition
     guard = truth_of(state, condition) if condition is not None else None
     return Event(edge, value, guard, state.context.span(control))
+
+
+def _clocking_through(state: State, control: ast.SignalEventControl, node: ast.MemberAccessExpression) -> Event:
+    """Convert the event of a clocking block that a virtual interface chooses."""
+    root = node.value
+
+    def event() -> Expr:
+        body = bound_body(state, root)
+        assert body is not None
+        signal, path = state.context.reach_instance(body, member_name(state, node.member))
+        assert isinstance(signal, Signal)
+        return Ref(signal, path)
+
+    bound = bound_body(state, root) is not None
+    value = event() if bound else chosen(state, root, value_of(state, root), event, 64, EVENT_TYPE)
+    iff = control.iffCondition
+    guard = truth_of(state, iff) if iff is not None else None
+    return Event("any", value, guard, state.context.span(control))
 
 
 def _sequence_event(state: State, node: ast.AssertionInstanceExpression) -> Signal:
@@ -138,12 +163,18 @@ def _is_whole(delay: Real) -> bool:
 
 
 def _cycles(state: State, control: ast.CycleDelayControl, body: Statement) -> Statement:
-    """Convert `##n statement`: the default clocking event, n times (IEEE 1800-2023 14.11)."""
+    """Convert `##n statement`: wait for the default clocking event n times, for 0 if it is not now (14.11)."""
     count, span = value_of(state, control.expr), state.context.span(control)
-    if isinstance(count, Const) and not count.value:
-        state.context.unsupported("a delay of 0 cycles", control)
-    event = Event("any", Ref(state.context.cycle_event(control)), span=span)
-    return Block((RepeatTimes(count, Wait((event,), Block(()), span), span), body))
+    tick, last = state.context.cycle_event(control)
+    wait = Wait((Event("any", Ref(tick), span=span),), Block(()), span)
+    steps: list[Statement] = []
+    if not isinstance(count, Const) or count.value:
+        steps.append(RepeatTimes(count, wait, span))
+    if not isinstance(count, Const) or not count.value:
+        early = Binary("fne", SystemCall("$realtime", (), 64, type=REAL_TYPE), Ref(last), 1)
+        none = Binary("eq", count, constant(count.width, 0), 1)
+        steps.append(If(Binary("land", none, early, 1), wait, span=span))
+    return Block((*steps, body))
 
 
 def convert_timed(state: State, node: ast.Statement) -> Statement:

@@ -138,7 +138,7 @@ class LayoutTable:
                 return Layout(STRING, 64, four_state=False, has_word=True, element=_CHARACTER)
             case ast.DynamicArrayType() | ast.QueueType() | ast.AssociativeArrayType():
                 return self._container(canonical)
-            case ast.ClassType() | ast.CHandleType() | ast.NullType():
+            case ast.ClassType() | ast.CHandleType() | ast.NullType() | ast.VirtualInterfaceType():
                 return Layout(HANDLE, 64, four_state=False, has_word=True)
             case ast.FloatingType():
                 single = canonical.bitWidth == 32
@@ -297,6 +297,7 @@ _KIND_NAMES: dict[type[ast.Type], str] = {
     ast.StringType: "string",
     ast.EventType: "event",
     ast.CHandleType: "chandle",
+    ast.VirtualInterfaceType: "chandle",
     ast.ClassType: "class",
     ast.NullType: "class",
     ast.PredefinedIntegerType: "integer",
