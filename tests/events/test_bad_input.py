@@ -58,13 +58,19 @@ def test_using_a_null_virtual_interface_is_told_with_its_place() -> None:
 
 
 def test_a_target_inside_an_expression_that_a_virtual_interface_chooses_is_refused() -> None:
-    text = (
-        "interface bus; int n; endinterface module t; bus b(); virtual bus v; int k; initial k = v.n++; endmodule"
-    )
+    text = "interface bus; int n; endinterface module t; bus b(); virtual bus v; int k; initial k = v.n++; endmodule"
     with pytest.raises(Unsupported) as error:
         run_events(text)
     assert error.value.render().splitlines()[0] == (
         "t.sv:1:89: error: a target here that a virtual interface chooses is not supported yet [unsupported]"
+    )
+
+
+def test_comparing_an_event_with_null_is_refused() -> None:
+    with pytest.raises(Unsupported) as error:
+        run_events("module t; event a, b = a; initial if (a == null) b = a; endmodule")
+    assert error.value.render().splitlines()[0] == (
+        "t.sv:1:39: error: a comparison of an event with null is not supported yet [unsupported]"
     )
 
 

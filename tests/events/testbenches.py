@@ -149,4 +149,51 @@ TESTBENCHES: dict[str, tuple[str, str]] = {
         """,
         ("t.a.add 4\nt.b.add 5\nt.a.add 5\n6 7\n"),
     ),
+    "events are values": (
+        """
+        module t;
+          event a, b, q[$], arr[3];
+          task automatic fire(event e); ->e; endtask
+          initial begin
+            b = a;
+            fork @b $display("b is a, %0t", $time); #1 ->a; join
+            fork @a $display("a is b, %0t", $time); #1 ->b; join
+            if (a == b) $display("same");
+            q.push_back(a); fork @a $display("in a queue, %0t", $time); #1 ->q[0]; join
+            arr[1] = a; fork @(arr[1]) $display("in an array, %0t", $time); #1 fire(a); join
+            $display("%b", b.triggered); #1 $display("%b", b.triggered);
+          end
+        endmodule
+        """,
+        ("b is a, 1\na is b, 2\nsame\nin a queue, 3\nin an array, 4\n1\n0\n"),
+    ),
+    "events are merged": (
+        """
+        class generator;
+          event next, done; int n; function new(int n); this.n = n; endfunction
+          task run(); repeat (n) begin $display("next %0t", $time); @next; end ->done; endtask
+        endclass
+        class driver; event done; task run(); forever #3 ->done; endtask endclass
+        class environment;
+          generator g; driver d; event ended;
+          function new(event e); g = new(3); d = new; g.next = d.done; ended = e; g.done = ended; endfunction
+          task run(); fork g.run(); d.run(); join_any wait (g.done.triggered); $display("all %0t", $time); endtask
+        endclass
+        module t;
+          event fin, a, b, c; environment e; struct {event e; int x;} s; event named[string];
+          initial begin
+            e = new(fin);
+            fork @fin $display("end %0t", $time); e.run(); join
+            named["x"] = a; s.e = b;
+            fork @(s.e or named["x"]) $display("or %0t", $time); #1 ->>b; join
+            fork wait_order (a, b, c) $display("in order"); begin #1 ->a; #1 ->s.e; #1 ->c; end join
+            a = b; ->a; if (b.triggered) $display("merged");
+            a = null; ->a; #1 ->b; if (!a.triggered && b.triggered) $display("apart");
+            if (a != b && s.e == b) $display("compared");
+            $finish(0);
+          end
+        endmodule
+        """,
+        ("next 0\nnext 3\nnext 6\nend 9\nall 9\nor 10\nin order\nmerged\napart\ncompared\n"),
+    ),
 }

@@ -16,6 +16,7 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
 from weft.engines.event.code_objects import iterate
 from weft.engines.event.code_places import (
+    field_place,
     find_place,
     load_field,
     load_place,
@@ -388,8 +389,8 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         return assertion_state(f, call)
     if name == "event.triggered":
         (event,) = call.args
-        assert isinstance(event, Ref | Element)
-        place = find_place(f, event)
+        assert isinstance(event, Ref | Element | Field)
+        place = field_place(f, event) if isinstance(event, Field) else find_place(f, event)
         stamp = load_place(f, place)
         now = w.op("add", 64, w.load_word("%Sp", 0), 1)
         return Value(1, w.compare("eq", 64, w.op("lshr", 64, stamp.bits, 16), w.op("and", 64, now, mask(48))))

@@ -55,12 +55,14 @@ class ObjectTable:
         default_factory=list["tuple[State, ast.ClassType, Class]"]
     )
     busy: bool = False
+    event: Class | None = None
 
     def clear(self) -> None:
         """Let go of everything of slang's."""
         self.classes.clear()
         self.fields.clear()
         self.pending.clear()
+        self.event = None
 
 
 def class_of(state: State, found: ast.ClassType) -> Class:

@@ -35,6 +35,7 @@ from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
 from weft.lang.sv.symbol_facts import instances_of, is_argument_or_result, modport_direction, needs_its_instance
 from weft.lang.sv.timing import events_of
+from weft.lang.sv.types import LayoutTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,7 @@ class ModuleContext:
     _local_names: dict[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
-        self.state = State(self)
+        self.state = State(self, LayoutTable(self.owner.events_are_objects))
 
     def release(self) -> None:
         """Let go of everything of slang's, and of what refers back to this context."""

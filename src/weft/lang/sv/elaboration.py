@@ -19,6 +19,7 @@ from weft.base.dataclass import dataclass, field
 from weft.ir.design import Design, Function, Module, Type, UdpTable
 from weft.lang.sv.classes import ObjectTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
+from weft.lang.sv.event_objects import EVENT, EVENT_CLASS, passes_events
 from weft.lang.sv.forks import only_jumps
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
@@ -53,6 +54,7 @@ class Elaboration:
     _keys: dict[str, int] = field(default_factory=dict[str, int])
     _interfaces: dict[object, list[ast.InstanceBodySymbol]] | None = None
     _disabled: set[tuple[int, int]] | None = None
+    _events: bool | None = None
 
     def release(self) -> None:
         """Let go of everything of slang's, so that its memory is freed before anything else is done.
@@ -171,8 +173,20 @@ class Elaboration:
             known = self._types[slang_type] = describe_type(slang_type, self.class_key)
         return known
 
-    def class_key(self, found: ast.ClassType) -> str:
-        """Return a name that no other class of the design has; each specialisation is a class of its own."""
+    @property
+    def events_are_objects(self) -> bool:
+        """Say whether the design treats named events as values, so that they are handles (`event_objects`)."""
+        if self._events is None:
+            self._events = self.index.mentions(EVENT) and passes_events(self.compilation, self.index)
+        return self._events
+
+    def class_key(self, found: ast.Type) -> str:
+        """Return a name that no other class of the design has; each specialisation is a class of its own.
+
+        The class of named events has a name if they are objects.
+        """
+        if not isinstance(found, ast.ClassType):
+            return EVENT_CLASS if self.events_are_objects else ""
         known = self._class_keys.get(found)
         if known is None:
             known = self._class_keys[found] = self._key(f"class {found.name}").removeprefix("class ")

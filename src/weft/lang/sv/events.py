@@ -14,7 +14,8 @@ from pyslang import ast
 
 from weft.ir.design import Expr, Ref, Statement, SystemCall, Trigger
 from weft.lang.sv import timing
-from weft.lang.sv.dispatch import layout_of, lvalue_of
+from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
+from weft.lang.sv.event_objects import counter_of, is_event_object
 from weft.lang.sv.types import EVENT
 from weft.lang.sv.virtual_interfaces import free_root, statement_through, value_through
 
@@ -30,7 +31,9 @@ def convert_trigger(state: State, node: ast.Statement) -> Statement:
 
 def _trigger(state: State, trigger: ast.EventTriggerStatement) -> Statement:
     pause = None if trigger.timing is None else timing.timing_of(state, trigger.timing)
-    return Trigger(lvalue_of(state, trigger.target), not trigger.isNonBlocking, pause, state.context.span(trigger))
+    target = trigger.target
+    event = counter_of(state, target, value_of(state, target)) if is_event_object(state, target.type) else None
+    return Trigger(event or lvalue_of(state, target), not trigger.isNonBlocking, pause, state.context.span(trigger))
 
 
 def convert_triggered(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
@@ -43,7 +46,10 @@ def convert_triggered(state: State, node: ast.CallExpression, arguments: list[as
     root = free_root(state, arguments[0])
     if root is not None:
         return value_through(state, root, node, lambda: convert_triggered(state, node, arguments))
-    if layout_of(state, arguments[0]).kind != EVENT:
+    if is_event_object(state, arguments[0].type):
+        event = counter_of(state, arguments[0], value_of(state, arguments[0]))
+    elif layout_of(state, arguments[0]).kind == EVENT:
+        event = lvalue_of(state, arguments[0])
+    else:
         state.context.unsupported("the method 'triggered' here", node)
-    event = lvalue_of(state, arguments[0])
     return SystemCall("event.triggered", (event,), 1, span=state.context.span(node))

@@ -21,6 +21,7 @@ from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, 
 from weft.lang.sv.constants import flatten
 from weft.lang.sv.containers import join_containers
 from weft.lang.sv.dispatch import layout_of, lvalue_of, truth_of, value_of
+from weft.lang.sv.event_objects import is_event_object
 from weft.lang.sv.ownership import default_value, equality
 from weft.lang.sv.reals import convert_real_binary, convert_real_membership, rounded
 from weft.lang.sv.shapes import align, elements_of, leaves_of
@@ -170,6 +171,8 @@ def convert_binary(state: State, node: ast.Expression) -> Expr:
 def _convert_comparison(state: State, node: ast.BinaryExpression, names: tuple[str, str]) -> Expr:
     left = layout_of(state, node.left)
     right = layout_of(state, node.right)
+    if is_event_object(state, node.left.type) and isinstance(node.right, ast.NullLiteral | ast.ConversionExpression):
+        state.context.unsupported("a comparison of an event with null", node)
     lhs, rhs = value_of(state, node.left), value_of(state, node.right)
     if left.kind == STRING:
         return compare_strings(names[1], lhs, rhs)

@@ -26,6 +26,7 @@ from weft.lang.sv.constant_values import constant_value
 from weft.lang.sv.constants import flatten, index_value
 from weft.lang.sv.containers import convert_container_slice, convert_item
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
+from weft.lang.sv.event_objects import event_value, is_event_object
 from weft.lang.sv.shapes import known_parts
 from weft.lang.sv.side_effects import held_value
 from weft.lang.sv.tagged_unions import member_value
@@ -152,6 +153,11 @@ def normalise(index: Expr, signed: bool, array: Layout) -> Index:
 # ------------------------------------------------------------------------------------------------- names
 
 
+def convert_name_value(state: State, node: ast.Expression) -> Expr:
+    """Convert a name that is read."""
+    return event_value(state, node) if is_event_object(state, node.type) else convert_name(state, node)
+
+
 def convert_name(state: State, node: ast.Expression) -> Expr:
     """Convert a reference to a net, variable, parameter, enum value or iterator."""
     symbol = cast("ast.ValueExpressionBase", node).symbol
@@ -270,6 +276,8 @@ def convert_element(state: State, node: ast.Expression) -> Expr:
     root = free_root(state, node)
     if root is not None:
         return value_through(state, root, node, lambda: convert_element(state, node))
+    if is_event_object(state, node.type):
+        return event_value(state, node)
     return _element(state, cast("ast.ElementSelectExpression", node), False)
 
 
@@ -352,6 +360,8 @@ def convert_member(state: State, node: ast.Expression) -> Expr:
     root = free_root(state, node)
     if root is not None:
         return value_through(state, root, node, lambda: convert_member(state, node))
+    if is_event_object(state, node.type):
+        return event_value(state, node)
     return _member(state, cast("ast.MemberAccessExpression", node), False)
 
 

@@ -88,7 +88,7 @@ def _method(state: State, name: str, arguments: Arguments) -> SystemFunction | N
         return convert_iteration
     if kind == STRING:
         return convert_string_method
-    return _METHODS.get(name) if kind <= STRUCT or kind == EVENT else None
+    return _METHODS.get(name) if kind <= STRUCT or kind == EVENT or name == "triggered" else None
 
 
 def _container_index(state: State, node: ast.CallExpression, arguments: Arguments) -> Expr:

@@ -34,6 +34,7 @@ from weft.ir.design import (
 )
 from weft.lang.sv.build import bits_of, constant
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of
+from weft.lang.sv.event_objects import counter_of
 from weft.lang.sv.flow import statement_of
 from weft.lang.sv.reals import REAL_TYPE, as_real
 from weft.lang.sv.types import REAL
@@ -82,7 +83,7 @@ def _event(state: State, control: ast.SignalEventControl) -> Event:
         guard = truth_of(state, iff) if iff is not None else None
         return Event("any", Ref(_sequence_event(state, expression)), guard, state.context.span(control))
     layout_of(state, expression)
-    value = value_of(state, expression)
+    value = counter_of(state, expression, value_of(state, expression))
     edge = _EDGES.get(control.edge, "any")
     if edge != "any" and value.width > 1:
         # An edge is detected on the least significant bit alone (IEEE 1800-2023 9.4.2).

@@ -86,8 +86,12 @@ _CONTAINERS: dict[type[ast.Type], str] = {
 
 @dataclass(slots=True, eq=False)
 class LayoutTable:
-    """Find the layout of a slang type; one table serves one compilation, whose types it keeps alive."""
+    """Find the layout of a slang type; one table serves one compilation, whose types it keeps alive.
 
+    `events_are_objects` says that a named event is a handle (`event_objects`).
+    """
+
+    events_are_objects: bool = False
     _layouts: dict[ast.Type, Layout] = field(default_factory=dict["ast.Type", Layout])
 
     def __call__(self, slang_type: ast.Type) -> Layout:
@@ -144,6 +148,8 @@ class LayoutTable:
                 single = canonical.bitWidth == 32
                 return Layout(REAL, 64, signed=True, four_state=False, single=single, has_word=True)
             case ast.EventType():
+                if self.events_are_objects:
+                    return Layout(HANDLE, 64, four_state=False, has_word=True)
                 return Layout(EVENT, 64, four_state=False, has_word=True)
             case ast.VoidType():
                 return Layout(VOID, 0)
@@ -210,8 +216,8 @@ class LayoutTable:
         )
 
 
-NameClass = Callable[[ast.ClassType], str]
-"""Gives a class its unique name."""
+NameClass = Callable[[ast.Type], str]
+"""Gives a class its unique name, and the type `event` that of its objects, or nothing if it is no handle."""
 
 
 def describe_type(slang_type: ast.Type, name_class: NameClass) -> Type:
@@ -233,12 +239,13 @@ def describe_type(slang_type: ast.Type, name_class: NameClass) -> Type:
         ranges.append((inner.range.left, inner.range.right))
         name = name or (inner.elementType.name if inner.elementType.isAlias else "")
         inner = inner.elementType.canonicalType
+    handle = name_class(inner) if isinstance(inner, ast.ClassType | ast.EventType) else ""
     return Type(
-        kind=_kind_name(inner),
+        kind="class" if handle else _kind_name(inner),
         width=canonical.bitWidth if canonical.isIntegral else flat_width(canonical),
         signed=canonical.isSigned,
         four_state=canonical.isFourState,
-        name=name_class(inner) if isinstance(inner, ast.ClassType) else name or _predefined_name(inner),
+        name=handle or name or _predefined_name(inner),
         ranges=tuple(ranges),
         unpacked=tuple(unpacked),
         members=_describe_members(inner, name_class),

@@ -15,6 +15,7 @@ from pyslang import ast
 
 from weft.ir.design import Assign, Binary, Block, Event, Expr, If, Jump, Ref, Statement, SystemTask, Text, Wait
 from weft.lang.sv.dispatch import value_of
+from weft.lang.sv.event_objects import counter_of
 from weft.lang.sv.flow import statement_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def convert_wait_order(state: State, node: ast.Statement) -> Statement:
     order = cast("ast.WaitOrderStatement", node)
     span = state.context.span(node)
     done, label = state.fresh_label("wait_order"), state.fresh_label("order_failed")
-    events = [value_of(state, event) for event in order.events]
+    events = [counter_of(state, event, value_of(state, event)) for event in order.events]
     marks: list[Expr] = [Ref(state.context.temporary("mark", 64)) for _ in events]
     steps: list[Statement] = [Assign(mark, event, True, span) for mark, event in zip(marks, events, strict=True)]
     for i, (event, mark) in enumerate(zip(events, marks, strict=True)):
