@@ -13,8 +13,9 @@ from events.assertions import ASSERTIONS
 from events.programs import NOT_ICARUS, OBJECTS, PROGRAMS
 from events.run_events import run_events
 from events.testbenches import TESTBENCHES
+from events.words import WORDS
 
-ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS, **TESTBENCHES}
+ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS, **TESTBENCHES, **WORDS}
 
 
 @pytest.mark.parametrize("name", ALL)

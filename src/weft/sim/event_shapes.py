@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from weft.engines.event.host_sites import HostSite
 from weft.ir.design import Type
 from weft.sim.event_containers import number, width_of
-from weft.sim.format_arguments import Shaped, Value
+from weft.sim.format_arguments import Argument, Shaped, Value
+from weft.sim.format_patterns import HANDLES
 from weft.sim.tasks.task_call import TaskArgument
 
 if TYPE_CHECKING:
@@ -24,10 +26,12 @@ def shaped_arguments(simulation: EventSimulation, site: HostSite, arguments: lis
         kind = shape.type
         if kind is None or shape.output:
             found.append(argument)
-        elif kind.kind in _CONTAINERS:
+        elif kind.kind in _CONTAINERS and not isinstance(argument, Value):
             found.append(_container(simulation, kind, argument))
+        elif kind.kind in HANDLES and isinstance(argument, int):
+            found.append(Shaped(kind, Value(64, argument)))
         elif isinstance(argument, Value) and (kind.kind in _SHAPED or kind.unpacked) and _whole(kind, argument):
-            found.append(Shaped(kind, argument))
+            found.append(Shaped(kind, argument, partial(_word, simulation)))
         else:
             found.append(argument)
     return found
@@ -36,6 +40,15 @@ def shaped_arguments(simulation: EventSimulation, site: HostSite, arguments: lis
 def _whole(kind: Type, argument: Value) -> bool:
     """Say whether a value is a whole one of a type: an element of an array is described by the array's type."""
     return width_of(kind) == argument.width
+
+
+def _word(simulation: EventSimulation, kind: Type, word: int) -> Argument:
+    """Return what a word in a flat value stands for."""
+    if kind.kind == "string":
+        return simulation.handles.text(word)
+    if kind.kind in _CONTAINERS:
+        return _container(simulation, kind, word)
+    return Value(64, word)
 
 
 def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:
@@ -48,7 +61,7 @@ def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:
         if element is not None and element.kind in _CONTAINERS:
             shown = _container(simulation, element, item)
         elif element is not None and isinstance(item, Value) and (element.kind in _SHAPED or element.unpacked):
-            shown = Shaped(element, item)
+            shown = Shaped(element, item, partial(_word, simulation))
         key: Any = name if isinstance(name, str) else Value(32, (number(name) or 0) & 0xFFFFFFFF, 0, True)
         pairs.append((key, shown))
     return Shaped(kind, tuple(pairs))

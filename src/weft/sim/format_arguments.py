@@ -45,11 +45,13 @@ class Shaped:
     """Be a value with its type, which `%p` shows (IEEE 1800-2023 21.2.1.7).
 
     `value` of a container is its elements as (index or key, element) pairs, whose elements are `Shaped` where their
-    type has a shape of its own. Unpacked arrays and structs of fixed size are one flat `Value`.
+    type has a shape of its own. Unpacked arrays and structs of fixed size are one flat `Value`, in which strings and
+    containers are words that `look_up` knows.
     """
 
     type: Type
     value: Value | str | float | tuple[tuple[Argument, Argument], ...]
+    look_up: Callable[[Type, int], Argument] | None = None
 
 
 Argument: TypeAlias = Value | str | float | Shaped | None

@@ -12,10 +12,10 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import shows_strength
 from weft.engines.event.gates import bit_of
 from weft.engines.event.host_sites import HostSite, Shape
-from weft.engines.event.value_types import REALS, WORDS, type_of
+from weft.engines.event.value_types import BITS, REALS, WORDS, type_of
 from weft.engines.event.writer import Value
 from weft.ir.design import Expr, Type
-from weft.ir.expressions import Element, Field, Item, Ref, Resize, SystemCall, Text, Unary
+from weft.ir.expressions import Element, Field, Item, Ref, Resize, Slice, SystemCall, Text, Unary
 from weft.ir.system_tasks import MEMORY_ARGUMENTS, output_arguments
 
 CHANGES_FIRST = frozenset(
@@ -39,6 +39,18 @@ CHANGES_FIRST = frozenset(
 CHANGES_KEY = frozenset({"array.first", "array.last", "array.next", "array.prev"})
 
 _TAKES = frozenset(f"mailbox.{name}" for name in ("get", "peek", "try_get", "try_peek", "attempt_get", "attempt_peek"))
+
+_CONTAINER, _STRING = (Type(kind, 64, four_state=False) for kind in ("queue", "string"))
+_WORD_ARGUMENTS = {
+    ("array.copy", 0): _CONTAINER,
+    ("array.size", 0): _CONTAINER,
+    ("array.equal", 0): _CONTAINER,
+    ("array.equal", 1): _CONTAINER,
+    ("string.len", 0): _STRING,
+}
+"""Arguments that are words, also where they come out of the bits of a struct or an array."""
+
+_PLACES = Ref | Element | Field | Item | Slice
 
 STOPPING = frozenset({"$finish", "$stop", "$fatal"})
 
@@ -66,19 +78,26 @@ def host_value(f: FunctionCode, name: str, args: Sequence[Expr | None], width: i
     if result.kind == "bits" and isinstance(call, SystemCall) and call.signed:
         result = replace(result, signed=True)
     span = getattr(call, "span", f.span)
+    types = call.types if isinstance(call, SystemCall) else (call.type,) if isinstance(call, Item) else ()
     extra = (call.type, call.types) if isinstance(call, SystemCall) else None
-    return _call(f, name, args, signs, result, span, extra=extra) or Value(0, 0)
+    return _call(f, name, args, signs, result, span, extra=extra, types=types) or Value(0, 0)
 
 
 def host_effect(f: FunctionCode, name: str, args: Sequence[Expr | None], new: Value, lhs: Item) -> None:
     """Write a call that stores a value already computed, as its last argument."""
     element = type_of(lhs)
-    _call(f, name, args, (False, lhs.signed), None, lhs.span, (new, element), lhs.type)
+    _call(f, name, args, (False, lhs.signed), None, lhs.span, (new, element), lhs.type, types=(lhs.type,))
 
 
-def host_task(f: FunctionCode, name: str, args: Sequence[Expr | None], signs: tuple[bool, ...]) -> None:
-    """Write a call of a system task."""
-    _call(f, name, args, signs, None, f.span)
+def host_task(
+    f: FunctionCode,
+    name: str,
+    args: Sequence[Expr | None],
+    signs: tuple[bool, ...],
+    types: tuple[Type | None, ...] = (),
+) -> None:
+    """Write a call of a system task; `types` says what arguments are that are no plain vectors."""
+    _call(f, name, args, signs, None, f.span, types=types)
     if name in STOPPING:
         f.poll()
 
@@ -116,7 +135,8 @@ def _shape(name: str, index: int, argument: Expr | None, signed: bool, strengths
         case SystemCall(name="$realtime"):
             return Shape("real", 64, text="$realtime")
         case _:
-            found = _shape_of_type(type_of(argument), argument.width)
+            whole = isinstance(argument, Ref) and argument.signal.depth
+            found = _shape_of_type(BITS if whole else type_of(argument), argument.width)
             if found.kind != "bits":
                 return found
             found = replace(found, signed=signed)
@@ -143,6 +163,7 @@ def _call(
     last: tuple[Value, Type] | None = None,
     extra: object = None,
     written: set[int] | None = None,
+    types: tuple[Type | None, ...] = (),
 ) -> Value | None:
     from weft.engines.event.code_expressions import value
     from weft.engines.event.code_places import store_lvalue
@@ -156,9 +177,11 @@ def _call(
     size = 0
     for i, argument in enumerate(args):
         shape = _shape(name, i, argument, i < len(signs) and signs[i], strengths)
-        output = (i in outputs and isinstance(argument, Ref | Element | Field | Item)) or (
-            i in outputs and argument is not None and shape.kind == "bits"
-        )
+        described = (types[i] if i < len(types) else None) or _WORD_ARGUMENTS.get((name, i))
+        if shape.kind == "bits" and described is not None:
+            is_word = described.kind in WORDS and not described.unpacked
+            shape = _shape_of_type(described, 64) if is_word else replace(shape, type=described)
+        output = i in outputs and (isinstance(argument, _PLACES) or (argument is not None and shape.kind == "bits"))
         shape = replace(shape, offset=size, output=output)
         shapes.append(shape)
         size += _words(shape)
@@ -189,7 +212,7 @@ def _call(
     for shape, argument in zip(shapes, args, strict=False):
         if shape.output and argument is not None:
             store_lvalue(f, argument, _get(f, buffer, shape))
-            if isinstance(argument, Ref | Element | Item | Field):
+            if shape.kind in ("string", "handle"):
                 f.unit.notify_container(f, argument)
     return _get(f, buffer, result) if result is not None and result.width else None
 

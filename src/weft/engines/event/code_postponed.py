@@ -35,7 +35,7 @@ def write_strobe(f: FunctionCode, task: SystemTask) -> None:
     if not f.frames and any(f.is_local(ref.signal) for a in task.args if a is not None for ref, _, _ in reads_of(a)):
         raise f.unsupported(f"an automatic variable as an argument of '{task.name}'")
     code = _shown(f, task, "strobe")
-    host_task(code, task.name, task.args, task.signed)
+    host_task(code, task.name, task.args, task.signed, task.types)
     frame = code.w.load_word("%N", NODE_FRAME)
     code.w.call("frame_release", frame, "%S")
     code.w.call("weft_free", "%node")
@@ -78,7 +78,7 @@ def write_monitor(f: FunctionCode, task: SystemTask) -> None:
     code.frames = []
     w = code.w
     w.call("append", unit.block_word(w, site), "%node")
-    host_task(code, task.name, task.args, task.signed)
+    host_task(code, task.name, task.args, task.signed, task.types)
     w.ret()
     symbol = unit.add_function(code)
     plan = unit.thread(symbol, 1)

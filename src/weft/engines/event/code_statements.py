@@ -372,7 +372,7 @@ def _system_task(f: FunctionCode, task: SystemTask) -> None:
     elif task.name in CONTROL_TASKS:
         control_assertions(f, task)
     else:
-        host_task(f, task.name, task.args, task.signed)
+        host_task(f, task.name, task.args, task.signed, task.types)
     f.scope = outer
 
 

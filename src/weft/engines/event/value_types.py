@@ -15,6 +15,7 @@ from weft.ir.expressions import (
     New,
     Real,
     Ref,
+    Slice,
     SystemCall,
     Text,
     Unary,
@@ -76,12 +77,16 @@ def type_of(expression: Expr | None) -> Type:
             return REAL
         case Text():
             return STRING
-        case Ref(signal) | Element(signal):
+        case Ref(signal) | Field(_, signal) if signal.type.kind in WORDS and signal.width > 64:
+            return BITS  # an array of words, flattened
+        case Ref(signal) | Element(signal) | Field(_, signal):
             return signal.type
-        case Field(_, member):
-            return member.type
+        case Slice(Ref(array) | Field(_, array), _, 64) if array.type.kind in WORDS:
+            return array.type  # an element of an array, flattened or not
         case Item(container):
             return type_of(container).element or BITS
+        case Unary("known", value):
+            return type_of(value)  # an element at a variable index
         case Unary(op):
             return REAL if op in ("fneg", "itof", "utof", "fround") else BITS
         case Binary(op):

@@ -76,7 +76,7 @@ def parameterisation(instance: ast.InstanceSymbol) -> object:
 def _text(parameter: ast.ParameterSymbol | ast.TypeParameterSymbol) -> str:
     if isinstance(parameter, ast.ParameterSymbol):
         return str(parameter.value)
-    return str(parameter.targetType.type)
+    return str(parameter.targetType.type.canonicalType)  # however the type is called
 
 
 def is_virtual(slang_type: ast.Type) -> bool:
