@@ -21,7 +21,9 @@ def run_events(text: str, options: EventOptions | None = None) -> tuple[str, int
     """
     out, options = io.BytesIO(), options or EventOptions()
     design = load_design(texts={"t.sv": textwrap.dedent(text)})
-    program = _keep_and_load(program_of(design, options.observe or bool(options.wave), options.sdf))
+    program = _keep_and_load(
+        program_of(design, options.observe or bool(options.wave), options.sdf, None, not options.shuffle)
+    )
     status = EventSimulation(program.design, out, options, program).run()
     return out.getvalue().decode("latin-1"), status
 

@@ -33,7 +33,7 @@ class ProgramOptions:
     """Choose how the code of a design is written.
 
     `observe` makes every signal tell its changes; `delays` false leaves all delays out; `sdf` are the delay files that
-    the user names.
+    the user names; `netlists` lets gates be data, which a random order of events rules out.
     """
 
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
@@ -41,6 +41,7 @@ class ProgramOptions:
     delays: bool = True
     sdf: tuple[SdfFile, ...] = ()
     cache: bool = True
+    netlists: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,11 @@ class StoredProgram:
 
 
 def program_of(
-    design: Design, observe: bool = False, sdf: Sequence[SdfFile] = (), kernels: Job[bytes] | None = None
+    design: Design,
+    observe: bool = False,
+    sdf: Sequence[SdfFile] = (),
+    kernels: Job[bytes] | None = None,
+    netlists: bool = True,
 ) -> EventProgram:
     """Return the program of a design that has just been loaded, which is changed; `kernels` have perhaps begun."""
     from weft.engines.event.code_program import write_program
@@ -76,7 +81,7 @@ def program_of(
     delays = prepare_delays(design, sdf)
     for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
         defer_assertions(module)
-    code = write_program(design, observe or _dumps(design))
+    code = write_program(design, observe or _dumps(design), netlists)
     return EventProgram(code, begin_code(code, kernels), delays)
 
 
@@ -114,7 +119,7 @@ def _make(
     if not options.delays:
         remove_delays(design)
     with stages.stage("write code"):
-        program = program_of(design, options.observe, options.sdf, kernels)
+        program = program_of(design, options.observe, options.sdf, kernels, options.netlists)
     if store is not None:
         with stages.stage("store in cache"):
             _keep(store, key, program, options)
@@ -143,7 +148,11 @@ def _keep(store: DesignCache, key: str, program: EventProgram, options: ProgramO
 def _options_key(files: Sequence[str | Path], options: ProgramOptions, texts: Mapping[str, str]) -> str:
     front_end = options.front_end
     words = ["events", compiler_version(), str(Path.cwd()), *(str(file) for file in files), "--options"]
-    words += [front_end.assertions, f"{front_end.specify} {options.observe} {options.delays}", *front_end.words()]
+    words += [
+        front_end.assertions,
+        f"{front_end.specify} {options.observe} {options.delays} {options.netlists}",
+        *front_end.words(),
+    ]
     words += [part for file in options.sdf for part in (file.path, file.scope)]
     words += [part for name, text in texts.items() for part in (name, text)]
     return hash_words(words)

@@ -85,7 +85,9 @@ class EventSimulation:
 
     def __post_init__(self) -> None:
         options = self.options
-        program = self.program or program_of(self.design, options.observe or bool(options.wave), options.sdf)
+        program = self.program or program_of(
+            self.design, options.observe or bool(options.wave), options.sdf, netlists=not options.shuffle
+        )
         code, self.program, self.design = program.code, None, program.design
         self.containers = Containers(self)
         self.delays = DelayFiles(self.out, program.delays, options.sdf, options.delays)
@@ -239,7 +241,8 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: 
         arguments=plan.front_end,
     )
     sdf = plan.sdf if has_delays else ()
-    program = make_program((), ProgramOptions(front_end, bool(plan.wave), has_delays, sdf, plan.cache), None, stages)
+    program_options = ProgramOptions(front_end, bool(plan.wave), has_delays, sdf, plan.cache, not plan.shuffle)
+    program = make_program((), program_options, None, stages)
     if plan.all_warnings and not plan.quiet:
         print("".join(program.design.warnings), file=sys.stderr, end="")
     event_options = EventOptions(

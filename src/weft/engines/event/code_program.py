@@ -35,6 +35,7 @@ from weft.engines.event.find_mixed import find_mixed
 from weft.engines.event.find_waits import waited, waited_expressions
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import FrameLayout
+from weft.engines.event.netlist_gates import plan_netlist_gate
 from weft.engines.event.pack_modules import pack_modules
 from weft.engines.event.records import CONTROL_SIZE, STACK_LIMIT
 from weft.engines.event.sites import Watch
@@ -65,12 +66,13 @@ class ProgramCode:
     """Hold the code of a design while it is written, and its layout afterwards.
 
     `observe` makes every signal tell its changes, for waveforms and for Python; without it only those that the design
-    itself waits for do.
+    itself waits for do. `netlists` lets gates be data (`netlist_gates`), for which events have the documented order.
     """
 
     design: Elaborated
     observe: bool
     tick_fs: int
+    netlists: bool = True
     codes: dict[Unit, UnitCode] = field(default_factory=dict[Unit, UnitCode])
     shapes: dict[tuple[object, ...], Shape] = field(default_factory=dict[tuple[object, ...], Shape])
     sites: list[HostSite] = field(default_factory=list[HostSite])
@@ -332,6 +334,8 @@ class ProgramCode:
         for unit, code in self.codes.items():
             self._write_initializer(unit, code)
             for index, assign in enumerate(unit.assigns):
+                if self.netlists and plan_netlist_gate(code, index, assign):
+                    continue
                 if not write_shaped(code, index, assign):
                     write_assign(code, index, assign)
             for stamp in unit.module.stamps:
@@ -455,13 +459,13 @@ def _spread(w: Writer, part: Value, low: int, width: int) -> Value:
     return Value(width, planes[0], planes[1])
 
 
-def write_program(design: Design, observe: bool = False) -> ProgramCode:
-    """Write the code of a design and lay out its state."""
+def write_program(design: Design, observe: bool = False, netlists: bool = True) -> ProgramCode:
+    """Write the code of a design and lay out its state; for the arguments see `ProgramCode`."""
     usual = sys.get_int_max_str_digits()
     # Constants of tens of thousands of bits are written as decimal numbers.
     sys.set_int_max_str_digits(0)
     try:
-        program = ProgramCode(elaborate(design), observe, design.tick_fs)
+        program = ProgramCode(elaborate(design), observe, design.tick_fs, netlists)
         program.classes = Classes(program, design.classes)
         program.write()
     except WeftError as error:

@@ -18,6 +18,7 @@ from weft.ir.expressions import Concat, Element, Field, Item, Ref, Slice
 if TYPE_CHECKING:
     from weft.engines.event.code_places import Place
     from weft.engines.event.code_program import ProgramCode
+    from weft.engines.event.netlist_gates import NetlistGate
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +42,8 @@ class UnitCode:
         default_factory=dict[tuple[Signal, tuple[str, ...]], tuple[Ref, int]]
     )
     """For each net that is forced here the offset of the word that has its record's address."""
+    netlist: list[NetlistGate] = field(default_factory=list["NetlistGate"])
+    """The assignments that are gates of a netlist."""
     forces: Forces = field(init=False)
     _scopes: dict[str, int] = field(default_factory=dict[str, int])
     _applies: dict[tuple[object, ...], str] = field(default_factory=dict[tuple[object, ...], str])

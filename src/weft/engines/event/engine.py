@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
+from weft.base.source import Span
 from weft.engines.cpu.jit import Library
 from weft.engines.event.arena import Arena
 from weft.engines.event.code_program import ProgramCode
@@ -27,6 +28,7 @@ from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import element_bytes
 from weft.engines.event.machine_code import MachineCode, begin_code
 from weft.engines.event.net_area import NetArea
+from weft.engines.event.netlist_area import NetlistArea
 from weft.engines.event.records import (
     ACTIVE,
     BUDGET,
@@ -34,6 +36,7 @@ from weft.engines.event.records import (
     CHANGED_LENGTH,
     CURRENT,
     EVENTS,
+    FLAG_BATCH,
     FLAG_HEAP,
     HOST_CALL,
     MAX_DELTAS,
@@ -96,6 +99,7 @@ class EventEngine:
     memory: npt.NDArray[np.uint8] = field(init=False)
     arena: Arena = field(init=False)
     area: NetArea = field(init=False)
+    netlist: NetlistArea = field(init=False)
     threads: list[tuple[Node, ThreadPlan]] = field(default_factory=list[tuple[Node, ThreadPlan]])
     error: BaseException | None = None
     runner: Runner = field(init=False)
@@ -144,8 +148,9 @@ class EventEngine:
 
     def _allocate(self) -> None:
         self.area = NetArea(self.code, self.address)
+        self.netlist = NetlistArea(self.code, self.area.end, self.address)
         self.arena = Arena(partial(self.call, "weft_arena_begin"), partial(self.call, "weft_malloc"))
-        self.memory = self.arena.room((self.area.end + 71) // 8 * 8)
+        self.memory = self.arena.room((self.netlist.end + 71) // 8 * 8)
         self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
         self._bytes = memoryview(self.memory)  # pyright: ignore[reportArgumentType] - NumPy arrays are buffers
         self._state = self.memory.ctypes.data
@@ -157,6 +162,9 @@ class EventEngine:
         self.set_word(RANDOM_SEED, self.seed & 0xFFFFFFFF)
         self._blocks = {node.base: node for node in self.code.design.nodes}
         self.area.store(self.memory, self._state)
+        self.netlist.store(self.memory, self._state)
+        for offset, word in self.netlist.control(self._state).items():
+            self.set_word(offset, word)
         for offset, place in self.area.control.items():
             self.set_word(offset, self._state + place)
 
@@ -172,6 +180,8 @@ class EventEngine:
         """Write, for each signal that somebody watches, the array of its watches."""
         design = self.code.design
         entries: dict[int, list[Entry]] = defaultdict(list)
+        for at, found in self.netlist.watches.items():
+            entries[at] += [(self._state + place, *rest) for place, *rest in found]  # pyright: ignore[reportArgumentType]
         for code in self.code.codes.values():
             for site in code.sites:
                 for watch in site.watches:
@@ -190,6 +200,7 @@ class EventEngine:
         table = np.zeros(size // 8 + 1, dtype=np.uint64)
         self.kept.append(table)
         base, at = table.ctypes.data, 0
+        self.netlist.mark_watched(self.memory, entries)
         for signal, found in entries.items():
             self.set_word(signal - SIGNAL_WATCHES, base + 8 * at)
             table[at] = len(found)
@@ -336,10 +347,15 @@ class EventEngine:
         place = self.word(CURRENT)
         following = self.word(ACTIVE)
         while place and len(names) < 8:
-            if place in known or ctypes.c_uint32.from_address(place + NODE_FLAGS).value & FLAG_HEAP:
-                found, plan = self.process_of(place)
-                where = self.code.design.design.sources.describe(plan.span)
-                names.append(f"{plan.what} in {found.path} ({where})")
+            flags = ctypes.c_uint32.from_address(place + NODE_FLAGS).value
+            found: list[tuple[Node, str, Span]] = []
+            if flags & FLAG_BATCH:
+                found = [(node, "assign", gate.span) for node, gate in self.netlist.gates_of(place)]
+            elif place in known or flags & FLAG_HEAP:
+                node, plan = self.process_of(place)
+                found = [(node, plan.what, plan.span)]
+            for node, what, span in found[:8]:
+                names.append(f"{what} in {node.path} ({self.code.design.design.sources.describe(span)})")
             place, following = following, following and ctypes.c_uint64.from_address(following + NODE_NEXT).value
         listed = "; ".join(dict.fromkeys(names))
         return f"the design did not settle after {self.max_deltas} delta cycles at time {self.time}: {listed}"

@@ -27,19 +27,28 @@ def fill_signals(engine: EventEngine) -> None:
                 key = (signal.width, _undriven(engine, node, signal), max(signal.depth, 1))
                 pattern = patterns.get(key)
                 if pattern is None:
-                    size = plane_bytes(signal.width)
-                    planes = [bits.to_bytes(size, "little") for bits in (key[1], mask(signal.width))]
-                    pattern = patterns[key] = np.frombuffer(b"".join(planes) * key[2], dtype=np.uint8)
+                    pattern = patterns[key] = _pattern(*key)
                 start = node.base + offset
                 engine.memory[start : start + len(pattern)] = pattern
 
 
+def _pattern(width: int, free: int, depth: int) -> npt.NDArray[np.uint8]:
+    """Return the planes of so many elements of unknown bits, of which some, counted through all elements, are z."""
+    size, unknown = plane_bytes(width), mask(width)
+    if free in (0, mask(width * depth)):
+        planes = [bits.to_bytes(size, "little") for bits in (free & unknown, unknown)] * depth
+    else:
+        elements = [free >> i * width & unknown for i in range(depth)]
+        planes = [plane.to_bytes(size, "little") for bits in elements for plane in (bits, unknown)]
+    return np.frombuffer(b"".join(planes), dtype=np.uint8)
+
+
 def _undriven(engine: EventEngine, node: Node, signal: Signal) -> int:
     """Return the bits of a signal that are z at the start: those of a net that nothing drives."""
-    if not signal.net or signal.net == "trireg" or signal.depth:
-        return 0 if not signal.net or signal.net == "trireg" else mask(signal.width)
+    if not signal.net or signal.net == "trireg":
+        return 0
     net = engine.code.design.nets.get(engine.code.design.find(node, signal))
-    free = mask(signal.width)
+    free = mask(signal.bits)
     for driver in net.drivers if net is not None else ():
         free &= ~(mask(driver.width) << driver.low)
     return free

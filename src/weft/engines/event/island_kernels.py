@@ -34,28 +34,8 @@ from weft.engines.event.net_records import (
     POINT_SIZE,
     POINT_VALUE,
 )
-from weft.engines.event.records import WATCH_NEGEDGE, WATCH_POSEDGE
 
 # pyright: reportUnusedFunction=false
-
-
-def _edge_codes() -> int:
-    """Return two bits for each pair of codes, old * 4 + new: the edges of that change (IEEE 1800-2023 table 9-2)."""
-    packed = 0
-    for old in range(4):
-        for new in range(4):
-            rises = (old == 0 and new != 0) or (old >= 2 and new == 1)
-            falls = (old == 1 and new != 1) or (old >= 2 and new == 0)
-            packed |= (WATCH_POSEDGE * rises | WATCH_NEGEDGE * falls) << 2 * (4 * old + new)
-    return packed
-
-
-EDGE_CODES = _edge_codes()
-Z_BYTE = 0x77
-NEVER = 0xFFFFFFFFFFFFFFFF
-"""A turn-off that is as long as the smaller of rise and fall."""
-STRONG_BYTES = 0x77D1DD11
-"""The ranges of a strong 0, 1, x and z, the first the lowest."""
 
 
 @kernel

@@ -75,6 +75,11 @@ def kernel(function: Function) -> Function:
     return function
 
 
+def inlined(function: Function) -> Function:
+    """Mark a kernel that becomes part of all that call it."""
+    return function
+
+
 def _only_compiled(*arguments: int) -> int:
     raise NotImplementedError("kernels are compiled, not run")
 
@@ -96,7 +101,11 @@ def compile_kernels(*modules: ModuleType) -> str:
 
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
-    return any(isinstance(mark, ast.Name) and mark.id == "kernel" for mark in node.decorator_list)
+    return not _marks(node).isdisjoint(("kernel", "inlined"))
+
+
+def _marks(node: ast.FunctionDef) -> set[str]:
+    return {mark.id for mark in node.decorator_list if isinstance(mark, ast.Name)}
 
 
 class _Writer:
@@ -123,7 +132,8 @@ class _Writer:
         self._block(self._function.body)
         self._lines.append("  ret i64 0")
         head = ", ".join(f"i64 %{name}" for name in arguments)
-        return "\n".join([f"define i64 @{self._function.name}({head}) nounwind {{", *self._lines, "}"])
+        marks = "nounwind alwaysinline" if "inlined" in _marks(self._function) else "nounwind"
+        return "\n".join([f"define i64 @{self._function.name}({head}) {marks} {{", *self._lines, "}"])
 
     def _fresh(self, stem: str = "v") -> str:
         self._count += 1

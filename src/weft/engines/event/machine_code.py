@@ -20,9 +20,9 @@ from weft.engines.cpu.jit import FULL, START, Compiler, Library, text_digest
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
 
-_BASE = ("memory_kernels", "list_kernels", "scheduler", "thread_kernels", "heap_kernels")
+_BASE = ("memory_kernels", "list_kernels", "scheduler", "thread_kernels", "heap_kernels", "netlist_kernels")
 _NETS = ("net_kernels", "gate_kernels", "island_kernels")
-_WRITTEN_BY = ("kernel_language", "records", "net_records", "random_numbers", "machine_code")
+_WRITTEN_BY = ("kernel_language", "records", "net_records", "netlist_records", "random_numbers", "machine_code")
 """What decides the text of kernels besides their own files."""
 
 _KERNELS = (
@@ -128,7 +128,7 @@ def _has_records(code: ProgramCode) -> bool:
 
 
 def _exports(code: ProgramCode) -> list[str]:
-    from weft.engines.event import net_area
+    from weft.engines.event import net_area, netlist_area
 
     names = [plan.symbol for unit in code.codes.values() for plan in unit.threads]
     names += [watch.code for unit in code.codes.values() for site in unit.sites for watch in site.watches]
@@ -136,4 +136,5 @@ def _exports(code: ProgramCode) -> list[str]:
     names += code.initializers.values()
     names += code.entries.symbols()
     nets = net_area.KERNELS if _has_records(code) else ()
-    return [*dict.fromkeys(name for name in names if name), *_KERNELS, *nets, "weft_stack"]
+    runtime = (*_KERNELS, *netlist_area.KERNELS, *nets)
+    return [*dict.fromkeys(name for name in names if name), *runtime, "weft_stack"]

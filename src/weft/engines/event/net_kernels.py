@@ -35,6 +35,7 @@ from weft.engines.event.net_records import (
     DRIVER_BYTES,
     DRIVER_LOW,
     DRIVER_NET,
+    EDGE_CODES,
     ENTRY_CELL,
     ENTRY_HIGH,
     ENTRY_LOW,
@@ -76,25 +77,12 @@ from weft.engines.event.net_records import (
     POINT_OWN,
     POINT_SIZE,
 )
-from weft.engines.event.records import ACTIVE, NODE_LIST, SIGNAL_WATCHES, WATCH_ANY, WATCH_NEGEDGE, WATCH_POSEDGE
+from weft.engines.event.records import ACTIVE, NODE_LIST, SIGNAL_WATCHES, WATCH_ANY
 from weft.engines.event.scheduler import delay, notify
 
 # pyright: reportUnusedFunction=false
 
 
-def _edge_codes() -> int:
-    """Return two bits for each pair of codes, old * 4 + new: the edges of that change (IEEE 1800-2023 table 9-2)."""
-    packed = 0
-    for old in range(4):
-        for new in range(4):
-            rises = (old == 0 and new != 0) or (old >= 2 and new == 1)
-            falls = (old == 1 and new != 1) or (old >= 2 and new == 0)
-            packed |= (WATCH_POSEDGE * rises | WATCH_NEGEDGE * falls) << 2 * (4 * old + new)
-    return packed
-
-
-EDGE_CODES = _edge_codes()
-Z_BYTE = 0x77
 NEVER = 0xFFFFFFFFFFFFFFFF
 """A turn-off that is as long as the smaller of rise and fall."""
 STRONG_BYTES = 0x77D1DD11

@@ -4,7 +4,7 @@ These records follow the instances' blocks in the state. All fields are 64-bit w
 address of 0 means that there is no such thing.
 """
 
-from weft.engines.event.records import NODE_SIZE
+from weft.engines.event.records import NODE_SIZE, WATCH_NEGEDGE, WATCH_POSEDGE
 
 # ------------------------------------------------------------------------------------------- the control block
 
@@ -152,3 +152,19 @@ ROW_BEFORE = 32
 ROW_RESULT = 40
 """The code of the next state, or 4 for no change."""
 ROW_SIZE = 48
+
+# ------------------------------------------------------------------------------------------- edges
+
+
+def _edge_codes() -> int:
+    """Return two bits for each pair of codes, old * 4 + new: the edges of that change (IEEE 1800-2023 table 9-2)."""
+    packed = 0
+    for old in range(4):
+        for new in range(4):
+            rises = (old == 0 and new != 0) or (old >= 2 and new == 1)
+            falls = (old == 1 and new != 1) or (old >= 2 and new == 0)
+            packed |= (WATCH_POSEDGE * rises | WATCH_NEGEDGE * falls) << 2 * (4 * old + new)
+    return packed
+
+
+EDGE_CODES = _edge_codes()

@@ -49,6 +49,8 @@ NODE_SIZE = 152
 
 FLAG_HEAP, FLAG_REACTIVE, FLAG_ENDED, FLAG_WAIT_FORK, FLAG_SUSPENDED = 1, 2, 4, 8, 16
 FLAG_OBSERVED, FLAG_POSTPONED = 32, 64
+FLAG_BATCH = 128
+"""The node is a batch of gates or of their changes (`netlist_kernels`)."""
 FLAG_REGION = FLAG_REACTIVE | FLAG_OBSERVED | FLAG_POSTPONED
 
 # ------------------------------------------------------------------------------------------- frames
@@ -100,6 +102,8 @@ WATCH_SIZE = 32
 
 WATCH_POSEDGE, WATCH_NEGEDGE, WATCH_ANY, WATCH_EVALUATE, WATCH_RECORD, WATCH_NODE = 1, 2, 4, 8, 16, 32
 """What a watch looks for; with `WATCH_NODE` its list is a node that always waits and is made ready unless it is."""
+WATCH_CALL = 64
+"""The code is called with what stands in the list's place, and the state."""
 
 # ------------------------------------------------------------------------------------------- delayed records
 
@@ -152,6 +156,16 @@ HEAP_BUFFER, HEAP_CAPACITY, HEAP_LENGTH = 11904, 11912, 11920
 """The addresses of all objects, with bit 0 set for process objects, for the collector; room and count in words."""
 HEAP_BYTES, HEAP_LIMIT, HEAP_COLLECTOR = 11928, 11936, 11944
 """The bytes of all objects, how many there may be before the collector is asked for, and the collector's node."""
+DUE_TABLE = 12024
+"""The address of the table of batches of changes by the time when they are due, or 0 (`netlist_kernels`)."""
+DROP_BATCH = 12064
+"""The address of the code that takes a batch out of the wheel if nothing is left in it."""
+DUE_BITS = 8
+DUE_TIME, DUE_BATCH = 0, 8
+"""An entry of it: the time, and the batch that a change may be added to; no time if something has been put behind."""
+DUE_SIZE = 16
+DUE_HASH = 0x9E3779B97F4A7C15
+"""An odd constant: a time belongs to the entry that the highest bits of their product number."""
 CONTROL_SIZE = 12288
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4

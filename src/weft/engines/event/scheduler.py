@@ -39,7 +39,14 @@ from weft.engines.event.records import (
     CURRENT,
     DELTAS,
     DONE,
+    DROP_BATCH,
+    DUE_BITS,
+    DUE_HASH,
+    DUE_SIZE,
+    DUE_TABLE,
+    DUE_TIME,
     EVENTS,
+    FLAG_BATCH,
     FLAG_REACTIVE,
     IN_REACTIVE,
     INACTIVE,
@@ -73,6 +80,7 @@ from weft.engines.event.records import (
     STOPPED,
     TIME,
     UNTIL,
+    WATCH_CALL,
     WATCH_CODE,
     WATCH_ENTRIES,
     WATCH_EVALUATE,
@@ -118,6 +126,9 @@ def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
                 else:
                     if kind & WATCH_RECORD:
                         record_change(list, state)
+                    else:
+                        if kind & WATCH_CALL:
+                            invoke(u64[entry + WATCH_CODE], list, state)
         entry = entry + WATCH_SIZE
     return 0
 
@@ -173,6 +184,10 @@ def delay(node: int, ticks: int, state: int) -> int:
         time = u64[state + TIME] + ticks
         if time < ticks:
             return 0
+        if u64[state + DUE_TABLE]:
+            known = u64[state + DUE_TABLE] + (time * DUE_HASH >> (64 - DUE_BITS)) * DUE_SIZE
+            if u64[known + DUE_TIME] == time:
+                u64[known + DUE_TIME] = 0
         put_into_wheel(node, time, state)
     else:
         if u32[node + NODE_FLAGS] & FLAG_REACTIVE:
@@ -200,18 +215,21 @@ def next_slot(state: int) -> int:
 
 @kernel
 def next_time(state: int) -> int:
-    """Return the time of the earliest future event, or all ones."""
-    list = next_slot(state)
-    if list == 0:
-        return ~0
-    node = u64[list]
-    time = u64[node + NODE_TIME]
-    if list < state + WHEEL_SLOTS + 1024:
-        return time
-    while node:
-        if u64[node + NODE_TIME] < time:
-            time = u64[node + NODE_TIME]
-        node = u64[node + NODE_NEXT]
+    """Return the time of the earliest future event, or all ones; batches of changes taken away are dropped."""
+    time = ~0
+    while time == ~0:
+        list = next_slot(state)
+        if list == 0:
+            return ~0
+        node = u64[list]
+        while node:
+            next = u64[node + NODE_NEXT]
+            if (u32[node + NODE_FLAGS] & FLAG_BATCH) == 0 or invoke(u64[state + DROP_BATCH], node, state) == 0:
+                if u64[node + NODE_TIME] < time:
+                    time = u64[node + NODE_TIME]
+                if list < state + WHEEL_SLOTS + 1024:
+                    return time
+            node = next
     return time
 
 

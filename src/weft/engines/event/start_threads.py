@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft.engines.event.elaborate import Node
+from weft.engines.event.netlist_records import AREA_FIRST
 from weft.engines.event.records import (
     ACTIVE,
     FLAG_REACTIVE,
@@ -66,6 +67,8 @@ def start_threads(engine: EventEngine) -> None:
             at += (plan.frame.size + 15) // 8 * 8
         if plan.started:
             started[REACTIVE if plan.flags & FLAG_REACTIVE else ACTIVE].append((order, offset))
+    if engine.netlist.gates:
+        started[ACTIVE].insert(0, (0, engine.netlist.start + AREA_FIRST))
     started[ACTIVE] += _number_gates(engine)
     _initialize(engine)
     for list_offset, entries in started.items():
@@ -78,6 +81,8 @@ def start_threads(engine: EventEngine) -> None:
             engine.set_word(list_offset, engine.state + nodes[0])
             engine.set_word(list_offset + 8, engine.state + nodes[-1])
     _resolve_nets(engine)
+    if engine.netlist.gates:
+        engine.call("begin_gates", engine.state)
 
 
 def _number_gates(engine: EventEngine) -> list[tuple[int, int]]:
