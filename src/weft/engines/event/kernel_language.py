@@ -54,6 +54,8 @@ _COMPARE: dict[type[ast.cmpop], str] = {
     ast.Gt: "ugt",
     ast.GtE: "uge",
 }
+_WORDS = {"inlined": "alwaysinline", "apart": "noinline cold"}
+"""What LLVM is told of kernels that are marked so."""
 _MEMORIES = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
 
 
@@ -80,6 +82,11 @@ def inlined(function: Function) -> Function:
     return function
 
 
+def apart(function: Function) -> Function:
+    """Mark a kernel that is seldom called, so that it stays out of the code of those that call it."""
+    return function
+
+
 def _only_compiled(*arguments: int) -> int:
     raise NotImplementedError("kernels are compiled, not run")
 
@@ -101,7 +108,7 @@ def compile_kernels(*modules: ModuleType) -> str:
 
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
-    return not _marks(node).isdisjoint(("kernel", "inlined"))
+    return not _marks(node).isdisjoint(("kernel", *_WORDS))
 
 
 def _marks(node: ast.FunctionDef) -> set[str]:
@@ -132,7 +139,7 @@ class _Writer:
         self._block(self._function.body)
         self._lines.append("  ret i64 0")
         head = ", ".join(f"i64 %{name}" for name in arguments)
-        marks = "nounwind alwaysinline" if "inlined" in _marks(self._function) else "nounwind"
+        marks = " ".join(["nounwind", *(word for mark, word in _WORDS.items() if mark in _marks(self._function))])
         return "\n".join([f"define i64 @{self._function.name}({head}) {marks} {{", *self._lines, "}"])
 
     def _fresh(self, stem: str = "v") -> str:

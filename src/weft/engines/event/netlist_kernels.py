@@ -16,7 +16,7 @@ order in which it would run if each gate and change were a node.
 
 from __future__ import annotations
 
-from weft.engines.event.kernel_language import inlined, kernel, malloc, memset, realloc, u8, u16, u32, u64
+from weft.engines.event.kernel_language import apart, inlined, kernel, malloc, memset, realloc, u8, u16, u32, u64
 from weft.engines.event.list_kernels import append, unlink
 from weft.engines.event.net_records import EDGE_CODES
 from weft.engines.event.netlist_records import (
@@ -38,6 +38,7 @@ from weft.engines.event.netlist_records import (
     FAMILY_OR,
     FLAG_PART,
     FLAG_PROMPT,
+    FLAG_SPECIAL,
     FLAG_WATCHED,
     FLAG_WIDE,
     GATE_COMING,
@@ -125,7 +126,7 @@ def batch_free(batch: int, state: int) -> int:
     return 0
 
 
-@kernel
+@apart
 def batch_grow(batch: int, more: int) -> int:
     """Make room for so many bytes of entries; return where the next entry goes."""
     start = u64[batch + BATCH_ENTRIES]
@@ -139,7 +140,7 @@ def batch_grow(batch: int, more: int) -> int:
     return grown + length
 
 
-@kernel
+@apart
 def due_batch(known: int, due: int, state: int) -> int:
     """Begin a batch of changes that are due at a time, which is noted at `known`; a time past all never comes."""
     batch = batch_new(u64[u64[state + NETLIST] + AREA_RUN_CHANGES], state)
@@ -315,16 +316,10 @@ def run_gates(woken: int, state: int) -> int:
         gate = area + number
         entry = entry + 4
         u8[gate + GATE_QUEUED] = 0
-        flags = u8[gate + GATE_FLAGS]
-        if flags & FLAG_WIDE:
-            code = family_code(u32[gate + GATE_TABLE], u64[gate + GATE_INPUTS])
+        if u8[gate + GATE_FLAGS] & FLAG_SPECIAL:
+            code = special_code(gate, area, state)
         else:
             code = u8[area + u32[gate + GATE_TABLE] + u64[gate + GATE_INPUTS]]
-        if flags & FLAG_PROMPT:
-            if code != u8[gate + GATE_COMING]:
-                u8[gate + GATE_COMING] = code
-                show(gate, code, area, state)
-            continue
         # Whether a change begins is a toss-up, so the entry is written in any case, and kept if there is one.
         changes = code != u8[gate + GATE_COMING]
         generation = u32[gate + GATE_GENERATION] + changes
@@ -350,6 +345,21 @@ def run_gates(woken: int, state: int) -> int:
         entry = entry + 8
     batch_free(wanted, state)
     return 0
+
+
+@apart
+def special_code(gate: int, area: int, state: int) -> int:
+    """Return what a gate with a family, or without a delay, wants; one without a delay has it at once."""
+    flags = u8[gate + GATE_FLAGS]
+    if flags & FLAG_WIDE:
+        code = family_code(u32[gate + GATE_TABLE], u64[gate + GATE_INPUTS])
+    else:
+        code = u8[area + u32[gate + GATE_TABLE] + u64[gate + GATE_INPUTS]]
+    if flags & FLAG_PROMPT:
+        if code != u8[gate + GATE_COMING]:
+            u8[gate + GATE_COMING] = code
+            show(gate, code, area, state)
+    return code
 
 
 @kernel
