@@ -13,6 +13,7 @@ import sys
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import WeftError
 from weft.base.text_bytes import latin_text
+from weft.engines.event.choose_netlists import choose_netlists
 from weft.engines.event.code_calls import parameters_of, results_of
 from weft.engines.event.code_classes import Classes
 from weft.engines.event.code_forces import Held
@@ -35,7 +36,6 @@ from weft.engines.event.find_mixed import find_mixed
 from weft.engines.event.find_waits import waited, waited_expressions
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import FrameLayout
-from weft.engines.event.netlist_gates import plan_netlist_gate
 from weft.engines.event.pack_modules import pack_modules
 from weft.engines.event.records import CONTROL_SIZE, STACK_LIMIT
 from weft.engines.event.sites import Watch
@@ -331,12 +331,12 @@ class ProgramCode:
         self.prepare()
         for unit in self.design.units.values():
             self.codes[unit] = UnitCode(self, unit)
+        if self.netlists:
+            choose_netlists(self)
         for unit, code in self.codes.items():
             self._write_initializer(unit, code)
             for index, assign in enumerate(unit.assigns):
-                if self.netlists and plan_netlist_gate(code, index, assign):
-                    continue
-                if not write_shaped(code, index, assign):
+                if index not in code.netlist and not write_shaped(code, index, assign):
                     write_assign(code, index, assign)
             for stamp in unit.module.stamps:
                 write_stamp(code, stamp)

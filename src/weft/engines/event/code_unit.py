@@ -42,7 +42,7 @@ class UnitCode:
         default_factory=dict[tuple[Signal, tuple[str, ...]], tuple[Ref, int]]
     )
     """For each net that is forced here the offset of the word that has its record's address."""
-    netlist: list[NetlistGate] = field(default_factory=list["NetlistGate"])
+    netlist: dict[int, NetlistGate] = field(default_factory=dict[int, "NetlistGate"])
     """The assignments that are gates of a netlist."""
     forces: Forces = field(init=False)
     _scopes: dict[str, int] = field(default_factory=dict[str, int])

@@ -76,7 +76,7 @@ class NetlistArea:
     def __post_init__(self) -> None:
         self.start = self.end = (self.start + at.LINE - 1) // at.LINE * at.LINE
         for node in self.program.design.nodes:
-            self.gates += [(node, gate) for gate in self.program.codes[node.unit].netlist]
+            self.gates += [(node, gate) for gate in self.program.codes[node.unit].netlist.values()]
         if self.gates:
             self._connect()
             self._place()

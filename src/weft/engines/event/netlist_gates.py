@@ -56,15 +56,15 @@ class _NoGate(Exception):
     """Say that an expression is no gate."""
 
 
-def plan_netlist_gate(unit: UnitCode, index: int, assign: ContinuousAssign) -> bool:
-    """Make a gate of a continuous assignment; return False if it is none."""
+def plan_netlist_gate(unit: UnitCode, index: int, assign: ContinuousAssign) -> NetlistGate | None:
+    """Make a gate of a continuous assignment; return None if it is none."""
     if assign.rhs.width != 1 or isinstance(assign.delay, PathDelay):
-        return False
+        return None
     parts = parts_of(assign.lhs, assign.span)
     if len(parts) != 1 or parts[0].width != 1 or not _can_drive(unit, parts[0].ref):
-        return False
+        return None
     if (index, 0) in unit.unit.celled or (index, 0) in unit.unit.graded:
-        return False
+        return None
     try:
         ticks = transition_ticks(assign.delay, unit.ticks_per_unit, unit.ticks_per_precision)
         logic = _Logic()
@@ -75,10 +75,8 @@ def plan_netlist_gate(unit: UnitCode, index: int, assign: ContinuousAssign) -> b
             logic.collect(assign.rhs)
             inputs, table = tuple(logic.bits), _tabulate(assign.rhs, logic)
     except _NoGate:
-        return False
-    gate = NetlistGate(Bit(parts[0].ref, parts[0].low), inputs, table, family, ticks, assign.span)
-    unit.netlist.append(gate)
-    return True
+        return None
+    return NetlistGate(Bit(parts[0].ref, parts[0].low), inputs, table, family, ticks, assign.span)
 
 
 def _can_drive(unit: UnitCode, ref: Ref) -> bool:
