@@ -8,8 +8,8 @@ from it.
 The future is a hierarchical timing wheel (Varghese and Lauck, 1987): eleven levels of 64 slots. A node whose time
 first differs from now in base-64 digit L stands on level L in the slot of that digit, so putting one in is a shift
 and a count of zeros, and the next time is found from one bitmap a level. When time enters a slot of a level above 0,
-its nodes move down. Nodes of equal time keep their order: those of a higher slot were put in earlier and come down
-first.
+those of its nodes whose time has not come move down. Nodes of equal time keep their order: those of a higher slot were
+put in earlier and come down first.
 
 A *wait* puts a thread into the list of its wait site; a signal's watches say which sites look at it and for what. A
 change walks the watches of the signal and moves the threads it wakes to the active list.
@@ -55,10 +55,12 @@ from weft.engines.event.records import (
     NBA_BUFFER,
     NBA_CAPACITY,
     NBA_LENGTH,
+    NEXT_LIST,
     NODE_CODE,
     NODE_FLAGS,
     NODE_LIST,
     NODE_NEXT,
+    NODE_PREV,
     NODE_TIME,
     OBSERVED,
     OSCILLATES,
@@ -221,6 +223,7 @@ def next_time(state: int) -> int:
         list = next_slot(state)
         if list == 0:
             return ~0
+        u64[state + NEXT_LIST] = list
         node = u64[list]
         while node:
             next = u64[node + NODE_NEXT]
@@ -235,28 +238,26 @@ def next_time(state: int) -> int:
 
 @kernel
 def advance(time: int, state: int) -> int:
-    """Go to the time of the earliest nodes and make them active."""
-    list = next_slot(state)
-    while state + WHEEL_SLOTS + 1024 <= list:
-        number = (list - (state + WHEEL_SLOTS)) // 16
-        level = number // 64
-        bits = state + WHEEL_BITS + level * 8
-        u64[bits] = u64[bits] & ~(1 << (number & 63))
-        shift = level * 6
-        u64[state + WHEEL_NOW] = (u64[u64[list] + NODE_TIME] >> shift) << shift
-        node = u64[list]
-        u64[list] = 0
-        u64[list + LIST_TAIL] = 0
-        while node:
-            next = u64[node + NODE_NEXT]
-            put_into_wheel(node, u64[node + NODE_TIME], state)
-            node = next
-        list = next_slot(state)
+    """Go to the time of the earliest nodes, which `next_time` has found in a slot, and make them active.
+
+    Nodes of the slot that come later are put into the wheel anew as seen from that time.
+    """
+    list = u64[state + NEXT_LIST]
+    number = (list - (state + WHEEL_SLOTS)) // 16
+    bits = state + WHEEL_BITS + (number >> 6) * 8
+    u64[bits] = u64[bits] & ~(1 << (number & 63))
     u64[state + TIME] = time
     u64[state + WHEEL_NOW] = time
-    bits = state + WHEEL_BITS
-    u64[bits] = u64[bits] & ~(1 << (time & 63))
-    wake(list, state)
+    node = u64[list]
+    u64[list] = 0
+    u64[list + LIST_TAIL] = 0
+    while node:
+        next = u64[node + NODE_NEXT]
+        if u64[node + NODE_TIME] == time:
+            make_ready(node, state)
+        else:
+            put_into_wheel(node, u64[node + NODE_TIME], state)
+        node = next
     return 0
 
 
@@ -366,11 +367,20 @@ def run_list(list: int, state: int) -> int:
     Those that are in the list at first, and then those that they have put there, are a delta cycle each.
     """
     mark = u64[list + LIST_TAIL]
+    shuffle = u64[state + SHUFFLE]
     while u64[list]:
         node = u64[list]
-        if u64[state + SHUFFLE]:
+        if shuffle:
             node = pick(list, state)
-        unlink(node)
+            unlink(node)
+        else:
+            next = u64[node + NODE_NEXT]
+            u64[list] = next
+            if next:
+                u64[next + NODE_PREV] = 0
+            else:
+                u64[list + LIST_TAIL] = 0
+            u64[node + NODE_LIST] = 0
         u64[state + CURRENT] = node
         while invoke(u64[node + NODE_CODE], node, state):
             pass
