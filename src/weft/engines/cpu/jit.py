@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import os
 import threading
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -145,6 +146,17 @@ class Compiler:
             self.cache.store(key, code)
         return code
 
+    def keep_text(self, digest: str, text: str) -> None:
+        """Keep a module's text, to compile it again by its digest."""
+        self.cache.store(self._text_key(digest), zlib.compress(text.encode(), 1))
+
+    def text(self, digest: str) -> str:
+        """Return a text that was kept; raise LookupError if it is gone."""
+        found = self.cache.load(self._text_key(digest))
+        if found is None:
+            raise LookupError(digest)
+        return zlib.decompress(found).decode()
+
     def submit(self, text: str, tier: Tier) -> Job[bytes]:
         """Compile in a worker thread."""
         return self.start(lambda: self.object(text, tier))
@@ -152,6 +164,9 @@ class Compiler:
     def start(self, work: Callable[[], bytes]) -> Job[bytes]:
         """Do some of this compiler's work in a worker thread."""
         return _workers.submit(work)
+
+    def _text_key(self, digest: str) -> str:
+        return hashlib.sha256(f"text|{digest}".encode()).hexdigest()
 
     def _key(self, digest: str, tier: Tier) -> str:
         return hashlib.sha256(f"{self._salt}|{tier}|{digest}".encode()).hexdigest()

@@ -86,6 +86,8 @@ class ProgramCode:
     size: int = 0
     digests: list[str] = field(default_factory=list[str])
     """Of the text of each module, once it is compiled."""
+    text_bytes: int = 0
+    """The size of all text."""
     _symbols: dict[Function, str] = field(default_factory=dict[Function, str])
     _pending: list[Function] = field(default_factory=list[Function])
     _tasks: dict[Function, FrameLayout] = field(default_factory=dict[Function, FrameLayout])
@@ -125,6 +127,11 @@ class ProgramCode:
         if symbol is None:
             symbol = self._symbols[function] = f"r{len(self._symbols)}.{re.sub(r'[^A-Za-z0-9_]', '_', function.name)}"
         return symbol
+
+    @property
+    def tasks(self) -> list[str]:
+        """Return the names of the code that threads enter."""
+        return [self._symbols[function] for function in self._written if self.suspensions.function(function)]
 
     def need(self, function: Function) -> None:
         """Have a routine written."""

@@ -62,6 +62,7 @@ from weft.engines.event.records import (
     WATCH_SIZE,
 )
 from weft.engines.event.runner import STACK_BYTES, Runner
+from weft.engines.event.second_tier import SecondTier
 from weft.engines.event.sites import ThreadPlan
 from weft.engines.event.start_threads import start_threads
 from weft.engines.event.strengths import strength_text
@@ -103,6 +104,8 @@ class EventEngine:
     threads: list[tuple[Node, ThreadPlan]] = field(default_factory=list[tuple[Node, ThreadPlan]])
     error: BaseException | None = None
     runner: Runner = field(init=False)
+    second_tier: SecondTier = field(init=False)
+    watch_tables: list[npt.NDArray[np.uint64]] = field(default_factory=list[npt.NDArray[np.uint64]])
     _library: Library = field(init=False)
     _state: int = 0
     kept: list[object] = field(default_factory=list[object])
@@ -117,7 +120,9 @@ class EventEngine:
         self.runner = Runner(self._work, self.request_stop)
         if self.owner is not None:
             self.owner.engine = self
-        self._library = (self.machine or begin_code(self.code)).link()
+        machine = self.machine or begin_code(self.code)
+        self._library = machine.link()
+        self.second_tier = SecondTier(self, machine)
         self._allocate()
         fill_signals(self)
         fill_slots(self)
@@ -129,6 +134,12 @@ class EventEngine:
     def address(self, symbol: str) -> int:
         """Return the address of compiled code."""
         return self._library.addresses[symbol]
+
+    def replace_library(self, library: Library) -> Library:
+        """Use other code of the same program from now on; return the present code, which is kept."""
+        old, self._library = self._library, library
+        self.kept.append(old)
+        return old
 
     def entry(self, symbol: str) -> Callable[[int, int, int, int], int]:
         """Return compiled code that is called with a thread, the state, an instance and a buffer."""
@@ -198,7 +209,7 @@ class EventEngine:
     def _write_watches(self, entries: dict[int, list[Entry]]) -> None:
         size = sum(WATCH_ENTRIES + WATCH_SIZE * len(found) for found in entries.values())
         table = np.zeros(size // 8 + 1, dtype=np.uint64)
-        self.kept.append(table)
+        self.watch_tables.append(table)
         base, at = table.ctypes.data, 0
         self.netlist.mark_watched(self.memory, entries)
         for signal, found in entries.items():
@@ -301,7 +312,11 @@ class EventEngine:
         """Run until the time is over or nothing is left; return the reason (`records`)."""
         self.set_word(UNTIL, until)
         self.set_word(BUDGET, _BUDGET)
-        return self._ended(self.runner.run())
+        self.second_tier.watch()
+        try:
+            return self._ended(self.runner.run())
+        finally:
+            self.second_tier.rest()
 
     def step(self, events: int) -> bool:
         """Run so many events, from a parked run or after another step; return whether there may be more."""

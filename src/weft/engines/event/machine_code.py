@@ -2,20 +2,22 @@
 
 The kernels are the same for every design. They are optimised hard, once: their object is kept under a hash of the
 Python text that they are written in, so that later runs do not even write their IR. A design's modules are compiled
-without optimisation, for memory and the scheduler take most of the time and not the code. A program that comes from
-the design cache has no text any more; it names its modules by their digests, under which the objects are.
+without optimisation, to start soon, and once more with it while the run goes on (`second_tier`); a later run begins
+with the better code. A program that comes from the design cache has no text any more; it names its modules by their
+digests, under which the cache has the objects and the text.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.base.dataclass import dataclass
 from weft.base.workers import Job
-from weft.engines.cpu.jit import FULL, START, Compiler, Library, text_digest
+from weft.engines.cpu.jit import FULL, START, Compiler, Library, Tier, text_digest
 
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
@@ -59,13 +61,22 @@ define i64 @weft_stack() nounwind {
 """
 
 
+Improve = Callable[[Callable[[Callable[[], list[bytes]]], bytes]], None]
+
+
 @dataclass(frozen=True, slots=True)
 class MachineCode:
-    """Be the code of a program on its way: one job for the kernels, and the objects of the modules or their jobs."""
+    """Be the code of a program on its way: one job for the kernels, and the objects of the modules or their jobs.
+
+    If the modules are not optimised, `improve` begins to compile them anew; what it is given is then called, in a
+    thread of the compiler, with what waits for the objects and returns them.
+    """
 
     kernels: Job[bytes]
     modules: list[Job[bytes]]
     exports: list[str]
+    text_bytes: int
+    improve: Improve | None = None
 
     def link(self) -> Library:
         """Wait for all of it and link it."""
@@ -98,23 +109,61 @@ def _kernel_text(names: tuple[str, ...]) -> str:
 
 def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode:
     """Begin to compile a program that has just been written; `kernels` is the runtime, if that has begun."""
-    compiler = Compiler()
     texts = code.modules()
-    modules = [compiler.submit(text, START) for text in texts]
     code.digests = [text_digest(text) for text in texts]
-    return MachineCode(_runtime_of(code, kernels), modules, _exports(code))
+    code.text_bytes = sum(map(len, texts))
+    runtime = _runtime_of(code, kernels)
+    compiler = Compiler()
+    optimised = _find_all(compiler, code.digests, FULL)
+    if optimised is not None:
+        return MachineCode(runtime, optimised, _exports(code), code.text_bytes)
+
+    def first(text: str, digest: str) -> Callable[[], bytes]:
+        def work() -> bytes:
+            found = compiler.object(text, START)
+            compiler.keep_text(digest, text)
+            return found
+
+        return work
+
+    modules = [compiler.start(first(text, digest)) for text, digest in zip(texts, code.digests, strict=True)]
+    return MachineCode(runtime, modules, _exports(code), code.text_bytes, _improver(compiler, code.digests, texts))
 
 
 def find_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode | None:
     """Return the code of a program that comes from the cache, or None if any of its objects is not there."""
     compiler = Compiler()
-    modules: list[Job[bytes]] = []
-    for digest in code.digests:
-        found = compiler.find(digest, START)
-        if found is None:
+    optimised = _find_all(compiler, code.digests, FULL)
+    modules = _find_all(compiler, code.digests, START) if optimised is None else optimised
+    if modules is None:
+        return None
+    improve = _improver(compiler, code.digests) if optimised is None else None
+    return MachineCode(_runtime_of(code, kernels), modules, _exports(code), code.text_bytes, improve)
+
+
+def _find_all(compiler: Compiler, digests: list[str], tier: Tier) -> list[Job[bytes]] | None:
+    """Return the objects of some modules from the cache, or None if any is not there."""
+    found: list[Job[bytes]] = []
+    for digest in digests:
+        code = compiler.find(digest, tier)
+        if code is None:
             return None
-        modules.append(Job.done(found))
-    return MachineCode(_runtime_of(code, kernels), modules, _exports(code))
+        found.append(Job.done(code))
+    return found
+
+
+def _improver(compiler: Compiler, digests: list[str], texts: list[str] | None = None) -> Improve:
+    """Return what optimises modules; if their texts are not given, they are looked for in the cache."""
+    known = dict(zip(digests, texts or (), strict=False))
+
+    def work(digest: str) -> Callable[[], bytes]:
+        return lambda: compiler.keep(digest, FULL, lambda: known.get(digest) or compiler.text(digest))
+
+    def improve(then: Callable[[Callable[[], list[bytes]]], bytes]) -> None:
+        jobs = [compiler.start(work(digest)) for digest in digests]
+        compiler.start(lambda: then(lambda: [job.result() for job in jobs]))
+
+    return improve
 
 
 def _runtime_of(code: ProgramCode, kernels: Job[bytes] | None) -> Job[bytes]:
@@ -135,6 +184,7 @@ def _exports(code: ProgramCode) -> list[str]:
     names += code.resolvers.values()
     names += code.initializers.values()
     names += code.entries.symbols()
+    names += code.tasks
     nets = net_area.KERNELS if _has_records(code) else ()
     runtime = (*_KERNELS, *netlist_area.KERNELS, *nets)
     return [*dict.fromkeys(name for name in names if name), *runtime, "weft_stack"]

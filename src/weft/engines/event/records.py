@@ -156,6 +156,8 @@ HEAP_BUFFER, HEAP_CAPACITY, HEAP_LENGTH = 11904, 11912, 11920
 """The addresses of all objects, with bit 0 set for process objects, for the collector; room and count in words."""
 HEAP_BYTES, HEAP_LIMIT, HEAP_COLLECTOR = 11928, 11936, 11944
 """The bytes of all objects, how many there may be before the collector is asked for, and the collector's node."""
+SWITCH_CALL = 12008
+"""What to call before the next time step, or 0 (`second_tier`)."""
 NEXT_LIST = 12016
 """The slot of the wheel in which the earliest nodes have been found."""
 DUE_TABLE = 12024

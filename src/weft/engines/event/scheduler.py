@@ -80,6 +80,7 @@ from weft.engines.event.records import (
     STEP_CALL,
     STOP,
     STOPPED,
+    SWITCH_CALL,
     TIME,
     UNTIL,
     WATCH_CALL,
@@ -461,6 +462,8 @@ def run(state: int) -> int:
         u64[state + DELTAS] = 0
         if u64[state + STOP]:
             return STOPPED
+        if u64[state + SWITCH_CALL]:
+            invoke(u64[state + SWITCH_CALL])
         time = next_time(state)
         if time == ~0:
             return DONE
