@@ -27,6 +27,11 @@ DESIGNS = {
         assign gated = clk & enable;
         always @(posedge clk) q <= q + k;
         always @(posedge gated) g <= q; endmodule""",
+    "clocks gated without a latch": """module top(input clk, input [7:0] k, output reg [7:0] q, g, h);
+        wire up = clk & ~q[2], down = ~(clk | q[1]);
+        always @(posedge clk) q <= q + k;
+        always @(posedge up) g <= q;
+        always @(negedge down) h <= q; endmodule""",
     "a derived clock": """module top(input clk, input [7:0] k, output reg [7:0] q, d);
         always @(posedge clk) q <= q + k;
         always @(negedge q[0]) d <= ~d; endmodule""",

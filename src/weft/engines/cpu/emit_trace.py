@@ -8,6 +8,9 @@ than an untraced one: a few vector loads and stores for each edge. `plan_trace` 
 
 Clocks toggle all the time, so they are not part of rows; if something traced depends on a clock, every call adds a
 *tick* with its value.
+
+Another core has had the memory that a row goes to, and every cache miss in the order of the stores would be waited for:
+so lines are asked for some rows ahead.
 """
 
 from __future__ import annotations
@@ -15,30 +18,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from weft.base.dataclass import dataclass
-from weft.engines.cpu import unroll_context as rec
 from weft.engines.cpu.column_kernels import ROWS, TICKS
 from weft.engines.cpu.columns import Source
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
-from weft.engines.cpu.step_graph import StepGraph
-from weft.ir.cone_graph import SETTLE, ConeGraph, Node
+from weft.engines.cpu.row_activity import RowActivity
+from weft.engines.cpu.step_graph import StepGraph, cone
+from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
 
-FORCE, ROW_AT, ROW_LAST, ROW_LIMIT, ROW_COUNT, TICK_AT, TICK_LIMIT, TICK_COUNT = range(8)
+FORCE, ROW_AT, ROW_LAST, ROW_LIMIT, ROW_COUNT, TICK_COUNT, TICK_LIMIT, TIMES, NUMBERS, CLOCKS = range(10)
 """Words of the hook's context: what to do though nothing has changed (`ADD_ROW`, `READ_MEMORIES`), the place of the
-next row, the row before, where the buffer is full, how many rows there are; the same of the ticks."""
+next row, the row before, where the buffer is full, how many rows there are, how many ticks, and so many are enough; the
+ticks' times (8 bytes each), the numbers of their rows (4 bytes) and their clocks."""
 
 ADD_ROW, READ_MEMORIES = 1, 2
-CONTEXT_BYTES = 64
+CONTEXT_BYTES = 128
 CAPTURES = 500
 """Memory elements that one function reads at most."""
 
 UNROLLED = 64
 """Blocks that are copied without a loop."""
 
+AHEAD = 1024
+"""Bytes between a row's place and what is asked for while it is written."""
+
 _BLOCK = 32
+_LINE = 64
 _READ, _MEMREAD = CODE["read"], CODE["memread"]
 _SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %row, ptr noalias %last) nounwind"
 
@@ -53,26 +61,13 @@ class TracedNode:
 
 @dataclass(frozen=True, slots=True)
 class RowPlan:
-    """Say what is in a row and a tick, and hold the module of the hook (function `trace`)."""
+    """Say what is in a row and the clocks of a tick, and hold the module of the hook (function `trace`)."""
 
     text: str
     context_bytes: int
     row_bytes: int
-    tick_bytes: int
+    clock_bytes: int
     sources: dict[int, Source]
-
-
-def cone(step: StepGraph, targets: Iterable[int], ends: set[int]) -> list[int]:
-    """Return the nodes that targets need, in order, not going beyond `ends`."""
-    found: set[int] = set()
-    pending = list(targets)
-    while pending:
-        node = pending.pop()
-        if node not in found:
-            found.add(node)
-            if node not in ends:
-                pending.extend(source for source in step.srcs[node] if source not in found)
-    return sorted(found)
 
 
 class TraceEmitter:
@@ -91,7 +86,8 @@ class TraceEmitter:
         hot: frozenset[int],
         clocks: frozenset[int],
     ) -> None:
-        self._graph, self._step, self._layout, self._clocks = graph, step, layout, clocks
+        self._graph, self._step, self._layout = graph, step, layout
+        self._activity = RowActivity(graph, step, layout, hot, clocks)
         self._captured, self._hot = sorted(captured), hot
         self._ticking = sorted(node for node in reads if step.param[node] in hot)
         # An address that changes makes another row, so what it depends on is part of it.
@@ -114,15 +110,15 @@ class TraceEmitter:
         first = -(-at // _BLOCK) * _BLOCK
         blocks = self._place_states(first)
         row_bytes = first + _BLOCK * len(blocks)
-        tick_bytes = rec.TICK_BYTES
+        clock_bytes = 0
         for node in self._ticking:
             stride = self._layout.slots[self._step.param[node]].stride
-            self._sources[node] = Source(TICKS, tick_bytes, stride)
-            tick_bytes += -(-stride // 8) * 8
+            self._sources[node] = Source(TICKS, clock_bytes, stride)
+            clock_bytes += stride
         functions, emitters, calls = self._captures()
-        functions.append(self._main(blocks, first, row_bytes, tick_bytes, calls))
+        functions.append(self._main(blocks, first, row_bytes, clock_bytes, calls))
         text = module_text(functions, emitters)
-        return RowPlan(text, self._scratch + 64, row_bytes, tick_bytes, self._sources)
+        return RowPlan(text, self._scratch + 64, row_bytes, clock_bytes, self._sources)
 
     def _place_states(self, first: int) -> list[int]:
         """Choose the blocks of the state that rows hold; return their offsets."""
@@ -172,132 +168,65 @@ class TraceEmitter:
         before = e.put(f"load {kind}, ptr {old}, align {min(source.stride, 8)}")
         return e.put(f"icmp ne {kind} {before}, {e.resize(value, width, 8 * source.stride)}")
 
-    def _edges(self, trigger: int) -> set[tuple[int, int]] | None:
-        """Return the (clock, level after it) of the edges at which a domain may fire in a run, or None if unknown."""
-        graph = self._graph
-        match graph.node(trigger):
-            case Node("or", _, (a, b), _):
-                found = self._edges(a), self._edges(b)
-                return None if found[0] is None or found[1] is None else found[0] | found[1]
-            case Node("posedge" | "negedge" as op, _, (_, now), _) if graph.op[now] == _READ:
-                state = int(graph.param[now])
-                if state in self._clocks:
-                    return {(state, int(op == "posedge"))}
-                # An input that is no clock changes between runs, and then everything is looked at.
-                return set() if graph.states[state].kind == "input" else None
-            case _:
-                return None
-
-    def _may_change(self, prefix: str, domains: set[int]) -> tuple[str, str]:
-        """Return code and operand that say whether one of these domains may have fired in a run since the last call."""
-        edges: set[tuple[int, int]] = set()
-        for domain in sorted(domains):
-            found = self._edges(self._graph.domains[domain].trigger)
-            if found is None:
-                return "", "true"
-            edges |= found
-        text, result = "", "false"
-        for clock, level in sorted(edges):
-            name = f"{prefix}{clock}.{level}"
-            text += f"""  %{name}.p = getelementptr i8, ptr %s, i64 {self._layout.slots[clock].offset}
-  %{name}.v = load i8, ptr %{name}.p
-  %{name}.t = icmp eq i8 %{name}.v, {level}
-  %{name}.o = or i1 {result}, %{name}.t
-"""
-            result = f"%{name}.o"
-        return text, result
-
     def _memory_test(self) -> tuple[str, str]:
         """Return code and operand that say whether a memory may have been written since the last call."""
         if not self._captured:
             return "", "false"
         if self._hot_address:
             return "", "true"
-        return self._may_change("m", {write.domain for write in self._graph.memory_writes})
-
-    def _busy_test(self) -> tuple[str, str]:
-        """Return code and operand that say whether anything in a row may have changed; most falling edges are idle."""
-        graph = self._graph
-        states = self._followed()
-        if self._hot_address or states is None:
-            return "", "true"
-        domains = {write.domain for write in graph.writes if write.state in states and write.domain != SETTLE}
-        reads_memory = self._captured or any(graph.states[state].depth for state in states)
-        domains |= {write.domain for write in graph.memory_writes} if reads_memory else set()
-        return self._may_change("b", domains)
-
-    def _followed(self) -> set[int] | None:
-        """Return a row's states and those that latches among them follow, or None if one follows a clock or time."""
-        graph, step = self._graph, self._step
-        latches = {write.state: (write.value, write.enable) for write in graph.writes if write.domain == SETTLE}
-        found: set[int] = set()
-        pending = [step.param[node] for node in self._states]
-        while pending:
-            state = pending.pop()
-            if state in found:
-                continue
-            if state in self._hot or graph.states[state].kind == "time":
-                return None
-            found.add(state)
-            needed = cone(step, latches.get(state, ()), set())
-            pending += [step.param[node] for node in needed if step.op[node] in (_READ, _MEMREAD)]
-        return found
+        return self._activity.may_change("m", {write.domain for write in self._graph.memory_writes})
 
     # -------------------------------------------------------------------------------------------------- states
 
     def _sweep(self, blocks: Sequence[int], first: int) -> tuple[str, str]:
-        """Return constants, and code that copies the blocks and sets `%differs`."""
+        """Return constants, and code that copies the blocks and sets `%differs`; it enters block `swept`."""
+        if not blocks:
+            return "", "  br label %swept\nswept:\n  %differs = or i1 false, false\n"
+        size = _BLOCK * len(blocks)
         if len(blocks) > UNROLLED:
-            return self._sweep_loops(blocks, first)
-        lines: list[str] = []
-        so_far = ""
-        for n, block in enumerate(blocks):
-            mask = ", ".join(f"i64 {self._mask_word(block + 8 * word)}" for word in range(_BLOCK // 8))
-            lines.append(_COPY.format(n=n, block=block, to=first + _BLOCK * n, mask=f"<{mask}>"))
-            if so_far:
-                lines.append(f"  %acc{n} = or <4 x i64> {so_far}, %x{n}\n")
-            so_far = f"%acc{n}" if so_far else f"%x{n}"
-        return "", "".join(lines) + _differs(so_far or "zeroinitializer")
+            copies, before = self._copy_loops(blocks, first)
+        else:
+            copies = "".join(_COPY.format(n=n, block=block, to=first + _BLOCK * n) for n, block in enumerate(blocks))
+            copies += "".join(_ASK.format(n=n, at=AHEAD + n) for n in range(0, first + size, _LINE))
+            before = "sweep"
+        table = ", ".join(f"i64 {self._mask_word(block + 8 * word)}" for block in blocks for word in range(4))
+        masks = f"@masks = private unnamed_addr constant [{4 * len(blocks)} x i64] [{table}], align 32\n"
+        return masks, copies + _COMPARE.format(before=before, first=first, size=size)
 
     def _mask_word(self, at: int) -> int:
         return int.from_bytes(self._mask[at : at + 8], "little")
 
-    def _sweep_loops(self, blocks: Sequence[int], first: int) -> tuple[str, str]:
-        """Return the same with a loop for each run of neighbouring blocks."""
-        table = ", ".join(f"i64 {self._mask_word(block + 8 * word)}" for block in blocks for word in range(4))
-        constants = f"@masks = private unnamed_addr constant [{4 * len(blocks)} x i64] [{table}], align 32\n"
+    @staticmethod
+    def _copy_loops(blocks: Sequence[int], first: int) -> tuple[str, str]:
+        """Return code that copies the blocks, with a loop for each run of neighbours, and its last block."""
         runs: list[tuple[int, int, int]] = []
         for n, block in enumerate(blocks):
             if runs and block == runs[-1][1] + _BLOCK * (n - runs[-1][0]):
                 runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
             else:
                 runs.append((n, block, 1))
-        text, so_far, before = "", "zeroinitializer", "sweep"
+        text, before = "", "sweep"
         for k, (n, block, count) in enumerate(runs):
-            text += _COPY_RUN.format(
-                k=k,
-                before=before,
-                acc=so_far,
-                block=block,
-                to=first + _BLOCK * n,
-                masks=_BLOCK * n,
-                size=_BLOCK * count,
-            )
-            so_far, before = f"%sum{k}", f"copied{k}"
-        return constants, text + _differs(so_far)
+            to, size = first + _BLOCK * n, _BLOCK * count
+            text += _COPY_RUN.format(k=k, before=before, block=block, to=to, size=size, ahead=AHEAD)
+            before = f"copied{k}"
+        return text, before
 
     # -------------------------------------------------------------------------------------------------- main
 
-    def _main(self, blocks: Sequence[int], first: int, row_bytes: int, tick_bytes: int, captures: str) -> str:
+    def _main(self, blocks: Sequence[int], first: int, row_bytes: int, clock_bytes: int, captures: str) -> str:
         time = next(i for i, state in enumerate(self._graph.states) if state.kind == "time")
         constants, sweep = self._sweep(blocks, first)
         memory_code, memory_test = self._memory_test()
-        busy_code, busy_test = self._busy_test()
+        busy_code, busy_test = "", "true"
+        if not self._hot_address:
+            places = {self._step.param[node]: self._sources[node].offset for node in self._states}
+            busy_code, busy_test = self._activity.busy(places, bool(self._captured))
         clocks = ""
         for n, node in enumerate(self._ticking):
             slot = self._layout.slots[self._step.param[node]]
             clocks += f"""  %cs{n} = getelementptr i8, ptr %s, i64 {slot.offset}
-  %cd{n} = getelementptr i8, ptr %tick, i64 {self._sources[node].offset}
+  %cd{n} = getelementptr i8, ptr %clocks, i64 {self._sources[node].offset}
   call void @llvm.memcpy.p0.p0.i64(ptr %cd{n}, ptr %cs{n}, i64 {slot.stride}, i1 0)
 """
         idle = "add" if self._ticking else "leave"
@@ -308,13 +237,13 @@ define i32 @trace(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind {{
 entry:
   %force = load i64, ptr %c
   %forced = icmp ne i64 %force, 0
+  %last.p = getelementptr i64, ptr %c, i64 {ROW_LAST}
+  %last = load ptr, ptr %last.p
 {busy_code}  %busy = or i1 {busy_test}, %forced
   br i1 %busy, label %sweep, label %{idle}
 sweep:
   %row.p = getelementptr i64, ptr %c, i64 {ROW_AT}
   %row = load ptr, ptr %row.p
-  %last.p = getelementptr i64, ptr %c, i64 {ROW_LAST}
-  %last = load ptr, ptr %last.p
 {sweep}{memory_code}  %written = or i1 {memory_test}, %forced
   %look = or i1 %differs, %written
   br i1 %look, label %read, label %{idle}
@@ -339,23 +268,29 @@ commit:
 add:
   %time.p = getelementptr i8, ptr %s, i64 {self._layout.slots[time].offset}
   %time = load i64, ptr %time.p
-  %tick.p = getelementptr i64, ptr %c, i64 {TICK_AT}
-  %tick = load ptr, ptr %tick.p
+  %ticks.p = getelementptr i64, ptr %c, i64 {TICK_COUNT}
+  %ticks = load i64, ptr %ticks.p
+  %times.p = getelementptr i64, ptr %c, i64 {TIMES}
+  %times = load ptr, ptr %times.p
+  %tick = getelementptr i64, ptr %times, i64 %ticks
   store i64 %time, ptr %tick
   %rows.p = getelementptr i64, ptr %c, i64 {ROW_COUNT}
   %rows = load i64, ptr %rows.p
-  %which = sub i64 %rows, 1
-  %which.p = getelementptr i64, ptr %tick, i64 1
-  store i64 %which, ptr %which.p
-{clocks}  %tick1 = getelementptr i8, ptr %tick, i64 {tick_bytes}
-  store ptr %tick1, ptr %tick.p
-  %ticks.p = getelementptr i64, ptr %c, i64 {TICK_COUNT}
-  %ticks = load i64, ptr %ticks.p
-  %ticks1 = add i64 %ticks, 1
+  %rows32 = trunc i64 %rows to i32
+  %which = sub i32 %rows32, 1
+  %numbers.p = getelementptr i64, ptr %c, i64 {NUMBERS}
+  %numbers = load ptr, ptr %numbers.p
+  %which.p = getelementptr i32, ptr %numbers, i64 %ticks
+  store i32 %which, ptr %which.p
+  %clocks.p = getelementptr i64, ptr %c, i64 {CLOCKS}
+  %clocks.0 = load ptr, ptr %clocks.p
+  %clocks.o = mul i64 %ticks, {clock_bytes}
+  %clocks = getelementptr i8, ptr %clocks.0, i64 %clocks.o
+{clocks}  %ticks1 = add i64 %ticks, 1
   store i64 %ticks1, ptr %ticks.p
   %tick.limit.p = getelementptr i64, ptr %c, i64 {TICK_LIMIT}
-  %tick.limit = load ptr, ptr %tick.limit.p
-  %late = icmp uge ptr %tick1, %tick.limit
+  %tick.limit = load i64, ptr %tick.limit.p
+  %late = icmp uge i64 %ticks1, %tick.limit
   %row.limit.p = getelementptr i64, ptr %c, i64 {ROW_LIMIT}
   %row.limit = load ptr, ptr %row.limit.p
   %row.now.p = getelementptr i64, ptr %c, i64 {ROW_AT}
@@ -371,41 +306,55 @@ leave:
         )
 
 
-def _differs(value: str) -> str:
-    return f"  %wide = bitcast <4 x i64> {value} to i256\n  %differs = icmp ne i256 %wide, 0\n"
-
-
 _COPY = """  %s{n} = getelementptr i8, ptr %s, i64 {block}
   %d{n} = getelementptr i8, ptr %row, i64 {to}
-  %o{n} = getelementptr i8, ptr %last, i64 {to}
   %v{n} = load <4 x i64>, ptr %s{n}, align 8
-  %w{n} = load <4 x i64>, ptr %o{n}, align 32
   store <4 x i64> %v{n}, ptr %d{n}, align 32
-  %y{n} = xor <4 x i64> %v{n}, %w{n}
-  %x{n} = and <4 x i64> %y{n}, {mask}
+"""
+
+_ASK = """  %ask{n} = getelementptr i8, ptr %row, i64 {at}
+  call void @llvm.prefetch.p0(ptr %ask{n}, i32 1, i32 3, i32 1)
 """
 
 _COPY_RUN = """  br label %copy{k}
 copy{k}:
   %i{k} = phi i64 [0, %{before}], [%j{k}, %copy{k}]
-  %acc{k} = phi <4 x i64> [{acc}, %{before}], [%sum{k}, %copy{k}]
   %s{k} = getelementptr i8, ptr %s, i64 {block}
   %sp{k} = getelementptr i8, ptr %s{k}, i64 %i{k}
   %d{k} = getelementptr i8, ptr %row, i64 {to}
   %dp{k} = getelementptr i8, ptr %d{k}, i64 %i{k}
-  %o{k} = getelementptr i8, ptr %last, i64 {to}
-  %op{k} = getelementptr i8, ptr %o{k}, i64 %i{k}
-  %m{k} = getelementptr i8, ptr @masks, i64 {masks}
-  %mp{k} = getelementptr i8, ptr %m{k}, i64 %i{k}
   %v{k} = load <4 x i64>, ptr %sp{k}, align 8
-  %w{k} = load <4 x i64>, ptr %op{k}, align 32
-  %mask{k} = load <4 x i64>, ptr %mp{k}, align 32
   store <4 x i64> %v{k}, ptr %dp{k}, align 32
-  %y{k} = xor <4 x i64> %v{k}, %w{k}
-  %x{k} = and <4 x i64> %y{k}, %mask{k}
-  %sum{k} = or <4 x i64> %acc{k}, %x{k}
+  %ask{k} = getelementptr i8, ptr %dp{k}, i64 {ahead}
+  call void @llvm.prefetch.p0(ptr %ask{k}, i32 1, i32 3, i32 1)
   %j{k} = add i64 %i{k}, 32
   %more{k} = icmp ult i64 %j{k}, {size}
   br i1 %more{k}, label %copy{k}, label %copied{k}
 copied{k}:
 """
+
+_COMPARE = """  %new = getelementptr i8, ptr %row, i64 {first}
+  %old = getelementptr i8, ptr %last, i64 {first}
+  br label %compare
+compare:
+  %at = phi i64 [0, %{before}], [%at1, %alike]
+  %new.p = getelementptr i8, ptr %new, i64 %at
+  %old.p = getelementptr i8, ptr %old, i64 %at
+  %mask.p = getelementptr i8, ptr @masks, i64 %at
+  %new.v = load <4 x i64>, ptr %new.p, align 32
+  %old.v = load <4 x i64>, ptr %old.p, align 32
+  %mask.v = load <4 x i64>, ptr %mask.p, align 32
+  %xor = xor <4 x i64> %new.v, %old.v
+  %that.matters = and <4 x i64> %xor, %mask.v
+  %unlike = icmp ne <4 x i64> %that.matters, zeroinitializer
+  %unlike.4 = bitcast <4 x i1> %unlike to i4
+  %other.block = icmp ne i4 %unlike.4, 0
+  br i1 %other.block, label %swept, label %alike
+alike:
+  %at1 = add i64 %at, 32
+  %blocks = icmp ult i64 %at1, {size}
+  br i1 %blocks, label %compare, label %swept
+swept:
+  %differs = phi i1 [true, %compare], [false, %alike]
+"""
+"""Compare the row with the one before, block by block; in a design at work the first one has nearly always changed."""

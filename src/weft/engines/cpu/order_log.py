@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from weft.engines.cpu.unroll_context import ENTRIES, ENTRY, FULL, HEAP, HEAPS, LOG, LOG_LIMIT, SIGNALS, WINDOW, word
 
-ORDER_LOG = f"""define void @order_log(ptr %c, i64 %ticks, ptr %tick0, i64 %tick.bytes) nounwind {{
+ORDER_LOG = f"""define void @order_log(ptr %c, i64 %ticks, ptr %times) nounwind {{
 entry:
   %counts = alloca [{WINDOW + 1} x i64], align 16
   call void @llvm.memset.p0.i64(ptr %counts, i8 0, i64 {8 * (WINDOW + 1)}, i1 0)
@@ -60,8 +60,7 @@ write:
   br i1 %same, label %value, label %time
 time:
   %now64 = zext i32 %now to i64
-  %tick.o = mul i64 %now64, %tick.bytes
-  %tick.p = getelementptr i8, ptr %tick0, i64 %tick.o
+  %tick.p = getelementptr i64, ptr %times, i64 %now64
   %time_fs = load i64, ptr %tick.p
   store i32 -1, ptr %out, align 4
   %out.t = getelementptr i32, ptr %out, i64 1

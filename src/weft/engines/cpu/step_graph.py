@@ -348,3 +348,16 @@ def _moved_by(step: StepGraph, states: set[int]) -> list[bool]:
         read = op in (READ, MEMREAD) and param in states
         moved.append(read or any(moved[source] for source in sources))
     return moved
+
+
+def cone(step: StepGraph, targets: Iterable[int], ends: set[int]) -> list[int]:
+    """Return the nodes that targets need, in order, not going beyond `ends`."""
+    found: set[int] = set()
+    pending = list(targets)
+    while pending:
+        node = pending.pop()
+        if node not in found:
+            found.add(node)
+            if node not in ends:
+                pending.extend(source for source in step.srcs[node] if source not in found)
+    return sorted(found)

@@ -51,10 +51,15 @@ class ChainSection:
 
 @dataclass(slots=True)
 class RowBuffer:
-    """Hold rows and ticks that a hook has written, each as bytes, and how many there are."""
+    """Hold rows and ticks that a hook has written, and how many there are.
+
+    Rows are bytes. A tick has its time in femtoseconds, the number of its row, and the bytes of its clocks.
+    """
 
     rows: NDArray[np.uint8]
-    ticks: NDArray[np.uint8]
+    times: NDArray[np.uint64]
+    numbers: NDArray[np.uint32]
+    clocks: NDArray[np.uint8]
     row_count: int = 0
     tick_count: int = 0
 
@@ -102,8 +107,9 @@ class TraceHook:
         rows = self.plan.rows
         # Rows that are not there yet are read, though what becomes of them is not used: they hold zeros at first.
         size = (self._capacity + LANES + 1) * rows.row_bytes + 128
-        ticks = np.zeros((TICKS + LANES + 1) * rows.tick_bytes, np.uint8)
-        return RowBuffer(_aligned(np.zeros(size, np.uint8)), ticks)
+        times, numbers = np.zeros(TICKS, np.uint64), np.zeros(TICKS + LANES, np.uint32)
+        clocks = np.zeros((TICKS + LANES) * rows.clock_bytes, np.uint8)
+        return RowBuffer(_aligned(np.zeros(size, np.uint8)), times, numbers, clocks)
 
     def empty(self) -> bool:
         """Say whether nothing has been traced since the last call of `take`."""
@@ -121,11 +127,14 @@ class TraceHook:
         return full
 
     def _begin(self) -> None:
-        rows, ticks, words = self._buffer.rows, self._buffer.ticks, self._words
-        words[hook_words.ROW_AT] = rows.ctypes.data
-        words[hook_words.ROW_LIMIT] = rows.ctypes.data + self._capacity * self.plan.rows.row_bytes
-        words[hook_words.TICK_AT] = ticks.ctypes.data
-        words[hook_words.TICK_LIMIT] = ticks.ctypes.data + TICKS * self.plan.rows.tick_bytes
+        buffer, words = self._buffer, self._words
+        rows = buffer.rows.ctypes.data
+        words[hook_words.ROW_AT] = rows
+        words[hook_words.ROW_LIMIT] = rows + self._capacity * self.plan.rows.row_bytes
+        words[hook_words.TIMES] = buffer.times.ctypes.data
+        words[hook_words.NUMBERS] = buffer.numbers.ctypes.data
+        words[hook_words.CLOCKS] = buffer.clocks.ctypes.data
+        words[hook_words.TICK_LIMIT] = len(buffer.times)
         words[hook_words.ROW_COUNT] = words[hook_words.TICK_COUNT] = 0
         # Every tick has a row in its own buffer.
         words[hook_words.FORCE] = hook_words.ADD_ROW
@@ -148,7 +157,8 @@ class Unroller:
         plan.fill(self._context)
         self._words = self._context[: rec.VALID].view(np.uint64)
         self._words[ROW_STRIDE] = plan.rows.row_bytes
-        self._words[TICK_STRIDE] = plan.rows.tick_bytes
+        self._words[TICK_STRIDE] = plan.rows.clock_bytes
+        self._words[rec.LINES] = -(-LANES * plan.rows.row_bytes // (64 * max(1, len(programs[0]))))
         self._words[rec.FIRST] = 1
         self._programs = [self._assemble(program) for program in programs]
         self._words[rec.ROW_PROGRAM] = self._programs[0].ctypes.data
@@ -187,7 +197,8 @@ class Unroller:
     def _run(self, buffer: RowBuffer) -> Generator[tuple[int, int]]:
         words = self._words
         words[rec.CHUNK_ROWS], words[rec.ROW_COUNT] = buffer.rows.ctypes.data, buffer.row_count
-        words[rec.CHUNK_TICKS], words[rec.TICK_COUNT] = buffer.ticks.ctypes.data, buffer.tick_count
+        words[rec.CHUNK_TIMES], words[rec.TICK_COUNT] = buffer.times.ctypes.data, buffer.tick_count
+        words[rec.CHUNK_NUMBERS], words[rec.CHUNK_CLOCKS] = buffer.numbers.ctypes.data, buffer.clocks.ctypes.data
         words[rec.ROW] = words[rec.TICK] = 0
         while (begin := int(words[rec.TICK])) < buffer.tick_count:
             self._unroll(self._context.ctypes.data)
@@ -231,9 +242,7 @@ class Unroller:
         self._words[rec.FULL] = 0
 
     def _keep_times(self, buffer: RowBuffer, begin: int, end: int) -> None:
-        size = self._plan.rows.tick_bytes
-        ticks = buffer.ticks[begin * size : end * size].view(np.uint64).reshape(-1, size // 8)
-        self._times.append(ticks[:, 0].copy())
+        self._times.append(buffer.times[begin:end].copy())
 
     def _tick_total(self) -> int:
         return sum(map(len, self._times))

@@ -2,7 +2,8 @@
 
 A block has at most `LANES` rows and `WINDOW` ticks: the row program computes what follows from rows, then the tick
 program, `LANES` ticks at a time, what depends on a clock too. A row whose ticks do not fit is the first of the next
-block again. After a block, the chains that have not enough room for another move to parts twice as large at the arena's
+block again. The rows of the next block, which another core's cache has, are asked for meanwhile, some lines with each
+instruction. After a block, the chains that have not enough room for another move to parts twice as large at the arena's
 free end; when that is used up, the section ends.
 """
 
@@ -18,13 +19,16 @@ from weft.engines.cpu.unroll_context import (
     BASE,
     CHAIN_BYTES,
     CHAINS,
+    CHUNK_CLOCKS,
+    CHUNK_NUMBERS,
     CHUNK_ROWS,
-    CHUNK_TICKS,
+    CHUNK_TIMES,
     COUNT,
     FIRST,
     FULL,
     HEADER_BYTES,
     INDEX,
+    LINES,
     LOG,
     NUMBERS,
     ROW,
@@ -38,7 +42,9 @@ from weft.engines.cpu.unroll_context import (
     word,
 )  # fmt: skip
 
-_PROGRAM = f"""define internal void @run_program(ptr %p, ptr %c, i64 %count) nounwind {{
+_VECTOR = 8  # ticks that are numbered at once
+
+_PROGRAM = f"""define internal void @run_program(ptr %p, ptr %c, i64 %count, ptr %soon, i64 %lines) nounwind {{
 entry:
   %count.p = getelementptr i64, ptr %c, i64 {COUNT}
   store i64 %count, ptr %count.p
@@ -61,9 +67,20 @@ valid:
   br i1 %words, label %valid, label %call
 call:
   %i = phi ptr [%p, %valid], [%i1, %do]
+  %line.0 = phi ptr [%soon, %valid], [%line.1, %do]
   %f = load ptr, ptr %i
   %none = icmp eq ptr %f, null
-  br i1 %none, label %done, label %do
+  br i1 %none, label %done, label %ask
+ask:
+  %k = phi i64 [0, %call], [%k1, %line]
+  %line.1 = phi ptr [%line.0, %call], [%line.2, %line]
+  %asks = icmp ult i64 %k, %lines
+  br i1 %asks, label %line, label %do
+line:
+  call void @llvm.prefetch.p0(ptr %line.1, i32 0, i32 2, i32 1)
+  %line.2 = getelementptr i8, ptr %line.1, i64 64
+  %k1 = add i64 %k, 1
+  br label %ask
 do:
   call void %f(ptr %i, ptr %c)
   %i1 = getelementptr i64, ptr %i, i64 8
@@ -73,10 +90,22 @@ done:
 }}
 """
 
+_KIND = f"<{_VECTOR} x i32>"
+_IOTA = ", ".join(f"i32 {n}" for n in range(_VECTOR))
+
+
+def _splat(name: str, value: str) -> str:
+    return (
+        f"  %{name}.1 = insertelement {_KIND} poison, i32 {value}, i64 0\n"
+        f"  %{name} = shufflevector {_KIND} %{name}.1, {_KIND} poison, <{_VECTOR} x i32> zeroinitializer\n"
+    )
+
+
 _UNROLL = f"""define i64 @unroll(ptr %c) nounwind {{
 entry:
-{word("rows", CHUNK_ROWS, "ptr")}{word("row.count", ROW_COUNT)}{word("ticks", CHUNK_TICKS, "ptr")}\
-{word("tick.count", TICK_COUNT)}{word("row.bytes", ROW_STRIDE)}{word("tick.bytes", TICK_STRIDE)}\
+{word("rows", CHUNK_ROWS, "ptr")}{word("row.count", ROW_COUNT)}{word("times", CHUNK_TIMES, "ptr")}\
+{word("tick.rows", CHUNK_NUMBERS, "ptr")}{word("clocks", CHUNK_CLOCKS, "ptr")}{word("tick.count", TICK_COUNT)}\
+{word("row.bytes", ROW_STRIDE)}{word("clock.bytes", TICK_STRIDE)}{word("lines", LINES)}\
 {word("row.program", ROW_PROGRAM, "ptr")}{word("tick.program", TICK_PROGRAM, "ptr")}{word("log", LOG)}\
   %numbers = getelementptr i8, ptr %c, i64 {NUMBERS}
   %index = getelementptr i8, ptr %c, i64 {INDEX}
@@ -137,47 +166,41 @@ cut:
 rows.end:
   %count = phi i64 [%n, %number], [%n1, %counted], [%n1, %cut]
   %end = phi i64 [%stop, %number], [%stop, %counted], [%next.stop, %cut]
-  call void @run_program(ptr %row.program, ptr %c, i64 %count)
+  %after.o = mul i64 %count, %row.bytes
+  %after.rows = getelementptr i8, ptr %row0, i64 %after.o
+  call void @run_program(ptr %row.program, ptr %c, i64 %count, ptr %after.rows, i64 %lines)
   br i1 %clocked, label %piece, label %tail
 piece:
   %from = phi i64 [%tick, %rows.end], [%to, %ran]
   %piece.left = sub i64 %end, %from
   %size = call i64 @llvm.umin.i64(i64 %piece.left, i64 {LANES})
   %to = add i64 %from, %size
-  %from.o = mul i64 %from, %tick.bytes
-  %tick0 = getelementptr i8, ptr %ticks, i64 %from.o
-  store ptr %tick0, ptr %block.ticks
+  %from.o = mul i64 %from, %clock.bytes
+  %clock0 = getelementptr i8, ptr %clocks, i64 %from.o
+  store ptr %clock0, ptr %block.ticks
+  %row32 = trunc i64 %row to i32
+{_splat("row.v", "%row32")}  %number0 = sub i64 %from, %base
+  %number32 = trunc i64 %number0 to i32
+{_splat("number.v", "%number32")}  %number.v0 = add {_KIND} %number.v, <{_IOTA}>
   br label %lane
 lane:
   %k = phi i64 [0, %piece], [%k1, %lane]
-  %k.o = mul i64 %k, %tick.bytes
-  %k.tick = getelementptr i8, ptr %tick0, i64 %k.o
-  %k.row.p = getelementptr i64, ptr %k.tick, i64 1
-  %k.row = load i64, ptr %k.row.p
-  %k.index = sub i64 %k.row, %row
-  %k.index32 = trunc i64 %k.index to i32
-  %k.index.p = getelementptr i32, ptr %index, i64 %k
-  store i32 %k.index32, ptr %k.index.p
+  %k.numbers = phi {_KIND} [%number.v0, %piece], [%k.numbers1, %lane]
   %k.at = add i64 %from, %k
-  %k.number = sub i64 %k.at, %base
-  %k.number32 = trunc i64 %k.number to i32
+  %k.rows.p = getelementptr i32, ptr %tick.rows, i64 %k.at
+  %k.rows = load {_KIND}, ptr %k.rows.p, align 4
+  %k.index = sub {_KIND} %k.rows, %row.v
+  %k.inside = call {_KIND} @llvm.umin.v{_VECTOR}i32({_KIND} %k.index, {_KIND} splat (i32 {LANES - 1}))
+  %k.index.p = getelementptr i32, ptr %index, i64 %k
+  store {_KIND} %k.inside, ptr %k.index.p, align 4
   %k.number.p = getelementptr i32, ptr %numbers, i64 %k
-  store i32 %k.number32, ptr %k.number.p
-  %k1 = add i64 %k, 1
-  %k.more = icmp ult i64 %k1, %size
-  br i1 %k.more, label %lane, label %ready
-ready:
-  %idle = icmp ult i64 %k1, {LANES}
-  br i1 %idle, label %fill, label %run
-fill:
-  %j = phi i64 [%k1, %ready], [%j1, %fill]
-  %j.p = getelementptr i32, ptr %index, i64 %j
-  store i32 0, ptr %j.p
-  %j1 = add i64 %j, 1
-  %j.more = icmp ult i64 %j1, {LANES}
-  br i1 %j.more, label %fill, label %run
+  store {_KIND} %k.numbers, ptr %k.number.p, align 4
+  %k.numbers1 = add {_KIND} %k.numbers, splat (i32 {_VECTOR})
+  %k1 = add i64 %k, {_VECTOR}
+  %k.more = icmp ult i64 %k1, {LANES}
+  br i1 %k.more, label %lane, label %run
 run:
-  call void @run_program(ptr %tick.program, ptr %c, i64 %size)
+  call void @run_program(ptr %tick.program, ptr %c, i64 %size, ptr null, i64 0)
   br label %ran
 ran:
   store i64 0, ptr %first.p
@@ -189,8 +212,8 @@ tail:
   %after = add i64 %row, %count
   %there = icmp ult i64 %after, %row.count
   %after.safe = select i1 %there, i64 %after, i64 0
-  %after.o = mul i64 %after.safe, %row.bytes
-  %after.p = getelementptr i8, ptr %rows, i64 %after.o
+  %last.o = mul i64 %after.safe, %row.bytes
+  %after.p = getelementptr i8, ptr %rows, i64 %last.o
   %after.tick = load i64, ptr %after.p
   %due = icmp eq i64 %after.tick, %end
   %go = and i1 %there, %due
@@ -199,10 +222,9 @@ tail:
   store i64 %row.next, ptr %row.p
   br i1 %logs, label %order, label %check
 order:
-  %window.o = mul i64 %tick, %tick.bytes
-  %window.p = getelementptr i8, ptr %ticks, i64 %window.o
+  %window.p = getelementptr i64, ptr %times, i64 %tick
   %window.count = sub i64 %end, %tick
-  call void @order_log(ptr %c, i64 %window.count, ptr %window.p, i64 %tick.bytes)
+  call void @order_log(ptr %c, i64 %window.count, ptr %window.p)
   br label %check
 check:
   %full = load i64, ptr %full.p
