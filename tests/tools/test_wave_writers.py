@@ -12,7 +12,7 @@ from weft.base.errors import UserError
 from weft.base.logic import digits
 from weft.engines.cpu.trace_hook import ChainSection
 from weft.tools.waves.change_log import TIME, LoggedSignal
-from weft.tools.waves.fst_writer import FstWriter, signed_varint, varint, varints
+from weft.tools.waves.fst_writer import FstWriter, varint
 from weft.tools.waves.vcd_writer import VcdWriter, identifier_code, time_unit
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
 
@@ -181,9 +181,7 @@ def test_an_unwritable_path_is_one_clear_error(tmp_path):
 
 
 def test_varints():
-    values = [0, 1, 127, 128, 300, 2**32, 2**63]
-    assert varints(np.array(values, np.uint64)) == b"".join(varint(v) for v in values)
-    assert [signed_varint(v) for v in (0, -1, 63, 64, -65)] == [b"\0", b"\x7f", b"\x3f", b"\xc0\0", b"\xbf\x7f"]
+    assert [varint(v) for v in (0, 1, 127, 128, 300)] == [b"\0", b"\x01", b"\x7f", b"\x80\x01", b"\xac\x02"]
 
 
 def test_codes_and_units():

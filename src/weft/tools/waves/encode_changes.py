@@ -1,7 +1,5 @@
 """Kernels that turn what a trace has recorded into the data of a file.
 
-* `encode_times(times, count, divisor, out)` writes FST's table of times: from each to the next, as variable-length
-  integers, in units of `divisor` femtoseconds.
 * `update_frame(planes, count, table, offsets, positions, frame)` writes the values at some offsets (0: none) as
   characters into an FST frame.
 * `encode_text(log, words, table, codes, digits, out, time_divisor)` writes a change log as VCD value changes (IEEE
@@ -38,17 +36,6 @@ def digit_table() -> NDArray[np.uint8]:
     """Return, for each byte, its eight binary digits as text, most significant first."""
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
     return np.ascontiguousarray(bits + ord("0"), np.uint8)
-
-
-def _put_varint(k: Kernel, out: Value, value: Value) -> None:
-    """Write a variable-length integer: seven bits a byte, least significant first, top bit set on all but the last."""
-    rest = k.variable(value)
-    with k.loop(lambda: k.test(">=", k.get(rest), 128)):
-        k.store(k.get(out), k.build.or_(k.get(rest), k.const(128)), 8)
-        k.set(out, k.add(k.get(out), 1))
-        k.set(rest, k.build.lshr(k.get(rest), k.const(7)))
-    k.store(k.get(out), k.get(rest), 8)
-    k.set(out, k.add(k.get(out), 1))
 
 
 def _plane_window(k: Kernel, plane: Value, narrow: Value, position: Value) -> Value:
@@ -96,18 +83,6 @@ def _put_characters(k: Kernel, out: Value, value: Value, unknown: Value, width: 
         other = k.build.add(k.const(ord("x")), k.build.shl(v, k.const(1)))
         k.store(k.get(out), k.build.select(k.test("!=", k.get(u), 0), other, known), 8)
         k.set(out, k.add(k.get(out), 1))
-
-
-def _encode_times(module: ir.Module) -> None:
-    k = Kernel(module, "encode_times", 4)
-    times, count, divisor, target = k.arguments
-    i, before, out = k.variable(k.const(0)), k.variable(k.const(0)), k.variable(target)
-    with k.loop(lambda: k.test("<", k.get(i), count)):
-        now = k.build.udiv(k.load(k.index(times, k.get(i), 8), 64), divisor)
-        _put_varint(k, out, k.build.sub(now, k.get(before)))
-        k.set(before, now)
-        k.set(i, k.add(k.get(i), 1))
-    k.finish(k.build.sub(k.get(out), target))
 
 
 def _update_frame(module: ir.Module) -> None:
@@ -221,7 +196,6 @@ def _encode_change(k: Kernel, tables: tuple[Value, ...], at: Value, out: Value, 
 
 
 _BUILDERS: dict[str, Callable[[ir.Module], None]] = {
-    "encode_times": _encode_times,
     "update_frame": _update_frame,
     "encode_text": _encode_text,
 }

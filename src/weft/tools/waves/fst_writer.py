@@ -19,21 +19,21 @@ import gzip
 import struct
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from io import FileIO
 from pathlib import Path
 
-import lz4.block
 import numpy as np
-from numpy.typing import NDArray
 
 from weft.base.errors import UserError
 from weft.engines.cpu.trace_hook import ChainSection
 from weft.tools.waves.change_log import LoggedSignal, signal_table
 from weft.tools.waves.encode_changes import kernel
+from weft.tools.waves.pack_chains import ChainPacker
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
 
 _HEADER, _GEOMETRY, _HIERARCHY, _CHANGES, _SKIP = 0, 3, 4, 8, 255
+_LARGE = 1 << 16
 _SCOPES = {
     "module": 0, "task": 1, "function": 2, "begin": 3, "fork": 4, "generate": 5, "struct": 6, "interface": 9,
     "package": 10,
@@ -45,8 +45,6 @@ _KINDS = {
 }  # fmt: skip
 _DIRECTIONS = {"": 0, "input": 1, "output": 2, "inout": 3}
 _SCOPE, _UPSCOPE, _ATTRIBUTE, _ENUM_TABLE = 254, 255, 252, 7
-_STORED_BELOW = 33  # shorter chains are not worth compressing
-_TAIL = 64  # chains of one length with so many equal bytes at the end are compared
 
 
 def varint(value: int) -> bytes:
@@ -57,31 +55,6 @@ def varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
-
-
-def signed_varint(value: int) -> bytes:
-    """Return a signed variable-length integer (LEB128)."""
-    out = bytearray()
-    while True:
-        byte = value & 127
-        value >>= 7
-        if (value == 0 and not byte & 64) or (value == -1 and byte & 64):
-            out.append(byte)
-            return bytes(out)
-        out.append(byte | 128)
-
-
-def varints(values: NDArray[np.uint64]) -> bytes:
-    """Return many unsigned variable-length integers, vectorised."""
-    if not len(values):
-        return b""
-    count = int(max(1, -(-int(values.max()).bit_length() // 7)))
-    shifts = np.arange(count, dtype=np.uint64) * np.uint64(7)
-    groups = (values[:, None] >> shifts) & np.uint64(127)
-    lengths = np.maximum(1, (groups != 0).cumsum(axis=1).argmax(axis=1) + 1)
-    columns = np.arange(count)
-    groups |= np.where(columns < (lengths - 1)[:, None], np.uint64(128), np.uint64(0))
-    return groups[columns < lengths[:, None]].astype(np.uint8).tobytes()
 
 
 class FstWriter:
@@ -110,6 +83,7 @@ class FstWriter:
         except OSError as error:
             raise UserError("cannot-write", f"cannot write waveform {path}: {error.strerror}") from error
         self._path, self._size = path, 0
+        self._packer = ChainPacker()
         self._header()
         self._block(_GEOMETRY, [self._geometry()])
         self._block(_HIERARCHY, [struct.pack(">Q", len(hierarchy)), gzip.compress(hierarchy, 4, mtime=0)])
@@ -117,10 +91,8 @@ class FstWriter:
     def write_chains(self, section: ChainSection) -> None:
         """Append one section."""
         times = section.times
-        raw_times = np.empty(10 * len(times), np.uint8)
-        size = kernel("encode_times")(times.ctypes.data, len(times), self._unit_fs, raw_times.ctypes.data)
         begin, end = (int(times[at]) // self._unit_fs for at in (0, -1))
-        self._section(section, begin, end, raw_times[:size].tobytes())
+        self._section(section, begin, end, self._packer.encode_times(times, self._unit_fs))
         self._count_section(begin, end)
         # Signals without a change keep what the frame has of them.
         offsets = np.where(section.ends > section.starts, section.offsets, 0)
@@ -138,8 +110,7 @@ class FstWriter:
         nothing = np.zeros(0, np.uint8)
         section = ChainSection(arena, ends - sizes, ends, stamps, nothing, np.zeros(0, np.int64))
         self._frame = np.frombuffer(frame + bytes(8), np.uint8)
-        raw_times = varints(np.diff(stamps, prepend=np.uint64(0)))
-        self._section(section, times[0], times[-1], raw_times)
+        self._section(section, times[0], times[-1], self._packer.encode_times(stamps, 1))
         self._count_section(times[0], times[-1])
 
     def _count_section(self, begin: int, end: int) -> None:
@@ -164,21 +135,20 @@ class FstWriter:
         frame = self._frame[:-8].tobytes()
         packed_frame = _smaller(frame, zlib.compress(frame, 1))
         packed_times = _smaller(raw_times, zlib.compress(raw_times, 1))
-        count = len(self._signals)
-        chains, index, memory = _pack_chains(section)
+        count, packed = len(self._signals), self._packer.pack(section)
         self._block(_CHANGES, [
-            struct.pack(">QQQ", begin, end, memory),
+            struct.pack(">QQQ", begin, end, packed.memory),
             varint(len(frame)), varint(len(packed_frame)), varint(count), packed_frame,
-            varint(count), b"4", *chains,
-            index, struct.pack(">Q", len(index)),
+            varint(count), b"4", packed.data,
+            packed.index, struct.pack(">Q", len(packed.index)),
             packed_times, struct.pack(">QQQ", len(raw_times), len(packed_times), len(section.times)),
         ])  # fmt: skip
 
-    def _block(self, kind: int, parts: Sequence[bytes]) -> None:
+    def _block(self, kind: int, parts: Sequence[bytes | memoryview]) -> None:
         """Append a block; if that fails, the file is as it was before."""
         begin = self._size
         length = sum(map(len, parts)) + 8
-        self._put(begin, b"".join([struct.pack(">BQ", _SKIP, length), *parts]))
+        self._put(begin, struct.pack(">BQ", _SKIP, length), *parts)
         self._size = begin + 1 + length
         self._put(begin, bytes([kind]))
 
@@ -194,12 +164,13 @@ class FstWriter:
         self._put(0, block)
         self._size = max(self._size, len(block))
 
-    def _put(self, at: int, data: bytes) -> None:
+    def _put(self, at: int, *parts: bytes | memoryview) -> None:
         try:
             self._file.seek(at)
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            for part in _joined(parts):
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._file.truncate(self._size)
@@ -209,7 +180,7 @@ class FstWriter:
 
     def _geometry(self) -> bytes:
         # A real has no width: that is how readers know it.
-        raw = varints(np.array([0 if signal.real else signal.width for signal in self._signals], np.uint64))
+        raw = b"".join(varint(0 if signal.real else signal.width) for signal in self._signals)
         return struct.pack(">QQ", len(raw), len(self._signals)) + _smaller(raw, zlib.compress(raw, 9))
 
     def _hierarchy(self, scopes: Sequence[WaveScope]) -> bytes:
@@ -274,50 +245,14 @@ def _declaration_order(scopes: Sequence[WaveScope]) -> list[int]:
     return list(seen)
 
 
-def _pack_chains(section: ChainSection) -> tuple[list[bytes], bytes, int]:
-    """Return the chains as stored, their index, and the bytes a reader needs to hold them; equal chains are shared."""
-    chains: list[bytes] = []
-    index = bytearray()
-    seen: dict[tuple[int, bytes], list[int]] = {}
-    position, previous, alias, memory, zeros = 1, 0, 0, 0, 0
-    data = section.arena.data
-    begins: list[int] = section.starts.tolist()
-    stops: list[int] = section.ends.tolist()
-    for i, (begin, stop) in enumerate(zip(begins, stops, strict=True)):
-        if stop == begin:
-            zeros += 1
+def _joined(parts: Iterable[bytes | memoryview]) -> Generator[bytes | memoryview]:
+    """Put small parts together and leave large ones as they are, which may have many megabytes."""
+    small: list[bytes | memoryview] = []
+    for part in parts:
+        if len(part) < _LARGE:
+            small.append(part)
             continue
-        if zeros:
-            index += varint(zeros << 1)
-            zeros = 0
-        size = stop - begin
-        memory += size
-        # Chains that end alike are compared, which costs less than packing them.
-        alike = seen.setdefault((size, bytes(data[max(begin, stop - _TAIL) : stop])), [])
-        chain = data[begin:stop]
-        whole = bytes(chain) if alike else b""
-        twin = next((other for other in alike if bytes(data[begins[other] : stops[other]]) == whole), -1)
-        if twin >= 0:
-            # A repeat of the alias before it is written as 0; else the negated handle of the signal that has the chain.
-            handle = -(twin + 1)
-            index += signed_varint(1 if handle == alias else (handle << 1) | 1)
-            alias = handle
-            continue
-        alike.append(i)
-        index += signed_varint(((position - previous) << 1) | 1)
-        previous = position
-        pieces = _pack_chain(chain, size)
-        position += sum(map(len, pieces))
-        chains += pieces
-    if zeros:
-        index += varint(zeros << 1)
-    return chains, bytes(index), memory
-
-
-def _pack_chain(chain: memoryview, size: int) -> tuple[bytes, bytes]:
-    """Return a chain as stored: its size and its compressed bytes, or 0 and its bytes."""
-    if size >= _STORED_BELOW:
-        packed = lz4.block.compress(chain, store_size=False)
-        if len(packed) < size:
-            return varint(size), packed
-    return b"\0", bytes(chain)
+        yield b"".join(small)
+        yield part
+        small.clear()
+    yield b"".join(small)
