@@ -25,11 +25,18 @@ from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 
-ROW_BYTES = 4 << 20
-"""The size of a buffer of rows: it stays in the cache that the two threads' cores share."""
+ROW_BYTES = 2 << 20
+"""The size of a buffer of rows: a few of them stay in the cache that the two threads' cores share."""
 
-TICKS = 1 << 16
+TICKS = 1 << 15
 ARENA_BYTES = 16 << 20
+"""The size of a section at most."""
+
+_FIRST_BYTES, _SIGNAL_BYTES = 2 << 20, 8 << 10
+_SECTION_SHARE = 16
+"""A section is written while the next one is recorded, but for the last one: so they begin small, with some bytes for
+each signal, and grow with what has been recorded."""
+
 LOG_BYTES = 4 << 20
 _VARINT = 10
 
@@ -163,7 +170,8 @@ class Unroller:
         self._programs = [self._assemble(program) for program in programs]
         self._words[rec.ROW_PROGRAM] = self._programs[0].ctypes.data
         self._words[rec.TICK_PROGRAM] = self._programs[1].ctypes.data if programs[1] else 0
-        self._times: list[NDArray[np.uint64]] = []
+        self._stamps = [np.empty(TICKS, np.uint64) for _ in range(2)]
+        self._ticks = 0
         self._turn = 0
         if chains:
             self._prepare_chains()
@@ -173,16 +181,16 @@ class Unroller:
     def chains(self, buffer: RowBuffer) -> Generator[ChainSection]:
         """Add a buffer to the section, and give each section that is full; it is valid until the one after the next."""
         # The section may have begun in an earlier buffer: ticks count on from there.
-        self._words[rec.BASE] = np.int64(-self._tick_total()).astype(np.uint64)
+        self._words[rec.BASE] = np.int64(-self._ticks).astype(np.uint64)
         for begin, end in self._run(buffer):
-            self._keep_times(buffer, begin, end)
+            self._keep_times(buffer.times[begin:end])
             if self._words[rec.FULL]:
                 yield self._section()
                 self._words[rec.BASE] = end
 
     def finish(self) -> ChainSection | None:
         """Return the section that has begun, or None."""
-        return self._section() if self._times else None
+        return self._section() if self._ticks else None
 
     def logs(self, buffer: RowBuffer) -> Generator[NDArray[np.uint32]]:
         """Give the log of a buffer, piece by piece; a piece is valid until the one after the next."""
@@ -223,36 +231,44 @@ class Unroller:
         record = np.where(plan.four_state, plan.widths, (plan.widths + 63) // 64 * 8) + _VARINT
         self._rows[:, 4] = record * np.where(plan.ticking, rec.WINDOW, LANES)
         # Most of the room for a block's changes is never touched, and so takes no memory.
-        size = ARENA_BYTES + 2 * int(self._rows[:, 4].sum()) + count
-        self._arenas = [np.empty(size, np.uint8) for _ in range(2)]
+        self._room = 2 * int(self._rows[:, 4].sum()) + count + 64
+        self._arenas = [np.empty(ARENA_BYTES + self._room, np.uint8) for _ in range(2)]
+        self._least = min(ARENA_BYTES, max(_FIRST_BYTES, _SIGNAL_BYTES * count))
+        self._recorded = 0
         self._words[rec.CHAINS] = count
         self._divide(np.zeros(count, np.int64))
 
     def _divide(self, used: NDArray[np.int64]) -> None:
         """Give each signal a part of the next arena, by what it used in the last section; they grow as they need."""
         arena, rows = self._arenas[self._turn], self._rows
-        share = min(1.25, 0.75 * ARENA_BYTES / max(1, int(used.sum())))
+        self._recorded += int(used.sum())
+        size = min(ARENA_BYTES, max(self._least, self._recorded // _SECTION_SHARE))
+        share = min(1.25, 0.75 * size / max(1, int(used.sum())))
         sizes = np.floor(used * share).astype(np.int64) + rows[:, 4] + 1
         ends = np.cumsum(sizes) + arena.ctypes.data
         rows[:, 0] = rows[:, 3] = ends - sizes
         rows[:, 1] = ends - rows[:, 4]
         rows[:, 2] = 0
         self._words[rec.ARENA] = ends[-1] if len(ends) else arena.ctypes.data
-        self._words[rec.ARENA_END] = arena.ctypes.data + len(arena)
+        self._words[rec.ARENA_END] = arena.ctypes.data + size + self._room - 64
         self._words[rec.FULL] = 0
 
-    def _keep_times(self, buffer: RowBuffer, begin: int, end: int) -> None:
-        self._times.append(buffer.times[begin:end].copy())
-
-    def _tick_total(self) -> int:
-        return sum(map(len, self._times))
+    def _keep_times(self, times: NDArray[np.uint64]) -> None:
+        """Append to the section's times."""
+        kept, count = self._stamps[self._turn], self._ticks + len(times)
+        if count > len(kept):
+            self._stamps[self._turn] = np.empty(2 * count, np.uint64)
+            self._stamps[self._turn][: self._ticks] = kept[: self._ticks]
+        self._stamps[self._turn][self._ticks : count] = times
+        self._ticks = count
 
     def _section(self) -> ChainSection:
         plan, arena = self._plan, self._arenas[self._turn]
         ends, starts = (self._rows[:, word] - arena.ctypes.data for word in (0, 3))
         planes = self._context[: plan.planes_end].copy()
-        section = ChainSection(arena, starts, ends, np.concatenate(self._times), planes, plan.planes)
-        self._times = []
+        times = self._stamps[self._turn][: self._ticks]
+        section = ChainSection(arena, starts, ends, times, planes, plan.planes)
+        self._ticks = 0
         self._turn ^= 1
         self._divide(ends - starts)
         return section

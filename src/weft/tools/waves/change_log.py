@@ -7,7 +7,7 @@ The log is a run of 32-bit little-endian words. A record is either
   as many 64-bit words as it needs; a 4-state signal's unknown plane follows in the same size.
 
 Nothing is ever formatted per change in Python: the writers turn whole logs into file text with the kernels of
-`encode_changes`.
+`value_kernels`.
 """
 
 from __future__ import annotations

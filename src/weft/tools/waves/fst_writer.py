@@ -27,8 +27,9 @@ import numpy as np
 
 from weft.base.errors import UserError
 from weft.engines.cpu.trace_hook import ChainSection
+from weft.tools.waves import value_kernels
 from weft.tools.waves.change_log import LoggedSignal, signal_table
-from weft.tools.waves.encode_changes import kernel
+from weft.tools.waves.compiled_kernels import CompiledKernels
 from weft.tools.waves.pack_chains import ChainPacker
 from weft.tools.waves.wave_tree import WaveScope, WaveVariable
 
@@ -84,6 +85,7 @@ class FstWriter:
             raise UserError("cannot-write", f"cannot write waveform {path}: {error.strerror}") from error
         self._path, self._size = path, 0
         self._packer = ChainPacker()
+        self._kernels = CompiledKernels(value_kernels)
         self._header()
         self._block(_GEOMETRY, [self._geometry()])
         self._block(_HIERARCHY, [struct.pack(">Q", len(hierarchy)), gzip.compress(hierarchy, 4, mtime=0)])
@@ -96,9 +98,9 @@ class FstWriter:
         self._count_section(begin, end)
         # Signals without a change keep what the frame has of them.
         offsets = np.where(section.ends > section.starts, section.offsets, 0)
-        kernel("update_frame")(
-            section.planes.ctypes.data, len(self._signals), self._table.ctypes.data, offsets.ctypes.data,
-            self._positions.ctypes.data, self._frame.ctypes.data,
+        self._kernels.call(
+            "update_frame", section.planes.ctypes.data, len(self._signals), self._table.ctypes.data,
+            offsets.ctypes.data, self._positions.ctypes.data, self._frame.ctypes.data,
         )  # fmt: skip
 
     def write_section(self, chains: Sequence[bytes], times: Sequence[int], frame: bytes) -> None:

@@ -1,22 +1,18 @@
 """Pack the chains of an FST section, and encode its times, with the kernels of `chain_kernels`.
 
-The kernels begin to compile when a packer is made, and are waited for when the first section comes.
+They begin to compile when a packer is made, and are waited for when the first section comes.
 """
 
 from __future__ import annotations
-
-import ctypes
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass
-from weft.engines.cpu.jit import FULL, Compiler, Library
 from weft.engines.cpu.trace_hook import ChainSection
-from weft.engines.event.kernel_language import compile_kernels
 from weft.tools.waves import chain_kernels
 from weft.tools.waves.chain_kernels import CHAIN_DATA, INDEX_BYTES, MEMORY, SLACK, TABLE_BYTES
+from weft.tools.waves.compiled_kernels import CompiledKernels
 
 _VARINT = 10
 
@@ -36,9 +32,8 @@ class PackedChains:
 class ChainPacker:
     """Pack one section after the other."""
 
-    def __init__(self, compiler: Compiler | None = None) -> None:
-        self._code = (compiler or Compiler()).submit(compile_kernels(chain_kernels), FULL)
-        self._library: Library | None = None
+    def __init__(self) -> None:
+        self._kernels = CompiledKernels(chain_kernels)
         self._out = np.zeros(0, np.uint8)
         self._table = np.zeros(TABLE_BYTES, np.uint8)
         self._result = np.zeros(3, np.int64)
@@ -54,8 +49,8 @@ class ChainPacker:
             self._out = np.empty(room + room // 4, np.uint8)
         index = np.empty(_VARINT * (count + 1), np.uint8)
         seen = np.zeros(1 << (2 * count).bit_length(), np.uint32)
-        self._call("pack_chains")(
-            base, starts.ctypes.data, ends.ctypes.data, count, self._out.ctypes.data, index.ctypes.data,
+        self._kernels.call(
+            "pack_chains", base, starts.ctypes.data, ends.ctypes.data, count, self._out.ctypes.data, index.ctypes.data,
             self._table.ctypes.data, seen.ctypes.data, len(seen) - 1, self._result.ctypes.data,
         )  # fmt: skip
         data, size, memory = (int(self._result[at // 8]) for at in (CHAIN_DATA, INDEX_BYTES, MEMORY))
@@ -64,11 +59,5 @@ class ChainPacker:
     def encode_times(self, times: NDArray[np.uint64], unit_fs: int) -> bytes:
         """Return the table of times, each as the difference to the one before in units, as variable-length integers."""
         out = np.empty(_VARINT * len(times), np.uint8)
-        size = self._call("encode_times")(times.ctypes.data, len(times), unit_fs, out.ctypes.data)
+        size = self._kernels.call("encode_times", times.ctypes.data, len(times), unit_fs, out.ctypes.data)
         return out[:size].tobytes()
-
-    def _call(self, name: str) -> Any:
-        if self._library is None:
-            self._library = Library([self._code.result()], ["pack_chains", "encode_times"])
-        count = {"pack_chains": 10, "encode_times": 4}[name]
-        return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(self._library.addresses[name])

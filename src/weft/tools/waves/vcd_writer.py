@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.errors import UserError
+from weft.tools.waves import value_kernels
 from weft.tools.waves.change_log import LoggedSignal, signal_table
-from weft.tools.waves.encode_changes import digit_table, kernel
+from weft.tools.waves.compiled_kernels import CompiledKernels
+from weft.tools.waves.value_kernels import digit_table
 from weft.tools.waves.wave_tree import WaveScope
 
 _KINDS = {"logic": "reg", "bit": "reg", "int": "integer"}
@@ -53,13 +55,14 @@ class VcdWriter:
         except OSError as error:
             raise UserError("cannot-write", f"cannot write waveform {path}: {error.strerror}") from error
         self._path, self._size = path, 0
+        self._kernels = CompiledKernels(value_kernels)
         self._write(self._declarations(scopes, exponent).encode())
 
     def write_log(self, log: NDArray[np.uint32]) -> None:
         """Append the changes of a log."""
         out = np.empty(len(log) * 4 * self._expansion + _SLACK, np.uint8)
-        size = kernel("encode_text")(
-            log.ctypes.data, len(log), self._table.ctypes.data, self._codes.ctypes.data,
+        size = self._kernels.call(
+            "encode_text", log.ctypes.data, len(log), self._table.ctypes.data, self._codes.ctypes.data,
             digit_table().ctypes.data, out.ctypes.data, self._unit_fs,
         )  # fmt: skip
         self._write(out[:size].data)
