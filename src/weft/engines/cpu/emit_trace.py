@@ -100,7 +100,7 @@ class TraceEmitter:
 
     def emit(self) -> RowPlan:
         """Return the plan."""
-        at = 8
+        at = 0
         for node in self._captured:
             stride = container_bytes(self._step.width[node])
             align = min(stride, 8) - 1
@@ -109,7 +109,7 @@ class TraceEmitter:
             at += stride
         first = -(-at // _BLOCK) * _BLOCK
         blocks = self._place_states(first)
-        row_bytes = first + _BLOCK * len(blocks)
+        row_bytes = max(_BLOCK, first + _BLOCK * len(blocks))
         clock_bytes = 0
         for node in self._ticking:
             stride = self._layout.slots[self._step.param[node]].stride
@@ -254,9 +254,6 @@ read:
   %changed = or i1 %differs, %other
   br i1 %changed, label %commit, label %{idle}
 commit:
-  %ticks.p0 = getelementptr i64, ptr %c, i64 {TICK_COUNT}
-  %number = load i64, ptr %ticks.p0
-  store i64 %number, ptr %row
   store ptr %row, ptr %last.p
   %next = getelementptr i8, ptr %row, i64 {row_bytes}
   store ptr %next, ptr %row.p

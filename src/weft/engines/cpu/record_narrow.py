@@ -82,19 +82,43 @@ ENTRY_END = """  store ptr %at.end, ptr %cursor.p
 
 
 def _changes(
-    name: str, entry: str, mask: str, lane: str, body: str, finish: str, carry: str = "", chain: bool = True
+    name: str,
+    entry: str,
+    mask: str,
+    lane: str,
+    body: str,
+    finish: str,
+    carry: str = "",
+    chain: bool = True,
+    burst: str = "",
 ) -> str:
     """Return a kernel that goes over the lanes whose bits are set in a mask, 64 at a time.
 
     `mask` computes `%changed` for the 64 lanes from `%lane0`, `lane` loads lane `%n`'s value `%v`, `body` writes it at
     `%at`, and leaves `%at.next`; it ends in block `put`. `carry` names a value of `mask` that its next turn gets.
+    `burst` writes all 64 lanes at `%at.w` and leaves `%at.burst`, where each is a change one tick after the one before.
     """
     last = (
-        ("%last = phi i64 [%last0, %entry], [%last.now, %next]", "%l = phi i64 [%last, %look], [%number64, %put]")
+        ("%last = phi i64 [%last0, %entry], [%last.now, %next]", "%l = phi i64 [%last, %sparse], [%number64, %put]")
         if chain
         else ("", "")
     )
-    now = "%last.now = phi i64 [%last, %look], [%number64, %put]" if chain else ""
+    steady, ways = "  br label %sparse\n", ("", "")
+    if burst:
+        steady = f"""  %every = icmp eq i64 %bits, -1
+  %lane63 = or disjoint i64 %lane0, 63
+  %number63.p = getelementptr i32, ptr %numbers, i64 %lane63
+  %number63 = load i32, ptr %number63.p
+  %number63.64 = zext i32 %number63 to i64
+  %span = sub i64 %number63.64, %last
+  %close = icmp eq i64 %span, 64
+  %steady = and i1 %every, %close
+  br i1 %steady, label %burst, label %sparse
+burst:
+{burst}  br label %next
+"""
+        ways = (", [%at.burst, %burst]", ", [%number63.64, %burst]")
+    now = f"%last.now = phi i64 [%last, %sparse], [%number64, %put]{ways[1]}" if chain else ""
     end = "%last.end = phi i64 [%last.now, %next]" if chain else ""
     carried = f"%{carry} = phi i64 [%{carry}0, %entry], [%{carry}.next, %next]" if carry else ""
     return f"""define void @{name}(ptr noalias %i, ptr %c) nounwind {{
@@ -111,11 +135,12 @@ look:
   %valid.p = getelementptr i64, ptr %valid, i64 %w
   %valid.w = load i64, ptr %valid.p
   %bits = and i64 %forced, %valid.w
+{steady}sparse:
   %some = icmp ne i64 %bits, 0
   br i1 %some, label %change, label %next
 change:
-  %b = phi i64 [%bits, %look], [%b1, %put]
-  %at = phi ptr [%at.w, %look], [%at.next, %put]
+  %b = phi i64 [%bits, %sparse], [%b1, %put]
+  %at = phi ptr [%at.w, %sparse], [%at.next, %put]
   {last[1]}
   %bit = call i64 @llvm.cttz.i64(i64 %b, i1 true)
   %b.1 = sub i64 %b, 1
@@ -127,7 +152,7 @@ change:
 {lane}{body}  %again = icmp ne i64 %b1, 0
   br i1 %again, label %change, label %next
 next:
-  %at.now = phi ptr [%at.w, %look], [%at.next, %put]
+  %at.now = phi ptr [%at.w, %sparse], [%at.next, %put]{ways[0]}
   {now}
   %w1 = add nuw i64 %w, 1
   %more = icmp ult i64 %w1, {LANES // 64}
@@ -210,6 +235,12 @@ _PUT_BIT = f"""  %delta = sub i64 %number64, %l
 {_PUT_INLINE}  %at.next = getelementptr i8, ptr %body, i64 0
 """
 
+_PUT_BITS = """  %x.lanes = bitcast i64 %x to <64 x i1>
+  %x.codes = select <64 x i1> %x.lanes, <64 x i8> splat (i8 6), <64 x i8> splat (i8 4)
+  store <64 x i8> %x.codes, ptr %at.w, align 1
+  %at.burst = getelementptr i8, ptr %at.w, i64 64
+"""
+
 _PUT_WORD = f"""  %delta = sub i64 %number64, %l
   %code = shl i64 %delta, 1
   %v.up = shl i64 %v, %up
@@ -239,7 +270,9 @@ def narrow_kernels() -> list[str]:
         if kind:
             words += "  %up = sub i64 64, %width\n  %bytes.7 = add i64 %width, 7\n  %bytes = lshr i64 %bytes.7, 3\n"
         put = _PUT_WORD if kind else _PUT_BIT
-        found.append(_changes(f"chain_{name}", words + CHAIN_BEGIN + begin, mask, lane, put, end + CHAIN_END, carry))
+        begins, ends = words + CHAIN_BEGIN + begin, end + CHAIN_END
+        burst = "" if kind else _PUT_BITS
+        found.append(_changes(f"chain_{name}", begins, mask, lane, put, ends, carry, burst=burst))
         words = operands("*column", "none", "signal", "*planes", "width", "size")
         finish = end + ENTRY_END
         found.append(

@@ -204,10 +204,10 @@ class Unroller:
 
     def _run(self, buffer: RowBuffer) -> Generator[tuple[int, int]]:
         words = self._words
-        words[rec.CHUNK_ROWS], words[rec.ROW_COUNT] = buffer.rows.ctypes.data, buffer.row_count
+        words[rec.CHUNK_ROWS] = buffer.rows.ctypes.data
         words[rec.CHUNK_TIMES], words[rec.TICK_COUNT] = buffer.times.ctypes.data, buffer.tick_count
         words[rec.CHUNK_NUMBERS], words[rec.CHUNK_CLOCKS] = buffer.numbers.ctypes.data, buffer.clocks.ctypes.data
-        words[rec.ROW] = words[rec.TICK] = 0
+        words[rec.TICK] = 0
         while (begin := int(words[rec.TICK])) < buffer.tick_count:
             self._unroll(self._context.ctypes.data)
             yield begin, int(words[rec.TICK])

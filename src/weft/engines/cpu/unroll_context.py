@@ -1,9 +1,9 @@
 """The context of the unroller: what its kernels share, in the order of its bytes.
 
-A *row* is the part of the state that traced values depend on, at a time at which it had changed; it begins with the
-number of that tick. A *tick* is a time at which something traced may have changed, with the number of the latest row
-and the clocks, each in an array of its own. The context begins with 64-bit words, then come some tables, a row for each
-chain, the signals' remembered values, and the columns.
+A *row* is the part of the state that traced values depend on, at a time at which it had changed. A *tick* is a time at
+which something traced may have changed, with the number of the latest row and the clocks, each in an array of its own.
+The context begins with 64-bit words, then come some tables, a row for each chain, the signals' remembered values, and
+the columns.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ COUNT = 4  # lanes in use
 FULL = 5  # the section or log is full
 FIRST = 6  # record everything
 BASE = 7  # number of the section's first tick in the present buffer; negative if it began in an earlier one
-CHUNK_ROWS, ROW_COUNT, CHUNK_TIMES, CHUNK_NUMBERS, CHUNK_CLOCKS, TICK_COUNT = range(8, 14)  # the buffer
-ROW, TICK = 14, 15  # the next row and tick of it
-ROW_PROGRAM, TICK_PROGRAM = 16, 17  # instructions; the second may be 0
-LINES = 18  # of the rows after a block's, each instruction of the row program asks for so many lines of 64 bytes
-ARENA, ARENA_END, CHAINS = 19, 20, 21  # where the arena of the chains is free, its end, how many chains there are
-ENTRY, HEAP, LOG = 22, 23, 24  # where the next entry, the next value of one, and the next record of the log go; or 0
-ENTRIES, HEAPS, LOG_LIMIT = 25, 26, 27  # where the first two begin, and where the log is full
-SIGNALS = 28  # for each signal 32 bits: the bytes of its planes, plus 1 if entries have them in the heap
+CHUNK_ROWS, CHUNK_TIMES, CHUNK_NUMBERS, CHUNK_CLOCKS, TICK_COUNT, TICK = range(8, 14)  # the buffer; its next tick
+ROW_PROGRAM, TICK_PROGRAM = 14, 15  # instructions; the second may be 0
+LINES = 16  # of the rows after a block's, each instruction of the row program asks for so many lines of 64 bytes
+ARENA, ARENA_END, CHAINS = 17, 18, 19  # where the arena of the chains is free, its end, how many chains there are
+ENTRY, HEAP, LOG = 20, 21, 22  # where the next entry, the next value of one, and the next record of the log go; or 0
+ENTRIES, HEAPS, LOG_LIMIT = 23, 24, 25  # where the first two begin, and where the log is full
+SIGNALS = 26  # for each signal 32 bits: the bytes of its planes, plus 1 if entries have them in the heap
 
 VALID = 256
 """Byte offset of a word for each 64 lanes, with ones for the lanes in use."""
@@ -33,7 +32,7 @@ VALID = 256
 NUMBERS = 320
 """Byte offset of the lanes' ticks, 4 bytes each: counted from the section's first, or a block's first for entries."""
 
-INDEX = NUMBERS + 4 * LANES
+INDEX = NUMBERS + 4 * (LANES + 8)
 """Byte offset of the lanes' rows, counted from the block's first, 4 bytes each."""
 
 HEADER_BYTES = INDEX + 4 * LANES

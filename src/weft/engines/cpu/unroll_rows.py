@@ -2,9 +2,10 @@
 
 A block has at most `LANES` rows and `WINDOW` ticks: the row program computes what follows from rows, then the tick
 program, `LANES` ticks at a time, what depends on a clock too. A row whose ticks do not fit is the first of the next
-block again. The rows of the next block, which another core's cache has, are asked for meanwhile, some lines with each
-instruction. After a block, the chains that have not enough room for another move to parts twice as large at the arena's
-free end; when that is used up, the section ends.
+block again. A row's first tick is written down when the row's number is first seen; a further tick of it is written where that
+of the next row will be. The rows of the next block, which another core's cache has, are asked for meanwhile, some lines
+with each instruction. After a block, the chains that have not enough room for another move to parts twice as large at
+the arena's free end; when that is used up, the section ends.
 """
 
 from __future__ import annotations
@@ -31,8 +32,6 @@ from weft.engines.cpu.unroll_context import (
     LINES,
     LOG,
     NUMBERS,
-    ROW,
-    ROW_COUNT,
     ROW_PROGRAM,
     TICK,
     TICK_COUNT,
@@ -103,13 +102,12 @@ def _splat(name: str, value: str) -> str:
 
 _UNROLL = f"""define i64 @unroll(ptr %c) nounwind {{
 entry:
-{word("rows", CHUNK_ROWS, "ptr")}{word("row.count", ROW_COUNT)}{word("times", CHUNK_TIMES, "ptr")}\
+{word("rows", CHUNK_ROWS, "ptr")}{word("times", CHUNK_TIMES, "ptr")}\
 {word("tick.rows", CHUNK_NUMBERS, "ptr")}{word("clocks", CHUNK_CLOCKS, "ptr")}{word("tick.count", TICK_COUNT)}\
 {word("row.bytes", ROW_STRIDE)}{word("clock.bytes", TICK_STRIDE)}{word("lines", LINES)}\
 {word("row.program", ROW_PROGRAM, "ptr")}{word("tick.program", TICK_PROGRAM, "ptr")}{word("log", LOG)}\
   %numbers = getelementptr i8, ptr %c, i64 {NUMBERS}
   %index = getelementptr i8, ptr %c, i64 {INDEX}
-  %row.p = getelementptr i64, ptr %c, i64 {ROW}
   %tick.p = getelementptr i64, ptr %c, i64 {TICK}
   %base.p = getelementptr i64, ptr %c, i64 {BASE}
   %first.p = getelementptr i64, ptr %c, i64 {FIRST}
@@ -126,46 +124,41 @@ block:
 finished:
   ret i64 0
 rows.begin:
-  %row = load i64, ptr %row.p
   %base.section = load i64, ptr %base.p
   %base = select i1 %logs, i64 %tick, i64 %base.section
   %window = add i64 %tick, {WINDOW}
   %stop = call i64 @llvm.umin.i64(i64 %window, i64 %tick.count)
+  %row.p = getelementptr i32, ptr %tick.rows, i64 %tick
+  %row32 = load i32, ptr %row.p
+  %row = zext i32 %row32 to i64
   %row0.o = mul i64 %row, %row.bytes
   %row0 = getelementptr i8, ptr %rows, i64 %row0.o
   store ptr %row0, ptr %block.rows
   br label %number
 number:
-  %n = phi i64 [0, %rows.begin], [%n1, %numbered]
-  %this.o = mul i64 %n, %row.bytes
-  %this = getelementptr i8, ptr %row0, i64 %this.o
-  %at = load i64, ptr %this
-  %first.row = icmp eq i64 %n, 0
-  %early = icmp ult i64 %at, %stop
-  %inside = or i1 %first.row, %early
+  %at = phi i64 [%tick, %rows.begin], [%at1, %numbered]
+  %before = phi i64 [-1, %rows.begin], [%n, %numbered]
+  %its.p = getelementptr i32, ptr %tick.rows, i64 %at
+  %its = load i32, ptr %its.p
+  %n32 = sub i32 %its, %row32
+  %n = zext i32 %n32 to i64
+  %inside = icmp ult i64 %n, {LANES}
   br i1 %inside, label %numbered, label %rows.end
 numbered:
+  %again = icmp eq i64 %n, %before
+  %again64 = zext i1 %again to i64
+  %slot = add i64 %n, %again64
   %relative = sub i64 %at, %base
   %relative32 = trunc i64 %relative to i32
-  %number.p = getelementptr i32, ptr %numbers, i64 %n
+  %number.p = getelementptr i32, ptr %numbers, i64 %slot
   store i32 %relative32, ptr %number.p
-  %n1 = add i64 %n, 1
-  %left = add i64 %row, %n1
-  %some = icmp ult i64 %left, %row.count
-  %few = icmp ult i64 %n1, {LANES}
-  %more = and i1 %some, %few
-  br i1 %more, label %number, label %counted
-counted:
-  br i1 %some, label %cut, label %rows.end
-cut:
-  %next.o = mul i64 %left, %row.bytes
-  %next.row = getelementptr i8, ptr %rows, i64 %next.o
-  %next.tick = load i64, ptr %next.row
-  %next.stop = call i64 @llvm.umin.i64(i64 %next.tick, i64 %stop)
-  br label %rows.end
+  %at1 = add i64 %at, 1
+  %more = icmp ult i64 %at1, %stop
+  br i1 %more, label %number, label %rows.end
 rows.end:
-  %count = phi i64 [%n, %number], [%n1, %counted], [%n1, %cut]
-  %end = phi i64 [%stop, %number], [%stop, %counted], [%next.stop, %cut]
+  %greatest = phi i64 [%before, %number], [%n, %numbered]
+  %end = phi i64 [%at, %number], [%stop, %numbered]
+  %count = add i64 %greatest, 1
   %after.o = mul i64 %count, %row.bytes
   %after.rows = getelementptr i8, ptr %row0, i64 %after.o
   call void @run_program(ptr %row.program, ptr %c, i64 %count, ptr %after.rows, i64 %lines)
@@ -178,7 +171,6 @@ piece:
   %from.o = mul i64 %from, %clock.bytes
   %clock0 = getelementptr i8, ptr %clocks, i64 %from.o
   store ptr %clock0, ptr %block.ticks
-  %row32 = trunc i64 %row to i32
 {_splat("row.v", "%row32")}  %number0 = sub i64 %from, %base
   %number32 = trunc i64 %number0 to i32
 {_splat("number.v", "%number32")}  %number.v0 = add {_KIND} %number.v, <{_IOTA}>
@@ -209,17 +201,6 @@ ran:
 tail:
   store i64 0, ptr %first.p
   store i64 %end, ptr %tick.p
-  %after = add i64 %row, %count
-  %there = icmp ult i64 %after, %row.count
-  %after.safe = select i1 %there, i64 %after, i64 0
-  %last.o = mul i64 %after.safe, %row.bytes
-  %after.p = getelementptr i8, ptr %rows, i64 %last.o
-  %after.tick = load i64, ptr %after.p
-  %due = icmp eq i64 %after.tick, %end
-  %go = and i1 %there, %due
-  %same = sub i64 %after, 1
-  %row.next = select i1 %go, i64 %after, i64 %same
-  store i64 %row.next, ptr %row.p
   br i1 %logs, label %order, label %check
 order:
   %window.p = getelementptr i64, ptr %times, i64 %tick
