@@ -33,7 +33,7 @@ from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import Clock, Hook, RunResult, StateArray, Status
 
 _BUFFER_BYTES = 1 << 20
-_LONGEST_SLICE = 20_000
+_LONGEST_SLICE = 200_000
 _SLICE_SECONDS = 0.02
 """A slice has about this length, and at most `_LONGEST_SLICE` edges."""
 

@@ -9,20 +9,8 @@ let Python handle signals.
 from __future__ import annotations
 
 from weft.engines.cpu import context as ctx
-
-SLICE = 6
-"""The budget of edge times is used up; call again."""
-
-MISS = 7
-"""What a phase function returns, having done nothing, when it does not hold what it takes for granted."""
-
-
-def _word(name: str, index: int, kind: str = "i64") -> str:
-    return f"  %{name}.p = getelementptr i64, ptr %c, i64 {index}\n  %{name} = load {kind}, ptr %{name}.p\n"
-
-
-def _field(name: str, row: str, index: int, kind: str = "i64") -> str:
-    return f"  %{name}.p = getelementptr i64, ptr {row}, i64 {index}\n  %{name} = load {kind}, ptr %{name}.p\n"
+from weft.engines.cpu.loop_text import field, word
+from weft.engines.cpu.run_clock import MISS, SLICE, run_clock_text
 
 
 def run_loop_text() -> str:
@@ -30,10 +18,10 @@ def run_loop_text() -> str:
     return f"""
 define internal i32 @finish_time(ptr %s, ptr %m, ptr %c, i32 %status) alwaysinline nounwind {{
 entry:
-{_word("late", ctx.POSTPONED)}  %some = icmp ne i64 %late, 0
+{word("late", ctx.POSTPONED)}  %some = icmp ne i64 %late, 0
   br i1 %some, label %write, label %after
 write:
-{_word("writer", ctx.POSTPONED_FUNCTION, "ptr")}  call void %writer(ptr %s, ptr %m, ptr %c)
+{word("writer", ctx.POSTPONED_FUNCTION, "ptr")}  call void %writer(ptr %s, ptr %m, ptr %c)
   store i64 0, ptr %late.p
   br label %after
 after:
@@ -42,39 +30,39 @@ after:
 oscillation:
   ret i32 4
 fine:
-{_word("stop", ctx.STOP)}  %stopping = icmp ne i64 %stop, 0
+{word("stop", ctx.STOP)}  %stopping = icmp ne i64 %stop, 0
   br i1 %stopping, label %effect, label %running
 effect:
   ret i32 2
 running:
-{_word("hook", ctx.HOOK_STOPPED)}  %hooked = icmp sge i64 %hook, 0
+{word("hook", ctx.HOOK_STOPPED)}  %hooked = icmp sge i64 %hook, 0
   br i1 %hooked, label %stopped, label %free
 stopped:
   ret i32 1
 free:
-{_word("at", ctx.EFFECT_AT)}{_word("near", ctx.EFFECT_NEAR)}  %full = icmp ugt i64 %at, %near
+{word("at", ctx.EFFECT_AT)}{word("near", ctx.EFFECT_NEAR)}  %full = icmp ugt i64 %at, %near
   %r = select i1 %full, i32 3, i32 0
   ret i32 %r
 }}
 
 define i32 @weft_settle(ptr %s, ptr %m, ptr %c) nounwind {{
-{_word("settle", ctx.SETTLE, "ptr")}  %status = call i32 %settle(ptr %s, ptr %m, ptr %c)
+{word("settle", ctx.SETTLE, "ptr")}  %status = call i32 %settle(ptr %s, ptr %m, ptr %c)
   %r = call i32 @finish_time(ptr %s, ptr %m, ptr %c, i32 %status)
   ret i32 %r
 }}
 
 define internal void @call_hooks(ptr %s, ptr %m, ptr %c) nounwind {{
 entry:
-{_word("n", ctx.HOOKS)}{_word("table", ctx.HOOK_TABLE, "ptr")}  %some = icmp ne i64 %n, 0
+{word("n", ctx.HOOKS)}{word("table", ctx.HOOK_TABLE, "ptr")}  %some = icmp ne i64 %n, 0
   br i1 %some, label %loop, label %done
 loop:
   %i = phi i64 [0, %entry], [%i1, %next]
   %row = getelementptr [2 x i64], ptr %table, i64 %i
-{_field("f", "%row", 0, "ptr")}{_field("x", "%row", 1, "ptr")}  %r = call i32 %f(ptr %s, ptr %m, ptr %x)
+{field("f", "%row", 0, "ptr")}{field("x", "%row", 1, "ptr")}  %r = call i32 %f(ptr %s, ptr %m, ptr %x)
   %hit = icmp ne i32 %r, 0
   br i1 %hit, label %stop, label %next
 stop:
-{_word("first", ctx.HOOK_STOPPED)}  %none = icmp slt i64 %first, 0
+{word("first", ctx.HOOK_STOPPED)}  %none = icmp slt i64 %first, 0
   %which = select i1 %none, i64 %i, i64 %first
   store i64 %which, ptr %first.p
   br label %next
@@ -88,12 +76,27 @@ done:
 
 define i32 @weft_run(ptr %s, ptr %m, ptr %c, i64 %until) nounwind {{
 entry:
-{_word("n", ctx.EDGES)}{_word("table", ctx.EDGE_TABLE, "ptr")}{_word("toff", ctx.TIME_OFFSET)}\
-{_word("budget", ctx.BUDGET)}{_word("general", ctx.SETTLE, "ptr")}  %time = getelementptr i8, ptr %s, i64 %toff
-  br label %edge
+{word("n", ctx.EDGES)}{word("table", ctx.EDGE_TABLE, "ptr")}{word("toff", ctx.TIME_OFFSET)}\
+{word("budget", ctx.BUDGET)}{word("general", ctx.SETTLE, "ptr")}  %time = getelementptr i8, ptr %s, i64 %toff
+  %two = icmp eq i64 %n, 2
+  br i1 %two, label %compare, label %edge
+compare:
+  %second = getelementptr [{ctx.EDGE_WORDS} x i64], ptr %table, i64 1
+{field("next.0", "%table", ctx.EDGE_NEXT)}{field("next.1", "%second", ctx.EDGE_NEXT)}\
+{field("clock.0", "%table", ctx.EDGE_STATE)}{field("clock.1", "%second", ctx.EDGE_STATE)}\
+  %same = icmp eq i64 %clock.0, %clock.1
+  %apart = icmp ne i64 %next.0, %next.1
+  %turns = and i1 %same, %apart
+  br i1 %turns, label %alone, label %edge
+alone:
+  %order = icmp ult i64 %next.0, %next.1
+  %row.a = select i1 %order, ptr %table, ptr %second
+  %row.b = select i1 %order, ptr %second, ptr %table
+  %done = call i32 @run_clock(ptr %s, ptr %m, ptr %c, i64 %until, ptr %row.a, ptr %row.b)
+  ret i32 %done
 edge:
-  %left = phi i64 [%budget, %entry], [%left1, %again]
-{_word("int", ctx.INTERRUPT)}  %interrupted = icmp ne i64 %int, 0
+  %left = phi i64 [%budget, %entry], [%budget, %compare], [%left1, %again]
+{word("int", ctx.INTERRUPT)}  %interrupted = icmp ne i64 %int, 0
   br i1 %interrupted, label %leave_interrupted, label %check
 leave_interrupted:
   ret i32 5
@@ -109,7 +112,7 @@ least:
   %i = phi i64 [0, %find], [%i1, %least]
   %best = phi i64 [-1, %find], [%best1, %least]
   %row = getelementptr [{ctx.EDGE_WORDS} x i64], ptr %table, i64 %i
-{_field("next", "%row", ctx.EDGE_NEXT)}  %best1 = call i64 @llvm.umin.i64(i64 %best, i64 %next)
+{field("next", "%row", ctx.EDGE_NEXT)}  %best1 = call i64 @llvm.umin.i64(i64 %best, i64 %next)
   %i1 = add i64 %i, 1
   %more = icmp ult i64 %i1, %n
   br i1 %more, label %least, label %found
@@ -128,12 +131,12 @@ toggle:
   %function = phi ptr [%general, %toggle_all], [%function1, %toggle_next]
   %other = phi ptr [%general, %toggle_all], [%other1, %toggle_next]
   %edge_row = getelementptr [{ctx.EDGE_WORDS} x i64], ptr %table, i64 %j
-{_field("when", "%edge_row", ctx.EDGE_NEXT)}  %now = icmp eq i64 %when, %best1
+{field("when", "%edge_row", ctx.EDGE_NEXT)}  %now = icmp eq i64 %when, %best1
   br i1 %now, label %set, label %toggle_next
 set:
-{_field("period", "%edge_row", ctx.EDGE_PERIOD)}{_field("offset", "%edge_row", ctx.EDGE_STATE)}\
-{_field("level", "%edge_row", ctx.EDGE_LEVEL)}{_field("phase", "%edge_row", ctx.EDGE_FUNCTION, "ptr")}\
-{_field("usual", "%edge_row", ctx.EDGE_USUAL, "ptr")}\
+{field("period", "%edge_row", ctx.EDGE_PERIOD)}{field("offset", "%edge_row", ctx.EDGE_STATE)}\
+{field("level", "%edge_row", ctx.EDGE_LEVEL)}{field("phase", "%edge_row", ctx.EDGE_FUNCTION, "ptr")}\
+{field("usual", "%edge_row", ctx.EDGE_USUAL, "ptr")}\
   %clock = getelementptr i8, ptr %s, i64 %offset
   %before = load i8, ptr %clock
   %new = trunc i64 %level to i8
@@ -171,4 +174,4 @@ again:
 leave_early:
   ret i32 %end
 }}
-"""
+{run_clock_text()}"""

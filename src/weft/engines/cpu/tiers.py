@@ -23,7 +23,7 @@ from weft.engines.cpu.emit_step import Unit
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
 from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
 
-_ORDER = (START, QUICK, FULL, LEAN)
+_RANKS = {tier.name: rank for rank, tier in enumerate((START, QUICK, FULL, LEAN))}
 
 _background = Workers("weft-optimise", 1)
 
@@ -41,7 +41,7 @@ class TieredUnit:
         self._lock = threading.Lock()
         self._pending: tuple[Tier, list[Job[bytes]]] | None = None
         self._ready: tuple[Tier, list[bytes]] | None = None
-        self._asked: Tier | None = None
+        self._rank = self._asked = -1  # ranks of `tier` and of the best tier that was asked for
         self._error: Exception | None = None
 
     @property
@@ -85,9 +85,9 @@ class TieredUnit:
 
     def improve(self, tier: Tier) -> None:
         """Ask the background thread for better code, once for each tier."""
-        have = max((_ORDER.index(each) for each in (self.tier, self._asked) if each is not None), default=-1)
-        if have < _ORDER.index(tier):
-            self._asked = tier
+        rank = _RANKS[tier.name]
+        if rank > self._rank and rank > self._asked:
+            self._asked = rank
             _background.submit(lambda: self._compile(tier))
 
     def upgrade(self) -> bool:
@@ -101,7 +101,7 @@ class TieredUnit:
         if ready is None:
             return False
         self._ready = None
-        if self.tier is not None and _ORDER.index(self.tier) >= _ORDER.index(ready[0]):
+        if self._rank >= _RANKS[ready[0].name]:
             return False
         self._link(*ready)
         return True
@@ -109,6 +109,7 @@ class TieredUnit:
     def _link(self, tier: Tier, objects: list[bytes]) -> None:
         assert self._known is not None
         self.library, self.tier = Library(objects, list(self._known.exports)), tier
+        self._rank = _RANKS[tier.name]
 
     def _texts(self) -> Unit:
         with self._lock:

@@ -2,10 +2,10 @@
 
 A block has at most `LANES` rows and `WINDOW` ticks: the row program computes what follows from rows, then the tick
 program, `LANES` ticks at a time, what depends on a clock too. A row whose ticks do not fit is the first of the next
-block again. A row's first tick is written down when the row's number is first seen; a further tick of it is written where that
-of the next row will be. The rows of the next block, which another core's cache has, are asked for meanwhile, some lines
-with each instruction. After a block, the chains that have not enough room for another move to parts twice as large at
-the arena's free end; when that is used up, the section ends.
+block again. A row's first tick is noted when the row's number is first seen; a further tick of it is noted where
+that of the next row will be. The rows of the next block are in another core's cache and are asked for meanwhile, some
+lines with each instruction. After a block, the chains that have not enough room for another move to parts twice as
+large at the arena's free end; when that is used up, the section ends.
 """
 
 from __future__ import annotations
