@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weft.base.errors import InternalError, Unsupported, UserError, WeftError
 
 if TYPE_CHECKING:
+    from weft.sim import archives as archive
     from weft.sim.compile_design import compile_design as compile  # noqa: A004
     from weft.sim.logic_values import Logic, LogicArray
     from weft.sim.simulation import Simulation
@@ -27,10 +28,12 @@ __all__ = [
     "UserError",
     "WeftError",
     "__version__",
+    "archive",
     "compile",
 ]
 
 _LAZY = {
+    "archive": ("weft.sim.archives", ""),
     "compile": ("weft.sim.compile_design", "compile_design"),
     "Simulation": ("weft.sim.simulation", "Simulation"),
     "Logic": ("weft.sim.logic_values", "Logic"),
@@ -43,7 +46,8 @@ def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'weft' has no attribute {name!r}")
     module, attribute = _LAZY[name]
-    value = getattr(importlib.import_module(module), attribute)
+    found = importlib.import_module(module)
+    value = getattr(found, attribute) if attribute else found
     globals()[name] = value
     return value
 

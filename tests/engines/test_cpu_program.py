@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from weft.base.cache_layers import Memory
 from weft.base.errors import InternalError
 from weft.engines.cpu import program
 from weft.engines.cpu.jit import FULL, QUICK, START, Compiler
@@ -214,11 +215,15 @@ def test_the_cache_is_bounded(tmp_path: Path):
     assert 0 < sum(path.stat().st_size for path in tmp_path.glob("*/*")) <= 1000
 
 
-def test_a_folder_that_cannot_be_written_only_forgets(tmp_path: Path):
+def test_memory_stands_in_for_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr("weft.engines.cpu.object_cache.memory", Memory(limit=200))
     cache = ObjectCache(tmp_path / "file")
     cache.store("0" * 64, b"code")
-    assert cache.load("0" * 64) is None
+    assert cache.load("0" * 64) == b"code" == ObjectCache(tmp_path / "file").load("0" * 64)
+    for number in range(1, 4):
+        cache.store(f"{number:064}", bytes(50))
+    assert cache.load("0" * 64) is None and cache.load(f"{3:064}") == bytes(50), "the oldest goes"
 
 
 def test_values_beyond_4096_bits_compile_and_run(compiler: Compiler):

@@ -11,7 +11,7 @@ import weft
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compile_design import BuildOptions, build_design
 from weft.sim.compiled_design import CompiledDesign
-from weft.sim.design_cache import DesignCache, _Reader
+from weft.sim.design_cache import DesignCache, _Reader, compiler_version
 
 TOP = """`include "step.vh"
 module top(input clk, output reg [7:0] q = 0);
@@ -85,10 +85,22 @@ def test_damage_is_noticed(here, ending, damage):
     assert simulate() == expected and build().cached
 
 
-def test_an_unwritable_cache_is_no_cache(here, monkeypatch):
+def test_an_unwritable_cache_stays_in_memory(here, monkeypatch):
     (here / "file").write_text("")
     monkeypatch.setenv("WEFT_CACHE_DIR", str(here / "file" / "cache"))
-    assert not build().cached and not build().cached
+    assert not build().cached and build().cached
+
+
+def test_the_compilers_version_is_that_of_its_content(here, monkeypatch):
+    """It is the same on a machine where its files have other times, and is found without reading them again."""
+    first = compiler_version()
+    compiler_version.cache_clear()
+    monkeypatch.setattr("importlib.metadata.version", None)
+    assert compiler_version() == first, "found"
+    monkeypatch.undo()
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(here / "elsewhere"))
+    compiler_version.cache_clear()
+    assert compiler_version() == first, "computed anew"
 
 
 def test_entries_make_only_our_classes(here):

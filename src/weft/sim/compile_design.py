@@ -146,7 +146,8 @@ def _make_design(
     from weft.sim.elaborate import elaborate, read_sources  # slang is only loaded when it is needed
 
     source = read_sources(files, options.front_end, texts, stages)
-    digest = hash_words([source.digest, *_graph_words(options)])
+    # Designs of the same texts in two folders differ in the paths that messages show.
+    digest = hash_words([source.digest, str(Path.cwd()), *_graph_words(options)])
     design = _without_collector(
         lambda: elaborate(
             source,
@@ -165,7 +166,7 @@ def _make_design(
         with stages.stage("store in cache"):
             words = list_files(options.front_end.arguments)
             folders = [*options.front_end.include_dirs, *options.front_end.library_dirs]
-            build.stored_bytes = store.store(digest, design)
+            build.stored_bytes = store.store(digest, design, design.tops)
             store.remember(options_key, digest, [*source.files, *words], folders)
 
     return build, keep
@@ -204,7 +205,7 @@ def make_program(design: CompiledDesign, engine: str) -> Program:
 
 
 def _graph_words(options: BuildOptions) -> list[str]:
-    return [compiler_version(), str(Path.cwd()), str(options.four_state), options.loops, *options.forced]
+    return [compiler_version(), str(options.four_state), options.loops, *options.forced]
 
 
 def _options_key(files: Sequence[str | Path], options: BuildOptions, texts: Mapping[str, str]) -> str:

@@ -2,20 +2,23 @@
 
 Two entries. The *index*, found by a hash of the options and the names of the files, lists every file that was read
 with size, time and hash, every folder that was searched with its time, and the key of the design. If all of them are
-as they were, the design is loaded; a file that was only touched is recognised by its hash. The *design* holds the graph
-and its tables, or the program of an event simulation, as a pickle that can only make Weft's own classes and NumPy
-arrays. `ObjectCache` stores both with a hash of their content, so that a damaged entry is noticed, deleted and made
-again.
+as they were, the design is loaded; a file that was only touched is recognised by its hash. An index belongs to the
+working folder; one that came in an archive (`portable_index`) names files relative to it, and is found there under the
+options alone. The *design* holds the graph and its tables, or the program of an event simulation, as a pickle that can
+only make Weft's own classes and NumPy arrays. `ObjectCache` stores both with a hash of their content, so that a damaged
+entry is noticed, deleted and made again.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import pickle
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -23,12 +26,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import weft
+from weft.base.cache_label import Label
+from weft.base.dataclass import asdict, dataclass, replace
 from weft.base.errors import InternalError
 from weft.engines.cpu.object_cache import ObjectCache, cache_folder
 
 Kept = TypeVar("Kept")
 
-_FORMAT = 1
+_FORMAT = 2
 _MODULES = (
     "weft.ir.",
     "weft.base.",
@@ -49,31 +54,86 @@ _NUMPY = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class FileIndex:
+    """Say what a design was made of: files `[path, bytes, time in ns, hash]`, folders `[path, time in ns, hash]`."""
+
+    design: str
+    files: list[list[Any]]
+    folders: list[list[Any]]
+
+    def is_fresh(self) -> bool:
+        """Say whether all files and the folders that were searched for them are as they were."""
+        return all(_same_file(*file) for file in self.files) and all(_same_folder(*row) for row in self.folders)
+
+    def searched(self) -> list[str]:
+        """Return the folders' paths."""
+        return [str(row[0]) for row in self.folders]
+
+
+def portable_index(data: bytes) -> tuple[str, bytes] | None:
+    """Return the key and the content under which an archive keeps an index; None if it is damaged."""
+    index = _parse_index(data)
+    try:
+        values = json.loads(data)
+        options, working = str(values["options"]), str(values["working"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    if index is None:
+        return None
+    if not working:
+        return f"{options}.index", data
+
+    def relative(path: str) -> str:
+        return str(Path(path).relative_to(working)) if Path(path).is_relative_to(working) else path
+
+    files = [[relative(str(path)), size, 0, digest] for path, size, _, digest in index.files]
+    folders = [[relative(str(path)), 0, digest] for path, _, digest in index.folders]
+    moved = FileIndex(index.design, files, folders)
+    return f"{options}.index", json.dumps({**asdict(moved), "options": options, "working": ""}).encode()
+
+
+def _parse_index(data: bytes) -> FileIndex | None:
+    try:
+        values = json.loads(data)
+        files = [[str(path), int(size), int(at), str(digest)] for path, size, at, digest in values["files"]]
+        folders = [[str(path), int(at), str(digest)] for path, at, digest in values["folders"]]
+        return FileIndex(str(values["design"]), files, folders)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _local_key(options_key: str) -> str:
+    """Return the key of the index of this working folder: the same names mean other files elsewhere."""
+    return hash_words([options_key, str(Path.cwd())])
+
+
 class DesignCache:
     """Keep compiled designs; one whose folder cannot be written forgets them."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._store = ObjectCache(folder or cache_folder().parent / "designs")
+        self._store = ObjectCache(folder or cache_folder().parent / "designs", name="designs")
 
     def find(self, options_key: str) -> str | None:
         """Return the key of the design that these options made, if no file has changed since."""
-        data = self._store.load(f"{options_key}.index")
-        if data is None:
-            return None
-        try:
-            index = json.loads(data)
-            files, folders, key = index["files"], index["folders"], str(index["design"])
-        except (ValueError, KeyError, TypeError):
-            return None
-        if all(_same_file(*file) for file in files) and all(_folder_time(path) == at for path, at in folders):
-            return key
+        index = self._index(_local_key(options_key))
+        if index is not None and index.is_fresh():
+            return index.design
+        index = self._index(options_key)
+        if index is not None and index.is_fresh():
+            self.remember(options_key, index.design, [str(row[0]) for row in index.files], index.searched())
+            return index.design
         return None
 
     def remember(self, options_key: str, design_key: str, files: Iterable[str], folders: Sequence[str]) -> None:
         """Keep what a design was made of."""
-        rows = [_describe_file(path) for path in files]
-        index = {"design": design_key, "files": rows, "folders": [[path, _folder_time(path)] for path in folders]}
-        self._store.store(f"{options_key}.index", json.dumps(index).encode())
+        index = FileIndex(design_key, [_describe_file(path) for path in files], list(map(_describe_folder, folders)))
+        data = json.dumps({**asdict(index), "options": options_key, "working": str(Path.cwd())}).encode()
+        self._store.store(f"{_local_key(options_key)}.index", data, _label("index"))
+
+    def _index(self, key: str) -> FileIndex | None:
+        data = self._store.load(f"{key}.index")
+        return None if data is None else _parse_index(data)
 
     def load(self, design_key: str, kind: type[Kept]) -> Kept | None:
         """Return a design of a kind, or None when it is not there or damaged."""
@@ -86,10 +146,10 @@ class DesignCache:
             return None
         return design if isinstance(design, kind) else None
 
-    def store(self, design_key: str, design: object) -> int:
-        """Keep a design; return how many bytes that took."""
+    def store(self, design_key: str, design: object, tops: Iterable[str] = ()) -> int:
+        """Keep a design under the names of its tops; return how many bytes that took."""
         data = _dump(design)
-        self._store.store(f"{design_key}.design", data)
+        self._store.store(f"{design_key}.design", data, _label("design", " ".join(tops)))
         return len(data)
 
 
@@ -148,13 +208,45 @@ def hash_words(words: Iterable[str]) -> str:
 
 @lru_cache(maxsize=1)
 def compiler_version() -> str:
-    """Return what identifies this compiler: its version and, for development, the state of its files."""
+    """Return what identifies this compiler: a hash of its files and of the versions of what it is built on.
+
+    The cache remembers it under the files' sizes and times, since reading them all takes longer than a warm start may.
+    """
     root = Path(weft.__file__).parent
-    words = [weft.__version__, str(_FORMAT), sys.version]
-    for path in sorted(root.rglob("*.py")):
+    words = [str(_FORMAT), sys.version]
+    sources = sorted(root.rglob("*.py"))
+    for path in (*sources, *_installed("pyslang"), *_installed("numpy")):
         status = path.stat()
-        words.append(f"{path.relative_to(root)} {status.st_size} {status.st_mtime_ns}")
-    return hash_words(words)
+        words.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    store, key = ObjectCache(cache_folder().parent / "designs", name="designs"), f"{hash_words(words)}.version"
+    entry = store.entry(key)
+    if entry is not None:
+        return entry[1].decode()
+    from importlib import metadata
+
+    state = blake2b(digest_size=20)
+    versions = [metadata.version(name) for name in ("pyslang", "numpy")]
+    state.update(repr((_FORMAT, weft.__version__, sys.version_info[:3], versions)).encode())
+    for path in sources:
+        state.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    with suppress(OSError):
+        store.put(key, Label("version"), state.hexdigest().encode())
+    return state.hexdigest()
+
+
+def _installed(package: str) -> list[Path]:
+    """Return the file that an installed package is loaded from: another version has another size or time."""
+    found = importlib.util.find_spec(package)
+    return [Path(found.origin)] if found is not None and found.origin else []
+
+
+def present_label() -> Label:
+    """Return the label of designs that this version of Weft makes."""
+    return Label("design", f"weft {weft.__version__} {compiler_version()[:12]}")
+
+
+def _label(kind: str, note: str = "") -> Label:
+    return replace(present_label(), kind=kind, note=note)
 
 
 def _describe_file(path: str) -> list[object]:
@@ -175,8 +267,18 @@ def _same_file(path: str, size: int, time_ns: int, digest: str) -> bool:
         return False
 
 
-def _folder_time(path: str) -> int:
+def _describe_folder(path: str) -> list[object]:
     try:
-        return Path(path).stat().st_mtime_ns
+        return [path, Path(path).stat().st_mtime_ns, hash_words(sorted(each.name for each in Path(path).iterdir()))]
     except OSError:
-        return -1
+        return [path, -1, ""]
+
+
+def _same_folder(path: str, time_ns: int, digest: str) -> bool:
+    """Say whether a folder still has the same files, by name; what they contain is looked at where they were read."""
+    try:
+        if Path(path).stat().st_mtime_ns == time_ns:
+            return True
+        return hash_words(sorted(each.name for each in Path(path).iterdir())) == digest
+    except OSError:
+        return not digest

@@ -138,8 +138,9 @@ def _load(store: DesignCache, key: str, kernels: Job[bytes]) -> EventProgram | N
 def _keep(store: DesignCache, key: str, program: EventProgram, options: ProgramOptions) -> None:
     program.code.forget_text()
     design, front_end = program.design, options.front_end
-    design_key = hash_words([key, design.digest])
-    store.store(design_key, StoredProgram(program.code, PreparedDelays(program.delays.timing)))
+    design_key = hash_words([key, str(Path.cwd()), design.digest])
+    stored = StoredProgram(program.code, PreparedDelays(program.delays.timing))
+    store.store(design_key, stored, [name for name, _ in design.tops])
     folders = [*front_end.include_dirs, *front_end.library_dirs]
     files = [*design.files, *list_files(front_end.arguments), *program.delays.files]
     store.remember(key, design_key, files, folders)
@@ -147,7 +148,7 @@ def _keep(store: DesignCache, key: str, program: EventProgram, options: ProgramO
 
 def _options_key(files: Sequence[str | Path], options: ProgramOptions, texts: Mapping[str, str]) -> str:
     front_end = options.front_end
-    words = ["events", compiler_version(), str(Path.cwd()), *(str(file) for file in files), "--options"]
+    words = ["events", compiler_version(), *(str(file) for file in files), "--options"]
     words += [
         front_end.assertions,
         f"{front_end.specify} {options.observe} {options.delays} {options.netlists}",

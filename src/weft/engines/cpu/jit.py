@@ -20,7 +20,8 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from weft.base.dataclass import dataclass
+from weft.base.cache_label import Label, entry_key
+from weft.base.dataclass import dataclass, replace
 from weft.base.workers import Job, Workers
 from weft.engines.cpu.object_cache import ObjectCache
 
@@ -54,6 +55,15 @@ def _target() -> llvm.Target:
 def host() -> tuple[str, str]:
     """Return the host's CPU name and feature string."""
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+@functools.cache
+def present_label() -> Label:
+    """Return the label of objects that this compiler makes for this machine."""
+    cpu, features = host()
+    used = ",".join(sorted(feature for feature in features.split(",") if feature[:1] == "+"))
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return Label("object", f"llvm {version}", f"{llvm.get_process_triple()} {cpu}", used)
 
 
 @functools.cache
@@ -126,8 +136,7 @@ class Compiler:
 
     def __init__(self, cache: ObjectCache | None = None) -> None:
         self.cache = ObjectCache() if cache is None else cache
-        cpu, features = host()
-        self._salt = f"{llvm.llvm_version_info}|{cpu}|{features}|1"
+        self._label = present_label()
 
     def find(self, digest: str, tier: Tier) -> bytes | None:
         """Return the object of the text with this digest (`text_digest`), if it is in the cache."""
@@ -143,12 +152,12 @@ class Compiler:
         code = self.cache.load(key)
         if code is None:
             code = compile_object(write(), tier)
-            self.cache.store(key, code)
+            self.cache.store(key, code, replace(self._label, note=tier.name))
         return code
 
     def keep_text(self, digest: str, text: str) -> None:
         """Keep a module's text, to compile it again by its digest."""
-        self.cache.store(self._text_key(digest), zlib.compress(text.encode(), 1))
+        self.cache.store(self._text_key(digest), zlib.compress(text.encode(), 1), replace(self._label, note="text"))
 
     def text(self, digest: str) -> str:
         """Return a text that was kept; raise LookupError if it is gone."""
@@ -168,8 +177,12 @@ class Compiler:
     def _text_key(self, digest: str) -> str:
         return hashlib.sha256(f"text|{digest}".encode()).hexdigest()
 
+    def keys(self, digest: str) -> list[str]:
+        """Return the keys under which objects of the text with this digest may be, one for each tier, and the text."""
+        return [*(self._key(digest, tier) for tier in (START, QUICK, FULL, LEAN)), self._text_key(digest)]
+
     def _key(self, digest: str, tier: Tier) -> str:
-        return hashlib.sha256(f"{self._salt}|{tier}|{digest}".encode()).hexdigest()
+        return entry_key(self._label, repr(tier), digest)
 
 
 def text_digest(text: str) -> str:

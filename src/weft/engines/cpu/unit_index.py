@@ -12,6 +12,7 @@ import hashlib
 import json
 import threading
 
+from weft.base.cache_label import Label
 from weft.base.dataclass import asdict, dataclass
 from weft.engines.cpu.emit_step import Unit
 from weft.engines.cpu.jit import text_digest
@@ -32,7 +33,7 @@ class UnitIndex:
 
     def __init__(self, cache: ObjectCache, key: str) -> None:
         self._cache, self._lock = cache, threading.Lock()
-        self._key = hashlib.sha256(f"units|1|{key}".encode()).hexdigest() if key else ""
+        self._key = hashlib.sha256(f"units|2|{key}".encode()).hexdigest() if key else ""
         self._units: dict[str, KnownUnit] = self._load()
 
     def find(self, name: str) -> KnownUnit | None:
@@ -47,17 +48,20 @@ class UnitIndex:
                 self._units[name] = known
                 if self._key:
                     data = {name: asdict(each) for name, each in self._units.items()}
-                    self._cache.store(self._key, json.dumps(data).encode())
+                    self._cache.store(self._key, json.dumps(data).encode(), Label("units"))
         return known
 
     def _load(self) -> dict[str, KnownUnit]:
         data = self._cache.load(self._key) if self._key else None
-        if data is None:
-            return {}
-        try:
-            return {
-                name: KnownUnit(tuple(each["texts"]), tuple(each["exports"]), int(each["scratch"]))
-                for name, each in json.loads(data).items()
-            }
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return {}
+        return {} if data is None else parse_units(data)
+
+
+def parse_units(data: bytes) -> dict[str, KnownUnit]:
+    """Return the units that an entry names; none if it is damaged."""
+    try:
+        return {
+            name: KnownUnit(tuple(each["texts"]), tuple(each["exports"]), int(each["scratch"]))
+            for name, each in json.loads(data).items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
