@@ -1,4 +1,4 @@
-"""The command line: `weft run`, `weft sim`, `weft build`, `weft hierarchy`, `weft doctor`.
+"""The command line: `weft run`, `weft sim`, `weft build`, `weft archive`, `weft hierarchy`, `weft doctor`.
 
 Each command imports what it needs when it runs, so that `weft --help` starts in a blink. Exit status: 0 finished, 1 the
 design reported an error, 2 bad input (3 a bug of Weft, 130 Ctrl-C).
@@ -9,10 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from weft.apps.archive_commands import archive_app
 from weft.apps.run_words import expand_words
 from weft.apps.split_words import Words, split_words
 from weft.base.errors import InternalError, UserError, WeftError
@@ -36,6 +37,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.add_typer(archive_app, name="archive")
+
 FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
 Top = Annotated[str, typer.Option(help="The top module.")]
 Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
@@ -43,6 +46,18 @@ Assertions = Annotated[
     str, typer.Option(help="Concurrent assertions: error (only 'weft run' has them); off, as are checks of unique.")
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
+Archive = Annotated[str, typer.Option("--pipeline-archive", help="The archive of compiled code to use.")]
+Load = Annotated[
+    bool | None, typer.Option("--pipeline-load/--no-pipeline-load", help="Take what is in the archive from it.")
+]
+Save = Annotated[
+    bool | None, typer.Option("--pipeline-save/--no-pipeline-save", help="Add what was used to the archive.")
+]
+Background = Annotated[
+    bool | None,
+    typer.Option("--pipeline-async/--no-pipeline-async", help="Make better code while running (yes), or all before."),
+]
+Log = Annotated[bool | None, typer.Option("--pipeline-log/--no-pipeline-log", help="Say what was found and made.")]
 Warnings = Annotated[bool, typer.Option("--all-warnings", help="Show all warnings, not only the first ten.")]
 
 
@@ -73,6 +88,11 @@ def sim(
     assertions: Assertions = "error",
     engine: Annotated[str, typer.Option(help="cpu, or reference (Python, slow, simple).")] = "cpu",
     no_cache: NoCache = False,
+    pipeline_archive: Archive = "",
+    pipeline_load: Load = None,
+    pipeline_save: Save = None,
+    pipeline_async: Background = None,
+    pipeline_log: Log = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
     ] = False,
@@ -80,6 +100,7 @@ def sim(
 ) -> None:
     """Run `weft sim`."""
     from weft.apps.run_simulation import SimulationPlan, run_simulation
+    from weft.sim.pipeline_options import pipeline_options
 
     words: Words = context.obj
     plan = SimulationPlan(
@@ -105,6 +126,7 @@ def sim(
         assertions=assertions,
         engine=engine,
         cache=not no_cache,
+        pipeline=pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log),
         quiet=quiet,
         all_warnings=all_warnings,
     )
@@ -138,6 +160,10 @@ def run_testbench(
     sdf: Annotated[list[str] | None, typer.Option(help="Annotate delays from FILE, or FILE:scope.")] = None,
     allow_system: Annotated[bool, typer.Option("--allow-system", help="Let $system run commands.")] = False,
     no_cache: NoCache = False,
+    pipeline_archive: Archive = "",
+    pipeline_load: Load = None,
+    pipeline_save: Save = None,
+    pipeline_log: Log = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
     ] = False,
@@ -146,6 +172,8 @@ def run_testbench(
     """Run `weft run`."""
     gc.disable()  # until the simulation begins: modules, a design and its code are a million objects and no garbage
     from weft.apps.run_events import make_plan, run_plan
+    from weft.apps.show_progress import print_note
+    from weft.sim.pipeline_options import pipeline_options, use_pipeline
 
     words: Words = context.obj
     plan = make_plan(
@@ -169,7 +197,10 @@ def run_testbench(
         quiet=quiet,
         all_warnings=all_warnings,
     )
-    raise typer.Exit(run_plan(plan))
+    pipeline = pipeline_options(pipeline_archive, pipeline_load, pipeline_save, None, pipeline_log)
+    with use_pipeline(pipeline, print_note, print_note):
+        status = run_plan(plan)
+    raise typer.Exit(status)
 
 
 @app.command(help=f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{_FILES}")
@@ -180,13 +211,20 @@ def build(
     loops: Loops = "error",
     assertions: Assertions = "error",
     no_cache: NoCache = False,
+    pipeline_archive: Archive = "",
+    pipeline_load: Load = None,
+    pipeline_save: Save = None,
+    pipeline_async: Background = None,
+    pipeline_log: Log = None,
     all_warnings: Warnings = False,
 ) -> None:
     """Run `weft build`."""
     from weft.apps.report_build import report_build
+    from weft.sim.pipeline_options import pipeline_options
 
     words: Words = context.obj
-    report_build(words.slang, top, four_state, loops, assertions, not no_cache, all_warnings)
+    pipeline = pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log)
+    report_build(words.slang, top, four_state, loops, assertions, not no_cache, all_warnings, pipeline)
 
 
 @app.command(help=f"Show the instances of a design.\n\n{_FILES}")
@@ -233,21 +271,35 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
+def _find_command(group: Any, words: Sequence[str]) -> tuple[Command | None, list[str]]:
+    """Return the command that words begin with, and its words: two if it is one of a group."""
+    command, path = group, list[str]()
+    for word in words:
+        commands = getattr(command, "commands", None)
+        if commands is None or word not in commands:
+            break
+        command = commands[word]
+        path.append(word)
+    return (command, path) if path and not hasattr(command, "commands") else (None, [])
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
     group = typer.main.get_command(app)
     words = list(arguments)
     split = Words()
-    command: Command | None = getattr(group, "commands", {}).get(words[0]) if words else None
+    command, path = _find_command(group, words)
     if command is not None and command.name != "doctor":
-        options = {name: not getattr(p, "is_flag", False) for p in command.params for name in p.opts}
+        names = [(p, name) for p in command.params for name in (*p.opts, *p.secondary_opts)]
+        options = {name: not getattr(p, "is_flag", False) for p, name in names}
+        given = words[len(path) :]
         try:
-            given = expand_words(words[1:]) if command.name == "run" else words[1:]
+            given = expand_words(given) if command.name == "run" else given
         except UserError as error:
             print(error, file=sys.stderr)
             return BAD_INPUT
         split = split_words(given, {**options, "--help": False})
-        words = [words[0], *split.own]
+        words = [*path, *split.own]
     try:
         status = group(words, prog_name="weft", standalone_mode=False, obj=split)
     except typer.Exit as exit_:

@@ -9,20 +9,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
-from weft.apps.show_progress import compile_progress, print_warnings
+from weft.apps.show_progress import compile_progress, print_note, print_warnings
 from weft.engines.cpu.program import CpuProgram
 from weft.lang.sv.front_end_options import FrontEndOptions
-from weft.sim.compile_design import Build, BuildOptions, build_design, make_program
+from weft.sim.compile_design import Build, BuildOptions, build_design, compile_fully, make_program
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.hierarchy import HierarchyNode, build_hierarchy
+from weft.sim.pipeline_options import PipelineOptions, use_pipeline
 from weft.sim.stages import Stages
 
 
 def report_build(
-    words: Sequence[str], top: str, four_state: bool, loops: str, assertions: str, cache: bool, all_warnings: bool
+    words: Sequence[str],
+    top: str,
+    four_state: bool,
+    loops: str,
+    assertions: str,
+    cache: bool,
+    all_warnings: bool,
+    pipeline: PipelineOptions,
 ) -> None:
     """Compile a design to machine code and report how long that took and how large it is."""
-    with compile_progress() as progress:
+    with use_pipeline(pipeline, print_note, print_note), compile_progress() as progress:
         stages = Stages(progress)
         options = BuildOptions(_front_end(words, top, assertions), four_state, loops, cache)
         build = build_design((), options, stages=stages)
@@ -30,6 +38,9 @@ def report_build(
             program = make_program(build.design, "cpu")
             assert isinstance(program, CpuProgram)
             program.compile_edges([clock.state for clock in build.design.clocks.clocks])
+        if not pipeline.background:
+            with stages.stage("compile fully"):
+                compile_fully(build.design, program)
     print_warnings(build.design.warnings, all_warnings)
     _show_stages(build, stages)
     _show_sizes(build.design, program.layout.size)

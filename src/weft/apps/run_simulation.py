@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import ExitStack
 
-from weft.apps.show_progress import RunStatus, compile_progress, print_warnings
-from weft.base.dataclass import dataclass
+from weft.apps.show_progress import RunStatus, compile_progress, print_note, print_warnings
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError, WeftError
 from weft.sim.choose_clock import ChosenReset, choose_reset
 from weft.sim.compile_design import compile_design
 from weft.sim.engine import Stop
+from weft.sim.pipeline_options import PipelineOptions, use_pipeline
 from weft.sim.simulation import Simulation
 from weft.sim.times import looks_like_time, parse_time, time_text
 
@@ -44,12 +44,18 @@ class SimulationPlan:
     assertions: str = "error"
     engine: str = "cpu"
     cache: bool = True
+    pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     quiet: bool = False
     all_warnings: bool = False
 
 
 def run_simulation(plan: SimulationPlan) -> bool:
     """Run a simulation; say whether the design reported an error."""
+    with use_pipeline(plan.pipeline, print_note, print_note):
+        return _run_simulation(plan)
+
+
+def _run_simulation(plan: SimulationPlan) -> bool:
     start = time.perf_counter()
     status = RunStatus()
     window = _window(plan)
@@ -66,12 +72,13 @@ def run_simulation(plan: SimulationPlan) -> bool:
             assertions=plan.assertions,
             engine=plan.engine,
             cache=plan.cache,
+            background=plan.pipeline.background,
             output=status.write,
             progress=progress,
         )
     if not plan.quiet:
         print_warnings(simulation.design.warnings, plan.all_warnings)
-        _say(f"compiled in {time.perf_counter() - start:.2f} s")
+        print_note(f"compiled in {time.perf_counter() - start:.2f} s")
     with simulation:
         run = _Run(simulation, plan, window, status)
         try:
@@ -121,9 +128,9 @@ class _Run:
             reset = choose_reset(plan.reset, simulation.clock_report, simulation.engine.signals)
         if not plan.quiet:
             for clock in clocks:
-                _say(clock.describe())
+                print_note(clock.describe())
             if reset is not None:
-                _say(reset.describe())
+                print_note(reset.describe())
         self.first_time, self.begun = simulation.time_fs, time.perf_counter()
         if not clocks and not looks_like_time(plan.until):
             if plan.cycles or plan.until:
@@ -206,8 +213,4 @@ class _Run:
             text += f", {now // period:,} cycles, {cycles / seconds:,.0f} cycles/s"
         if simulation.errors:
             text += f", {simulation.errors} errors"
-        _say(text)
-
-
-def _say(text: str) -> None:
-    print(f"weft: {text}", file=sys.stderr)
+        print_note(text)

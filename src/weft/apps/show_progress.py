@@ -86,6 +86,11 @@ class RunStatus:
             self._done.set()
 
 
+def print_note(text: str) -> None:
+    """Print a sentence of Weft's own."""
+    print(f"weft: {text}", file=sys.stderr)
+
+
 def print_warnings(warnings: Sequence[str], show_all: bool) -> None:
     """Print the front end's warnings, by default only the first few."""
     shown = warnings if show_all else warnings[:_SHOWN_WARNINGS]

@@ -13,6 +13,9 @@ import json
 
 from weft.base.dataclass import asdict, dataclass
 
+RECORDS = ("index", "units")
+"""Kinds of entries that only say where others are: making them is no compilation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Label:

@@ -34,7 +34,8 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Counts:
-    """Count what the caches did since Python began: entries found, those of them from archives, entries made."""
+    """Count what the caches did since Python began: entries found, those of them from archives,
+    entries made; records of where entries are do not count."""
 
     found: int = 0
     from_archives: int = 0

@@ -71,6 +71,7 @@ def compile_design(
     forceable: Sequence[str] = (),
     plusargs: Sequence[str] = (),
     cache: bool = True,
+    background: bool = True,
     output: Output | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Simulation:
@@ -81,7 +82,8 @@ def compile_design(
     several to their periods; without it the one clock of the design is used, and with `{}` none, so that you can poke
     clocks yourself. `plusargs` are given without their plus.
     `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
-    to the standard output. `progress` is called with the name of each stage.
+    to the standard output. `progress` is called with the name of each stage. With `background` false all code is
+    compiled before the first cycle, where otherwise better code is made while the simulation runs.
     """
     parse_x_initial(x_initial)
     if engine not in _ENGINES:
@@ -112,6 +114,9 @@ def compile_design(
     run_options = RunOptions(x_initial, tuple(word.removeprefix("+") for word in plusargs), clock, period, output)
     with stages.stage("initialise"):
         simulation = Simulation(design, program, run_options, build)
+    if not background:
+        with stages.stage("compile fully"):
+            compile_fully(design, program)
     simulation.build_seconds = dict(stages.seconds)
     return simulation
 
@@ -202,6 +207,14 @@ def make_program(design: CompiledDesign, engine: str) -> Program:
         if twin >= 0:
             steady[twin] = 0
     return CpuProgram(design.graph, steady=steady, key=design.digest)
+
+
+def compile_fully(design: CompiledDesign, program: Program) -> None:
+    """Compile all code that a run will use, as far as the engine compiles."""
+    from weft.engines.cpu.program import CpuProgram
+
+    if isinstance(program, CpuProgram):
+        program.compile_fully([clock.state for clock in design.clocks.clocks])
 
 
 def _graph_words(options: BuildOptions) -> list[str]:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from weft.base.cache_label import Label, parse_label
+from weft.base.cache_label import RECORDS, Label, parse_label
 from weft.base.cache_layers import counts, find_in_sources, memory, note_use
 
 LIMIT = 1 << 30
@@ -50,13 +50,13 @@ class ObjectCache:
             found = find_in_sources((self.name, key))
             if found is None:
                 return None
-            counts.from_archives += 1
+            counts.from_archives += found[0].kind not in RECORDS
             self._write(key, *found)
             entry = found
         else:
             with contextlib.suppress(OSError):
                 os.utime(self._path(key))
-        counts.found += 1
+        counts.found += entry[0].kind not in RECORDS
         note_use((self.name, key))
         return entry[1]
 
@@ -90,10 +90,12 @@ class ObjectCache:
 
     def store(self, key: str, data: bytes, label: Label | None = None) -> None:
         """Keep an entry; failing to is no error, since it can always be made again."""
-        counts.made += 1
-        counts.made_bytes += len(data)
+        label = label or Label("object")
+        if label.kind not in RECORDS:
+            counts.made += 1
+            counts.made_bytes += len(data)
         note_use((self.name, key))
-        self._write(key, label or Label("object"), data)
+        self._write(key, label, data)
 
     def _write(self, key: str, label: Label, data: bytes) -> None:
         """Write an entry to the disk, or to memory if that fails."""

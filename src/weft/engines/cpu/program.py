@@ -324,6 +324,18 @@ class CpuProgram:
         for unit in missing:
             unit.finish()
 
+    def compile_fully(self, clocks: Sequence[int]) -> None:
+        """Compile all code for the edges of some clocks (states) as well as can be, now and not in the background."""
+        self._finish_start()
+        units = [self._loop, self._general, *(self._find_phase(clock, level) for clock in clocks for level in (1, 0))]
+        for unit in units:
+            if unit.tier is not FULL and not unit.load(FULL):
+                unit.begin(FULL)
+        for unit in units:
+            unit.finish()
+        self._use_loop()
+        self._use_general()
+
     def units(self) -> list[TieredUnit]:
         """Return the units that there are: the first, the general one, and the phases of the clocks that have run."""
         return [self._first, self._general, *self._phases.values()]

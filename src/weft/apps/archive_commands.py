@@ -1,0 +1,140 @@
+"""`weft archive`: carry compiled designs from machine to machine. What it does is in `sim.archives`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weft.apps.split_words import Words
+from weft.base.errors import UserError
+
+if TYPE_CHECKING:
+    from weft.sim.archives import Report
+
+DAMAGED = 1
+
+archive_app = typer.Typer(
+    help="Put compiled designs into a file, and take them out on another machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@archive_app.command(
+    help="weft archive save FILE.weftar [DESIGN]: save all that the cache has, or what one design needs.\n\n"
+    "DESIGN is given as to 'weft sim': files and slang's options. It is compiled; code that earlier runs have "
+    "made for it, which is better, goes into the archive too."
+)
+def save(
+    context: typer.Context,
+    top: Annotated[str, typer.Option(help="The top module.")] = "",
+    four_state: Annotated[
+        bool, typer.Option("--four-state", help="Save the design of 'weft sim --four-state'.")
+    ] = False,
+    loops: Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")] = "error",
+    assertions: Annotated[str, typer.Option(help="Concurrent assertions: error, or off.")] = "error",
+    full: Annotated[bool, typer.Option("--full", help="Compile the best code first, as long runs have it.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Keep what the file has already.")] = False,
+) -> None:
+    """Run `weft archive save`."""
+    from weft.sim import archives
+
+    path, rest = _file_of(context)
+    if not rest and not top:
+        report = archives.save(path, add=add)
+    else:
+        from weft.apps.show_progress import compile_progress
+        from weft.sim.compile_design import compile_design
+
+        with archives.harvest(path, add=add) as report, compile_progress() as progress:
+            compile_design(
+                top=top or None,
+                slang_args=rest,
+                four_state=four_state,
+                loops=loops,
+                assertions=assertions,
+                background=not full,
+                output=lambda data: None,
+                progress=progress,
+            )
+    _tell(report)
+    print(f"saved {report.taken} entries, {report.bytes / 1e6:.2f} MB")
+
+
+@archive_app.command(help="weft archive load FILE.weftar: put what fits this machine and version into the cache.")
+def load(context: typer.Context) -> None:
+    """Run `weft archive load`."""
+    from weft.sim import archives
+
+    report = archives.load(_only_file(context))
+    _tell(report)
+    print(f"loaded {report.taken} entries, {report.bytes / 1e6:.2f} MB; {report.present} were there")
+
+
+@archive_app.command("list", help="weft archive list FILE.weftar: show what is in an archive.")
+def list_entries(context: typer.Context) -> None:
+    """Run `weft archive list`."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from weft.sim import archives
+    from weft.sim.fit_entries import misfit
+
+    table = Table("kind", "of", "bytes", "packed", "made by", "for", "fits", box=None, pad_edge=False)
+    for column in (2, 3):
+        table.columns[column].justify = "right"
+    for entry in archives.entries(_only_file(context)):
+        label = entry.label
+        fits = "no" if misfit(label) else "yes"
+        table.add_row(
+            label.kind, label.note, f"{entry.size:,}", f"{entry.packed:,}", label.compiler, label.device or "any", fits
+        )
+    Console(width=None if sys.stdout.isatty() else 200).print(table, highlight=False)
+
+
+@archive_app.command(help="weft archive verify FILE.weftar: check every hash; status 1 if anything is damaged.")
+def verify(context: typer.Context) -> None:
+    """Run `weft archive verify`."""
+    from weft.sim import archives
+
+    report = archives.verify(_only_file(context))
+    _tell(report)
+    print(f"{report.taken} entries are good, {report.damaged} are damaged")
+    raise typer.Exit(DAMAGED if report.damaged else 0)
+
+
+@archive_app.command(help="weft archive prune FILE.weftar: take out what is damaged or of another version.")
+def prune(
+    context: typer.Context,
+    here: Annotated[bool, typer.Option("--here", help="Also what this machine cannot use.")] = False,
+) -> None:
+    """Run `weft archive prune`."""
+    from weft.sim import archives
+
+    report = archives.prune(_only_file(context), here=here)
+    _tell(report)
+    print(f"{report.taken} entries are left, {report.bytes / 1e6:.2f} MB")
+
+
+def _file_of(context: typer.Context) -> tuple[str, list[str]]:
+    """Return the archive's name, which comes first, and the other words."""
+    words: Words = context.obj
+    if not words.slang or words.slang[0].startswith("-"):
+        raise UserError("bad-option", f"weft archive {context.info_name}: name the archive first, FILE.weftar")
+    return words.slang[0], words.slang[1:]
+
+
+def _only_file(context: typer.Context) -> str:
+    path, rest = _file_of(context)
+    if rest:
+        raise UserError("bad-option", f"weft archive {context.info_name}: '{rest[0]}' is too much")
+    return path
+
+
+def _tell(report: Report) -> None:
+    for line in report.lines:
+        print(f"weft: {line}", file=sys.stderr)
