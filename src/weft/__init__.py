@@ -13,16 +13,21 @@ from weft.base.errors import InternalError, Unsupported, UserError, WeftError
 
 if TYPE_CHECKING:
     from weft.sim import archives as archive
+    from weft.sim.compilation import Compilation, compile_async
     from weft.sim.compile_design import compile_design as compile  # noqa: A004
+    from weft.sim.compile_progress import CompilationCancelled, Progress
     from weft.sim.logic_values import Logic, LogicArray
     from weft.sim.simulation import Simulation
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Compilation",
+    "CompilationCancelled",
     "InternalError",
     "Logic",
     "LogicArray",
+    "Progress",
     "Simulation",
     "Unsupported",
     "UserError",
@@ -30,10 +35,15 @@ __all__ = [
     "__version__",
     "archive",
     "compile",
+    "compile_async",
 ]
 
 _LAZY = {
     "archive": ("weft.sim.archives", ""),
+    "Compilation": ("weft.sim.compilation", "Compilation"),
+    "CompilationCancelled": ("weft.sim.compile_progress", "CompilationCancelled"),
+    "Progress": ("weft.sim.compile_progress", "Progress"),
+    "compile_async": ("weft.sim.compilation", "compile_async"),
     "compile": ("weft.sim.compile_design", "compile_design"),
     "Simulation": ("weft.sim.simulation", "Simulation"),
     "Logic": ("weft.sim.logic_values", "Logic"),

@@ -15,28 +15,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from weft.sim.simulation import Simulation
 
+if TYPE_CHECKING:
+    from weft.sim.compile_progress import ProgressTracker
+
 _DELAY = 1.0
 _SHOWN_WARNINGS = 10
 
 
 @contextmanager
 def compile_progress() -> Generator[Callable[[str], None] | None]:
-    """Give a function that takes the name of each stage; it is shown once a second has passed."""
+    """Give a function that takes the name of each step; how far it is is shown once a second has passed."""
     if not sys.stderr.isatty():
         yield None
         return
+    from weft.sim.compile_progress import ProgressTracker
+
+    tracker, end = ProgressTracker(), threading.Event()
+    thread = threading.Thread(target=_show_compilation, args=(tracker, end), daemon=True)
+    thread.start()
+    try:
+        yield tracker
+    finally:
+        end.set()
+        thread.join()
+
+
+def _show_compilation(tracker: ProgressTracker, end: threading.Event) -> None:
+    if end.wait(_DELAY):
+        return
     from rich.console import Console
 
-    status = Console(stderr=True).status("compiling")
-    timer = threading.Timer(_DELAY, status.start)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield lambda stage: status.update(stage)
-    finally:
-        timer.cancel()
-        timer.join()
-        status.stop()
+    with Console(stderr=True).status("compiling") as status:
+        while not end.wait(0.1):
+            status.update(tracker.snapshot().describe())
 
 
 class RunStatus:

@@ -17,14 +17,16 @@ T = TypeVar("T")
 
 
 class Dropped(Exception):
-    """Say that a job was not begun before Python ended."""
+    """Say that a job was not begun before it was cancelled, or Python ended."""
 
 
 class Job(Generic[T]):
     """Be work given to a thread; `result` waits for it."""
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    def __init__(self, work: Callable[[], T], then: Callable[[], None] | None = None) -> None:
         self._work: Callable[[], T] | None = work
+        self._then = then
+        self.cancelled = False
         self._done = threading.Event()
         self._value: Any = None
         self._error: BaseException | None = None
@@ -44,12 +46,26 @@ class Job(Generic[T]):
         except BaseException as error:
             self._error = error
         self._work = None
-        self._done.set()
+        self._finish()
 
     def drop(self) -> None:
-        """Give up, because Python ends."""
-        self._error = Dropped("Python is about to end")
+        """Give up, because somebody has cancelled it or Python ends."""
+        self._error = Dropped("cancelled" if self.cancelled else "Python is about to end")
+        self._finish()
+
+    def cancel(self) -> None:
+        """Drop the job if it has not begun when its turn comes."""
+        self.cancelled = True
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether it is over."""
+        return self._done.is_set()
+
+    def _finish(self) -> None:
         self._done.set()
+        if self._then is not None:
+            self._then()
 
     def result(self) -> T:
         """Wait until the work is done, and return what it returned or raise what it raised."""
@@ -62,28 +78,31 @@ class Job(Generic[T]):
 class Workers:
     """Do jobs in the order in which they come, in up to `count` threads that start when there is something to do."""
 
-    def __init__(self, name: str, count: int) -> None:
-        self._name, self._count = name, count
+    def __init__(self, name: str, count: int, stack_bytes: int = 0) -> None:
+        self._name, self._count, self._stack_bytes = name, count, stack_bytes
         self._jobs: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self.stopping = False
         _every.append(self)
 
-    def submit(self, work: Callable[[], T]) -> Job[T]:
-        """Queue some work."""
-        job = Job(work)
+    def submit(self, work: Callable[[], T], then: Callable[[], None] | None = None) -> Job[T]:
+        """Queue some work; `then` is called in the thread when it is over."""
+        job = Job(work, then)
         self._jobs.put(job)
         with self._lock:
             if len(self._threads) < self._count:
                 name = f"{self._name}-{len(self._threads)}"
                 self._threads.append(threading.Thread(target=self._loop, name=name, daemon=True))
+                usual = threading.stack_size(self._stack_bytes) if self._stack_bytes else 0
                 self._threads[-1].start()
+                if self._stack_bytes:
+                    threading.stack_size(usual)
         return job
 
     def _loop(self) -> None:
         while (job := self._jobs.get()) is not None:
-            if self.stopping:
+            if self.stopping or job.cancelled:
                 job.drop()
             else:
                 job.run()

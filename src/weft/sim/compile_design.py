@@ -7,6 +7,7 @@ only loads it. `build_design` is that part alone, for `weft build` and `weft hie
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,7 @@ from weft.base.workers import Workers
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Program
 from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.sim.compile_progress import CompilationCancelled, ProgressTracker
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files
 from weft.sim.design_files import Output
@@ -108,6 +110,8 @@ def compile_design(
         with stages.stage("generate code"):
             program = _without_collector(lambda: make_program(build.design, engine))
         keep()  # while other threads compile
+        if isinstance(progress, ProgressTracker):
+            _follow_code(program, progress, stages)
         return build.design, program
 
     design, program = build(tuple(forceable))
@@ -148,6 +152,8 @@ def _make_design(
         if found is not None:
             return Build(found, True, stages.seconds), lambda: None
         del stages.seconds["load from cache"]
+        if isinstance(stages.progress, ProgressTracker):
+            stages.progress.expect(store.last_seconds(options_key))
     from weft.sim.elaborate import elaborate, read_sources  # slang is only loaded when it is needed
 
     source = read_sources(files, options.front_end, texts, stages)
@@ -172,7 +178,7 @@ def _make_design(
             words = list_files(options.front_end.arguments)
             folders = [*options.front_end.include_dirs, *options.front_end.library_dirs]
             build.stored_bytes = store.store(digest, design, design.tops)
-            store.remember(options_key, digest, [*source.files, *words], folders)
+            store.remember(options_key, digest, [*source.files, *words], folders, stages.seconds)
 
     return build, keep
 
@@ -189,6 +195,8 @@ def prepare_engine() -> None:
 
 
 _loading = Workers("weft-load", 1)
+
+_POLL_SECONDS = 0.01
 
 _STEADY_RESETS = 4
 """Resets that clock edges are compiled without; each costs a comparison an edge."""
@@ -207,6 +215,25 @@ def make_program(design: CompiledDesign, engine: str) -> Program:
         if twin >= 0:
             steady[twin] = 0
     return CpuProgram(design.graph, steady=steady, key=design.digest)
+
+
+def _follow_code(program: Program, tracker: ProgressTracker, stages: Stages) -> None:
+    """Show how much of the first cycles' code there is; wait for it if somebody may want to cancel meanwhile."""
+    from weft.engines.cpu.program import CpuProgram
+
+    if not isinstance(program, CpuProgram):
+        return
+    tracker.pieces = program.pieces
+    if not tracker.cancellable:
+        return
+    try:
+        with stages.stage("assemble"):
+            while program.pieces()[0] < program.pieces()[1]:
+                tracker.check()
+                time.sleep(_POLL_SECONDS)
+    except CompilationCancelled:
+        program.abandon()
+        raise
 
 
 def compile_fully(design: CompiledDesign, program: Program) -> None:

@@ -17,7 +17,7 @@ import json
 import pickle
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from hashlib import blake2b
@@ -125,10 +125,26 @@ class DesignCache:
             return index.design
         return None
 
-    def remember(self, options_key: str, design_key: str, files: Iterable[str], folders: Sequence[str]) -> None:
-        """Keep what a design was made of."""
+    def last_seconds(self, options_key: str) -> dict[str, float]:
+        """Return how long each step of a compilation with these options took the last time, whatever has changed."""
+        data = self._store.load(f"{_local_key(options_key)}.index")
+        try:
+            return {str(name): float(each) for name, each in json.loads(data or b"{}")["seconds"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def remember(
+        self,
+        options_key: str,
+        design_key: str,
+        files: Iterable[str],
+        folders: Sequence[str],
+        seconds: Mapping[str, float] | None = None,
+    ) -> None:
+        """Keep what a design was made of, and how long each step took."""
         index = FileIndex(design_key, [_describe_file(path) for path in files], list(map(_describe_folder, folders)))
-        data = json.dumps({**asdict(index), "options": options_key, "working": str(Path.cwd())}).encode()
+        values = {**asdict(index), "options": options_key, "working": str(Path.cwd()), "seconds": dict(seconds or {})}
+        data = json.dumps(values).encode()
         self._store.store(f"{_local_key(options_key)}.index", data, _label("index"))
 
     def _index(self, key: str) -> FileIndex | None:

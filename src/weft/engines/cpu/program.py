@@ -336,6 +336,16 @@ class CpuProgram:
         self._use_loop()
         self._use_general()
 
+    def pieces(self) -> tuple[int, int]:
+        """Return how many of the objects for the first cycles are compiled, and how many there are."""
+        counts = [unit.pieces() for unit in (self._loop, self._first, self._general)]
+        return sum(done for done, _ in counts), sum(count for _, count in counts)
+
+    def abandon(self) -> None:
+        """Drop what is to be compiled, as far as no thread has begun; the program cannot be used any more."""
+        for unit in (self._loop, *self.units()):
+            unit.abandon()
+
     def units(self) -> list[TieredUnit]:
         """Return the units that there are: the first, the general one, and the phases of the clocks that have run."""
         return [self._first, self._general, *self._phases.values()]

@@ -83,6 +83,16 @@ class TieredUnit:
             self._pending = None
             self._link(tier, [code.result() for code in work])
 
+    def pieces(self) -> tuple[int, int]:
+        """Return how many objects that `begin` has asked for are done, and how many it asked for."""
+        jobs = self._pending[1] if self._pending is not None else []
+        return sum(job.is_done for job in jobs), len(jobs)
+
+    def abandon(self) -> None:
+        """Drop what `begin` has asked for and no thread has begun."""
+        for job in self._pending[1] if self._pending is not None else ():
+            job.cancel()
+
     def improve(self, tier: Tier) -> None:
         """Ask the background thread for better code, once for each tier."""
         rank = _RANKS[tier.name]
