@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weft.sim.simulation import Simulation
-
-if TYPE_CHECKING:
     from weft.sim.compile_progress import ProgressTracker
+    from weft.sim.simulation import Simulation
 
 _DELAY = 1.0
 _SHOWN_WARNINGS = 10

@@ -89,15 +89,19 @@ class Workers:
     def submit(self, work: Callable[[], T], then: Callable[[], None] | None = None) -> Job[T]:
         """Queue some work; `then` is called in the thread when it is over."""
         job = Job(work, then)
-        self._jobs.put(job)
         with self._lock:
+            if self.stopping:  # nobody would take it any more
+                job.drop()
+                return job
+            self._jobs.put(job)
             if len(self._threads) < self._count:
                 name = f"{self._name}-{len(self._threads)}"
-                self._threads.append(threading.Thread(target=self._loop, name=name, daemon=True))
+                thread = threading.Thread(target=self._loop, name=name, daemon=True)
                 usual = threading.stack_size(self._stack_bytes) if self._stack_bytes else 0
-                self._threads[-1].start()
+                thread.start()
                 if self._stack_bytes:
                     threading.stack_size(usual)
+                self._threads.append(thread)
         return job
 
     def _loop(self) -> None:
@@ -110,9 +114,11 @@ class Workers:
 
     def end(self) -> None:
         """Wait for what the threads do; what waits has been dropped."""
-        for _ in self._threads:
+        with self._lock:
+            threads = list(self._threads)
+        for _ in threads:
             self._jobs.put(None)
-        for thread in self._threads:
+        for thread in threads:
             thread.join()
 
 
