@@ -150,6 +150,25 @@ def test_build_and_hierarchy(here, capfd):
     assert status == 0 and "top (top)" in out and "q [8]" in out
 
 
+def test_profile(here, capfd, monkeypatch):
+    status, out, err = weft(capfd, "sim", "top.sv", "--cycles", "30", "--profile")
+    assert (status, out) == (0, "") and (here / "top.speedscope.json").exists()
+    for words in (
+        "parse and elaborate",
+        "general step",
+        "of the run",
+        "Python",
+        "40 cycles",
+        "cache: ",
+        "flame graph in top",
+    ):
+        assert words in err
+    monkeypatch.setenv("WEFT_PROFILE", "1")
+    weft(capfd, "sim", "top.sv", "--cycles", "30", "--profile-output", "other.json")
+    assert (here / "other.json").exists()
+    assert "flame" not in weft(capfd, "sim", "top.sv", "--cycles", "30", "--no-profile")[2]
+
+
 def test_doctor(here, capfd):
     status, out, _ = weft(capfd, "doctor")
     assert status == 0 and "LLVM" in out and "SIMD" in out and "cocotb" in out

@@ -93,6 +93,10 @@ def sim(
     pipeline_save: Save = None,
     pipeline_async: Background = None,
     pipeline_log: Log = None,
+    profile: Annotated[
+        bool | None, typer.Option("--profile/--no-profile", help="Show where the time goes, and write a flame graph.")
+    ] = None,
+    profile_output: Annotated[str, typer.Option(help="The flame graph's file; TOP.speedscope.json otherwise.")] = "",
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
     ] = False,
@@ -100,7 +104,7 @@ def sim(
 ) -> None:
     """Run `weft sim`."""
     from weft.apps.run_simulation import SimulationPlan, run_simulation
-    from weft.sim.pipeline_options import pipeline_options
+    from weft.sim.pipeline_options import pipeline_options, switch
 
     words: Words = context.obj
     plan = SimulationPlan(
@@ -127,6 +131,8 @@ def sim(
         engine=engine,
         cache=not no_cache,
         pipeline=pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log),
+        profile=switch(profile, bool(profile_output), "WEFT_PROFILE"),
+        profile_output=profile_output,
         quiet=quiet,
         all_warnings=all_warnings,
     )

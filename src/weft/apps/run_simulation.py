@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 
 from weft.apps.show_progress import RunStatus, compile_progress, print_note, print_warnings
 from weft.base.dataclass import dataclass, field
@@ -45,6 +46,8 @@ class SimulationPlan:
     engine: str = "cpu"
     cache: bool = True
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    profile: bool = False
+    profile_output: str = ""
     quiet: bool = False
     all_warnings: bool = False
 
@@ -79,7 +82,7 @@ def _run_simulation(plan: SimulationPlan) -> bool:
     if not plan.quiet:
         print_warnings(simulation.design.warnings, plan.all_warnings)
         print_note(f"compiled in {time.perf_counter() - start:.2f} s")
-    with simulation:
+    with simulation, _profile(simulation, plan):
         run = _Run(simulation, plan, window, status)
         try:
             run.run()
@@ -89,6 +92,22 @@ def _run_simulation(plan: SimulationPlan) -> bool:
         finally:
             run.finish()
     return simulation.errors > 0
+
+
+@contextmanager
+def _profile(simulation: Simulation, plan: SimulationPlan) -> Generator[None]:
+    """Measure, show and save a profile of what runs inside, if the plan asks for it."""
+    if not plan.profile:
+        yield
+        return
+    from weft.apps.show_profile import show_profile
+
+    with simulation.profile() as profile:
+        yield
+    show_profile(profile)
+    path = plan.profile_output or f"{simulation.design.tops[0]}.speedscope.json"
+    profile.save(path)
+    print_note(f"flame graph in {path}: open it on https://www.speedscope.app")
 
 
 def _window(plan: SimulationPlan) -> tuple[int, int]:

@@ -106,5 +106,15 @@ class Compilation:
 
 
 def compile_async(*files: str | Path, **options: Any) -> Compilation:
-    """Begin to compile in the background, with the options of `weft.compile`, and return the compilation."""
-    return Compilation(lambda tracker: compile_design(*files, **{**options, "progress": tracker}))
+    """Begin to compile in the background, with the options of `weft.compile`, and return the compilation.
+
+    It has no `progress` option; the compilation has a progress.
+    """
+    if "progress" in options:
+        raise TypeError("compile_async takes no progress: look at the compilation's")
+
+    def work(tracker: ProgressTracker) -> Simulation:
+        given: dict[str, Any] = {**options, "progress": tracker}
+        return compile_design(*files, **given)
+
+    return Compilation(work)

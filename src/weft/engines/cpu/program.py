@@ -12,7 +12,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from weft.engines.cpu.unit_index import UnitIndex
 from weft.ir.cone_graph import STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import Clock, Hook, RunResult, StateArray, Status
+
+if TYPE_CHECKING:
+    from weft.engines.cpu.kernel_timers import KernelTimers
 
 _BUFFER_BYTES = 1 << 20
 _LONGEST_SLICE = 200_000
@@ -93,6 +96,7 @@ class CpuProgram:
         self._emitting = threading.Lock()
         self._index = UnitIndex(self._compiler.cache, key)
         self._seconds = 0.0
+        self._timers: KernelTimers | None = None
         self._slice = 64
         self._phases: dict[tuple[int, int], TieredUnit] = {}
         self.speculation = Speculation(self.layout, graph, self._speculate)
@@ -161,8 +165,9 @@ class CpuProgram:
     def _use_general(self) -> None:
         unit = self._first if self._general.library is None else self._general
         self._make_room(unit.scratch)
-        self._words[ctx.SETTLE] = unit.addresses["settle"]
-        self._words[ctx.POSTPONED_FUNCTION] = unit.addresses.get("postponed", 0)
+        self._words[ctx.SETTLE] = self._timed(unit, unit.addresses["settle"])
+        postponed = unit.addresses.get("postponed", 0)
+        self._words[ctx.POSTPONED_FUNCTION] = self._timed("postponed effects", postponed) if postponed else 0
 
     def _find_phase(self, clock: int, level: int) -> TieredUnit:
         """Return the unit of an edge; it has code only if the cache has some, or the tier is a fixed one."""
@@ -210,7 +215,7 @@ class CpuProgram:
         if unit.library is None:
             return other or int(self._words[ctx.SETTLE])
         self._make_room(unit.scratch)
-        return unit.addresses["phase"]
+        return self._timed(unit, unit.addresses["phase"])
 
     def _improve(self, used: Sequence[TieredUnit]) -> bool:
         """Ask for better code as time goes by, and take over what is ready; say whether anything has changed."""
@@ -336,6 +341,40 @@ class CpuProgram:
         self._use_loop()
         self._use_general()
 
+    def time_kernels(self) -> KernelTimers:
+        """Measure from now on how long each kernel runs."""
+        from weft.engines.cpu.kernel_timers import KernelTimers  # few programs are profiled
+
+        self._finish_start()
+        self._timers = self._timers or KernelTimers(self._compiler)
+        self._use_general()
+        return self._timers
+
+    def time_no_kernels(self) -> None:
+        """End `time_kernels`."""
+        self._timers = None
+        self._use_general()
+
+    @property
+    def compiled_seconds(self) -> float:
+        """Return how long the program's compiled code has run."""
+        return self._seconds
+
+    def _timed(self, kernel: TieredUnit | str, address: int) -> int:
+        """Return the address to enter for a kernel: its own, or that of a function that also measures it."""
+        if self._timers is None:
+            return address
+        return self._timers.wrap(kernel if isinstance(kernel, str) else self._describe_kernel(kernel), address)
+
+    def _describe_kernel(self, unit: TieredUnit) -> str:
+        """Return a unit's name for people."""
+        tier = unit.tier.name if unit.tier is not None else "none"
+        words = unit.name.split()
+        if words[0] != "phase":
+            return f"general step ({tier})"
+        edge = "rising" if words[2] == "1" else "falling"
+        return f"{edge} edge of {self.graph.states[int(words[1])].name} ({'speculative' if tier == 'lean' else tier})"
+
     def pieces(self) -> tuple[int, int]:
         """Return how many of the objects for the first cycles are compiled, and how many there are."""
         counts = [unit.pieces() for unit in (self._loop, self._first, self._general)]
@@ -343,8 +382,12 @@ class CpuProgram:
 
     def abandon(self) -> None:
         """Drop what is to be compiled, as far as no thread has begun; the program cannot be used any more."""
-        for unit in (self._loop, *self.units()):
+        for unit in self.all_units():
             unit.abandon()
+
+    def all_units(self) -> list[TieredUnit]:
+        """Return all units: those of `units`, the run loop, and speculative code."""
+        return [self._loop, *self.units(), *self.speculation.wanted()]
 
     def units(self) -> list[TieredUnit]:
         """Return the units that there are: the first, the general one, and the phases of the clocks that have run."""
@@ -358,7 +401,8 @@ class CpuProgram:
 
     def _begin(self, hooks: Sequence[Hook]) -> NDArray[np.uint64]:
         """Reset the context for a call and return the hook table, which must stay alive during it."""
-        table = np.array([word for hook in hooks for word in (hook.address, hook.context)] or [0], np.uint64)
+        calls = [(self._timed("condition" if isinstance(h, CpuHook) else "trace", h.address), h.context) for h in hooks]
+        table = np.array([word for call in calls for word in call] or [0], np.uint64)
         self._words[ctx.EFFECT_AT] = self._effects.ctypes.data
         self._words[ctx.STOP] = 0
         self._words[ctx.POSTPONED] = 0

@@ -35,6 +35,7 @@ class TieredUnit:
         self.name = name
         self.library: Library | None = None
         self.tier: Tier | None = None
+        self.object_bytes = 0
         self._emit, self._compiler, self._index = emit, compiler, index
         self._known: KnownUnit | None = index.find(name)
         self._unit: Unit | None = None
@@ -120,6 +121,7 @@ class TieredUnit:
         assert self._known is not None
         self.library, self.tier = Library(objects, list(self._known.exports)), tier
         self._rank = _RANKS[tier.name]
+        self.object_bytes = sum(map(len, objects))
 
     def _texts(self) -> Unit:
         with self._lock:
