@@ -1,4 +1,4 @@
-"""The command line: `weft run`, `weft sim`, `weft build`, `weft archive`, `weft hierarchy`, `weft doctor`.
+"""The command line: `weft run`, `weft sim`, `weft build`, `weft archive`, `weft bench`, and so on.
 
 Each command imports what it needs when it runs, so that `weft --help` starts in a blink. Exit status: 0 finished, 1 the
 design reported an error, 2 bad input (3 a bug of Weft, 130 Ctrl-C).
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from click import Command
 
 DESIGN_FAILED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 3, 130
+REGRESSED = 1
 
 _FILES = """FILES and all of slang's options (-f LIST, -I DIR, -D NAME=TEXT, -y DIR, -v FILE, -G NAME=VALUE,
 --timescale 1ns/1ps, --std 1800-2017, -Wno-...) go to slang as they are; +words are plusargs of the design."""
@@ -231,6 +232,48 @@ def build(
     words: Words = context.obj
     pipeline = pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log)
     report_build(words.slang, top, four_state, loops, assertions, not no_cache, all_warnings, pipeline)
+
+
+@app.command(
+    help="Measure how fast a design starts and runs, and fail if it has become slower.\n\n"
+    "The design is given as to 'weft sim', or by --design. The report is Markdown; --json writes what --baseline reads."
+)
+def bench(
+    context: typer.Context,
+    design: Annotated[str, typer.Option(help="A source, a file list (.f), or a name in the file of designs.")] = "",
+    designs: Annotated[str, typer.Option(help="The file of designs; weft-bench.toml otherwise.")] = "",
+    runs: Annotated[int, typer.Option(min=1, help="How many rounds.")] = 10,
+    cycles: Annotated[int | None, typer.Option(min=1, help="Cycles that are timed.")] = None,
+    warmup: Annotated[int | None, typer.Option(min=0, help="Cycles before them; a tenth as many otherwise.")] = None,
+    top: Top = "",
+    clock: Annotated[str, typer.Option(help="The clock input.")] = "",
+    reset: Annotated[str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
+    four_state: FourState = False,
+    baseline: Annotated[str, typer.Option(help="Compare with this result of --json.")] = "",
+    threshold: Annotated[str, typer.Option(help="How much slower a median may be.")] = "10%",
+    json: Annotated[str, typer.Option(help="Write the result to this file.")] = "",
+    markdown: Annotated[str, typer.Option(help="Write the report to this file too.")] = "",
+) -> None:
+    """Run `weft bench`."""
+    from weft.apps.bench_command import BenchPlan, run_bench
+
+    words: Words = context.obj
+    plan = BenchPlan(
+        design=design,
+        designs=designs,
+        runs=runs,
+        cycles=cycles,
+        warmup=warmup,
+        top=top,
+        clock=clock,
+        reset=reset,
+        four_state=four_state,
+        baseline=baseline,
+        threshold=threshold,
+        json=json,
+        markdown=markdown,
+    )
+    raise typer.Exit(REGRESSED if run_bench(plan, words.slang, words.plusargs) else 0)
 
 
 @app.command(help=f"Show the instances of a design.\n\n{_FILES}")

@@ -30,6 +30,7 @@ ERRORS: dict[str, str] = {
     "bad-option": "An option's value does not have the form it must have.",
     "bad-expression": "An expression given on the command line or to run_until cannot be understood.",
     "bad-state-file": "A saved state is damaged, or belongs to another design or version.",
+    "bench-failed": "A run that weft bench measures has failed; its message follows.",
     "bad-archive": "An archive of compiled designs is damaged, or of another format.",
     "bad-sdf-file": "A file of delays (SDF) is malformed.",
     "bad-memory-file": "A memory image for $readmemh or $readmemb is malformed.",

@@ -1,0 +1,67 @@
+"""Be one measured run of `weft bench`, in a process of its own: JSON in as the argument, JSON out.
+
+The times are taken as a user has them: from the start of the process, which the parent tells, to the first cycle; then
+over some cycles, after others that are not timed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+
+def measure(request: dict[str, Any]) -> dict[str, float]:
+    """Return what a run took: `start_s` to the first cycle, `run_s` and `run_cpu_s` for `cycles`, `peak_bytes`."""
+    from weft.sim.choose_clock import choose_reset
+    from weft.sim.compile_design import compile_design
+
+    simulation = compile_design(
+        top=request["top"] or None,
+        slang_args=request["words"],
+        plusargs=request["plusargs"],
+        clock=request["clock"] or None,
+        four_state=request["four_state"],
+        background=not request["fully"],
+        output=lambda data: None,
+    )
+    reset = choose_reset(request["reset"], simulation.clock_report, simulation.engine.signals)
+    if reset is not None:
+        simulation.poke(reset.name, 0 if reset.active_low else 1)
+    simulation.run_cycles(1)
+    start = time.perf_counter() - request["began"]
+    if reset is not None:
+        simulation.run_cycles(max(0, reset.cycles - 1))
+        simulation.poke(reset.name, 1 if reset.active_low else 0)
+    simulation.run_cycles(request["warmup"])
+    first, began, cpu = simulation.cycle, time.perf_counter(), _cpu_seconds()
+    simulation.run_cycles(request["cycles"])
+    run, run_cpu = time.perf_counter() - began, _cpu_seconds() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    found = {"start_s": start, "run_s": run, "run_cpu_s": run_cpu, "peak_bytes": peak}
+    return {**found, "cycles": simulation.cycle - first}
+
+
+def _cpu_seconds() -> float:
+    """Return the processor's time for this process, all threads, the system's part left out."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
+
+
+def main() -> None:
+    """Measure, and print the result or `{"error": ...}`."""
+    from weft.base.errors import WeftError
+
+    request = json.loads(sys.argv[1])
+    os.chdir(request["folder"])
+    try:
+        result: dict[str, Any] = dict(measure(request))
+    except WeftError as error:
+        result = {"error": str(error)}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
