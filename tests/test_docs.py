@@ -11,7 +11,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-NAMED_FILE = re.compile(r"[Ss]ave this as `([\w.]+)`:\s*$")
+NAMED_FILE = re.compile(r"[Ss]ave this as `([\w.-]+)`:\s*$")
 
 
 def blocks(page):

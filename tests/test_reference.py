@@ -21,7 +21,7 @@ def entries(page: str) -> list[str]:
 
 def test_every_public_name_has_an_entry():
     listed = {entry.rpartition(".")[2] for entry in entries("python.md")}
-    names = {getattr(weft, name).__name__ for name in weft.__all__ if name != "__version__"}
+    names = {getattr(weft, name).__name__.rpartition(".")[2] for name in weft.__all__ if name != "__version__"}
     assert names <= listed
 
 

@@ -133,7 +133,9 @@ def test_stages_and_estimates(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(compile_progress.time, "perf_counter", lambda: now[0])
     tracker = ProgressTracker()
+    assert tracker.snapshot().describe() == "load (load from cache) 0 %, 0.0 s"
     tracker.expect({"parse and elaborate": 3.0, "lower modules": 1.0, "flatten": 1.5})
+    assert tracker.snapshot().remaining_s == pytest.approx(10)
     seen = []
     for step, seconds in (
         ("load from cache", 0.2),

@@ -28,6 +28,9 @@ _STEPS = {
     "compile fully": ("assemble", 0.0),
 }
 _ORDER = list(_STEPS)
+_LEAST = 0.03
+"""The fraction from which on the pace so far says how long the rest will take."""
+
 _MOST = 0.95
 """The most that a step counts before it is over, whatever it was expected to take."""
 
@@ -44,23 +47,22 @@ class Progress:
     """Say where a compilation is.
 
     `stage` is `elaborate`, `optimise`, `generate`, `assemble`, `load` or `done`, and `step` what is done in it;
-    `fraction` of the whole goes from 0 to 1. `remaining_s` is an estimate, better the second time.
+    `fraction` of the whole goes from 0 to 1. `remaining_s` is an estimate, better the second time; None at the very
+    beginning, when nothing is known.
     """
 
     stage: str
     step: str
     fraction: float
     elapsed_s: float
-    remaining_s: float
+    remaining_s: float | None
 
     def describe(self) -> str:
         """Return it as a line for people."""
         if self.stage == self.step:
             return f"{self.step}, {self.elapsed_s:.1f} s"
-        return (
-            f"{self.stage} ({self.step}) {100 * self.fraction:.0f} %, "
-            f"{self.elapsed_s:.1f} s, about {self.remaining_s:.1f} s left"
-        )
+        left = "" if self.remaining_s is None else f", about {self.remaining_s:.1f} s left"
+        return f"{self.stage} ({self.step}) {100 * self.fraction:.0f} %, {self.elapsed_s:.1f} s{left}"
 
 
 @dataclass(slots=True)
@@ -83,6 +85,7 @@ class ProgressTracker:
     _finished: float = 0.0
     _ended: float = 0.0
     _highest: float = 0.0
+    _measured: bool = False
 
     def __call__(self, step: str) -> None:
         """Note that a step begins."""
@@ -101,6 +104,7 @@ class ProgressTracker:
         known = {name: value for name, value in seconds.items() if name in _STEPS}
         part = sum(_STEPS[name][1] for name in known)
         if part > 0:
+            self._measured = True
             whole = sum(known.values()) / part
             self._expected = {name: known.get(name, usual * whole) for name, (_, usual) in _STEPS.items()}
 
@@ -122,7 +126,9 @@ class ProgressTracker:
             inside = self._expected["assemble"] * done / count
         # What has been said is not taken back when the estimate changes.
         self._highest = fraction = max(self._highest, min((finished + inside) / total, 0.99))
-        remaining = elapsed * (1 - fraction) / fraction if fraction else 0.0
+        remaining = elapsed * (1 - fraction) / fraction if fraction > _LEAST else None
+        if remaining is None and self._measured:
+            remaining = total * (1 - fraction)
         return Progress(stage, step, fraction, elapsed, remaining)
 
     def _before(self, step: str) -> float:

@@ -1,7 +1,6 @@
 """Where compiled code comes from and goes to in one run: options, environment, defaults; and doing what they say.
 
-An option that is given wins over its environment variable, and that over the default. `docs/reference/pipelines.md`
-has the table.
+An option that is given wins over its environment variable, and that over the default. `docs/pipelines.md` has the table.
 """
 
 from __future__ import annotations
