@@ -95,12 +95,17 @@ def test_the_compilers_version_is_that_of_its_content(here, monkeypatch):
     """It is the same on a machine where its files have other times, and is found without reading them again."""
     first = compiler_version()
     compiler_version.cache_clear()
-    monkeypatch.setattr("importlib.metadata.version", None)
+    monkeypatch.setattr("weft.sim.design_cache._distribution", None)
     assert compiler_version() == first, "found"
     monkeypatch.undo()
     monkeypatch.setenv("WEFT_CACHE_DIR", str(here / "elsewhere"))
     compiler_version.cache_clear()
     assert compiler_version() == first, "computed anew"
+    monkeypatch.setattr("weft.sim.design_cache._distribution", lambda name: [f"{name}-99.dist-info"])
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(here / "newer"))
+    compiler_version.cache_clear()
+    assert compiler_version() != first
+    compiler_version.cache_clear()
 
 
 def test_entries_make_only_our_classes(here):

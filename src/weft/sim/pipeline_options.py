@@ -1,6 +1,7 @@
 """Where compiled code comes from and goes to in one run: options, environment, defaults; and doing what they say.
 
-An option that is given wins over its environment variable, and that over the default. `docs/pipelines.md` has the table.
+An option that is given wins over its environment variable, and that over the default.
+`docs/pipelines.md` has the table.
 """
 
 from __future__ import annotations
