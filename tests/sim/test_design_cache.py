@@ -93,6 +93,7 @@ def test_an_unwritable_cache_stays_in_memory(here, monkeypatch):
 
 def test_the_compilers_version_is_that_of_its_content(here, monkeypatch):
     """It is the same on a machine where its files have other times, and is found without reading them again."""
+    compiler_version.cache_clear()
     first = compiler_version()
     compiler_version.cache_clear()
     monkeypatch.setattr("weft.sim.design_cache._distribution", None)
