@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import platform
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -231,6 +233,63 @@ def test_code_for_another_cpu_is_told_and_made_again(machine, tmp_path, monkeypa
     assert weft.archive.prune(path).taken == len(weft.archive.entries(path)), "another CPU's code is no waste"
     weft.archive.prune(path, here=True)
     assert {entry.label.kind for entry in weft.archive.entries(path)} == {"design", "index", "units"}
+
+
+@pytest.mark.skipif(
+    "x86-64-v2" not in jit.LEVELS or platform.machine() not in ("x86_64", "AMD64"), reason="x86-64 only"
+)
+def test_code_for_a_level_of_cpus(machine, tmp_path, monkeypatch):
+    """It is made and used wherever WEFT_CPU names the level; one that this CPU does not have is refused."""
+    for function in (jit.host, jit.present_label):
+        function.cache_clear()
+    monkeypatch.setenv("WEFT_CPU", "x86-64-v2")
+    try:
+        path = harvest(tmp_path)
+        label = next(entry.label for entry in weft.archive.entries(path) if entry.label.kind == "object")
+        assert label.device.endswith(" x86-64-v2") and "+sse4.2" in label.features and "avx" not in label.features
+        machine("two")
+        with weft.archive.use(path) as report, monkeypatch.context() as patch:
+            forbid_compiling(patch)
+            assert was_warm(simulate()) and not report.lines
+        for level, message in (
+            ("386", "WEFT_CPU=386: choose one of x86-64-v2, x86-64-v3, x86-64-v4, or none for this CPU"),
+            ("x86-64-v9", "WEFT_CPU=x86-64-v9: this CPU lacks avx9000"),
+        ):
+            monkeypatch.setenv("WEFT_CPU", level)
+            jit.host.cache_clear()
+            jit.present_label.cache_clear()
+            with monkeypatch.context() as patch, pytest.raises(weft.UserError) as error:
+                if level != "386":
+                    patch.setitem(jit.LEVELS, level, ("sse3", "avx9000"))
+                simulate()
+            assert error.value.message == message
+    finally:
+        jit.host.cache_clear()
+        jit.present_label.cache_clear()
+
+
+def test_entries_of_other_engines_travel_too(machine, tmp_path, monkeypatch):
+    """An engine gives its entries labels and keys, and is otherwise unknown here."""
+    label = Label("cubin", "llvm 22, ptxas 13.0", "sm_90", note="soc, 65,536 lanes")
+    key = entry_key(label, "digest of the text", "options")
+    path = tmp_path / "gpu.weftar"
+    with weft.archive.harvest(path):
+        ObjectCache().store(key, b"code", label)
+    machine("two")
+    assert ObjectCache().load(key) is None
+    with weft.archive.use(path):
+        assert ObjectCache().load(key) == b"code"
+    machine("three")
+    monkeypatch.setitem(fit_entries._PRESENT, "cubin", ("weft.test_devices", "present_labels"))
+    module = types.ModuleType("weft.test_devices")
+    monkeypatch.setitem(sys.modules, "weft.test_devices", module)
+    module.present_labels = list  # the engine finds no device
+    assert weft.archive.load(path).lines == [
+        f"1 cubin entry of '{path}' is for sm_90, and there is no such device here: to be compiled again"
+    ]
+    fit_entries.present_labels.cache_clear()
+    module.present_labels = lambda: [Label("cubin", label.compiler, "sm_80"), Label("cubin", label.compiler, "sm_90")]
+    assert weft.archive.load(path).taken == 1
 
 
 def test_reasons():

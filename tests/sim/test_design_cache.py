@@ -96,9 +96,9 @@ def test_the_compilers_version_is_that_of_its_content(here, monkeypatch):
     compiler_version.cache_clear()
     first = compiler_version()
     compiler_version.cache_clear()
-    monkeypatch.setattr("weft.sim.design_cache._distribution", None)
-    assert compiler_version() == first, "found"
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("weft.sim.design_cache._distribution", None)
+        assert compiler_version() == first, "found"
     monkeypatch.setenv("WEFT_CACHE_DIR", str(here / "elsewhere"))
     compiler_version.cache_clear()
     assert compiler_version() == first, "computed anew"

@@ -22,6 +22,7 @@ import llvmlite.binding as llvm
 
 from weft.base.cache_label import Label, entry_key
 from weft.base.dataclass import dataclass, replace
+from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
 from weft.engines.cpu.object_cache import ObjectCache
 
@@ -51,10 +52,28 @@ def _target() -> llvm.Target:
     return llvm.Target.from_default_triple()
 
 
+_V2 = ("cx16", "popcnt", "sahf", "sse3", "sse4.1", "sse4.2", "ssse3")
+_V3 = (*_V2, "avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "xsave")
+_V4 = (*_V3, "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl")
+LEVELS = {"x86-64-v2": _V2, "x86-64-v3": _V3, "x86-64-v4": _V4}
+"""What CPUs of each level of the x86-64 psABI (table 3.1) have at least."""
+
+
 @functools.cache
 def host() -> tuple[str, str]:
-    """Return the host's CPU name and feature string."""
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    """Return the CPU to make code for, and its features: this one, or the level that WEFT_CPU names.
+
+    Code for a level runs on every CPU that has it, from an archive for instance. Raises `bad-option`.
+    """
+    level, features = os.environ.get("WEFT_CPU", ""), llvm.get_host_cpu_features()
+    if not level:
+        return llvm.get_host_cpu_name(), features.flatten()
+    if level not in LEVELS:
+        raise UserError("bad-option", f"WEFT_CPU={level}: choose one of {', '.join(LEVELS)}, or none for this CPU")
+    missing = [name for name in LEVELS[level] if not features.get(name)]
+    if missing:
+        raise UserError("bad-option", f"WEFT_CPU={level}: this CPU lacks {', '.join(missing)}")
+    return level, ",".join(f"+{name}" for name in LEVELS[level])
 
 
 @functools.cache
