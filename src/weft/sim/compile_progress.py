@@ -1,11 +1,13 @@
 """Say how far a compilation is, how long it took and will take; and stop it when asked.
 
 Each step has an expected length: what it took the last time that this design was compiled, which the design cache
-remembers, else a usual one. What the finished steps took in relation to that scales what is still to come.
+remembers, else its usual part of a small design's time. What the finished steps took in relation to that scales what is
+still to come; at first that says little, and counts little.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -28,11 +30,17 @@ _STEPS = {
     "compile fully": ("assemble", 0.0),
 }
 _ORDER = list(_STEPS)
-_LEAST = 0.03
-"""The fraction from which on the pace so far says how long the rest will take."""
+_USUAL_SECONDS = 2.0
+"""What a compilation takes for which nothing better is known."""
 
-_MOST = 0.95
-"""The most that a step counts before it is over, whatever it was expected to take."""
+_TRUST = 0.15
+"""The part of the whole after which the pace so far counts as much as what was expected."""
+
+_LEAST = 0.05
+"""The fraction before which nothing is said of the rest, if nothing was measured."""
+
+_STRAIGHT = 0.7
+"""The part of a step's length up to which progress is even; what takes longer than expected approaches the end."""
 
 
 class CompilationCancelled(WeftError):
@@ -78,11 +86,14 @@ class ProgressTracker:
     stopping: Callable[[], bool] | None = None
     cancelled: bool = False
     pieces: Callable[[], tuple[int, int]] | None = None
-    _expected: dict[str, float] = field(default_factory=lambda: {name: part for name, (_, part) in _STEPS.items()})
+    _expected: dict[str, float] = field(
+        default_factory=lambda: {name: part * _USUAL_SECONDS for name, (_, part) in _STEPS.items()}
+    )
     _began: float = field(default_factory=lambda: time.perf_counter())
     _step: str = "load from cache"
     _step_began: float = field(default_factory=lambda: time.perf_counter())
-    _finished: float = 0.0
+    _spent: float = 0.0
+    _scale: float = 1.0
     _ended: float = 0.0
     _highest: float = 0.0
     _measured: bool = False
@@ -90,9 +101,13 @@ class ProgressTracker:
     def __call__(self, step: str) -> None:
         """Note that a step begins."""
         self.check()
+        now = time.perf_counter()
+        if self._step != _ORDER[0]:  # Python imports the front end in this one, or does not
+            self._spent += now - self._step_began
+        self._step, self._step_began = step, now
         if step in _STEPS:
-            self._finished = self._before(step)
-        self._step, self._step_began = step, time.perf_counter()
+            prior = _TRUST * sum(self._expected.values())
+            self._scale = (self._spent + prior) / (max(0.0, self._before(step) - self._expected[_ORDER[0]]) + prior)
 
     def check(self) -> None:
         """Raise CompilationCancelled if somebody has cancelled, or Python ends."""
@@ -119,17 +134,15 @@ class ProgressTracker:
         step, now = self._step, time.perf_counter()
         stage = _STEPS.get(step, (step, 0.0))[0]
         elapsed, total = now - self._began, sum(self._expected.values())
-        finished, inside = self._finished, self._inside(now)
+        finished, inside = self._before(step) if step in _STEPS else 0.0, self._inside(now)
         done, count = self.pieces() if self.pieces is not None else (0, 0)
         if step in ("assemble", "initialise") and done < count:
             stage, step, finished = "assemble", f"{done} of {count} objects", self._before("assemble")
             inside = self._expected["assemble"] * done / count
         # What has been said is not taken back when the estimate changes.
         self._highest = fraction = max(self._highest, min((finished + inside) / total, 0.99))
-        remaining = elapsed * (1 - fraction) / fraction if fraction > _LEAST else None
-        if remaining is None and self._measured:
-            remaining = total * (1 - fraction)
-        return Progress(stage, step, fraction, elapsed, remaining)
+        known = self._measured or fraction > _LEAST
+        return Progress(stage, step, fraction, elapsed, (1 - fraction) * total * self._scale if known else None)
 
     def _before(self, step: str) -> float:
         """Return the expected length of all that comes before a step."""
@@ -137,6 +150,9 @@ class ProgressTracker:
 
     def _inside(self, now: float) -> float:
         """Return how much of the present step's expected length is over, if all goes as fast as so far."""
-        expected, before = self._expected.get(self._step, 0.0), self._step_began - self._began
-        scale = before / self._finished if self._finished and before else 1.0
-        return min(_MOST * expected, (now - self._step_began) / scale)
+        expected = self._expected.get(self._step, 0.0)
+        if not expected:
+            return 0.0
+        part = (now - self._step_began) / (expected * self._scale)
+        rest = 1 - _STRAIGHT
+        return expected * (part if part < _STRAIGHT else 1 - rest * math.exp((_STRAIGHT - part) / rest))
