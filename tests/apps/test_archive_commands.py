@@ -50,6 +50,13 @@ def test_save_and_load(here, capfd, monkeypatch):
     assert status == 0 and "100 cycles" in err and ", 0 made" in err
 
 
+def test_code_of_earlier_runs_goes_along(here, capfd):
+    """What a long run has made for the design is found by the list of its units, though nothing has used it now."""
+    assert weft(capfd, "sim", "top.sv", "--top", "top", "--cycles", "10", "--no-pipeline-async")[0] == 0
+    weft(capfd, "archive", "save", "top.weftar", "top.sv", "--top", "top")
+    assert weft(capfd, "archive", "list", "top.weftar")[1].split().count("full") >= 4
+
+
 def test_the_whole_cache_and_adding(here, capfd):
     weft(capfd, "sim", "top.sv", "--cycles", "10")
     assert weft(capfd, "archive", "save", "all.weftar")[0] == 0

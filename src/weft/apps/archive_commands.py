@@ -43,6 +43,7 @@ def save(
     """Run `weft archive save`."""
     from weft.sim import archives
 
+    words: Words = context.obj
     path, rest = _file_of(context)
     if not rest and not top:
         report = archives.save(path, add=add)
@@ -54,6 +55,7 @@ def save(
             compile_design(
                 top=top or None,
                 slang_args=rest,
+                plusargs=words.plusargs,
                 four_state=four_state,
                 loops=loops,
                 assertions=assertions,

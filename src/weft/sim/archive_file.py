@@ -121,6 +121,8 @@ class ArchiveFile:
 
     def read(self, entry: ArchiveEntry) -> bytes:
         """Return an entry's data; raises DamagedEntry."""
+        if min(entry.offset, entry.packed) < 0 or entry.offset + entry.packed > os.fstat(self._file.fileno()).st_size:
+            raise DamagedEntry
         packed = os.pread(self._file.fileno(), entry.packed, entry.offset)
         if hashlib.sha256(packed).hexdigest() != entry.sha256:
             raise DamagedEntry
