@@ -31,7 +31,6 @@ from weft.engines.event.net_area import NetArea
 from weft.engines.event.netlist_area import NetlistArea
 from weft.engines.event.records import (
     ACTIVE,
-    BUDGET,
     CHANGED_BUFFER,
     CHANGED_LENGTH,
     CURRENT,
@@ -39,6 +38,7 @@ from weft.engines.event.records import (
     FLAG_BATCH,
     FLAG_HEAP,
     HOST_CALL,
+    LAST_EVENT,
     MAX_DELTAS,
     NODE_FLAGS,
     NODE_NEXT,
@@ -69,7 +69,7 @@ from weft.engines.event.strengths import strength_text
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
 
-_BUDGET = 1 << 62
+_NO_END = 1 << 62
 
 HostCall = Callable[[HostSite, int, int, Node], None]
 """Called for each system task: the site, the buffer's address, the thread's address, the instance."""
@@ -214,7 +214,7 @@ class EventEngine:
         self.netlist.mark_watched(self.memory, entries)
         for signal, found in entries.items():
             self.set_word(signal - SIGNAL_WATCHES, base + 8 * at)
-            table[at] = len(found)
+            table[at] = len(found) | _wanted(found) << 32
             at += 1
             for site_address, kind, low, high, function in found:
                 table[at : at + 4] = (site_address, kind, low | min(high, 0xFFFFFFFF) << 32, function)
@@ -311,7 +311,7 @@ class EventEngine:
     def run(self, until: int = (1 << 64) - 1) -> int:
         """Run until the time is over or nothing is left; return the reason (`records`)."""
         self.set_word(UNTIL, until)
-        self.set_word(BUDGET, _BUDGET)
+        self.set_word(LAST_EVENT, _NO_END)
         self.second_tier.watch()
         try:
             return self._ended(self.runner.run())
@@ -320,9 +320,9 @@ class EventEngine:
 
     def step(self, events: int) -> bool:
         """Run so many events, from a parked run or after another step; return whether there may be more."""
-        self.set_word(BUDGET, events)
+        self.set_word(LAST_EVENT, self.events + events)
         reason = self.runner.go_on()
-        self.set_word(BUDGET, _BUDGET)
+        self.set_word(LAST_EVENT, _NO_END)
         self.raise_error()
         return reason in (None, PAUSED)
 
@@ -441,6 +441,15 @@ class EventEngine:
         net = self.code.design.nets.get(self.code.design.find(node, signal))
         found = None if net is None else self.area.strengths(self.memory, self._state, net)
         return None if found is None else tuple(strength_text(byte) for byte in found)
+
+
+def _wanted(found: list[Entry]) -> int:
+    """Return the edges that some watches look for, all edges if one looks for something else."""
+    edges = WATCH_POSEDGE | WATCH_NEGEDGE | WATCH_ANY
+    wanted = 0
+    for _, kind, *_ in found:
+        wanted |= kind & edges or edges
+    return wanted
 
 
 def _edges(old: int, old_unknown: int, new: int, new_unknown: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.engines.event.kernel_language import kernel, u32, u64
+from weft.engines.event.kernel_language import inlined, kernel, u32, u64
 from weft.engines.event.records import (
     ACTIVE,
     FLAG_OBSERVED,
@@ -82,8 +82,8 @@ def move_all(source: int, target: int) -> int:
     return 0
 
 
-@kernel
-def wake(list: int, state: int) -> int:
+@inlined
+def wake_all(list: int, state: int) -> int:
     """Make every thread of a wait list ready."""
     node = u64[list]
     u64[list] = 0
@@ -93,3 +93,9 @@ def wake(list: int, state: int) -> int:
         make_ready(node, state)
         node = next
     return 0
+
+
+@kernel
+def wake(list: int, state: int) -> int:
+    """Do the same where it is no part of something else."""
+    return wake_all(list, state)

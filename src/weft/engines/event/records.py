@@ -91,6 +91,9 @@ SIGNAL_FLAGS = 8
 SIGNAL_HEADER = 16
 
 WATCH_COUNT = 0
+"""32 bits: how many watches a signal has."""
+WATCH_WANTED = 4
+"""32 bits: the edges that any of them looks for, all if one looks for something else."""
 WATCH_ENTRIES = 8
 WATCH_LIST = 0
 WATCH_KIND = 8
@@ -140,7 +143,8 @@ SHUFFLE = 360
 """The state of the random order of equal events; 0: first come, first served."""
 UNTIL = 368
 IN_REACTIVE = 376
-BUDGET = 384
+LAST_EVENT = 384
+"""How many events there may be before the run pauses."""
 HOST_CALL = 392
 STACK_LIMIT = 400
 WHEEL_NOW = 408

@@ -29,10 +29,9 @@ from weft.engines.event.kernel_language import (
     u32,
     u64,
 )
-from weft.engines.event.list_kernels import append, make_ready, move_all, unlink, wake
+from weft.engines.event.list_kernels import append, make_ready, move_all, unlink, wake_all
 from weft.engines.event.records import (
     ACTIVE,
-    BUDGET,
     CHANGED_BUFFER,
     CHANGED_CAPACITY,
     CHANGED_LENGTH,
@@ -50,6 +49,7 @@ from weft.engines.event.records import (
     FLAG_REACTIVE,
     IN_REACTIVE,
     INACTIVE,
+    LAST_EVENT,
     LIST_TAIL,
     MAX_DELTAS,
     NBA_BUFFER,
@@ -85,6 +85,7 @@ from weft.engines.event.records import (
     UNTIL,
     WATCH_CALL,
     WATCH_CODE,
+    WATCH_COUNT,
     WATCH_ENTRIES,
     WATCH_EVALUATE,
     WATCH_HIGH,
@@ -94,6 +95,7 @@ from weft.engines.event.records import (
     WATCH_NODE,
     WATCH_RECORD,
     WATCH_SIZE,
+    WATCH_WANTED,
     WHEEL_BITS,
     WHEEL_LEVELS,
     WHEEL_NOW,
@@ -110,8 +112,10 @@ from weft.engines.event.records import (
 def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
     """Wake who watches bits `low` to `high` of a signal; `edges` has the edges of its bit 0, and `WATCH_ANY`."""
     watches = u64[signal - SIGNAL_WATCHES]
+    if (u32[watches + WATCH_WANTED] & edges) == 0:
+        return 0
     entry = watches + WATCH_ENTRIES
-    end = entry + u64[watches] * WATCH_SIZE
+    end = entry + u32[watches + WATCH_COUNT] * WATCH_SIZE
     while entry != end:
         if u32[entry + WATCH_LOW] < high and low < u32[entry + WATCH_HIGH]:
             list = u64[entry + WATCH_LIST]
@@ -122,7 +126,7 @@ def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
                         append(state + ACTIVE, list)
                 else:
                     if u64[list]:
-                        wake(list, state)
+                        wake_all(list, state)
             else:
                 if kind & WATCH_EVALUATE:
                     evaluate(list, u64[entry + WATCH_CODE], state)
@@ -385,10 +389,9 @@ def run_list(list: int, state: int) -> int:
         u64[state + CURRENT] = node
         while invoke(u64[node + NODE_CODE], node, state):
             pass
-        u64[state + EVENTS] = u64[state + EVENTS] + 1
-        budget = u64[state + BUDGET] - 1
-        u64[state + BUDGET] = budget
-        if u64[state + STOP] or budget == 0:
+        events = u64[state + EVENTS] + 1
+        u64[state + EVENTS] = events
+        if u64[state + STOP] or u64[state + LAST_EVENT] <= events:
             return 1
         if node == mark:
             mark = u64[list + LIST_TAIL]
