@@ -81,6 +81,7 @@ def test_bad_calls(here, capfd):
         (["load"], "error: weft archive load: name the archive first, FILE.weftar [bad-option]\n"),
         (["verify", "a", "b"], "error: weft archive verify: 'b' is too much [bad-option]\n"),
         (["list", "none"], "error: cannot read the archive 'none': No such file or directory [no-such-file]\n"),
+        (["save", "top.sv"], "error: 'top.sv' is no archive of Weft, and is left as it is [bad-archive]\n"),
         (["list", "top.sv"], "error: 'top.sv' is no archive of Weft [bad-archive]\n"),
     ):
         assert weft(capfd, "archive", *words) == (2, "", message)
@@ -137,4 +138,10 @@ def test_testbenches_use_archives_too(here, capfd, monkeypatch):
     assert weft(capfd, *words, "--pipeline-save")[:2] == (0, "hello\n")
     move_away(here, monkeypatch)
     status, out, err = weft(capfd, *words, "--pipeline-load")
+    assert (status, out) == (0, "hello\n") and ", 0 made; " in err
+    (here / "elsewhere").mkdir()
+    (here / "elsewhere" / "test.v").write_text(BENCH)
+    monkeypatch.chdir(here / "elsewhere")
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(here / "cache3"))
+    status, out, err = weft(capfd, *words[:3], "../test.weftar", "--pipeline-load", "--pipeline-log")
     assert (status, out) == (0, "hello\n") and ", 0 made; " in err

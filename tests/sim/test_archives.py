@@ -1,5 +1,6 @@
 """Archives: another machine starts warm from one, and nothing that is damaged or does not fit is ever used."""
 
+import contextlib
 import errno
 import json
 import os
@@ -7,6 +8,7 @@ import platform
 import subprocess
 import sys
 import types
+from random import Random
 
 import pytest
 
@@ -15,6 +17,7 @@ from weft.base.cache_label import Label, entry_key, parse_label
 from weft.engines.cpu import jit
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.sim import archive_file, fit_entries
+from weft.sim.archive_file import ArchiveFile, DamagedEntry
 from weft.sim.design_cache import compiler_version
 from weft.sim.fit_entries import explain_misfit, misfit
 
@@ -159,6 +162,43 @@ def test_damage_is_found_and_never_used(machine, tmp_path, where):
     simulate()
     before = len(weft.archive.entries(path))
     assert weft.archive.prune(path).taken == before - 1 and not weft.archive.verify(path).damaged
+
+
+def test_any_damage_is_found(machine, tmp_path):
+    """Whatever byte is changed, what is loaded is what was saved; nothing but a UserError is raised."""
+    path = harvest(tmp_path)
+    data = path.read_bytes()
+    with ArchiveFile(path) as archive:
+        good = {place: archive.read(entry) for place, entry in archive.entries.items()}
+    random = Random(4)
+    for number in range(150):
+        changed, at = bytearray(data), random.randrange(len(data))
+        changed[at] ^= 1 << random.randrange(8)
+        (tmp_path / "bad.weftar").write_bytes(changed[: at + 1] if number % 10 == 0 else changed)
+        try:
+            report = weft.archive.verify(tmp_path / "bad.weftar")
+        except weft.UserError as error:
+            assert error.code == "bad-archive"
+            continue
+        assert report.damaged
+        with ArchiveFile(tmp_path / "bad.weftar") as archive:
+            assert set(archive.entries) == set(good)
+            for place, entry in archive.entries.items():
+                with contextlib.suppress(DamagedEntry):
+                    assert archive.read(entry) == good[place]
+
+
+def test_other_files_are_not_overwritten(machine, tmp_path):
+    source = (tmp_path / "one" / "top.v").read_text()
+    message = r"'top\.v' is no archive of Weft, and is left as it is \[bad-archive\]"
+    with pytest.raises(weft.UserError, match=message):
+        weft.archive.save("top.v")
+    with pytest.raises(weft.UserError, match=message), weft.archive.harvest("top.v"):
+        raise AssertionError("it is said before anything is done")
+    assert (tmp_path / "one" / "top.v").read_text() == source
+    (tmp_path / "empty.weftar").write_text("")
+    weft.archive.save(tmp_path / "empty.weftar")
+    assert weft.archive.verify(tmp_path / "empty.weftar").damaged == 0
 
 
 @pytest.mark.parametrize("part", [0, 1, 30, 90, 0.3, 0.9])

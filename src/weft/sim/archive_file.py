@@ -149,16 +149,23 @@ def unpack(packed: bytes, size: int) -> bytes:
     return data
 
 
-def write_archive(path: str | Path, contents: Iterable[Content]) -> int:
-    """Write an archive in place of what is there; return its bytes. Raises `cannot-write`."""
-    return change_archive(path, lambda old: contents)
+def check_target(path: str | Path) -> None:
+    """Raise `bad-archive` if there is a file that is no archive: somebody's source, named by mistake, must stay."""
+    try:
+        with Path(path).open("rb") as file:
+            begin = file.read(len(_MAGIC))
+    except OSError:
+        return  # there is none, or writing will say what is wrong
+    if begin and begin != _MAGIC:
+        raise UserError("bad-archive", f"'{path}' is no archive of Weft, and is left as it is")
 
 
 def change_archive(path: str | Path, change: Callable[[ArchiveFile | None], Iterable[Content]]) -> int:
     """Write an archive with what `change` makes of the old one (None if there is none or it is damaged).
 
-    Returns the bytes of the new file; raises `cannot-write`.
+    Returns the bytes of the new file; raises `cannot-write`, and `bad-archive` as `check_target` does.
     """
+    check_target(path)
     target = Path(path)
     try:
         while True:

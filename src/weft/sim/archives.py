@@ -26,7 +26,7 @@ from weft.base.cache_layers import Place, journal, use_source
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.cpu.object_cache import ObjectCache, cache_folder
-from weft.sim.archive_file import ArchiveEntry, ArchiveFile, Content, DamagedEntry, change_archive
+from weft.sim.archive_file import ArchiveEntry, ArchiveFile, Content, DamagedEntry, change_archive, check_target
 from weft.sim.design_cache import portable_index
 from weft.sim.fit_entries import is_other_version, misfit
 
@@ -70,8 +70,9 @@ def harvest(path: str | Path, *, add: bool = True) -> Generator[Report]:
     """Write all entries that are read or made inside into an archive at the end: designs, and code of all tiers.
 
     What the archive has already stays there unless `add` is false. The report is filled in at the end. Raises
-    `cannot-write`.
+    `cannot-write`; `bad-archive`, at once, if the file is no archive.
     """
+    check_target(path)
     report = Report(str(path))
     with journal() as used:
         yield report
