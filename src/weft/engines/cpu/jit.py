@@ -98,6 +98,8 @@ def _machine(codegen: int) -> Any:
 
 
 _workers = Workers("weft-compile", os.cpu_count() or 1)
+_improvers = Workers("weft-improve", os.cpu_count() or 1)
+"""Threads of their own for what nobody waits for."""
 
 
 def _unguarded(name: str) -> Any:
@@ -189,9 +191,9 @@ class Compiler:
         """Compile in a worker thread."""
         return self.start(lambda: self.object(text, tier))
 
-    def start(self, work: Callable[[], bytes]) -> Job[bytes]:
-        """Do some of this compiler's work in a worker thread."""
-        return _workers.submit(work)
+    def start(self, work: Callable[[], bytes], urgent: bool = True) -> Job[bytes]:
+        """Do some of this compiler's work in a worker thread; what is not urgent keeps nothing else waiting."""
+        return (_workers if urgent else _improvers).submit(work)
 
     def _text_key(self, digest: str) -> str:
         return hashlib.sha256(f"text|{digest}".encode()).hexdigest()

@@ -160,8 +160,8 @@ def _improver(compiler: Compiler, digests: list[str], texts: list[str] | None = 
         return lambda: compiler.keep(digest, FULL, lambda: known.get(digest) or compiler.text(digest))
 
     def improve(then: Callable[[Callable[[], list[bytes]]], bytes]) -> None:
-        jobs = [compiler.start(work(digest)) for digest in digests]
-        compiler.start(lambda: then(lambda: [job.result() for job in jobs]))
+        jobs = [compiler.start(work(digest), urgent=False) for digest in digests]
+        compiler.start(lambda: then(lambda: [job.result() for job in jobs]), urgent=False)
 
     return improve
 

@@ -42,6 +42,8 @@ Words = npt.NDArray[np.uint64]
 
 _SECONDS_PER_BYTE = 1.6e-6
 """What optimising a byte of text costs, about."""
+_LEAST_SECONDS = 0.2
+"""Shorter runs are not worth a thread."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +59,7 @@ class SecondTier:
     _callback: object = None
 
     def __post_init__(self) -> None:
-        self.seconds = _SECONDS_PER_BYTE * self.machine.text_bytes
+        self.seconds = max(_LEAST_SECONDS, _SECONDS_PER_BYTE * self.machine.text_bytes)
 
     def watch(self) -> None:
         """Note that a run begins."""
