@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from weft.apps.show_progress import compile_progress, show_status
 from weft.apps.split_words import Words
 from weft.base.errors import UserError
 
@@ -46,9 +47,9 @@ def save(
     words: Words = context.obj
     path, rest = _file_of(context)
     if not rest and not top:
-        report = archives.save(path, add=add)
+        with show_status(lambda: f"saving the cache in {path}"):
+            report = archives.save(path, add=add)
     else:
-        from weft.apps.show_progress import compile_progress
         from weft.sim.compile_design import compile_design
 
         with archives.harvest(path, add=add) as report, compile_progress() as progress:
@@ -72,7 +73,9 @@ def load(context: typer.Context) -> None:
     """Run `weft archive load`."""
     from weft.sim import archives
 
-    report = archives.load(_only_file(context))
+    path = _only_file(context)
+    with show_status(lambda: f"loading {path}"):
+        report = archives.load(path)
     _tell(report)
     print(f"loaded {report.taken} entries, {report.bytes / 1e6:.2f} MB; {report.present} were there")
 
@@ -103,7 +106,9 @@ def verify(context: typer.Context) -> None:
     """Run `weft archive verify`."""
     from weft.sim import archives
 
-    report = archives.verify(_only_file(context))
+    path = _only_file(context)
+    with show_status(lambda: f"checking {path}"):
+        report = archives.verify(path)
     _tell(report)
     print(f"{report.taken} entries are good, {report.damaged} are damaged")
     raise typer.Exit(DAMAGED if report.damaged else 0)
@@ -117,7 +122,9 @@ def prune(
     """Run `weft archive prune`."""
     from weft.sim import archives
 
-    report = archives.prune(_only_file(context), here=here)
+    path = _only_file(context)
+    with show_status(lambda: f"pruning {path}"):
+        report = archives.prune(path, here=here)
     _tell(report)
     print(f"{report.taken} entries are left, {report.bytes / 1e6:.2f} MB")
 

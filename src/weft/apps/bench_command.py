@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from weft.apps.bench_designs import find_design
 from weft.apps.run_bench import find_regressions, measure_design, read_baseline, to_markdown
+from weft.apps.show_progress import show_status
 from weft.base.dataclass import dataclass, replace
 from weft.base.errors import UserError
 
@@ -46,7 +46,9 @@ def run_bench(plan: BenchPlan, words: Sequence[str], plusargs: Sequence[str]) ->
     if plan.warmup is not None:
         design = replace(design, warmup=plan.warmup)
     baseline = read_baseline(plan.baseline, design.name) if plan.baseline else None
-    result = measure_design(design, plan.runs, _tell if sys.stderr.isatty() else None)
+    said = [""]
+    with show_status(lambda: said[-1]):
+        result = measure_design(design, plan.runs, said.append)
     report = to_markdown(result, baseline, threshold)
     print(report, end="")
     if plan.markdown:
@@ -62,10 +64,6 @@ def parse_threshold(text: str) -> float:
     if match is None:
         raise UserError("bad-option", f"--threshold {text}: write 10% or 0.1")
     return float(match[1]) / (100 if match[2] else 1)
-
-
-def _tell(text: str) -> None:
-    print(f"weft: {text}", file=sys.stderr)
 
 
 def _write(path: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Show on a terminal what takes more than a second: the stage of a compilation, the cycles of a run.
+"""Show on a terminal what takes more than a second: how far a compilation or a run is, what else is being done.
 
 Progress goes to the standard error and only when that is a terminal. What the design prints comes first: its first
 output ends the display of a run for good, so that the two never mix.
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weft.sim.compile_progress import ProgressTracker
     from weft.sim.simulation import Simulation
 
 _DELAY = 1.0
@@ -28,24 +27,35 @@ def compile_progress() -> Generator[Callable[[str], None] | None]:
         return
     from weft.sim.compile_progress import ProgressTracker
 
-    tracker, end = ProgressTracker(), threading.Event()
-    thread = threading.Thread(target=_show_compilation, args=(tracker, end), daemon=True)
+    tracker = ProgressTracker()
+    with show_status(lambda: tracker.snapshot().describe()):
+        yield tracker
+
+
+@contextmanager
+def show_status(describe: Callable[[], str]) -> Generator[None]:
+    """Show what is being done inside, as `describe` says at each moment, once a second has passed."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    end = threading.Event()
+    thread = threading.Thread(target=_show_until, args=(end, describe), daemon=True)
     thread.start()
     try:
-        yield tracker
+        yield
     finally:
         end.set()
         thread.join()
 
 
-def _show_compilation(tracker: ProgressTracker, end: threading.Event) -> None:
+def _show_until(end: threading.Event, describe: Callable[[], str]) -> None:
     if end.wait(_DELAY):
         return
     from rich.console import Console
 
-    with Console(stderr=True).status("compiling") as status:
+    with Console(stderr=True).status(describe()) as status:
         while not end.wait(0.1):
-            status.update(tracker.snapshot().describe())
+            status.update(describe())
 
 
 class RunStatus:

@@ -23,7 +23,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -182,12 +182,13 @@ def _locked(target: Path) -> Generator[tuple[bool, ArchiveFile | None]]:
     """Hold the lock of the file that is there, until it has been replaced; gives whether it is, and as an archive."""
     while True:
         try:
-            lock = target.open("rb")
+            lock = _open_to_lock(target)
         except FileNotFoundError:
             yield False, None
             return
         with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with suppress(OSError):  # where there are no locks, what another process adds at once may be lost
+                fcntl.flock(lock, fcntl.LOCK_EX)
             if not _is_same(lock, target):
                 continue  # somebody has replaced the file while we waited for the lock
             try:
@@ -200,6 +201,14 @@ def _locked(target: Path) -> Generator[tuple[bool, ArchiveFile | None]]:
                 if archive is not None:
                     archive.close()
             return
+
+
+def _open_to_lock(path: Path) -> BinaryIO:
+    """Open a file so that it can be locked: network file systems want that it could be written."""
+    try:
+        return path.open("r+b")
+    except PermissionError:
+        return path.open("rb")
 
 
 def _is_same(file: BinaryIO, path: Path) -> bool:

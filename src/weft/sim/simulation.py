@@ -378,7 +378,7 @@ class Simulation:
     def profile(self) -> Generator[Profile]:
         """Measure where the time goes inside; the profile is complete at the end, and can be shown or saved.
 
-        It costs about 20 ns for each clock edge.
+        It costs about 20 ns for each clock edge. Kernels are measured until a force compiles the design again.
         """
         from weft.sim.profile import Profiler  # few runs are profiled
 
