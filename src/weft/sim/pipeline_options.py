@@ -11,8 +11,8 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from weft.base.cache_layers import counts
-from weft.base.dataclass import dataclass
+from weft.base.cache_layers import Counts, counts
+from weft.base.dataclass import asdict, dataclass
 from weft.base.errors import UserError
 from weft.engines.cpu.object_cache import cache_folder
 
@@ -84,20 +84,22 @@ def use_pipeline(options: PipelineOptions, warn: Callable[[str], None], say: Cal
     from weft.sim import archives
 
     log = say if options.log else _say_nothing
-    found, made = counts.found, counts.made
+    before = Counts(**asdict(counts))
     with ExitStack() as stack:
-        used = None
+        used = False
         if options.load and not options.path.exists():
             log(f"no archive '{options.path}'")
         elif options.load:
             try:
-                used = stack.enter_context(archives.use(options.path, warn))
+                stack.enter_context(archives.use(options.path, warn))
+                used = True
             except UserError as error:
                 warn(f"{error.message}: all is compiled again")
         harvest = stack.enter_context(archives.harvest(options.path)) if options.save else None
         yield
-    text = f"{counts.found - found} entries found, {counts.made - made} made"
-    log(text if used is None else f"{text}; {used.taken} came from '{options.path}'")
+    text = f"{counts.found - before.found} entries found, {counts.made - before.made} made"
+    taken = counts.from_archives - before.from_archives
+    log(f"{text}; {taken} came from '{options.path}'" if used else text)
     if harvest is not None:
         for line in harvest.lines:
             warn(line)
