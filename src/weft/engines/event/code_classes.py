@@ -1,5 +1,4 @@
-"""Write what class objects need: creation, properties, methods that are chosen by the object (IEEE 1800-2023 clause
-8).
+"""Write what class objects need: creation, properties, methods that the object chooses (IEEE 1800-2023 clause 8).
 
 An object is a piece of memory: its class's number, its size, then its properties, the base class's first. A virtual
 call is a switch on the class's number among the methods that can be meant.
@@ -7,14 +6,16 @@ call is a switch on the class's number among the methods that can be meant.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.layout import value_bytes
+from weft.engines.event.value_types import type_of
 from weft.engines.event.writer import Operand, Value, mask, plane_bytes
 from weft.ir.design import Class, Function, Signal
-from weft.ir.expressions import Call
+from weft.ir.expressions import Call, Ref
 
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
@@ -108,25 +109,41 @@ class Classes:
     def call_virtual(self, f: FunctionCode, call: Call) -> Value:
         """Write a virtual call of a function."""
         from weft.engines.event.code_calls import call_function
-        from weft.engines.event.code_expressions import value
 
-        assert call.receiver is not None
         width = call.width
         slots = [f.w.slot(width), f.w.slot(width)] if width else []
 
-        def one(found: Function) -> None:
-            result = call_function(f, Call(found, call.args, width, call.span, call.receiver))
+        def one(direct: Call) -> None:
+            result = call_function(f, direct)
             for slot, plane in zip(slots, (result.bits, result.unknown), strict=False):
                 f.w.do(f"store i{width} {plane}, ptr {slot}")
 
-        self.dispatch(f, call, value(f, call.receiver), one)
+        self.dispatch(f, call, one)
         if not slots:
             return Value(0, 0)
         return Value(width, f.w.emit(f"load i{width}, ptr {slots[0]}"), f.w.emit(f"load i{width}, ptr {slots[1]}"))
 
-    def dispatch(self, f: FunctionCode, call: Call, receiver: Value, one: object) -> None:
-        """Write a switch on the object's class, and one piece of code for each method that it may mean."""
+    def enter_virtual(self, f: FunctionCode, call: Call) -> None:
+        """Write a virtual call of a task that can suspend in some class."""
+        from weft.engines.event.code_calls import call_function, enter_task
+
+        def one(direct: Call) -> None:
+            if f.unit.program.suspensions.function(direct.function):
+                enter_task(f, direct)
+            else:
+                call_function(f, direct)
+
+        self.dispatch(f, call, one)
+
+    def dispatch(self, f: FunctionCode, call: Call, one: Callable[[Call], None]) -> None:
+        """Write a switch on the object's class, and by `one` the call of each method that it may mean."""
+        from weft.engines.event.code_expressions import value
+
         w = f.w
+        assert call.receiver is not None
+        receiver = value(f, call.receiver)
+        holder = Signal("receiver", 64, type_of(call.receiver), automatic=True, local=True)
+        f.operands[holder] = receiver
         self.check_null(f, receiver.bits)
         number = w.load_word(w.pointer(receiver.bits), 0)
         choices = [(n, found) for n, found in self._choices(call.function) if found.body is not None]
@@ -137,8 +154,7 @@ class Classes:
         w.closed = True
         for found, label in labels.items():
             w.label(label)
-            assert callable(one)
-            one(found)
+            one(Call(found, call.args, call.width, call.span, Ref(holder)))
             w.jump(after)
         w.label(none)
         w.jump(after)

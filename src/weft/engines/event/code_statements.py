@@ -349,7 +349,9 @@ def _repeat(f: FunctionCode, loop: RepeatTimes) -> None:
 def _evaluate(f: FunctionCode, statement: Evaluate) -> None:
     expression = statement.value
     if isinstance(expression, Call):
-        if f.unit.program.suspends(expression):
+        if f.unit.program.suspends(expression) and expression.virtual:
+            f.unit.program.classes.enter_virtual(f, expression)
+        elif f.unit.program.suspends(expression):
             enter_task(f, expression)
         else:
             call_function(f, expression)
