@@ -77,10 +77,12 @@ def program_of(
     """Return the program of a design that has just been loaded, which is changed; `kernels` have perhaps begun."""
     from weft.engines.event.code_program import write_program
     from weft.passes.defer_assertions import defer_assertions
+    from weft.passes.end_programs import end_programs
 
     delays = prepare_delays(design, sdf)
     for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
         defer_assertions(module)
+    end_programs(design)
     code = write_program(design, observe or _dumps(design), netlists)
     return EventProgram(code, begin_code(code, kernels), delays)
 
