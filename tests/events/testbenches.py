@@ -196,4 +196,117 @@ TESTBENCHES: dict[str, tuple[str, str]] = {
         """,
         ("next 0\nnext 3\nnext 6\nend 9\nall 9\nor 10\nin order\nmerged\napart\ncompared\n"),
     ),
+    "the end of all programs is the end": (
+        """
+        program automatic test(input bit clk);
+          initial begin repeat (2) @(posedge clk); $display("first %0t", $time); end
+          initial begin fork #99 $display("never"); join_none repeat (4) @(posedge clk); $display("second %0t", $time);
+          end
+          final $display("program");
+        endprogram
+        module top;
+          bit clk; always #5 clk = !clk;
+          test a(clk), b(!clk);
+          final $display("module %0t", $time);
+        endmodule
+        """,
+        ("first 15\nfirst 20\nsecond 35\nsecond 40\nprogram\nprogram\nmodule 40\n"),
+    ),
+    "virtual tasks that wait are those of the object": (
+        """
+        class part;
+          string name; static part all[string];
+          function new(string name); this.name = name; all[name] = this; endfunction
+          virtual task run(); endtask
+          virtual task get(output int x); #1 x = 1; endtask
+        endclass
+        class slow extends part;
+          function new(string name); super.new(name); endfunction
+          virtual task run(); #5 $display("%s at %0t", name, $time); endtask
+          virtual task get(output int x); x = 2; endtask
+        endclass
+        module t;
+          int found, x; part p;
+          function automatic part find(string name); found++; return part::all[name]; endfunction
+          initial begin
+            slow s = new("a"); p = new("b"); s = new("c");
+            foreach (part::all[k]) begin automatic part q = part::all[k]; fork q.run(); join_none end
+            wait fork;
+            find("c").run(); find("b").get(x); $display("%0d found, x=%0d at %0t", found, x, $time);
+            find("c").get(x); $display("x=%0d at %0t", x, $time);
+          end
+        endmodule
+        """,
+        ("a at 5\nc at 5\nc at 10\n2 found, x=1 at 11\nx=2 at 11\n"),
+    ),
+    "words inside structs, and processes": (
+        """
+        module t;
+          typedef struct { int x; string n; real r; int q[$]; } record;
+          record list[$], one = '{1, "one", 2.5, '{7}}, pair[2]; record named[string]; int lists[string][$];
+          initial begin
+            list.push_back(one); list.push_back('{3, "three", 0.5, '{}}); pair[1] = one; named["k"] = one;
+            $display("%p", one); $display("%p", list); $display("%0p", pair); $display("%p", named);
+            $display("%s %g %0d", list[1].n, list[1].r, list[0].q[0]);
+            $display("%s", $sformatf("%s/%s", list[0].n, named["k"].n));
+            list.sort(e) with (e.r); $display("%s %s", list[0].n, list[1].n);
+            lists["a"].push_back(1); lists["a"].push_back(2); $display("%p", lists);
+          end
+          process p[2]; int n; bit clk; always #5 clk = !clk;
+          initial begin p[0] = process::self(); forever begin @(posedge clk); n++; if (n == 4) p[0].suspend(); end end
+          initial begin
+            #12 p[0].suspend(); #20 $display("%s, n=%0d", p[0].status().name(), n);
+            p[0].resume(); #25 $display("%s, n=%0d", p[0].status().name(), n);
+            p[0].resume(); #20 p[0].kill(); $display("%s, n=%0d", p[0].status().name(), n);
+            n = $urandom(5); $finish(0);
+          end
+        endmodule
+        """,
+        (
+            "'{x:1, n:\"one\", r:2.5, q:'{7}}\n"
+            "'{'{x:1, n:\"one\", r:2.5, q:'{7}}, '{x:3, n:\"three\", r:0.5, q:'{}}}\n"
+            "'{'{x:0,n:\"\",r:0,q:'{}},'{x:1,n:\"one\",r:2.5,q:'{7}}}\n"
+            '\'{"k":\'{x:1, n:"one", r:2.5, q:\'{7}}}\n'
+            "three 0.5 7\n"
+            "one/one\n"
+            "three one\n"
+            "'{\"a\":'{1, 2}}\n"
+            "SUSPENDED, n=1\n"
+            "SUSPENDED, n=4\n"
+            "KILLED, n=6\n"
+        ),
+    ),
+    "parts of structs in containers": (
+        """
+        module t;
+          typedef struct { string n; } named;
+          typedef struct { int x; string n; int q[$]; int at[string]; int d[]; } record;
+          named names[$]; record list[$], one, by[string]; string s;
+          class holder; record r; record list[$]; endclass
+          holder h = new;
+          initial begin
+            names.push_back('{"abc"}); $display("%c %c", names[0].n[1], names[0].n.getc(2));
+            names[0].n[1] = "X"; names[0].n.putc(0, "Y"); s = names[0].n; $display("%s %s", s, {2{names[0].n}});
+            names[0].n.itoa(5); $display("%s %0d", names[0].n, names[0].n.atoi());
+            list.push_back(one); list[0].q.push_back(5); list[0].q.push_back(6); list[0].at["z"] = 3;
+            list[0].d = new[2]; list[0].d[1] = 9; list[0].q[0]++; list[0].n = "abc";
+            foreach (list[0].q[i]) $write("%0d ", list[0].q[i]);
+            $display("%0d %0d %s", list[0].q.pop_front(), list[0].q.size(), list[0].n.substr(1, 2));
+            if (list[0].n == "abc" && list[0].n < "b") $display("%p", list);
+            h.r.q.push_back(1); h.r.n = "h"; h.list.push_back(h.r);
+            h.list[0].n = {h.list[0].n, "!"}; h.list[0].q.push_back(2);
+            $display("%p %p", h.r, h.list); by["a"] = one; by["a"].q.push_back(8); $display("%p", by);
+          end
+        endmodule
+        """,
+        (
+            "b c\n"
+            "YXc YXcYXc\n"
+            "5 5\n"
+            "6 6 6 1 bc\n"
+            "'{'{x:0, n:\"abc\", q:'{6}, at:'{\"z\":3}, d:'{0, 9}}}\n"
+            "'{x:0, n:\"h\", q:'{1}, at:'{}, d:'{}} '{'{x:0, n:\"h!\", q:'{1, 2}, at:'{}, d:'{}}}\n"
+            "'{\"a\":'{x:0, n:\"\", q:'{8}, at:'{}, d:'{}}}\n"
+        ),
+    ),
 }

@@ -159,12 +159,14 @@ class Slice:
     """Read or write `width` bits of `value` from bit `offset` up.
 
     `offset` is a plain int or an expression read as a *signed* number of its own width (so that a select that starts
-    below bit 0 can say so). Bits outside `value` read as x and ignore writes. As an lvalue, `value` is one too.
+    below bit 0 can say so). Bits outside `value` read as x and ignore writes. As an lvalue, `value` is one too. `type`
+    is given if the bits are a word, such as a string in a struct.
     """
 
     value: Expr
     offset: Expr | int
     width: int
+    type: Type | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

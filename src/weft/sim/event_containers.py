@@ -253,7 +253,8 @@ def _get(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[
     if container.associative:
         key = key_of(container, args[1])
         return container.entries.get(key, missing), {}
-    index = number(args[1])
+    # A variable that holds nothing yet does not say what it is indexed by.
+    index = number(args[1]) if args[0] else None
     if index is None or not 0 <= index < len(container.items):
         return missing, {}
     return container.items[index], {}

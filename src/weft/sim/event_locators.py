@@ -43,8 +43,11 @@ def _by(method: str) -> Call:
         order = _order(signed)
         if method in ("sort", "rsort", "reverse", "shuffle"):
             return _reorder(containers, container, method, keys, order, args[0])
-        positions = _positions(method, keys, order)
         made = Container(made_type(site) or Type("queue", 64))
+        if method == "map":
+            made.items = list(keys)
+            return containers.add(made), {}
+        positions = _positions(method, keys, order)
         if method.endswith("index"):
             kind = made.type.element
             width = kind.width if kind is not None else 32
@@ -108,6 +111,7 @@ _LOCATORS = [
     "rsort",
     "reverse",
     "shuffle",
+    "map",
 ]
 
 LOCATOR_CALLS: dict[str, Call] = {f"array.{method}_by": _by(method) for method in _LOCATORS}

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.engines.event.host_sites import HostSite
-from weft.engines.event.records import PROCESS_STATE, PROCESS_WAITERS
+from weft.engines.event.records import (
+    PROCESS_CODE,
+    PROCESS_HELD,
+    PROCESS_SLEEPER,
+    PROCESS_STATE,
+    PROCESS_WAITERS,
+)
 from weft.ir.design import Class
 from weft.sim.event_containers import CONTAINER_CALLS, number
 from weft.sim.event_locators import LOCATOR_CALLS
@@ -224,6 +230,32 @@ def _kill(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
     return None, {}
 
 
+def _suspend(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    """Suspend a process: return 1, or 0 if it is the present one, which then waits until it is resumed."""
+    process = int(args[0])
+    assert simulation.host.current is not None
+    if process != simulation.engine.process_object(simulation.host.current[0]):
+        simulation.engine.suspend(process)
+        return 1, {}
+    held = ctypes.c_uint64.from_address(process + PROCESS_HELD)
+    if held.value:
+        held.value = 0
+        return 1, {}
+    held.value = 1
+    ctypes.c_uint64.from_address(process + PROCESS_STATE).value = 3
+    ctypes.c_uint64.from_address(process + PROCESS_CODE).value = 0
+    return 0, {}
+
+
+def _suspended_list(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    return int(args[0]) + PROCESS_SLEEPER, {}
+
+
+def _resume(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    simulation.engine.resume(int(args[0]))
+    return None, {}
+
+
 def _await(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     state = ctypes.c_uint64.from_address(int(args[0]) + PROCESS_STATE).value
     return int(state in (0, 4)), {}
@@ -269,6 +301,9 @@ OBJECT_CALLS: dict[str, ObjectCall] = {
     "process.self": _self,
     "process.status": _status,
     "process.kill": _kill,
+    "process.attempt_suspend": _suspend,
+    "process.waiters_suspend": _suspended_list,
+    "process.resume": _resume,
     "process.attempt_await": _await,
     "process.waiters_await": _await_list,
 }

@@ -15,7 +15,7 @@ from weft.engines.event.host_sites import HostSite, Shape
 from weft.engines.event.value_types import BITS, REALS, WORDS, type_of
 from weft.engines.event.writer import Value
 from weft.ir.design import Expr, Type
-from weft.ir.expressions import Element, Field, Item, Ref, Resize, Slice, SystemCall, Text, Unary
+from weft.ir.expressions import Concat, Element, Field, Item, Ref, Resize, Slice, SystemCall, Text, Unary
 from weft.ir.system_tasks import MEMORY_ARGUMENTS, output_arguments
 
 CHANGES_FIRST = frozenset(
@@ -38,6 +38,9 @@ CHANGES_FIRST = frozenset(
 
 CHANGES_KEY = frozenset({"array.first", "array.last", "array.next", "array.prev"})
 
+_OF_ELEMENTS = frozenset({"array.literal", "array.literal_default", "array.new", "array.unpack"})
+"""The operations on containers whose first argument need not be one."""
+
 _TAKES = frozenset(f"mailbox.{name}" for name in ("get", "peek", "try_get", "try_peek", "attempt_get", "attempt_peek"))
 
 _CONTAINER, _STRING = (Type(kind, 64, four_state=False) for kind in ("queue", "string"))
@@ -50,7 +53,7 @@ _WORD_ARGUMENTS = {
 }
 """Arguments that are words, also where they come out of the bits of a struct or an array."""
 
-_PLACES = Ref | Element | Field | Item | Slice
+_PLACES = Ref | Element | Field | Item | Slice | Concat
 
 STOPPING = frozenset({"$finish", "$stop", "$fatal"})
 
@@ -181,7 +184,12 @@ def _call(
         if shape.kind == "bits" and described is not None:
             is_word = described.kind in WORDS and not described.unpacked
             shape = _shape_of_type(described, 64) if is_word else replace(shape, type=described)
-        output = i in outputs and (isinstance(argument, _PLACES) or (argument is not None and shape.kind == "bits"))
+        elif described is not None and described.kind == "struct" and argument is not None:
+            shape = Shape("bits", argument.width, type=described)  # its only member is a word
+        elif shape.kind == "bits" and i == 0 and name.startswith("array.") and name not in _OF_ELEMENTS:
+            shape = Shape("handle", 64)
+        # The seed of a random function may be a value too, which nothing can be written to.
+        output = i in outputs and isinstance(argument, _PLACES)
         shape = replace(shape, offset=size, output=output)
         shapes.append(shape)
         size += _words(shape)

@@ -160,4 +160,4 @@ def wait_on_object(f: FunctionCode, call: SystemCall) -> None:
     w.label(done)
 
 
-WAITING = ("mailbox.put", "mailbox.get", "mailbox.peek", "semaphore.get", "process.await")
+WAITING = ("mailbox.put", "mailbox.get", "mailbox.peek", "semaphore.get", "process.await", "process.suspend")

@@ -304,6 +304,14 @@ class EventEngine:
         """End a process; return whether the present thread is in it."""
         return bool(self.call("process_kill", process, self._state))
 
+    def suspend(self, process: int) -> None:
+        """Suspend a process that is not the present one."""
+        self.call("process_suspend", process, self.address("process_hold"))
+
+    def resume(self, process: int) -> None:
+        """Let a suspended process go on."""
+        self.call("process_resume", process, self._state)
+
     def request_stop(self) -> None:
         """Ask the run to return as soon as the present process has suspended itself."""
         self.set_word(STOP, 1)

@@ -47,7 +47,7 @@ NODE_SEED = 144
 """The state of the thread's stream of random numbers (IEEE 1800-2023 18.14)."""
 NODE_SIZE = 152
 
-FLAG_HEAP, FLAG_REACTIVE, FLAG_ENDED, FLAG_WAIT_FORK, FLAG_SUSPENDED = 1, 2, 4, 8, 16
+FLAG_HEAP, FLAG_REACTIVE, FLAG_ENDED, FLAG_WAIT_FORK = 1, 2, 4, 8
 FLAG_OBSERVED, FLAG_POSTPONED = 32, 64
 FLAG_BATCH = 128
 """The node is a batch of gates or of their changes (`netlist_kernels`)."""
@@ -77,7 +77,9 @@ SCOPE_SIZE = 64
 
 PROCESS_STATE, PROCESS_WAITERS, PROCESS_THREAD = 0, 8, 24
 """A process object: finished 0, running 1, waiting 2, suspended 3, killed 4; who awaits it; its thread."""
-PROCESS_SIZE = 32
+PROCESS_CODE, PROCESS_HELD, PROCESS_SLEEPER = 32, 40, 48
+"""While suspended: the thread's code, 0 if it has suspended itself; whether it has become ready; a list of itself."""
+PROCESS_SIZE = 64
 
 JOIN_LEFT, JOIN_WAITER, JOIN_ANY = 0, 8, 16
 JOIN_SIZE = 32

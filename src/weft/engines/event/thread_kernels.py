@@ -64,7 +64,10 @@ from weft.engines.event.records import (
     NODE_SIBLING,
     NODE_SIZE,
     POSTPONED,
+    PROCESS_CODE,
+    PROCESS_HELD,
     PROCESS_SIZE,
+    PROCESS_SLEEPER,
     PROCESS_STATE,
     PROCESS_THREAD,
     PROCESS_WAITERS,
@@ -352,6 +355,43 @@ def process_kill(object: int, state: int) -> int:
         unlink(node)
         end_thread(node, state)
     return inside
+
+
+@kernel
+def process_suspend(object: int, hold: int) -> int:
+    """Suspend a process other than the present one: `hold`, the address of `process_hold`, is run in its place."""
+    node = u64[object + PROCESS_THREAD]
+    if node:
+        if u64[object + PROCESS_STATE] != 3:
+            u64[object + PROCESS_STATE] = 3
+            u64[object + PROCESS_HELD] = 0
+            u64[object + PROCESS_CODE] = u64[node + NODE_CODE]
+            u64[node + NODE_CODE] = hold
+    return 0
+
+
+@kernel
+def process_hold(node: int, state: int) -> int:
+    """Note that a suspended process has become ready: its delay is over, or what it waited for has come."""
+    u64[u64[node + NODE_OBJECT] + PROCESS_HELD] = 1
+    return 0
+
+
+@kernel
+def process_resume(object: int, state: int) -> int:
+    """Let a suspended process go on (IEEE 1800-2023 9.7)."""
+    node = u64[object + PROCESS_THREAD]
+    if node:
+        if u64[object + PROCESS_STATE] == 3:
+            u64[object + PROCESS_STATE] = 1
+            if u64[object + PROCESS_CODE]:
+                u64[node + NODE_CODE] = u64[object + PROCESS_CODE]
+                if u64[object + PROCESS_HELD]:
+                    u64[object + PROCESS_HELD] = 0
+                    make_ready(node, state)
+            else:
+                wake(object + PROCESS_SLEEPER, state)
+    return 0
 
 
 # ------------------------------------------------------------------------------------------- disable

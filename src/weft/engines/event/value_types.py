@@ -83,8 +83,10 @@ def type_of(expression: Expr | None) -> Type:
             return signal.type
         case Slice(Ref(array) | Field(_, array), _, 64) if array.type.kind in WORDS:
             return array.type  # an element of an array, flattened or not
-        case Item(container):
-            return type_of(container).element or BITS
+        case Item(container, type=known):
+            return type_of(container).element or (known.element if known is not None else None) or BITS
+        case Slice(type=known):
+            return known or BITS
         case Unary("known", value):
             return type_of(value)  # an element at a variable index
         case Unary(op):

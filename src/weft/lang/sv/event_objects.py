@@ -48,10 +48,12 @@ def passes_events(compilation: ast.Compilation, index: SourceIndex) -> bool:
     def look_at(symbol: ast.VariableSymbol) -> None:
         kind = symbol.type.canonicalType
         element = kind.arrayElementType if kind.isArray else None
-        passed = isinstance(symbol, ast.FormalArgumentSymbol) or symbol.initializer is not None
-        held = element is not None and not isinstance(kind, ast.FixedSizeUnpackedArrayType)
-        if isinstance((element if held else kind).canonicalType, ast.EventType) and (passed or held):
-            found.append(symbol)
+        if element is not None and not isinstance(kind, ast.FixedSizeUnpackedArrayType):
+            if isinstance(element.canonicalType, ast.EventType):
+                found.append(symbol)
+        elif isinstance(kind, ast.EventType):
+            if isinstance(symbol, ast.FormalArgumentSymbol) or symbol.initializer is not None:
+                found.append(symbol)
 
     table = {
         ast.ExpressionKind.Assignment: look,

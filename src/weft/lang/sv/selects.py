@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 from pyslang import ast
 
 from weft.base.dataclass import dataclass, replace
-from weft.ir.design import Binary, Cond, Const, Element, Expr, Field, Ref, Signal, Slice, Text
+from weft.ir.design import Binary, Cond, Const, Element, Expr, Field, Ref, Signal, Slice, SystemCall, Text
 from weft.lang.sv.build import affine, bits_of, concat, constant, known, ones, resize, signed_value
 from weft.lang.sv.classes import declare_statics, is_static, property_of
 from weft.lang.sv.constant_values import constant_value
@@ -212,7 +212,7 @@ def _root(state: State, node: ast.Expression) -> Place:
     layout = layout_of(state, node)
     target = node.member if isinstance(node, ast.MemberAccessExpression) else node
     body = bound_body(state, node.value) if isinstance(node, ast.MemberAccessExpression) else None
-    if body is not None:
+    if body is not None and isinstance(target, ast.Symbol):
         found, path = state.context.reach_instance(body, member_name(state, target))
         signals = found if isinstance(found, dict) else {(): found}
     elif layout.has_struct:
@@ -299,6 +299,7 @@ def _element(state: State, node: ast.ElementSelectExpression, lvalue: bool) -> E
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
     index = held_value(state, selector)
     selected = bits_of(value, bit_offset(index, layout_of(state, selector).signed, layout), layout.step)
+    selected = _as_word(state, node, selected)
     return selected if lvalue else readable_as(selected, state.layout(node.type))
 
 
@@ -392,7 +393,15 @@ def _member(state: State, node: ast.MemberAccessExpression, lvalue: bool) -> Exp
         return member_value(state, value_of(state, base), node, layout)
     offset, member = layout.fields[node.member.name]
     value = lvalue_of(state, base) if lvalue else value_of(state, base)
-    return bits_of(value, offset, member.width)
+    return _as_word(state, node, bits_of(value, offset, member.width))
+
+
+def _as_word(state: State, node: ast.Expression, value: Expr) -> Expr:
+    """Return a part of a flat value with its type if it is a word; it may be the only part."""
+    if state.layout(node.type).kind not in WORDS or isinstance(value, SystemCall | Text | Const):
+        return value
+    kind = state.context.describe(node.type)
+    return replace(value, type=kind) if isinstance(value, Slice) else Slice(value, 0, value.width, kind)
 
 
 def readable_as(value: Expr, layout: Layout) -> Expr:

@@ -257,7 +257,9 @@ def targets_of(node: ast.Expression) -> list[ast.Expression]:
 
 
 def _written_arguments(call: ast.CallExpression) -> list[ast.Expression]:
-    arguments = [argument for argument in call.arguments if isinstance(argument, ast.AssignmentExpression)]
+    arguments: list[ast.Expression] = [
+        argument for argument in call.arguments if isinstance(argument, ast.AssignmentExpression)
+    ]
     if call.isSystemCall and call.arguments and not call.subroutineName.startswith("$"):
         return [call.arguments[0]]  # the container that a method changes
     subroutine = call.subroutine
