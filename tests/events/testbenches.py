@@ -309,4 +309,28 @@ TESTBENCHES: dict[str, tuple[str, str]] = {
             "'{\"a\":'{x:0, n:\"\", q:'{8}, at:'{}, d:'{}}}\n"
         ),
     ),
+    "arguments by reference, null and short circuits": (
+        """
+        module t;
+          logic line = 1; byte seen[$], again[$]; int n; struct {int a; int b;} s;
+          task automatic watch(ref byte q[$], input int id);
+            byte b; repeat (2) begin @(negedge line); #3 b = id; q.push_back(b); end
+          endtask
+          task automatic until_three(ref int k); wait (k == 3) $display("three at %0t", $time); k = 10; endtask
+          class node;
+            int v; node next; function bit low(); return next != null && next.v < 3; endfunction
+          endclass
+          function automatic void swap(ref int a, ref int b); int c = a; a = b; b = c; endfunction
+          node x = new;
+          initial begin
+            fork watch(seen, 1); watch(again, 2); until_three(n); join_none
+            repeat (2) begin #10 line = 0; #10 line = 1; n++; $display("%p %p %0d", seen, again, n); end
+            n++; #1 $display("%0d", n);
+            $display("%b %0d", x.low(), x.next != null ? x.next.v : -1);
+            s.a = 4; swap(s.a, n); $display("%0d %0d", s.a, n);
+          end
+        endmodule
+        """,
+        ("'{1} '{2} 1\n'{1, 1} '{2, 2} 2\nthree at 40\n10\n0 -1\n10 4\n"),
+    ),
 }

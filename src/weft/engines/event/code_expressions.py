@@ -121,9 +121,10 @@ def word(f: FunctionCode, expression: Expr, signed: bool = False) -> tuple[Opera
 
 
 def has_effects(expression: Expr) -> bool:
-    """Say whether evaluating an expression does more than give its value."""
+    """Say whether evaluating an expression does more than give its value, or may be an error."""
     return any(
-        isinstance(part, Call | AssignExpr | New | Item | Iterate | Randomize)
+        (isinstance(part, Field) and not (isinstance(part.object, Ref) and part.object.signal.name == "this"))
+        or isinstance(part, Call | AssignExpr | New | Item | Iterate | Randomize)
         or (isinstance(part, SystemCall) and part.name not in _PURE)
         or (isinstance(part, Binary) and part.op in ("udiv", "sdiv", "umod", "smod") and part.width > 64)
         for part in subexpressions(expression)

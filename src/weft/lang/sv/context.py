@@ -33,7 +33,7 @@ from weft.lang.sv.default_clocking import default_clocking, default_disable
 from weft.lang.sv.signals import LeafPath, create_leaves, create_signal, is_struct
 from weft.lang.sv.source_index import Located
 from weft.lang.sv.state import State
-from weft.lang.sv.symbol_facts import instances_of, is_argument_or_result, modport_direction, needs_its_instance
+from weft.lang.sv.symbol_facts import forget, instances_of, is_argument_or_result, modport_direction, needs_its_instance
 from weft.lang.sv.timing import events_of
 from weft.lang.sv.types import LayoutTable
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 Leaves = dict[LeafPath, Signal]
+Bound = dict[ast.Symbol, tuple[Signal | Leaves, Path]]
 DesignScope = ast.InstanceBodySymbol | ast.PackageSymbol | ast.CompilationUnitSymbol
 
 
@@ -105,6 +106,7 @@ class ModuleContext:
         default_factory=dict[ast.Symbol, "tuple[Signal | Leaves, Path]"]
     )
     _functions: dict[ast.Symbol, Function] = field(default_factory=dict[ast.Symbol, Function])
+    _bound: dict[object, Function] = field(default_factory=dict[object, Function])
     _converting: list[Function] = field(default_factory=list[Function])
     _declared: set[ast.Symbol] = field(default_factory=set[ast.Symbol])
     _children: dict[str, ast.InstanceBodySymbol] = field(default_factory=dict[str, ast.InstanceBodySymbol])
@@ -124,6 +126,7 @@ class ModuleContext:
             self._leaves,
             self._found,
             self._functions,
+            self._bound,
         ):
             table.clear()
         self._children.clear()
@@ -281,12 +284,10 @@ class ModuleContext:
 
     def reach_named(self, body: ast.InstanceBodySymbol, name: str) -> tuple[Signal | Leaves, Path]:
         """Return what is called `name` in an instance body, and the path from here to it."""
-        if body is self.body:
-            return self._named[name], ()
-        if (connected := self._interface_name(body)) is not None:
+        connected = self._interface_name(body) if body is not self.body else None
+        if connected is not None:
             return self._port_signal(*connected, body, name), ()
-        home = self.owner.context_of(body)
-        return home._named[name], self._path_to(body)
+        return self.reach_instance(body, name)
 
     def reach_instance(self, body: ast.InstanceBodySymbol, name: str) -> tuple[Signal | Leaves, Path]:
         """Return what is called `name` in an instance body, and the path from here to it that goes through no port."""
@@ -488,6 +489,18 @@ class ModuleContext:
         if subroutine in self._declared:
             self._declared.discard(subroutine)
             self.convert_inside(self._functions[subroutine], lambda: self.owner.convert_function(self, subroutine))
+
+    def bound_function(self, subroutine: ast.SubroutineSymbol, bound: Bound) -> Function:
+        """Return a task converted for certain variables as its arguments by reference, as it is seen from here."""
+        key = (subroutine, *((formal, str(path), id(found)) for formal, (found, path) in bound.items()))
+        if key not in self._bound:
+            shell = self._bound[key] = Function(subroutine.name)
+            for table in (self._signals, self._leaves, self._found, self.state.names):
+                forget(table, subroutine)
+            outer, self.state.references = self.state.references, {**self.state.references, **bound}
+            self.convert_inside(shell, lambda: self.owner.convert_function(self, subroutine))
+            self.state.references = outer
+        return self._bound[key]
 
     def _convert_function(self, subroutine: ast.SubroutineSymbol) -> Function:
         if subroutine.flags & ast.MethodFlags.DPIImport:

@@ -34,7 +34,8 @@ def convert_function(context: Context, subroutine: ast.SubroutineSymbol) -> Func
     """Convert a function or task. The context registers it before, so that it may call itself."""
     state = context.state
     automatic = subroutine.defaultLifetime == ast.VariableLifetime.Automatic
-    args = [(_DIRECTIONS[formal.direction], _variable(state, subroutine, formal)) for formal in subroutine.arguments]
+    formals = [formal for formal in subroutine.arguments if formal not in state.references]
+    args = [(_DIRECTIONS[formal.direction], _variable(state, subroutine, formal)) for formal in formals]
     task = subroutine.subroutineKind == ast.SubroutineKind.Task
     result_symbol = subroutine.returnValVar
     result = None
@@ -47,7 +48,7 @@ def convert_function(context: Context, subroutine: ast.SubroutineSymbol) -> Func
     if automatic and body is not None:
         fresh = [
             (signal, formal.type)
-            for (direction, signal), formal in zip(args, subroutine.arguments, strict=True)
+            for (direction, signal), formal in zip(args, formals, strict=True)
             if direction == "output"
         ]
         fresh += [(result, subroutine.returnType)] if result is not None else []

@@ -54,6 +54,12 @@ class Context(Protocol):
         """Return the signals of the leaf members of a variable of unpacked struct type, and the path to them."""
         ...
 
+    def bound_function(
+        self, subroutine: ast.SubroutineSymbol, bound: dict[ast.Symbol, tuple[Signal | dict[Path, Signal], Path]]
+    ) -> Function:
+        """Return a task converted for certain variables as its arguments by reference."""
+        ...
+
     def locate(self, symbol: ast.Symbol) -> tuple[str, Path]:
         """Return the path of a block, function or task below its instance, and the path to that instance."""
         ...
@@ -181,7 +187,7 @@ class State:
     those that are their own, `histories` the past values; `clock` is that of the assertion or procedure; a
     `combinational` one runs again whenever what it reads changes. `endpoints` has the event of each
     sequence that somebody waits for. `bound` says which instance a virtual interface stands for, while something is
-    converted for each of them.
+    converted for each of them. `references` has the variables that arguments by reference stand for.
     """
 
     context: Context
@@ -212,6 +218,9 @@ class State:
     clock: tuple[Event, ...] = ()
     combinational: bool = False
     endpoints: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
+    references: dict[ast.Symbol, tuple[Signal | dict[Path, Signal], Path]] = field(
+        default_factory=dict["ast.Symbol", "tuple[Signal | dict[Path, Signal], Path]"]
+    )
     bound: dict[ast.Expression | ast.Symbol, ast.InstanceBodySymbol] = field(
         default_factory=dict["ast.Expression | ast.Symbol", "ast.InstanceBodySymbol"]
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pyslang import ast
 
@@ -24,6 +25,13 @@ def is_argument_or_result(symbol: ast.ValueSymbol) -> bool:
     if isinstance(symbol, ast.FormalArgumentSymbol):
         return True
     return isinstance(symbol, ast.VariableSymbol) and bool(symbol.flags & ast.VariableFlags.CompilerGenerated)
+
+
+def forget(table: dict[ast.Symbol, Any], subroutine: ast.SubroutineSymbol) -> None:
+    """Drop what a table has about the variables of a subroutine, so that it can be converted once more."""
+    inside = f"{subroutine.hierarchicalPath}."
+    for symbol in [symbol for symbol in table if symbol.hierarchicalPath.startswith(inside)]:
+        del table[symbol]
 
 
 def needs_its_instance(subroutine: ast.SubroutineSymbol) -> bool:
