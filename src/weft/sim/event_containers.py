@@ -417,6 +417,25 @@ def _blocks(plane: int, width: int, size: int) -> int:
 def _unpack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     """Return a container filled with a stream, the last element with zeros if it ends early."""
     kind = made_type(site) or Type("queue", 64)
+    bits, unknown, width = streamed(simulation, args)
+    made = Container(kind)
+    element = kind.element or Type("logic", 1)
+    step = width_of(element)
+    missing = -width % step
+    bits, unknown, width = bits << missing, unknown << missing, width + missing
+    ones = (1 << step) - 1
+    for at in range(width - step, -1, -step):
+        hidden = unknown >> at & ones if element.four_state else 0
+        part = bits >> at & ones
+        made.items.append(Value(step, part if element.four_state else part & ~(unknown >> at), hidden))
+    return simulation.containers.add(made), {}
+
+
+def streamed(simulation: EventSimulation, args: list[Any]) -> tuple[int, int, int]:
+    """Return the bits of a stream, which of them are unknown, and how many they are.
+
+    The arguments are bits, a string or a container, and perhaps the size of the blocks that are reversed.
+    """
     bits = unknown = width = 0
     if isinstance(args[0], Value):
         bits, unknown, width = args[0].value, args[0].unknown, args[0].width
@@ -431,17 +450,7 @@ def _unpack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tup
     size = number(args[1]) if len(args) > 1 else 0
     if size:
         bits, unknown = (_blocks(plane, width, size) for plane in (bits, unknown))
-    made = Container(kind)
-    element = kind.element or Type("logic", 1)
-    step = width_of(element)
-    missing = -width % step
-    bits, unknown, width = bits << missing, unknown << missing, width + missing
-    ones = (1 << step) - 1
-    for at in range(width - step, -1, -step):
-        hidden = unknown >> at & ones if element.four_state else 0
-        part = bits >> at & ones
-        made.items.append(Value(step, part if element.four_state else part & ~(unknown >> at), hidden))
-    return simulation.containers.add(made), {}
+    return bits, unknown, width
 
 
 CONTAINER_CALLS: dict[str, Call] = {

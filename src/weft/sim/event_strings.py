@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.base.decimal_text import decimal_text
 from weft.engines.event.host_sites import HostSite
+from weft.sim.event_containers import streamed
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ def _simple(compute: Callable[..., Any]) -> Callable[[EventSimulation, HostSite,
         return compute(*args), {}
 
     return perform
+
+
+def _unpack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    """Return a stream of bits as a string, without zero bytes."""
+    bits, unknown, width = streamed(simulation, args)
+    size = (width + 7) // 8
+    return (bits & ~unknown).to_bytes(size, "big").replace(b"\0", b"").decode("latin-1"), {}
 
 
 def _concat(*parts: Any) -> str:
@@ -132,6 +140,7 @@ STRING_CALLS = {
     "string.compare": _simple(_compare),
     "string.icompare": _simple(_icompare),
     "string.of": _simple(_text),
+    "string.unpack": _unpack,
     "string.bits": _bits,
     "string.len": _simple(_len),
     "string.getc": _simple(_getc),

@@ -30,7 +30,7 @@ from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import convert_number, convert_real_literal
 from weft.lang.sv.shapes import align
 from weft.lang.sv.side_effects import check_held
-from weft.lang.sv.strings import to_bits, to_string
+from weft.lang.sv.strings import STRING_TYPE, to_bits, to_string
 from weft.lang.sv.tagged_unions import convert_tagged
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, HANDLE, PACKED, REAL, STRING, STRUCT, Layout
 from weft.lang.sv.virtual_interfaces import convert_interface, target_root, value_through
@@ -154,6 +154,12 @@ def _convert_other(state: State, node: ast.ConversionExpression) -> Expr:
     if layout.kind in (ARRAY, STRUCT, PACKED) and streamed:
         # A string literal, too, fills an array of bytes from the left (IEEE 1800-2023 5.9).
         return patterns.convert_stream_cast(state, operand, layout)
+    if layout.kind == STRING and isinstance(operand, ast.StreamingConcatenationExpression):
+        held = patterns.streamed_container(state, operand)
+        source_type = state.context.describe(held[0].type) if held is not None else None
+        stream = value_of(state, held[0]) if held is not None else patterns.stream_of(state, operand)
+        args = (stream, constant(32, held[1] if held is not None else 0))
+        return SystemCall("string.unpack", args, 64, type=STRING_TYPE, types=(source_type, None))
     if layout.kind == STRING:
         value = node.constant.value if node.constant is not None else None
         return Text(value) if isinstance(value, str) else to_string(state, operand, source)

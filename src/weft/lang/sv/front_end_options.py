@@ -14,7 +14,8 @@ Some rules of the standard that most tools do not enforce would keep real cores 
 * `--max-parse-depth=5000`: generated code nests more than slang's usual 1,024 levels;
 * `-Wno-error=bad-procedural-force`: bits of a variable may be forced (10.6.2 allows whole variables only);
 * `-Wno-error=index-oob`, `range-oob` and `range-width-oob`: a constant select outside a vector only warns, because
-  parameterised code has such selects where they are never used. It reads x and ignores writes (11.5.1).
+  parameterised code has such selects where they are never used. It reads x and ignores writes (11.5.1);
+* `-Wno-string-int-concat`: `{text, text[i]}` joins a string and a byte (11.4.12.2 wants a cast).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ RELAXATIONS = (
     "-Wno-error=index-oob",
     "-Wno-error=range-oob",
     "-Wno-error=range-width-oob",
+    "-Wno-string-int-concat",
 )
 
 
