@@ -333,4 +333,96 @@ TESTBENCHES: dict[str, tuple[str, str]] = {
         """,
         ("'{1} '{2} 1\n'{1, 1} '{2, 2} 2\nthree at 40\n10\n0 -1\n10 4\n"),
     ),
+    "covergroups count bins": (
+        """
+        module t;
+          bit clk; bit [3:0] a; bit b; typedef enum {X, Y, Z} kind; kind e;
+          covergroup group @(posedge clk);
+            option.per_instance = 1;
+            value: coverpoint a {
+              bins low = {[0:3]}; bins each[] = {4, 5}; bins two[2] = {[8:11]}; ignore_bins no = {5};
+              illegal_bins bad = {13}; bins rest = default;
+            }
+            bit_b: coverpoint b iff (a > 2) { option.at_least = 2; }
+            kinds: coverpoint e;
+            pairs: cross value, bit_b;
+          endgroup
+          covergroup sampled(int top) with function sample(int v, bit w);
+            coverpoint v { bins lower = {[1:top]}; bins upper = {[top + 1:$]}; } coverpoint w;
+          endgroup
+          class state;
+            bit [1:0] st; covergroup states; coverpoint st; endgroup
+            function new(); states = new; endfunction function void set(int k); st = k; states.sample(); endfunction
+          endclass
+          group g = new; sampled s = new(9), s2 = new(3); state k = new;
+          always #5 clk = !clk;
+          initial begin
+            for (int i = 0; i < 14; i++) begin a = i; b = i[0]; e = kind'(i % 2); @(negedge clk); end
+            $display("%.2f %.2f", g.value.get_inst_coverage(), g.bit_b.get_coverage());
+            $display("%.2f %.2f %.2f", g.kinds.get_coverage(), g.pairs.get_coverage(), g.get_coverage());
+            s.sample(3, 1); $display("%.2f %.2f %.2f", s.get_inst_coverage(), s2.get_inst_coverage(), s.get_coverage());
+            s.sample(100, 0); s.stop(); s.sample(0, 0); s2.sample(4, 1);
+            $display("%.2f %.2f %.2f", s.get_inst_coverage(), s2.get_inst_coverage(), s.v.get_inst_coverage());
+            for (int i = 0; i < 3; i++) begin k.set(i); $display("%.1f", k.states.get_coverage()); end
+            $finish(0);
+          end
+        endmodule
+        """,
+        (
+            "ERROR: t.sv:6: the illegal bin 'bad' of 'value' has been hit\n"
+            "       Time: 135  Scope: t.group::sample\n"
+            "100.00 100.00\n"
+            "66.67 75.00 85.42\n"
+            "50.00 0.00 25.00\n"
+            "100.00 50.00 100.00\n"
+            "25.0\n"
+            "50.0\n"
+            "75.0\n"
+        ),
+    ),
+    "covergroups count transitions": (
+        """
+        module t;
+          parameter P = 3; typedef enum {IDLE, RUN, DONE} state_e; state_e st; bit [3:0] a;
+          covergroup g;
+            v: coverpoint a {
+              bins up = (1 => 2), (P => 4 => [5:6]); bins pairs[] = (7, 8 => 9); bins thrice = (2 [*3]);
+              wildcard bins even = {4'b???0};
+            }
+            s: coverpoint st { bins run = (IDLE => RUN => DONE); bins back = (DONE => IDLE); }
+          endgroup
+          g c = new;
+          task feed(int values[]);
+            foreach (values[i]) begin a = values[i]; c.sample(); end
+            $display("%.2f", c.v.get_coverage());
+          endtask
+          initial begin
+            feed('{1, 3, 1, 3}); feed('{4, 5}); feed('{7, 9, 8}); feed('{9, 2, 2}); feed('{2});
+            st = RUN; c.sample(); st = DONE; c.sample(); $display("%.2f", c.s.get_coverage());
+            st = IDLE; c.sample(); $display("%.2f", c.s.get_coverage());
+          end
+        endmodule
+        """,
+        ("0.00\n40.00\n60.00\n80.00\n100.00\n50.00\n100.00\n"),
+    ),
+    "strings and streams": (
+        """
+        module t;
+          byte b[] = {"w", "e", "f", "t"}; string s, r; logic [15:0] v = "ok";
+          function automatic string replace(string text, string old, string by);
+            string made = ""; int i = 0;
+            while (i < text.len())
+              if (text.substr(i, i + old.len() - 1) == old) begin made = {made, by}; i += old.len(); end
+              else made = {made, text[i++]};
+            return made;
+          endfunction
+          initial begin
+            s = {>>{b}}; r = {<<8{b}}; $display("%s %s %s", s, r, string'({>>{v}}));
+            $display("%s", replace("the cat and the dog", "the", "a"));
+            {>>{b}} = "abcd"; s = string'({>>{b}}); $display("%s %p", s, b);
+          end
+        endmodule
+        """,
+        ("weft tfew ok\na cat and a dog\nabcd '{97, 98, 99, 100}\n"),
+    ),
 }

@@ -17,6 +17,7 @@ from weft.ir.design import Call, Expr, SystemCall, Text, Type
 from weft.lang.sv.arguments import bound_references, convert_arguments
 from weft.lang.sv.build import constant
 from weft.lang.sv.classes import implicit_object
+from weft.lang.sv.covergroups import convert_group_method
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.operators import folded
 from weft.lang.sv.ownership import assigned, typed
@@ -46,6 +47,9 @@ def convert_call(state: State, node: ast.Expression) -> Expr:
 
 def convert_user_call(state: State, node: ast.CallExpression, subroutine: ast.SubroutineSymbol) -> Expr:
     """Convert a call of a user's function, task or method; a task's has width 0."""
+    sampled = convert_group_method(state, node)
+    if sampled is not None:
+        return sampled
     layout = state.layout(node.type)
     width = 0 if layout.kind == VOID else layout_of(state, node).width
     if subroutine.flags & ast.MethodFlags.BuiltIn:

@@ -464,12 +464,12 @@ class ModuleContext:
         """Return what all contexts know of classes."""
         return self.owner.objects
 
-    def home_of(self, found: ast.ClassType) -> ModuleContext:
-        """Return the context of the package or module that declares a class."""
+    def home_of(self, found: ast.Type) -> ModuleContext:
+        """Return the context of the package or module that declares a class or covergroup."""
         body = found.parentScope.containingInstance
         return self.owner.package_context(found) if body is None else self.owner.context_of(body)
 
-    def class_key(self, found: ast.ClassType) -> str:
+    def class_key(self, found: ast.Type) -> str:
         """Return the unique name of a class."""
         return self.owner.class_key(found)
 

@@ -81,7 +81,6 @@ _KINDS: dict[type[ast.Expression], str] = {
     ast.TaggedUnionExpression: "a tagged union",
     ast.NewClassExpression: "a class object",
     ast.NewArrayExpression: "a dynamic array",
-    ast.NewCovergroupExpression: "a covergroup",
     ast.CopyClassExpression: "a class object",
     ast.DistExpression: "a distribution",
     ast.AssertionInstanceExpression: "an instance of a sequence or property",

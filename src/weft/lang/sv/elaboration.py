@@ -185,11 +185,11 @@ class Elaboration:
 
         The class of named events has a name if they are objects.
         """
-        if not isinstance(found, ast.ClassType):
+        if isinstance(found, ast.EventType):
             return EVENT_CLASS if self.events_are_objects else ""
         known = self._class_keys.get(found)
         if known is None:
-            known = self._class_keys[found] = self._key(f"class {found.name}").removeprefix("class ")
+            known = self._class_keys[found] = self._key(f"class {found.name or 'covergroup'}").removeprefix("class ")
         return known
 
     def interfaces_like(self, instance: ast.InstanceSymbol) -> list[ast.InstanceBodySymbol]:

@@ -24,6 +24,7 @@ from weft.lang.sv.calls import convert_call
 from weft.lang.sv.classes import convert_copy, convert_new
 from weft.lang.sv.constants import integer, literal_text
 from weft.lang.sv.containers import convert_end, convert_new_array, unpack_container
+from weft.lang.sv.covergroups import convert_new_group
 from weft.lang.sv.dispatch import LVALUES, VALUES, lvalue_of, refuse_type, value_of
 from weft.lang.sv.operators import folded
 from weft.lang.sv.ownership import assigned
@@ -271,6 +272,7 @@ VALUES.update(
         ast.NewClassExpression: convert_new,
         ast.TaggedUnionExpression: convert_tagged,
         ast.CopyClassExpression: convert_copy,
+        ast.NewCovergroupExpression: convert_new_group,
         ast.ArbitrarySymbolExpression: convert_interface,
     }
 )

@@ -215,7 +215,7 @@ def _root(state: State, node: ast.Expression) -> Place:
     if body is not None and isinstance(target, ast.Symbol):
         found, path = state.context.reach_instance(body, member_name(state, target))
         signals = found if isinstance(found, dict) else {(): found}
-    elif state.references and getattr(target, "symbol", None) in state.references:
+    elif isinstance(target, ast.ValueExpressionBase) and target.symbol in state.references:
         found, path = state.references[target.symbol]
         signals = found if isinstance(found, dict) else {(): found}
     elif layout.has_struct:

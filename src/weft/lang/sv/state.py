@@ -103,11 +103,16 @@ class Context(Protocol):
         """Return what all contexts know of classes."""
         ...
 
-    def home_of(self, found: ast.ClassType) -> Context:
-        """Return the context of the package or module that declares a class."""
+    @property
+    def home(self) -> Path:
+        """Return the path by which the signals of a package are reached; empty for a module."""
         ...
 
-    def class_key(self, found: ast.ClassType) -> str:
+    def home_of(self, found: ast.Type) -> Context:
+        """Return the context of the package or module that declares a class or covergroup."""
+        ...
+
+    def class_key(self, found: ast.Type) -> str:
         """Return the unique name of a class."""
         ...
 

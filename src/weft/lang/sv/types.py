@@ -142,7 +142,9 @@ class LayoutTable:
                 return Layout(STRING, 64, four_state=False, has_word=True, element=_CHARACTER)
             case ast.DynamicArrayType() | ast.QueueType() | ast.AssociativeArrayType():
                 return self._container(canonical)
-            case ast.ClassType() | ast.CHandleType() | ast.NullType() | ast.VirtualInterfaceType():
+            case (
+                ast.ClassType() | ast.CHandleType() | ast.NullType() | ast.VirtualInterfaceType() | ast.CovergroupType()
+            ):
                 return Layout(HANDLE, 64, four_state=False, has_word=True)
             case ast.FloatingType():
                 single = canonical.bitWidth == 32
@@ -239,7 +241,7 @@ def describe_type(slang_type: ast.Type, name_class: NameClass) -> Type:
         ranges.append((inner.range.left, inner.range.right))
         name = name or (inner.elementType.name if inner.elementType.isAlias else "")
         inner = inner.elementType.canonicalType
-    handle = name_class(inner) if isinstance(inner, ast.ClassType | ast.EventType) else ""
+    handle = name_class(inner) if isinstance(inner, ast.ClassType | ast.EventType | ast.CovergroupType) else ""
     return Type(
         kind="class" if handle else _kind_name(inner),
         width=canonical.bitWidth if canonical.isIntegral else flat_width(canonical),

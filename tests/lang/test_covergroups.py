@@ -1,0 +1,47 @@
+"""Covergroups: what is refused, with its place; what they count is in `tests/events`."""
+
+from __future__ import annotations
+
+import pytest
+from tests.lang.compile_text import load
+
+from weft.base.errors import Unsupported
+
+_TEXT = (
+    "module t; bit [3:0] a; bit b; covergroup g; {items} endgroup g c = new; initial begin {statement} end endmodule"
+)
+
+
+@pytest.mark.parametrize(
+    ("items", "statement", "message"),
+    [
+        ("coverpoint a {{ bins w[] = {{[0:15]}} with (item % 2 == 0); }}", "", "bins made by an expression"),
+        ("coverpoint a {{ wildcard bins w = {{[1:2]}}; }}", "", "a range in wildcard bins"),
+        ("coverpoint a {{ ignore_bins i = (1 => 2); }}", "", "transitions that are ignored or illegal"),
+        ("coverpoint a {{ bins t = (1 [->2] => 2); }}", "", "this repetition in a transition"),
+        ("coverpoint a {{ bins t = (b => 2); }}", "", "this value in a transition"),
+        ("coverpoint a {{ bins t = (1); }}", "", "a transition of one value"),
+        ("coverpoint a {{ bins t[5000] = {{[0:9]}}; }}", "", "5000 bins in an array"),
+        ("p: coverpoint a; cross p, b {{ ignore_bins i = binsof(p); }}", "", "a cross with bins of its own"),
+        ("type_option.merge_instances = 1; coverpoint a;", "", "the option 'merge_instances' here"),
+        ("coverpoint a;", "c.option.weight = 2;", "an option of a covergroup that is set when it runs"),
+        ("coverpoint a;", 'c.set_inst_name("x");', "the method 'set_inst_name' of a covergroup"),
+        ("coverpoint a;", "$display(g::get_coverage());", "the coverage of a covergroup without an instance"),
+    ],
+)
+def test_what_is_refused(items: str, statement: str, message: str):
+    text = _TEXT.replace("{items}", items.replace("{{", "{").replace("}}", "}")).replace("{statement}", statement)
+    with pytest.raises(Unsupported, match=message.replace("[", r"\[")) as error:
+        load(text, "-Wnone")
+    assert "^" in error.value.render()
+
+
+def test_an_argument_by_reference_is_refused():
+    text = "module t; bit a; covergroup g(ref bit x); coverpoint x; endgroup g c = new(a); endmodule"
+    with pytest.raises(Unsupported) as error:
+        load(text, "-Wnone")
+    assert (
+        error.value.render()
+        .splitlines()[0]
+        .endswith("an argument of a covergroup by reference is not supported yet [unsupported]")
+    )
