@@ -425,4 +425,28 @@ TESTBENCHES: dict[str, tuple[str, str]] = {
         """,
         ("weft tfew ok\na cat and a dog\nabcd '{97, 98, 99, 100}\n"),
     ),
+    "processes end themselves": (
+        """
+        module t;
+          process main, kids[2];
+          task automatic quit(); process p = process::self(); $display("quit"); p.kill(); $display("never"); endtask
+          initial begin
+            main = process::self();
+            fork #5 $display("never"); begin #3 main.kill(); $display("never"); end join_none
+            #100 $display("never");
+          end
+          initial begin
+            fork begin kids[0] = process::self(); #1 quit(); $display("never"); end begin #2 $display("kept"); end join
+            $display("joined at %0t, %s", $time, kids[0].status().name());
+            #2 $display("%s", main.status().name());
+          end
+        endmodule
+        """,
+        (
+            "quit\n"
+            "kept\n"
+            "joined at 2, KILLED\n"
+            "KILLED\n"
+        ),
+    ),
 }

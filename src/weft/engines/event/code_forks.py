@@ -23,6 +23,7 @@ from weft.engines.event.records import (
     SCOPE_SIZE,
 )
 from weft.ir.design import Block, Disable, DisableFork, Signal, Statement, WaitFork
+from weft.ir.expressions import SystemCall
 
 Write = Callable[[FunctionCode, Statement], None]
 
@@ -166,6 +167,20 @@ def disable(f: FunctionCode, statement: Disable) -> None:
 def disable_fork(f: FunctionCode, statement: DisableFork) -> None:
     """Write `disable fork`."""
     f.w.call("kill_children", "%node", "%S")
+
+
+def kill(f: FunctionCode, call: SystemCall) -> None:
+    """Write `kill` of a process, which may be the present one, or one that has forked it (IEEE 1800-2023 9.7)."""
+    from weft.engines.event.code_expressions import value
+
+    w = f.w
+    handle = value(f, call.args[0]).bits
+    f.unit.program.check_null(f, handle)
+    out, stay = w.fresh("killed"), w.fresh("stay")
+    w.branch(w.compare("ne", 64, w.call("process_kill", handle, "%S"), 0), out, stay)
+    w.label(out)
+    w.ret("i64 0")
+    w.label(stay)
 
 
 def wait_fork(f: FunctionCode, statement: WaitFork) -> None:

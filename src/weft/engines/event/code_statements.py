@@ -12,6 +12,7 @@ from weft.engines.event.code_expressions import condition, value
 from weft.engines.event.code_forks import (
     disable,
     disable_fork,
+    kill,
     leave_frames,
     leave_scopes,
     scoped,
@@ -357,6 +358,8 @@ def _evaluate(f: FunctionCode, statement: Evaluate) -> None:
             call_function(f, expression)
     elif isinstance(expression, SystemCall) and expression.name in _WAITING:
         _WAITING[expression.name](f, expression)
+    elif isinstance(expression, SystemCall) and expression.name == "process.kill" and f.thread:
+        kill(f, expression)
     else:
         value(f, expression)
 

@@ -155,11 +155,11 @@ class Suspensions:
         if known is None:
             # A recursive call suspends only if something else does.
             self._known[function] = False
-            known = self._known[function] = self.statement(function.body)
+            known = self._known[function] = self.statement(function.body, function.task)
         return known
 
-    def statement(self, statement: Statement | None) -> bool:
-        """Say whether a statement can suspend."""
+    def statement(self, statement: Statement | None, kills: bool = True) -> bool:
+        """Say whether a statement can suspend; to kill the process itself counts where `kills` says so."""
         for inner in statements_in(statement):
             match inner:
                 case Wait() | WaitUntil() | WaitFork() | Disable() | DisableFork():
@@ -173,7 +173,9 @@ class Suspensions:
         for call in calls_in(statement):
             if isinstance(call, Call) and (self.function(call.function) or (call.virtual and call.function.task)):
                 return True
-            if isinstance(call, SystemCall) and call.name in SUSPENDING_CALLS:
+            if isinstance(call, SystemCall) and (
+                call.name in SUSPENDING_CALLS or (kills and call.name == "process.kill")
+            ):
                 return True
         return False
 
