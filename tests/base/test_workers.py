@@ -47,3 +47,26 @@ time.sleep(0.1)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert (done.stderr, sorted(done.stdout.split())) == ("", ["dropped", "finished"])
+
+
+def test_python_ends_though_a_present_job_hands_over_another():
+    """The thread that would do it has ended by then."""
+    program = """
+import threading, time
+from weft.base.workers import Dropped, Workers
+other, one = Workers("other", 1), Workers("one", 1)
+begun, ended = threading.Event(), other.submit(threading.current_thread).result()
+
+def late():
+    begun.set()
+    ended.join()
+    try:
+        other.submit(lambda: print("never")).result()
+    except Dropped:
+        print("dropped")
+
+one.submit(late)
+begun.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stderr, done.stdout.split()) == ("", ["dropped"])
