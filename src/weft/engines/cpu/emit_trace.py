@@ -1,10 +1,11 @@
 """Emit the hook of a trace: when what traced values depend on has changed, copy it; another thread makes values of it.
 
 Everything combinational follows from the scalar state and from elements of memories, so a settled time is remembered as
-a *row*: the 32-byte blocks of the state in which traced values have a register or an input, and the memory elements
-that they read, whose addresses are computed here because memories change. Rows are compared with the one before under a
-mask of the bytes that matter; a row that does not differ is overwritten by the next. So a traced run does little more
-than an untraced one: a few vector loads and stores for each edge. `plan_trace` says what becomes of the rows.
+a *row*: the pieces of the state in which traced values have a register or an input (`row_pieces`), and the memory
+elements that they read, whose addresses are computed here because memories change. Rows are compared with the one
+before under a mask of the bytes that matter; a row that does not differ is overwritten by the next. After one that did,
+some more are taken without a look, since a design at work changes all the time. So a traced run does little more than
+an untraced one: a few vector loads and stores for each edge. `plan_trace` says what becomes of the rows.
 
 Clocks toggle all the time, so they are not part of rows; if something traced depends on a clock, every call adds a
 *tick* with its value.
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from weft.base.dataclass import dataclass
 from weft.engines.cpu.column_kernels import ROWS, TICKS
 from weft.engines.cpu.columns import Source
@@ -24,15 +27,17 @@ from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.row_activity import RowActivity
+from weft.engines.cpu.row_pieces import BLOCK, Piece, choose_pieces
 from weft.engines.cpu.step_graph import StepGraph, cone
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
 
-FORCE, ROW_AT, ROW_LAST, ROW_LIMIT, ROW_COUNT, TICK_COUNT, TICK_LIMIT, TIMES, NUMBERS, CLOCKS = range(10)
+FORCE, ROW_AT, ROW_LAST, ROW_LIMIT, ROW_COUNT, TICK_COUNT, TICK_LIMIT, TIMES, NUMBERS, CLOCKS, TRUST = range(11)
 """Words of the hook's context: what to do though nothing has changed (`ADD_ROW`, `READ_MEMORIES`), the place of the
 next row, the row before, where the buffer is full, how many rows there are, how many ticks, and so many are enough; the
-ticks' times (8 bytes each), the numbers of their rows (4 bytes) and their clocks."""
+ticks' times (8 bytes each), the numbers of their rows (4 bytes) and their clocks; and how many rows are still taken
+without a look."""
 
 ADD_ROW, READ_MEMORIES = 1, 2
 CONTEXT_BYTES = 128
@@ -40,12 +45,15 @@ CAPTURES = 500
 """Memory elements that one function reads at most."""
 
 UNROLLED = 64
-"""Blocks that are copied without a loop."""
+"""Blocks of 32 bytes that are copied without a loop."""
 
 AHEAD = 1024
 """Bytes between a row's place and what is asked for while it is written."""
 
-_BLOCK = 32
+AHEAD_TICKS = 64
+TRUSTED = 15
+"""Rows that are taken without a look after one that differed."""
+
 _LINE = 64
 _READ, _MEMREAD = CODE["read"], CODE["memread"]
 _SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %row, ptr noalias %last) nounwind"
@@ -96,7 +104,8 @@ class TraceEmitter:
         self._states = sorted(node for node in addresses | set(reads) if step.param[node] not in hot)
         self._scratch = CONTEXT_BYTES
         self._sources: dict[int, Source] = {}
-        self._mask = bytearray(layout.memory_offset)
+        self._pieces: list[Piece] = []
+        self._mask = bytearray()
 
     def emit(self) -> RowPlan:
         """Return the plan."""
@@ -107,33 +116,30 @@ class TraceEmitter:
             at = (at + align) & ~align
             self._sources[node] = Source(ROWS, at, stride)
             at += stride
-        first = -(-at // _BLOCK) * _BLOCK
-        blocks = self._place_states(first)
-        row_bytes = max(_BLOCK, first + _BLOCK * len(blocks))
+        first = -(-at // BLOCK) * BLOCK
+        self._place_states(first)
+        row_bytes = max(BLOCK, first + len(self._mask))
         clock_bytes = 0
         for node in self._ticking:
             stride = self._layout.slots[self._step.param[node]].stride
             self._sources[node] = Source(TICKS, clock_bytes, stride)
             clock_bytes += stride
         functions, emitters, calls = self._captures()
-        functions.append(self._main(blocks, first, row_bytes, clock_bytes, calls))
+        functions.append(self._main(first, row_bytes, clock_bytes, calls))
         text = module_text(functions, emitters)
         return RowPlan(text, self._scratch + 64, row_bytes, clock_bytes, self._sources)
 
-    def _place_states(self, first: int) -> list[int]:
-        """Choose the blocks of the state that rows hold; return their offsets."""
-        chosen: set[int] = set()
-        for node in self._states:
-            slot = self._layout.slots[self._step.param[node]]
-            chosen.update(range(slot.offset // _BLOCK, (slot.offset + slot.stride - 1) // _BLOCK + 1))
-            self._mask[slot.offset : slot.offset + slot.stride] = bytes([255]) * slot.stride
-        blocks = sorted(chosen)
-        place = {block: number for number, block in enumerate(blocks)}
-        for node in self._states:
-            slot = self._layout.slots[self._step.param[node]]
-            at = first + _BLOCK * place[slot.offset // _BLOCK] + slot.offset % _BLOCK
+    def _place_states(self, first: int) -> None:
+        """Choose what of the state rows hold, from byte `first` on, and which bytes of it matter."""
+        slots = {node: self._layout.slots[self._step.param[node]] for node in self._states}
+        self._pieces = choose_pieces(slots.values(), first, UNROLLED)
+        places = {piece.offset + n: piece.place + n for piece in self._pieces for n in range(0, piece.size, 8)}
+        end = max((piece.place + piece.size for piece in self._pieces), default=first)
+        self._mask = bytearray(-(-(end - first) // BLOCK) * BLOCK)
+        for node, slot in slots.items():
+            at = places[slot.offset & ~7] + (slot.offset & 7)
             self._sources[node] = Source(ROWS, at, slot.stride)
-        return [_BLOCK * block for block in blocks]
+            self._mask[at - first : at - first + slot.stride] = bytes([255]) * slot.stride
 
     # ----------------------------------------------------------------------------------------------- memories
 
@@ -178,45 +184,44 @@ class TraceEmitter:
 
     # -------------------------------------------------------------------------------------------------- states
 
-    def _sweep(self, blocks: Sequence[int], first: int) -> tuple[str, str]:
-        """Return constants, and code that copies the blocks and sets `%differs`; it enters block `swept`."""
-        if not blocks:
+    def _sweep(self, first: int) -> tuple[str, str]:
+        """Return constants, and code that copies the pieces and sets `%differs`; it enters block `swept`."""
+        size = len(self._mask)
+        if not size:
             return "", "  br label %swept\nswept:\n  %differs = or i1 false, false\n"
-        size = _BLOCK * len(blocks)
-        if len(blocks) > UNROLLED:
-            copies, before = self._copy_loops(blocks, first)
+        if sum(piece.size for piece in self._pieces) > BLOCK * UNROLLED:
+            copies = self._copy_loops(self._pieces)
         else:
-            copies = "".join(_COPY.format(n=n, block=block, to=first + _BLOCK * n) for n, block in enumerate(blocks))
+            copies = "".join(
+                _COPY.format(n=n, offset=piece.offset, words=piece.size // 8, place=piece.place, align=piece.size)
+                for n, piece in enumerate(self._pieces)
+            )
             copies += "".join(_ASK.format(n=n, at=AHEAD + n) for n in range(0, first + size, _LINE))
-            before = "sweep"
-        table = ", ".join(f"i64 {self._mask_word(block + 8 * word)}" for block in blocks for word in range(4))
-        masks = f"@masks = private unnamed_addr constant [{4 * len(blocks)} x i64] [{table}], align 32\n"
-        return masks, copies + _COMPARE.format(before=before, first=first, size=size)
-
-    def _mask_word(self, at: int) -> int:
-        return int.from_bytes(self._mask[at : at + 8], "little")
+        words = np.frombuffer(bytes(self._mask), np.uint64).tolist()
+        table = ", ".join(f"i64 {word}" for word in words)
+        masks = f"@masks = private unnamed_addr constant [{len(words)} x i64] [{table}], align 32\n"
+        return masks, copies + _COMPARE.format(first=first, size=size, trust=TRUST, trusted=TRUSTED)
 
     @staticmethod
-    def _copy_loops(blocks: Sequence[int], first: int) -> tuple[str, str]:
-        """Return code that copies the blocks, with a loop for each run of neighbours, and its last block."""
-        runs: list[tuple[int, int, int]] = []
-        for n, block in enumerate(blocks):
-            if runs and block == runs[-1][1] + _BLOCK * (n - runs[-1][0]):
-                runs[-1] = (*runs[-1][:2], runs[-1][2] + 1)
-            else:
-                runs.append((n, block, 1))
+    def _copy_loops(pieces: Sequence[Piece]) -> str:
+        """Return code that copies pieces, with a loop for each run of neighbours."""
+        runs: list[Piece] = []
+        for piece in pieces:
+            if runs and piece.offset == runs[-1].offset + runs[-1].size:
+                piece = Piece(runs[-1].offset, runs[-1].size + piece.size, runs[-1].place)
+                runs.pop()
+            runs.append(piece)
         text, before = "", "sweep"
-        for k, (n, block, count) in enumerate(runs):
-            to, size = first + _BLOCK * n, _BLOCK * count
-            text += _COPY_RUN.format(k=k, before=before, block=block, to=to, size=size, ahead=AHEAD)
+        for k, run in enumerate(runs):
+            text += _COPY_RUN.format(k=k, before=before, offset=run.offset, place=run.place, size=run.size, ahead=AHEAD)
             before = f"copied{k}"
-        return text, before
+        return text
 
     # -------------------------------------------------------------------------------------------------- main
 
-    def _main(self, blocks: Sequence[int], first: int, row_bytes: int, clock_bytes: int, captures: str) -> str:
+    def _main(self, first: int, row_bytes: int, clock_bytes: int, captures: str) -> str:
         time = next(i for i, state in enumerate(self._graph.states) if state.kind == "time")
-        constants, sweep = self._sweep(blocks, first)
+        constants, sweep = self._sweep(first)
         memory_code, memory_test = self._memory_test()
         busy_code, busy_test = "", "true"
         if not self._hot_address:
@@ -229,6 +234,11 @@ class TraceEmitter:
   %cd{n} = getelementptr i8, ptr %clocks, i64 {self._sources[node].offset}
   call void @llvm.memcpy.p0.p0.i64(ptr %cd{n}, ptr %cs{n}, i64 {slot.stride}, i1 0)
 """
+        soon = "".join(
+            f"  %soon.{name} = getelementptr i8, ptr %{place}, i64 {AHEAD_TICKS * size}\n"
+            f"  call void @llvm.prefetch.p0(ptr %soon.{name}, i32 1, i32 3, i32 1)\n"
+            for name, place, size in (("time", "tick", 8), ("number", "which.p", 4), ("clock", "clocks", clock_bytes))
+        )
         idle = "add" if self._ticking else "leave"
         return (
             constants
@@ -283,7 +293,7 @@ add:
   %clocks.0 = load ptr, ptr %clocks.p
   %clocks.o = mul i64 %ticks, {clock_bytes}
   %clocks = getelementptr i8, ptr %clocks.0, i64 %clocks.o
-{clocks}  %ticks1 = add i64 %ticks, 1
+{clocks}{soon}  %ticks1 = add i64 %ticks, 1
   store i64 %ticks1, ptr %ticks.p
   %tick.limit.p = getelementptr i64, ptr %c, i64 {TICK_LIMIT}
   %tick.limit = load i64, ptr %tick.limit.p
@@ -303,10 +313,10 @@ leave:
         )
 
 
-_COPY = """  %s{n} = getelementptr i8, ptr %s, i64 {block}
-  %d{n} = getelementptr i8, ptr %row, i64 {to}
-  %v{n} = load <4 x i64>, ptr %s{n}, align 8
-  store <4 x i64> %v{n}, ptr %d{n}, align 32
+_COPY = """  %s{n} = getelementptr i8, ptr %s, i64 {offset}
+  %d{n} = getelementptr i8, ptr %row, i64 {place}
+  %v{n} = load <{words} x i64>, ptr %s{n}, align 8
+  store <{words} x i64> %v{n}, ptr %d{n}, align {align}
 """
 
 _ASK = """  %ask{n} = getelementptr i8, ptr %row, i64 {at}
@@ -316,9 +326,9 @@ _ASK = """  %ask{n} = getelementptr i8, ptr %row, i64 {at}
 _COPY_RUN = """  br label %copy{k}
 copy{k}:
   %i{k} = phi i64 [0, %{before}], [%j{k}, %copy{k}]
-  %s{k} = getelementptr i8, ptr %s, i64 {block}
+  %s{k} = getelementptr i8, ptr %s, i64 {offset}
   %sp{k} = getelementptr i8, ptr %s{k}, i64 %i{k}
-  %d{k} = getelementptr i8, ptr %row, i64 {to}
+  %d{k} = getelementptr i8, ptr %row, i64 {place}
   %dp{k} = getelementptr i8, ptr %d{k}, i64 %i{k}
   %v{k} = load <4 x i64>, ptr %sp{k}, align 8
   store <4 x i64> %v{k}, ptr %dp{k}, align 32
@@ -332,9 +342,18 @@ copied{k}:
 
 _COMPARE = """  %new = getelementptr i8, ptr %row, i64 {first}
   %old = getelementptr i8, ptr %last, i64 {first}
+  %trust.p = getelementptr i64, ptr %c, i64 {trust}
+  %trust = load i64, ptr %trust.p
+  %trusting = icmp ne i64 %trust, 0
+  br i1 %trusting, label %trusted, label %look.at
+trusted:
+  %trust1 = sub i64 %trust, 1
+  store i64 %trust1, ptr %trust.p
+  br label %swept
+look.at:
   br label %compare
 compare:
-  %at = phi i64 [0, %{before}], [%at1, %alike]
+  %at = phi i64 [0, %look.at], [%at1, %alike]
   %new.p = getelementptr i8, ptr %new, i64 %at
   %old.p = getelementptr i8, ptr %old, i64 %at
   %mask.p = getelementptr i8, ptr @masks, i64 %at
@@ -346,12 +365,15 @@ compare:
   %unlike = icmp ne <4 x i64> %that.matters, zeroinitializer
   %unlike.4 = bitcast <4 x i1> %unlike to i4
   %other.block = icmp ne i4 %unlike.4, 0
-  br i1 %other.block, label %swept, label %alike
+  br i1 %other.block, label %trust.next, label %alike
 alike:
   %at1 = add i64 %at, 32
   %blocks = icmp ult i64 %at1, {size}
   br i1 %blocks, label %compare, label %swept
+trust.next:
+  store i64 {trusted}, ptr %trust.p
+  br label %swept
 swept:
-  %differs = phi i1 [true, %compare], [false, %alike]
+  %differs = phi i1 [true, %trusted], [true, %trust.next], [false, %alike]
 """
 """Compare the row with the one before, block by block; in a design at work the first one has nearly always changed."""

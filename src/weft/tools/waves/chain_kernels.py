@@ -77,13 +77,15 @@ def put_length(at: int, rest: int) -> int:
 
 @kernel
 def put_literals(at: int, source: int, count: int) -> int:
-    """Copy literals, eight bytes at a time; return the place after them."""
+    """Copy literals, 16 bytes at a time, at least once; return the place after them."""
     end = at + count
-    while at < end:
-        u64[at] = u64[source]
-        u64[at + 8] = u64[source + 8]
+    u64[at] = u64[source]
+    u64[at + 8] = u64[source + 8]
+    while at + 16 < end:
         at = at + 16
         source = source + 16
+        u64[at] = u64[source]
+        u64[at + 8] = u64[source + 8]
     return end
 
 
@@ -108,12 +110,14 @@ def compress_lz4(base: int, begin: int, end: int, out: int, table: int) -> int:
     at = begin
     literals = begin
     stop = end - LAST_LITERALS
+    last = end - LAST_MATCH
     tries = 1 << SKIP
-    while at + LAST_MATCH <= end:
+    while at <= last:
         place = hash_place(at, table)
         candidate = base + u32[place]
         u32[place] = at - base
-        if candidate < begin or candidate >= at or at - candidate > FARTHEST or u32[candidate] != u32[at]:
+        # A distance of 0, or a negative one, is a large number when 1 is taken away.
+        if at - candidate - 1 >= FARTHEST or candidate < begin or u32[candidate] != u32[at]:
             at = at + (tries >> SKIP)
             tries = tries + 1
             continue
