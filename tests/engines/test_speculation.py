@@ -11,7 +11,7 @@ from weft.engines.cpu import speculation
 from weft.engines.cpu.emit_speculation import speculative_phase
 from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.habits import Habits
-from weft.engines.cpu.jit import Compiler
+from weft.engines.cpu.jit import FULL, LEAN, Compiler
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.program import CpuProgram
 from weft.engines.cpu.speculation import Speculation
@@ -84,6 +84,47 @@ def test_code_that_takes_a_mode_for_granted_is_right_when_it_changes(tmp_path: P
     mine.run(a, [CLK], 21_300_0)
     theirs.run(b, [CLK], 21_300_0)
     assert bytes(a) == bytes(b)
+
+
+def test_a_later_run_begins_with_the_habits_of_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """And with its code: nothing is emitted any more. A habit that does not hold in this run is no harm."""
+    monkeypatch.setattr(speculation, "FIRST_LOOK", 3)
+    monkeypatch.setattr(speculation, "LONGEST", 100)
+    monkeypatch.setattr("weft.engines.cpu.emit_speculation.GUARD_SHARE", 0)
+    monkeypatch.setattr("weft.engines.cpu.program._BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("weft.engines.cpu.program._WARM_SECONDS", 0.0)
+    graph, cache = counter_with_mode(), ObjectCache(tmp_path)
+    first = CpuProgram(graph, Compiler(cache), key="counter")
+    state, until = first.layout.allocate(), 0
+    while not all(unit.tier is FULL for unit in first.units()[1:]) or not all(
+        (unit := first.speculation.unit(edge)) is not None and unit.tier is LEAN for edge in EDGES
+    ):
+        until += 1000
+        if until % 10_000_0 == 0:  # before the mode changes
+            state, until = first.layout.allocate(), 1000
+        first.run(state, [CLK], until)
+    assert first.speculation.habits == Habits({MODE: 0, WIDE: 0})
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a text was emitted")
+
+    monkeypatch.setattr("weft.engines.cpu.program.StepEmitter", refuse)
+    monkeypatch.setattr(speculation, "FIRST_LOOK", 10_000)
+    later, theirs = CpuProgram(graph, Compiler(cache), key="counter"), ReferenceProgram(graph)
+    a, b = later.layout.allocate(), theirs.layout.allocate()
+    for until in (100, 19_000_0, 21_000_0):
+        later.run(a, [CLK], until)
+        theirs.run(b, [CLK], until)
+        assert bytes(a) == bytes(b)
+        assert later.speculation.habits == Habits({MODE: 0, WIDE: 0})
+    assert all(later.speculation.unit(edge) is not None for edge in EDGES)
+
+
+@pytest.mark.parametrize("known", [{}, {99: 0}, {1: 2}, {-1: 0}])
+def test_habits_that_do_not_fit_the_design_are_not_taken_up(known: dict[int, int]):
+    watched = Watched()
+    assert not watched.speculation.adopt(Habits(known), EDGES)
+    assert not watched.made
 
 
 def test_registers_with_many_values_are_none_to_split_code_by():

@@ -13,7 +13,7 @@ import json
 
 from weft.base.dataclass import asdict, dataclass
 
-RECORDS = ("index", "units")
+RECORDS = ("index", "units", "runs")
 """Kinds of entries that only say where others are: making them is no compilation."""
 
 
@@ -21,9 +21,9 @@ RECORDS = ("index", "units")
 class Label:
     """Describe an entry.
 
-    `kind` is `object`, `units`, `design`, `index` or another engine's. `compiler` names what made it, with versions.
-    `device` is what it runs on (a CPU's or GPU's name as the compiler has it; empty: anything), `features` what its
-    code may use there, each with a plus (`+avx2,+bmi`). `note` is for people: a tier, the top module.
+    `kind` is `object`, `units`, `runs`, `design`, `index` or another engine's. `compiler` names what made it, with
+    versions. `device` is what it runs on (a CPU's or GPU's name as the compiler has it; empty: anything), `features`
+    what its code may use there, each with a plus (`+avx2,+bmi`). `note` is for people: a tier, the top module.
     """
 
     kind: str

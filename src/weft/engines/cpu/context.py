@@ -19,7 +19,7 @@ POSTPONED = 9  # a postponed effect has fired
 SETTLE = 10  # the general function that settles the design
 POSTPONED_FUNCTION = 11  # writes the records of the postponed effects that have fired, or 0
 TIME_OFFSET = 12  # byte offset of the time state
-BUDGET = 13  # edge times until a slice ends
+BUDGET = 13  # edge times until a slice ends; after a call, how many of them are left
 FIRED = 14  # whether the present step fired a domain
 
 PENDING = 256

@@ -24,6 +24,7 @@ from weft.engines.cpu.emit_step import FLAT_NODES, StepEmitter, Unit, condition_
 from weft.engines.cpu.emitter import words
 from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, text_digest
+from weft.engines.cpu.past_runs import PastRuns
 from weft.engines.cpu.run_loop import SLICE, run_loop_text
 from weft.engines.cpu.speculation import Speculation
 from weft.engines.cpu.tiers import TieredUnit
@@ -44,7 +45,10 @@ _BUSY_SECONDS = 0.02
 """How long a program runs on the general function alone before code for its clock edges is worth its compilation."""
 
 _WARM_SECONDS = 0.3
-"""How long a program runs before better code is worth its compilation."""
+"""How long a design runs, in all runs together, before better code is worth its compilation."""
+
+_KEPT_SECONDS = 0.03
+"""How much longer a program has to run before that is written down again."""
 
 
 class CpuHook:
@@ -95,11 +99,14 @@ class CpuProgram:
         self._emitter: StepEmitter | None = None
         self._emitting = threading.Lock()
         self._index = UnitIndex(self._compiler.cache, key)
-        self._seconds = 0.0
+        self._past = PastRuns(self._compiler.cache, key)
+        self._seconds = self._kept_seconds = 0.0
+        self._recalled = self._fixed_tier is not None
         self._timers: KernelTimers | None = None
         self._slice = 64
         self._phases: dict[tuple[int, int], TieredUnit] = {}
         self.speculation = Speculation(self.layout, graph, self._speculate)
+        self._unseen = self.speculation.distance()  # edges until the next sample
         self._loop = TieredUnit("loop", _loop_unit, self._compiler, self._index)
         self._general = self._unit("general", lambda emitter: emitter.general())
         self._first = self._unit("first", lambda emitter: emitter.first())
@@ -221,12 +228,13 @@ class CpuProgram:
         """Ask for better code as time goes by, and take over what is ready; say whether anything has changed."""
         if self._fixed_tier is not None or self._seconds < _BUSY_SECONDS:
             return False
+        warm = self._seconds + self._past.seconds - self._kept_seconds >= _WARM_SECONDS
         fast = self.speculation.wanted()
         # A large design with code for its edges seldom enters the general function: it gets better code once, at last.
         units = [*used, self._loop, *([self._general] if len(self.graph) < FLAT_NODES or not used else [])]
         for unit in units:
             unit.improve(QUICK)
-        if self._seconds >= _WARM_SECONDS:
+        if warm:
             for unit in fast:
                 unit.improve(LEAN)
             for unit in (*used, self._loop, self._general):
@@ -261,33 +269,54 @@ class CpuProgram:
         self._finish_start()
         edges = [(clock.state, level) for clock in clocks for level in (1, 0)]
         phases = [self._find_phase(*edge) for edge in edges]
-        self._improve(phases)
         rows = self._edge_table(clocks, edges, now)
         table = self._begin(hooks)
         self._words[ctx.EDGES] = len(rows)
         self._words[ctx.EDGE_TABLE] = rows.ctypes.data
-        at, unseen = state.ctypes.data, self.speculation.distance()
+        at = state.ctypes.data
         while True:
-            budget = self._words[ctx.BUDGET] = min(self._slice, unseen)
+            changed = self._recall(edges)
+            if not self._unseen:
+                changed = self._sample(state, edges) or changed
+            if self._improve(phases) or changed:
+                rows[:, ctx.EDGE_FUNCTION : ctx.EDGE_USUAL + 1] = self._edge_functions(edges)
+            budget = self._words[ctx.BUDGET] = min(self._slice, self._unseen)
             began = time.perf_counter()
             status = self._run(at, at + self.layout.memory_offset, self._block.ctypes.data, until_fs)
             seconds = time.perf_counter() - began
             self._seconds += seconds
+            self._unseen -= budget - int(self._words[ctx.BUDGET])
             if status != SLICE:
                 break
             self._fit_slice(seconds * self._slice / budget)
-            unseen -= budget
-            changed = False
-            if not unseen:
-                changed = self.speculation.sample(state, edges)
-                unseen = self.speculation.distance()
-            if self._improve(phases) or changed:
-                rows[:, ctx.EDGE_FUNCTION : ctx.EDGE_USUAL + 1] = self._edge_functions(edges)
         if status == Status.INTERRUPTED:
             self._words[ctx.INTERRUPT] = 0
         del table
+        self._keep_seconds()
         stopped = int(self._words[ctx.HOOK_STOPPED].view(np.int64))
         return RunResult(Status(status), self._time(state), self._drain(), stopped)
+
+    def _recall(self, edges: Sequence[tuple[int, int]]) -> bool:
+        """Take up the habits that an earlier run has found, when this one lasts; say whether there are some."""
+        if self._recalled or self._seconds < _BUSY_SECONDS:
+            return False
+        self._recalled = True
+        habits = self._past.habits
+        return habits is not None and self.speculation.adopt(habits, edges)
+
+    def _sample(self, state: StateArray, edges: Sequence[tuple[int, int]]) -> bool:
+        """Take a sample for speculation; say whether it asks for other code."""
+        changed = self.speculation.sample(state, edges)
+        if changed and self._fixed_tier is None:
+            self._past.keep(self._past.seconds, self.speculation.habits)
+        self._unseen = self.speculation.distance()
+        return changed
+
+    def _keep_seconds(self) -> None:
+        """Add what has run since the last time to what all runs have run, until that is long enough."""
+        if self._seconds - self._kept_seconds >= _KEPT_SECONDS and self._past.seconds < _WARM_SECONDS:
+            self._past.keep(self._past.seconds + self._seconds - self._kept_seconds, self._past.habits)
+            self._kept_seconds = self._seconds
 
     def _fit_slice(self, seconds: float) -> None:
         """Choose the next slice's edges so that it takes about `_SLICE_SECONDS`, after one that took `seconds`."""

@@ -83,11 +83,15 @@ attend.{x}:
   %leaves.{x} = icmp ne i32 %result.{x}, 0
   br i1 %leaves.{x}, label %leave.{x}, label %more.{x}
 leave.{x}:
+  store i64 %rest.{x}, ptr %budget.p
   ret i32 %result.{x}
 more.{x}:
   %interrupt.{x} = load i64, ptr %int.p
   %interrupts.{x} = icmp ne i64 %interrupt.{x}, 0
-  br i1 %interrupts.{x}, label %interrupted, label %turn.{y}
+  br i1 %interrupts.{x}, label %interrupted.{x}, label %turn.{y}
+interrupted.{x}:
+  store i64 %rest.{x}, ptr %budget.p
+  ret i32 5
 """
 
 
@@ -120,8 +124,11 @@ begin:
 interrupted:
   ret i32 5
 slice:
+  store i64 0, ptr %budget.p
   ret i32 {SLICE}
 end:
+  %unused = phi i64 [%left.a, %early.a], [%left.b, %early.b]
+  store i64 %unused, ptr %budget.p
   store i64 %until, ptr %time
   ret i32 0
 {_turn("a", "b", "begin")}{_turn("b", "a")}}}

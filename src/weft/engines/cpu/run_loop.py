@@ -96,6 +96,7 @@ alone:
   ret i32 %done
 edge:
   %left = phi i64 [%budget, %entry], [%budget, %compare], [%left1, %again]
+  store i64 %left, ptr %budget.p
 {word("int", ctx.INTERRUPT)}  %interrupted = icmp ne i64 %int, 0
   br i1 %interrupted, label %leave_interrupted, label %check
 leave_interrupted:
@@ -172,6 +173,8 @@ again:
   %left1 = sub i64 %left, 1
   br label %edge
 leave_early:
+  %unused = sub i64 %left, 1
+  store i64 %unused, ptr %budget.p
   ret i32 %end
 }}
 {run_clock_text()}"""

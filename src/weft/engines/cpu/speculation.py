@@ -10,7 +10,8 @@ watched while it runs. (Speculation with a guard, as in compilers of dynamic lan
 Which registers those are is seen in samples of the state, one after each few thousand cycles. They are taken after
 fixed numbers of edges, not after some time, so that the same run speculates on the same values again and finds its code
 in the cache. Their distances differ, lest a counter look constant. When many samples differ from what is taken for
-granted, the next look leaves out what has changed since.
+granted, the next look leaves out what has changed since. A later run begins with the habits of an earlier one
+(`past_runs`).
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Speculation:
     layout: StateLayout
     graph: ConeGraph
     make: Callable[[int, int, Habits], TieredUnit]
+    habits: Habits | None = None
     _units: dict[tuple[int, int], TieredUnit] = field(default_factory=dict[tuple[int, int], TieredUnit])
     _coming: dict[tuple[int, int], TieredUnit] = field(default_factory=dict[tuple[int, int], TieredUnit])
     _known: dict[int, int] = field(default_factory=dict[int, int])
@@ -94,6 +96,21 @@ class Speculation:
             self._units, self._coming = self._coming, {}
         return self._units.get(edge)
 
+    def adopt(self, habits: Habits, edges: Collection[tuple[int, int]]) -> bool:
+        """Take habits for granted, at some edges, and make code for that; say whether they fit this design."""
+        slots = self.layout.slots
+        for index, value in habits.known.items():
+            if not 0 <= index < len(slots) or slots[index].depth or value >> slots[index].width:
+                return False
+        if not habits.known or not all(0 <= index < len(slots) for index in habits.varied):
+            return False
+        self.habits, self._known = habits, dict(habits.known)
+        places = [np.arange(slots[index].offset, slots[index].offset + slots[index].stride) for index in self._known]
+        values = [value.to_bytes(slots[index].stride, "little") for index, value in self._known.items()]
+        self._guarded, self._expected = np.concatenate(places), np.frombuffer(b"".join(values), np.uint8)
+        self._coming = {edge: self.make(*edge, habits) for edge in edges}
+        return True
+
     def sample(self, state: StateArray, edges: Collection[tuple[int, int]]) -> bool:
         """Look at the state between two slices; say whether there are new units. `edges` are those of this run."""
         scalars = state[: self.layout.memory_offset]
@@ -114,14 +131,7 @@ class Speculation:
         known = self._steady({clock for clock, _ in edges})
         if not known or known == self._known:
             return False
-        self._known = known
-        slots = [self.layout.slots[index] for index in known]
-        places = [np.arange(slot.offset, slot.offset + slot.stride) for slot in slots]
-        self._guarded = np.concatenate(places)
-        self._expected = self._last[self._guarded]
-        habits = Habits(known, self._varied())
-        self._coming = {edge: self.make(*edge, habits) for edge in edges}
-        return True
+        return self.adopt(Habits(known, self._varied()), edges)
 
     def _varied(self) -> dict[int, dict[int, int]]:
         """Return the narrow registers that had between two and `MOST_VALUES` values, and how often each."""

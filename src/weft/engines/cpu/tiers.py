@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 
 from weft.base.workers import Dropped, Job, Workers
 from weft.engines.cpu.emit_step import Unit
-from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
+from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier, text_digest
 from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
 
 _RANKS = {tier.name: rank for rank, tier in enumerate((START, QUICK, FULL, LEAN))}
@@ -146,10 +146,14 @@ class TieredUnit:
             self._error = error  # `upgrade` raises it in the thread that can handle it
 
     def _compile_slowly(self, texts: Sequence[str], tier: Tier) -> None:
+        """Compile text after text; if Python is about to end, one that is new, so that short runs get there too."""
         objects: list[bytes] = []
         for text in texts:
-            if _background.stopping:
-                return
-            objects.append(self._compiler.object(text, tier))
+            code = self._compiler.find(text_digest(text), tier)
+            if code is None:
+                code = self._compiler.object(text, tier)
+                if _background.stopping:
+                    return
+            objects.append(code)
         self._ready = tier, objects
         self._unit = None  # there is nothing better to be made of its texts
