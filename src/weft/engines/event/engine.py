@@ -55,17 +55,16 @@ from weft.engines.event.records import (
     TIME,
     UNTIL,
     WATCH_ANY,
-    WATCH_ENTRIES,
     WATCH_NEGEDGE,
     WATCH_POSEDGE,
     WATCH_RECORD,
-    WATCH_SIZE,
 )
 from weft.engines.event.runner import STACK_BYTES, Runner
 from weft.engines.event.second_tier import SecondTier
 from weft.engines.event.sites import ThreadPlan
 from weft.engines.event.start_threads import start_threads
 from weft.engines.event.strengths import strength_text
+from weft.engines.event.watch_tables import Entry, lay_out_watches
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
 
@@ -73,9 +72,6 @@ _NO_END = 1 << 62
 
 HostCall = Callable[[HostSite, int, int, Node], None]
 """Called for each system task: the site, the buffer's address, the thread's address, the instance."""
-
-Entry = tuple[int, int, int, int, int]
-"""A watch: the list, the kind, the bits from and to, the code."""
 
 
 class Owner(Protocol):
@@ -207,18 +203,11 @@ class EventEngine:
         self._write_watches(self._watches)
 
     def _write_watches(self, entries: dict[int, list[Entry]]) -> None:
-        size = sum(WATCH_ENTRIES + WATCH_SIZE * len(found) for found in entries.values())
-        table = np.zeros(size // 8 + 1, dtype=np.uint64)
+        table, places = lay_out_watches(entries)
         self.watch_tables.append(table)
-        base, at = table.ctypes.data, 0
         self.netlist.mark_watched(self.memory, entries)
-        for signal, found in entries.items():
-            self.set_word(signal - SIGNAL_WATCHES, base + 8 * at)
-            table[at] = len(found) | _wanted(found) << 32
-            at += 1
-            for site_address, kind, low, high, function in found:
-                table[at : at + 4] = (site_address, kind, low | min(high, 0xFFFFFFFF) << 32, function)
-                at += 4
+        for signal, place in places.items():
+            self.set_word(signal - SIGNAL_WATCHES, place)
 
     # ------------------------------------------------------------------------------------------- recording
 
@@ -449,15 +438,6 @@ class EventEngine:
         net = self.code.design.nets.get(self.code.design.find(node, signal))
         found = None if net is None else self.area.strengths(self.memory, self._state, net)
         return None if found is None else tuple(strength_text(byte) for byte in found)
-
-
-def _wanted(found: list[Entry]) -> int:
-    """Return the edges that some watches look for, all edges if one looks for something else."""
-    edges = WATCH_POSEDGE | WATCH_NEGEDGE | WATCH_ANY
-    wanted = 0
-    for _, kind, *_ in found:
-        wanted |= kind & edges or edges
-    return wanted
 
 
 def _edges(old: int, old_unknown: int, new: int, new_unknown: int) -> int:

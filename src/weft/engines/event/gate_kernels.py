@@ -12,6 +12,7 @@ from weft.engines.event.net_records import (
     GATE_DATA,
     GATE_HELD,
     GATE_INPUTS,
+    GATE_MEMO,
     GATE_ROWS,
     GATE_SITE,
     GATE_STATE,
@@ -20,6 +21,7 @@ from weft.engines.event.net_records import (
     INPUT_PLANE,
     INPUT_SHIFT,
     INPUT_SIZE,
+    MEMO_EMPTY,
     ROW_BEFORE,
     ROW_EDGE,
     ROW_ONE,
@@ -110,12 +112,28 @@ def run_primitive(gate: int, state: int) -> int:
         before = (held >> (at << 1)) & 3
         if before != code:
             held = held & ~(3 << (at << 1)) | code << (at << 1)
-            u64[gate + GATE_STATE] = look_up(gate, held, at + 1, before)
+            u64[gate + GATE_STATE] = next_state(gate, held, at + 1, before)
         entry = entry + INPUT_SIZE
         at = at + 1
     u64[gate + GATE_HELD] = held
     emit(gate, (u64[gate + GATE_BYTES] >> (u64[gate + GATE_STATE] << 3)) & 255, state)
     return 0
+
+
+@kernel
+def next_state(gate: int, held: int, changed: int, before: int) -> int:
+    """Return the next state of a primitive, from the table of those that have been looked up if it has one."""
+    memo = u64[gate + GATE_MEMO]
+    if memo == 0:
+        return look_up(gate, held, changed, before)
+    count = u64[gate + GATE_COUNT]
+    case = ((u64[gate + GATE_STATE] * count + changed - 1) << 2) + before
+    place = memo + (case << (count << 1)) + held
+    code = u8[place]
+    if code == MEMO_EMPTY:
+        code = look_up(gate, held, changed, before)
+        u8[place] = code
+    return code
 
 
 @kernel

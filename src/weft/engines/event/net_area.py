@@ -379,6 +379,10 @@ class NetArea:
         self._set(place + NODE_CODE, self.address("run_primitive"))
         self._point(place + at.GATE_TABLE, content)
         self._set(place + at.GATE_ROWS, len(rows))
+        count = len(gate.inputs)
+        if count <= at.MEMO_INPUTS:
+            size = 3 * count * 4 << 2 * count
+            self._point(place + at.GATE_MEMO, self._shared(("memo", table), lambda: bytes([at.MEMO_EMPTY]) * size))
         self._set(place + at.GATE_HELD, sum(X << 2 * i for i in range(len(gate.inputs))))
         self._set(place + at.GATE_STATE, {"0": 0, "1": 1}.get(table.initial, X))
 

@@ -137,7 +137,12 @@ GATE_CONTROL = NODE_SIZE + 168
 """How a switch conducts for each code of its controls."""
 GATE_HELD = NODE_SIZE + 176
 """The inputs of a sequential primitive as it has last seen them, two bits each."""
-GATE_SIZE = NODE_SIZE + 184
+GATE_MEMO = NODE_SIZE + 184
+"""The next states of a primitive that have been looked up: a byte for each state, changed input, its code before, and
+codes of the inputs, or `MEMO_EMPTY`; 0 if there are too many inputs."""
+MEMO_EMPTY = 255
+MEMO_INPUTS = 5
+GATE_SIZE = NODE_SIZE + 192
 
 INPUT_BYTE = 0
 INPUT_PLANE = 8

@@ -96,7 +96,9 @@ WATCH_COUNT = 0
 """32 bits: how many watches a signal has."""
 WATCH_WANTED = 4
 """32 bits: the edges that any of them looks for, all if one looks for something else."""
-WATCH_ENTRIES = 8
+WATCH_INDEX = 8
+"""The address of an index, or 0: how many bits it has, and for each the address of an array of its watches, or 0."""
+WATCH_ENTRIES = 16
 WATCH_LIST = 0
 WATCH_KIND = 8
 """32 bits, as below."""

@@ -89,6 +89,7 @@ from weft.engines.event.records import (
     WATCH_ENTRIES,
     WATCH_EVALUATE,
     WATCH_HIGH,
+    WATCH_INDEX,
     WATCH_KIND,
     WATCH_LIST,
     WATCH_LOW,
@@ -114,6 +115,14 @@ def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
     watches = u64[signal - SIGNAL_WATCHES]
     if (u32[watches + WATCH_WANTED] & edges) == 0:
         return 0
+    index = u64[watches + WATCH_INDEX]
+    if index:
+        if high - low == 1:
+            if u64[index] <= low:
+                return 0
+            watches = u64[index + 8 + low * 8]
+            if watches == 0:
+                return 0
     entry = watches + WATCH_ENTRIES
     end = entry + u32[watches + WATCH_COUNT] * WATCH_SIZE
     while entry != end:

@@ -1,0 +1,91 @@
+"""Lay out the watches of signals: an array for each signal, and for a wide one an array for each of its bits.
+
+A change walks the array of its signal. Where a vector has many watches of single bits (the nets of a netlist declared
+as one vector), a change of one bit would walk them all, a quadratic cost in all; so such a signal has an *index*: for
+each bit the array of those watches that look at it, in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from weft.engines.event.records import (
+    WATCH_ANY,
+    WATCH_ENTRIES,
+    WATCH_INDEX,
+    WATCH_NEGEDGE,
+    WATCH_POSEDGE,
+    WATCH_SIZE,
+)
+
+Entry = tuple[int, int, int, int, int]
+"""A watch: the list, the kind, the bits from and to, the code."""
+
+_EDGES = WATCH_POSEDGE | WATCH_NEGEDGE | WATCH_ANY
+_FEW = 16
+"""So many watches are walked as fast as an index is looked up."""
+_COPIES = 8
+"""How many times the watches of a signal may be written down for the sake of its index."""
+
+
+def lay_out_watches(entries: Mapping[int, Sequence[Entry]]) -> tuple[npt.NDArray[np.uint64], dict[int, int]]:
+    """Return a table with the arrays of some signals, given by their places, and the address of each."""
+    indexed = {signal: _by_bit(found) for signal, found in entries.items()}
+    words = 0
+    for signal, found in entries.items():
+        bits = indexed[signal]
+        words += _words(found) + (1 + len(bits) + sum(_words(part) for part in bits if part) if bits else 0)
+    table = np.zeros(words + 1, dtype=np.uint64)
+    base, at = table.ctypes.data, 0
+
+    def write(found: Sequence[Entry]) -> int:
+        nonlocal at
+        start = at
+        table[at] = len(found) | _wanted(found) << 32
+        at += WATCH_ENTRIES // 8
+        for site, kind, low, high, function in found:
+            table[at : at + WATCH_SIZE // 8] = (site, kind, low | min(high, 0xFFFFFFFF) << 32, function)
+            at += WATCH_SIZE // 8
+        return start
+
+    places: dict[int, int] = {}
+    for signal, found in entries.items():
+        start = write(found)
+        places[signal] = base + 8 * start
+        bits = indexed[signal]
+        if bits:
+            index = at
+            table[start + WATCH_INDEX // 8] = base + 8 * index
+            table[index] = len(bits)
+            at += 1 + len(bits)
+            for bit, part in enumerate(bits):
+                table[index + 1 + bit] = base + 8 * write(part) if part else 0
+    return table, places
+
+
+def _words(found: Sequence[Entry]) -> int:
+    return (WATCH_ENTRIES + WATCH_SIZE * len(found)) // 8
+
+
+def _wanted(found: Sequence[Entry]) -> int:
+    """Return the edges that some watches look for, all edges if one looks for something else."""
+    wanted = 0
+    for _, kind, *_ in found:
+        wanted |= kind & _EDGES or _EDGES
+    return wanted
+
+
+def _by_bit(found: Sequence[Entry]) -> list[list[Entry]]:
+    """Return for each bit the watches that look at it; nothing if an index is not worth its size."""
+    if len(found) <= _FEW:
+        return []
+    if sum(high - low for _, _, low, high, _ in found) > _COPIES * len(found):
+        return []
+    bits: list[list[Entry]] = [[] for _ in range(max(high for _, _, _, high, _ in found))]
+    for entry in found:
+        for bit in range(entry[2], entry[3]):
+            bits[bit].append(entry)
+    return bits

@@ -1,0 +1,76 @@
+"""How the watches of signals are laid out, and that an index wakes whom a walk over all watches wakes."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from events.run_events import run_events
+from weft.engines.event import watch_tables
+from weft.engines.event.records import WATCH_ANY, WATCH_INDEX, WATCH_POSEDGE, WATCH_RECORD
+from weft.engines.event.watch_tables import Entry, lay_out_watches
+
+
+def word(place: int) -> int:
+    return ctypes.c_uint64.from_address(place).value
+
+
+def lists_at(place: int) -> list[int]:
+    """Return the lists of the watches of an array."""
+    return [word(place + 16 + 32 * i) for i in range(word(place) & 0xFFFFFFFF)]
+
+
+def test_few_watches_are_one_array() -> None:
+    entries: list[Entry] = [(100 + i, WATCH_POSEDGE, i, i + 1, 7) for i in range(5)]
+    table, places = lay_out_watches({64: entries, 128: [(1, WATCH_RECORD, 0, 9, 0)]})
+    assert isinstance(table, np.ndarray)
+    assert lists_at(places[64]) == [100, 101, 102, 103, 104]
+    assert word(places[64]) >> 32 == WATCH_POSEDGE
+    assert word(places[128]) >> 32 == 7  # Whatever is no edge wants all changes.
+    assert word(places[64] + WATCH_INDEX) == 0
+
+
+def test_many_watches_of_bits_have_an_index() -> None:
+    entries: list[Entry] = [(100 + i, WATCH_ANY, i // 2, i // 2 + 1, 0) for i in range(60)]
+    entries.insert(30, (7, WATCH_ANY, 0, 40, 0))
+    kept, places = lay_out_watches({64: entries})
+    assert len(lists_at(places[64])) == 61
+    index = word(places[64] + WATCH_INDEX)
+    assert word(index) == 40
+    assert lists_at(word(index + 8)) == [100, 101, 7]
+    assert lists_at(word(index + 8 + 8 * 29)) == [7, 158, 159]
+    assert lists_at(word(index + 8 + 8 * 39)) == [7]
+    assert kept.nbytes < 20000
+
+
+def test_watches_of_many_bits_have_no_index() -> None:
+    entries: list[Entry] = [(100 + i, WATCH_ANY, 0, 1000, 0) for i in range(60)]
+    table, places = lay_out_watches({64: entries})
+    assert word(places[64] + WATCH_INDEX) == 0
+    assert table.nbytes < 4000
+
+
+def _no_index(found: object) -> list[list[Entry]]:
+    return []
+
+
+def test_an_index_changes_nothing_but_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    edges = ("posedge ", "", "")
+    readers = "\n".join(f'  always @({edges[i % 3]}v[{i}]) $display("{i} %b %0t", v[{i}], $time);' for i in range(30))
+    text = f"""
+module t;
+  reg [31:0] v = 0; integer i;
+{readers}
+  always @(v) $display("all %b", v);
+  initial begin
+    for (i = 0; i < 32; i = i + 1) #1 v[i] = i;
+    #1 v[17:3] = 15'h2bad; #1 v = ~v; #1 v[4] = 1'bx; #1 v[31] = 0; #1 v[6] = 1'bz; #1 v <= 3; #1;
+  end
+endmodule
+"""
+    found = run_events(text)
+    monkeypatch.setattr(watch_tables, "_by_bit", _no_index)
+    assert run_events(text) == found
+    assert found[0].count("\n") > 80
