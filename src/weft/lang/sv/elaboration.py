@@ -177,7 +177,7 @@ class Elaboration:
     def events_are_objects(self) -> bool:
         """Say whether the design treats named events as values, so that they are handles (`event_objects`)."""
         if self._events is None:
-            self._events = self.index.mentions(EVENT) and passes_events(self.compilation, self.index)
+            self._events = self.index.mentions("event", EVENT) and passes_events(self.compilation, self.index)
         return self._events
 
     def class_key(self, found: ast.Type) -> str:
@@ -209,7 +209,7 @@ class Elaboration:
                     found.add(_place(target.symbol))
 
             # Looking at every statement of every instance takes long, and few designs disable anything.
-            if self.index.mentions(_DISABLE):
+            if self.index.mentions("disable", _DISABLE):
                 self.compilation.getRoot().visit(lookup_table={ast.StatementKind.Disable: look})
         return _place(symbol) in self._disabled
 

@@ -34,7 +34,7 @@ _COUNTER = Type("event", 64, four_state=False)
 
 def passes_events(compilation: ast.Compilation, index: SourceIndex) -> bool:
     """Say whether a design, which declares events, treats some as values, or may."""
-    if index.mentions(_CLASS):
+    if index.mentions("class", _CLASS):
         return True
     found: list[object] = []
 
