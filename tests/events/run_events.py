@@ -7,11 +7,11 @@ import tempfile
 import textwrap
 from pathlib import Path
 
-from weft.engines.event.machine_code import find_code
 from weft.lang.sv.compile_sources import load_design
 from weft.sim.design_cache import DesignCache
-from weft.sim.event_program import EventProgram, StoredProgram, program_of
+from weft.sim.event_program import EventProgram, StoredProgram, program_of, restore_program
 from weft.sim.event_simulation import EventOptions, EventSimulation
+from weft.sim.regions.engine_choice import EngineChoice
 
 
 def run_events(text: str, options: EventOptions | None = None) -> tuple[str, int]:
@@ -21,9 +21,9 @@ def run_events(text: str, options: EventOptions | None = None) -> tuple[str, int
     """
     out, options = io.BytesIO(), options or EventOptions()
     design = load_design(texts={"t.sv": textwrap.dedent(text)})
-    program = _keep_and_load(
-        program_of(design, options.observe or bool(options.wave), options.sdf, None, not options.shuffle)
-    )
+    choice = EngineChoice(options.engine, options.plusargs, bool(options.shuffle), options.region_worth)
+    observe = options.observe or bool(options.wave)
+    program = _keep_and_load(program_of(design, observe, options.sdf, None, not options.shuffle, choice))
     status = EventSimulation(program.design, out, options, program).run()
     return out.getvalue().decode("latin-1"), status
 
@@ -34,9 +34,9 @@ def _keep_and_load(program: EventProgram) -> EventProgram:
     program.code.forget_text()
     with tempfile.TemporaryDirectory() as folder:
         cache = DesignCache(Path(folder))
-        cache.store("program", StoredProgram(program.code, program.delays))
+        cache.store("program", StoredProgram(program.code, program.delays, program.mixed, program.tests))
         stored = cache.load("program", StoredProgram)
     assert stored is not None
-    machine = find_code(stored.code)
-    assert machine is not None
-    return EventProgram(stored.code, machine, stored.delays, cached=True)
+    restored = restore_program(stored)
+    assert restored is not None
+    return restored

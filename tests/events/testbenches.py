@@ -442,11 +442,6 @@ TESTBENCHES: dict[str, tuple[str, str]] = {
           end
         endmodule
         """,
-        (
-            "quit\n"
-            "kept\n"
-            "joined at 2, KILLED\n"
-            "KILLED\n"
-        ),
+        ("quit\nkept\njoined at 2, KILLED\nKILLED\n"),
     ),
 }

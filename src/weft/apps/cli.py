@@ -163,7 +163,10 @@ def run_testbench(
     max_delta: Annotated[int, typer.Option(min=1, help="Report a loop after so many steps of one time.")] = 10_000_000,
     seed: Annotated[int, typer.Option(help="Where $random and $urandom begin.")] = 0,
     shuffle: Annotated[int | None, typer.Option(help="Shuffle what may happen in any order, by this seed.")] = None,
-    engine: Annotated[str, typer.Option(help="auto or event; cycle is not there yet.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="event; cycle: step all but the testbench by clock edges; auto: where that gains.")
+    ] = "auto",
+    report: Annotated[bool, typer.Option("--report", help="Say what runs as events and what by clock edges.")] = False,
     sdf: Annotated[list[str] | None, typer.Option(help="Annotate delays from FILE, or FILE:scope.")] = None,
     allow_system: Annotated[bool, typer.Option("--allow-system", help="Let $system run commands.")] = False,
     no_cache: NoCache = False,
@@ -201,6 +204,7 @@ def run_testbench(
         sdf=sdf or (),
         allow_system=allow_system,
         cache=not no_cache,
+        report=report,
         quiet=quiet,
         all_warnings=all_warnings,
     )

@@ -42,6 +42,7 @@ def make_plan(
     sdf: Sequence[str] = (),
     allow_system: bool = False,
     cache: bool = True,
+    report: bool = False,
     quiet: bool = False,
     all_warnings: bool = False,
     terminal: bool | None = None,
@@ -86,6 +87,7 @@ def make_plan(
         sdf=tuple(map(read_sdf, sdf)),
         allow_system=allow_system,
         cache=cache,
+        report=report,
         quiet=quiet,
         all_warnings=all_warnings,
     )

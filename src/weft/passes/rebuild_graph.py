@@ -28,7 +28,7 @@ def rebuild_graph(
     builder.states = graph.states
     needed = needed_by_sinks(graph, keep_names)
     moved = _move_nodes(graph, builder, needed)
-    _move_sinks(graph, builder, moved)
+    move_sinks(graph, builder, moved)
     rebuilt = builder.freeze()
     if simplify is None:
         return rebuilt, moved
@@ -76,7 +76,7 @@ def _move_nodes(graph: ConeGraph, builder: GraphBuilder, needed: NDArray[np.bool
     return np.array(moved, np.int32)
 
 
-def _move_sinks(graph: ConeGraph, into: GraphBuilder | ConeGraph, moved: NDArray[np.int32]) -> None:
+def move_sinks(graph: ConeGraph, into: GraphBuilder | ConeGraph, moved: NDArray[np.int32]) -> None:
     """Set the tables of `into` to those of `graph`, with the nodes renumbered."""
     at: list[int] = [*moved.tolist(), -1]
     into.domains = [Domain(domain.name, at[domain.trigger]) for domain in graph.domains]
@@ -127,5 +127,5 @@ def drop_dead_nodes(graph: ConeGraph, keep_names: bool = True) -> tuple[ConeGrap
         effects=[],
         four_state=graph.four_state,
     )
-    _move_sinks(graph, compact, moved)
+    move_sinks(graph, compact, moved)
     return compact, moved

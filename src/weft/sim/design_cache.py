@@ -43,6 +43,7 @@ _MODULES = (
     "weft.sim.design_timing",
     "weft.sim.event_delays",
     "weft.sim.event_program",
+    "weft.sim.regions.mixed_design",
 )
 _NUMPY = {
     ("numpy", "ndarray"),

@@ -10,18 +10,25 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from weft.base.dataclass import dataclass, field
 from weft.base.workers import Job
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.machine_code import MachineCode, begin_code, begin_kernels, find_code
-from weft.ir.design import Design, SystemTask
+from weft.ir.design import Design, Module
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files
+from weft.sim.event_delays import TASK as SDF_ANNOTATE
 from weft.sim.event_delays import PreparedDelays, prepare_delays
+from weft.sim.regions.engine_choice import EngineChoice
+from weft.sim.regions.mixed_design import MixedDesign
+from weft.sim.regions.run_regions import begin_regions
 from weft.sim.run_plan import SdfFile
 from weft.sim.stages import Stages
+
+if TYPE_CHECKING:
+    from weft.engines.cpu.region_program import RegionProgram
 
 Made = TypeVar("Made")
 
@@ -42,15 +49,19 @@ class ProgramOptions:
     sdf: tuple[SdfFile, ...] = ()
     cache: bool = True
     netlists: bool = True
+    choice: EngineChoice = field(default_factory=EngineChoice)
 
 
 @dataclass(frozen=True, slots=True)
 class EventProgram:
-    """Hold a program and its machine code, which may still be on its way."""
+    """Hold a program and its machine code, which may still be on its way; `regions` are the programs of its regions."""
 
     code: ProgramCode
     machine: MachineCode
     delays: PreparedDelays
+    mixed: MixedDesign
+    regions: dict[Module, RegionProgram]
+    tests: Mapping[str, bool]
     cached: bool = False
 
     @property
@@ -61,10 +72,12 @@ class EventProgram:
 
 @dataclass(frozen=True, slots=True)
 class StoredProgram:
-    """Be what the cache keeps of a program."""
+    """Be what the cache keeps of a program; `tests` are plusargs, and whether they must be there for it to be right."""
 
     code: ProgramCode
     delays: PreparedDelays
+    mixed: MixedDesign
+    tests: Mapping[str, bool]
 
 
 def program_of(
@@ -73,18 +86,26 @@ def program_of(
     sdf: Sequence[SdfFile] = (),
     kernels: Job[bytes] | None = None,
     netlists: bool = True,
+    choice: EngineChoice | None = None,
 ) -> EventProgram:
     """Return the program of a design that has just been loaded, which is changed; `kernels` have perhaps begun."""
+    choice = choice or EngineChoice()
     from weft.engines.event.code_program import write_program
     from weft.passes.defer_assertions import defer_assertions
     from weft.passes.end_programs import end_programs
+    from weft.sim.reached_tasks import reached_tasks
 
     delays = prepare_delays(design, sdf)
     for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
         defer_assertions(module)
     end_programs(design)
-    code = write_program(design, observe or _dumps(design), netlists)
-    return EventProgram(code, begin_code(code, kernels), delays)
+    reached = reached_tasks(design, choice.plusargs)
+    observe = observe or any(name.startswith(_DUMPS) for name in reached.tasks)
+    mixed = choice.mix(design, observe, bool(sdf) or SDF_ANNOTATE in reached.tasks)
+    regions = begin_regions(mixed)
+    stubs = {stub: built.region for stub, built in mixed.regions.items()}
+    code = write_program(mixed.design, observe, netlists, stubs)
+    return EventProgram(code, begin_code(code, kernels), delays, mixed, regions, reached.tests)
 
 
 def make_program(
@@ -109,7 +130,7 @@ def _make(
     store = DesignCache() if options.cache else None
     if store is not None:
         with stages.stage("load from cache"):
-            found = _load(store, key, kernels)
+            found = _load(store, key, kernels, options.choice.plusargs)
         if found is not None:
             return found
         del stages.seconds["load from cache"]
@@ -121,27 +142,41 @@ def _make(
     if not options.delays:
         remove_delays(design)
     with stages.stage("write code"):
-        program = program_of(design, options.observe, options.sdf, kernels, options.netlists)
+        program = program_of(design, options.observe, options.sdf, kernels, options.netlists, options.choice)
     if store is not None:
         with stages.stage("store in cache"):
             _keep(store, key, program, options)
     return program
 
 
-def _load(store: DesignCache, key: str, kernels: Job[bytes]) -> EventProgram | None:
+def has_plusarg(plusargs: Sequence[str], prefix: str) -> bool:
+    """Say whether `$test$plusargs` finds a prefix."""
+    return any(argument.startswith(prefix) for argument in plusargs)
+
+
+def _load(store: DesignCache, key: str, kernels: Job[bytes], plusargs: Sequence[str]) -> EventProgram | None:
     design_key = store.find(key)
     stored = store.load(design_key, StoredProgram) if design_key is not None else None
-    machine = find_code(stored.code, kernels) if stored is not None else None
-    return (
-        EventProgram(stored.code, machine, stored.delays, True) if stored is not None and machine is not None else None
-    )
+    if stored is None or any(has_plusarg(plusargs, test) != result for test, result in stored.tests.items()):
+        return None
+    return restore_program(stored, kernels)
+
+
+def restore_program(stored: StoredProgram, kernels: Job[bytes] | None = None) -> EventProgram | None:
+    """Return a program that comes from the cache, or None if any of its machine code is not there."""
+    machine = find_code(stored.code, kernels)
+    if machine is None:
+        return None
+    regions = begin_regions(stored.mixed)
+    return EventProgram(stored.code, machine, stored.delays, stored.mixed, regions, stored.tests, True)
 
 
 def _keep(store: DesignCache, key: str, program: EventProgram, options: ProgramOptions) -> None:
     program.code.forget_text()
     design, front_end = program.design, options.front_end
     design_key = hash_words([key, str(Path.cwd()), design.digest])
-    stored = StoredProgram(program.code, PreparedDelays(program.delays.timing))
+    delays = PreparedDelays(program.delays.timing)
+    stored = StoredProgram(program.code, delays, program.mixed, program.tests)
     store.store(design_key, stored, [name for name, _ in design.tops])
     folders = [*front_end.include_dirs, *front_end.library_dirs]
     files = [*design.files, *list_files(front_end.arguments), *program.delays.files]
@@ -157,21 +192,9 @@ def _options_key(files: Sequence[str | Path], options: ProgramOptions, texts: Ma
         *front_end.words(),
     ]
     words += [part for file in options.sdf for part in (file.path, file.scope)]
+    words.append(f"{options.choice.engine} {options.choice.shuffled} {options.choice.worth}")
     words += [part for name, text in texts.items() for part in (name, text)]
     return hash_words(words)
-
-
-def _dumps(design: Design) -> bool:
-    """Say whether the design dumps waveforms, so that every signal must tell its changes."""
-    from weft.engines.event.walk import statements_in
-
-    modules = [*design.modules, *(m for _, m in design.packages), *(m for _, m in design.tops)]
-    for module in modules:
-        for body in (*module.processes, *module.functions):
-            for statement in statements_in(body.body):
-                if isinstance(statement, SystemTask) and statement.name.startswith(_DUMPS):
-                    return True
-    return False
 
 
 def _without_collector(work: Callable[[], Made]) -> Made:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from weft.base.dataclass import dataclass, field
 from weft.engines.event.elaborate import Node
@@ -23,6 +23,8 @@ class EventStop:
     """Be a simulation that has stopped. Its methods are for the main thread, while the run is parked or paused."""
 
     host: EventHost
+    inside: Callable[[str], Value | None] = lambda path: None
+    """Read a signal inside a region, which has no scope of the event engine's."""
     _index: ScopeIndex | None = None
     _waits: dict[int, str] = field(default_factory=dict[int, str])
 
@@ -66,7 +68,8 @@ class EventStop:
         base, bracket, bits = path.rpartition("[")
         found = self.index.signal(base) if bracket else None
         if found is None:
-            return None
+            hidden = self.inside(path)
+            return None if hidden is None else _shown(hidden)
         value = self.host.read(found[1].number)
         first, colon, last = bits.rstrip("]").partition(":")
         if not isinstance(value, Value) or not first.isdigit() or (colon and not last.isdigit()):

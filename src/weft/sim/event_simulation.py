@@ -15,7 +15,7 @@ from functools import partial
 from typing import BinaryIO
 
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import Unsupported, UserError, WeftError
+from weft.base.errors import UserError, WeftError
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.host_sites import HostSite
@@ -36,6 +36,10 @@ from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_wave import EventWave
 from weft.sim.randomize.random_calls import RANDOM_CALLS
 from weft.sim.randomize.randomizer import Randomizer
+from weft.sim.regions.engine_choice import EngineChoice
+from weft.sim.regions.mixed_design import WORTH, MixedDesign
+from weft.sim.regions.report_parts import report_text
+from weft.sim.regions.run_regions import RegionRunner
 from weft.sim.run_plan import OnStop, RunPlan, SdfFile
 from weft.sim.stages import Stages
 from weft.sim.tasks.dump_scopes import WaveFactory, WaveSink, plain_path
@@ -49,7 +53,11 @@ _CALLS = {**OBJECT_CALLS, **RANDOM_CALLS}
 
 @dataclass(frozen=True, slots=True)
 class EventOptions:
-    """Choose how events are simulated. `until` is a time in ticks; `max_deltas` bounds a time step."""
+    """Choose how events are simulated. `max_deltas` bounds a time step.
+
+    With the engine `auto`, what is worth it runs in regions (`sim.regions`): parts of the design with at least
+    `region_worth` statements and assignments. With `cycle`, whatever can does, and what cannot must be of a testbench.
+    """
 
     plusargs: tuple[str, ...] = ()
     max_deltas: int = 1_000_000
@@ -62,6 +70,8 @@ class EventOptions:
     sdf: tuple[SdfFile, ...] = ()
     wave: str = ""
     signals: tuple[str, ...] = ("*",)
+    engine: str = "event"
+    region_worth: int = WORTH
 
 
 @dataclass(slots=True, eq=False)
@@ -80,15 +90,18 @@ class EventSimulation:
     delays: DelayFiles = field(init=False)
     randomizer: Randomizer = field(init=False)
     collector: Collector = field(init=False)
+    mixed: MixedDesign = field(init=False)
+    regions: RegionRunner = field(init=False)
     wave: EventWave | None = None
     _ended: bool = False
 
     def __post_init__(self) -> None:
         options = self.options
-        program = self.program or program_of(
-            self.design, options.observe or bool(options.wave), options.sdf, netlists=not options.shuffle
-        )
-        code, self.program, self.design = program.code, None, program.design
+        choice = EngineChoice(options.engine, options.plusargs, bool(options.shuffle), options.region_worth)
+        observe = options.observe or bool(options.wave)
+        netlists = not options.shuffle
+        program = self.program or program_of(self.design, observe, options.sdf, netlists=netlists, choice=choice)
+        code, self.program, self.design, self.mixed = program.code, None, program.design, program.mixed
         self.containers = Containers(self)
         self.delays = DelayFiles(self.out, program.delays, options.sdf, options.delays)
         self.randomizer = Randomizer(self)
@@ -102,6 +115,8 @@ class EventSimulation:
         self.messages = EventMessages(self.host)
         machine = program.machine
         EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, machine, self.host)
+        self.regions = RegionRunner(self.mixed, program.regions, self.engine)
+        self.regions.begin()
         self.delays.begin(self.engine)
         self.collector = Collector(self)
         self.collector.begin()
@@ -116,7 +131,7 @@ class EventSimulation:
 
     def ask_at_stop(self, prompt: Prompt) -> None:
         """Have `$stop` ask the user, in the main thread, while the design rests at the statement."""
-        stop = EventStop(self.host)
+        stop = EventStop(self.host, self.regions.read)
 
         def ask() -> None:
             if not prompt(stop, stop.scope()):
@@ -132,6 +147,7 @@ class EventSimulation:
 
     def run(self, until: int = (1 << 64) - 1) -> int:
         """Run, finish and return the exit status: 0, or what the design has asked for."""
+        self.regions.start()
         try:
             self.engine.run(until)
             return self.finish()
@@ -139,6 +155,7 @@ class EventSimulation:
             error.sources = error.sources or self.design.sources
             raise
         finally:
+            self.regions.end()
             self.host.state.close(self.engine.time)
             if self.wave is not None:
                 self.wave.close(self.engine.time)
@@ -208,13 +225,13 @@ def run(
     progress: Progress = nullcontext,
 ) -> int:
     """Run a plan and return the exit status, as vvp has it; `open_wave` makes waveforms that are no VCD files."""
-    if plan.engine == "cycle":
-        raise Unsupported("a testbench on the cycle engine (`weft sim` runs designs by clock cycles)")
     out = sys.stdout.buffer
     gc.disable()  # A design and its code are a million objects and no garbage.
     try:
         with progress() as tell:
             simulation = _build(plan, out, open_wave, Stages(tell))
+        if plan.report:
+            print(report_text(simulation.mixed), end="", file=sys.stderr)
         gc.freeze()  # nor will they ever be
     finally:
         gc.enable()
@@ -241,8 +258,10 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: 
         arguments=plan.front_end,
     )
     sdf = plan.sdf if has_delays else ()
-    program_options = ProgramOptions(front_end, bool(plan.wave), has_delays, sdf, plan.cache, not plan.shuffle)
-    program = make_program((), program_options, None, stages)
+    choice = EngineChoice(plan.engine, plan.plusargs, bool(plan.shuffle))
+    wave = bool(plan.wave)
+    options = ProgramOptions(front_end, wave, has_delays, sdf, plan.cache, not plan.shuffle, choice)
+    program = make_program((), options, None, stages)
     if plan.all_warnings and not plan.quiet:
         print("".join(program.design.warnings), file=sys.stderr, end="")
     event_options = EventOptions(
@@ -256,6 +275,7 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: 
         sdf=sdf,
         wave=plan.wave,
         signals=plan.signals,
+        engine=plan.engine,
     )
     return EventSimulation(program.design, out, event_options, program)
 

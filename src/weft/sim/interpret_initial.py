@@ -95,6 +95,12 @@ class Interpreter:
         self._declared: dict[Module, tuple[tuple[Statement, str], ...]] = {}
         self._twins = [state.twin if state.plane == "value" else -1 for state in world.graph.states]
 
+    def run_declared(self) -> None:
+        """Run all initialisers, and bring the results to the state array."""
+        for number, scope in enumerate(self.world.graph.scopes):
+            self._run_scope(number, scope, self._initialisers(scope.module))
+        self.flush()
+
     def run_initial(self) -> None:
         """Run all initialisers, then all initial procedures, and bring the results to the state array."""
         for number, scope in enumerate(self.world.graph.scopes):

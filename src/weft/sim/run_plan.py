@@ -40,7 +40,7 @@ class RunPlan:
     `front_end` are slang's words, sources included; `tops` the top modules, found if empty. `delays` is `min`, `typ`,
     `max` or `none`; `specify` and `assertions` say whether specify blocks and assertions count. `seed` begins
     `$random` and `$urandom`; `shuffle` orders what the standard leaves open (None: the documented order). `max_delta`
-    is how many steps one time may take. `engine` is `auto`, `event` or `cycle`.
+    is how many steps one time may take. `engine` is `auto`, `event` or `cycle`; `report` tells what runs as what.
     """
 
     front_end: tuple[str, ...]
@@ -60,6 +60,7 @@ class RunPlan:
     sdf: tuple[SdfFile, ...] = ()
     allow_system: bool = False
     cache: bool = True
+    report: bool = False
     quiet: bool = False
     all_warnings: bool = False
 

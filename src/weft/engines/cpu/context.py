@@ -22,6 +22,9 @@ TIME_OFFSET = 12  # byte offset of the time state
 BUDGET = 13  # edge times until a slice ends; after a call, how many of them are left
 FIRED = 14  # whether the present step fired a domain
 
+FIRST_USUAL, MOST_EDGES = 16, 16
+"""In the context of a region's instance: from which word on the usual steps of its edges are, and the room for them."""
+
 PENDING = 256
 """Byte offset of the pending flags."""
 

@@ -37,19 +37,19 @@ def speculative_phase(emitter: StepEmitter, clock: int, level: int, habits: Habi
     pivot, versions = choose_pivot(step, habits.varied) or (-1, {0: step})
     texts: list[str] = []
     for value, version in versions.items():
-        lean = tabulate_logic(_without_repeats(version, {**known, pivot: value}))
+        lean = tabulate_logic(without_repeats(version, {**known, pivot: value}))
         functions, emitters, pieces = emitter.emit_step(lean, f"step{value}")
         texts += [module_text(functions, emitters), *pieces]
     declared = [f"declare i1 @step{value}(ptr, ptr, ptr) nounwind" for value in versions]
     guard = guard_text(emitter.layout, known)
     offset = emitter.layout.slots[pivot].offset if pivot >= 0 else -1
-    parts = [guard, f"  ret i32 {MISS}\n", _choice_text(offset, sorted(versions))]
+    parts = [guard, f"  ret i32 {MISS}\n", choice_text(offset, sorted(versions))]
     unit = emitter.phase_around(clock, level, parts, declared, [], texts)
     worth = sum(map(len, unit.texts)) > GUARD_SHARE * len(guard)
     return unit if worth else emitter.phase(clock, level)
 
 
-def _choice_text(offset: int, values: list[int]) -> str:
+def choice_text(offset: int, values: list[int]) -> str:
     """Return code that sets `%fired` by the version for the value at an offset; it goes to `%other` if there is none.
 
     A negative offset stands for a single version, which suits any value.
@@ -70,7 +70,7 @@ def _choice_text(offset: int, values: list[int]) -> str:
     return f"{text}chosen:\n  %fired = phi i1 {fired}\n  br label %stepped\n"
 
 
-def _without_repeats(step: StepGraph, known: Mapping[int, int]) -> StepGraph:
+def without_repeats(step: StepGraph, known: Mapping[int, int]) -> StepGraph:
     """Leave out each state's only write if it writes the value that the state is known to have."""
     counts = Counter(write.state for write in step.writes)
 

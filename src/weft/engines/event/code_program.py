@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import WeftError
@@ -29,6 +30,7 @@ from weft.engines.event.code_processes import (
     write_task,
 )
 from weft.engines.event.code_randomize import Entries
+from weft.engines.event.code_regions import write_region
 from weft.engines.event.code_shapes import Shape, write_shaped
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elaborate
@@ -57,6 +59,7 @@ from weft.ir.design import (
     Type,
 )
 from weft.ir.expressions import Call, Element, Field, Ref
+from weft.ir.region import Region
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
 
@@ -73,6 +76,9 @@ class ProgramCode:
     observe: bool
     tick_fs: int
     netlists: bool = True
+    regions: Mapping[Module, Region] = field(default_factory=dict[Module, Region])
+    records: dict[Unit, int] = field(default_factory=dict[Unit, int])
+    """Where the instances of a region have its record."""
     codes: dict[Unit, UnitCode] = field(default_factory=dict[Unit, UnitCode])
     shapes: dict[tuple[object, ...], Shape] = field(default_factory=dict[tuple[object, ...], Shape])
     sites: list[HostSite] = field(default_factory=list[HostSite])
@@ -332,6 +338,9 @@ class ProgramCode:
                 for bit in gate.inputs:
                     for node in unit.nodes:
                         self._watched.add(design.find(design.reach(node, bit.ref.path), bit.ref.signal))
+            if module in self.regions:
+                inputs = self.regions[module].watched()
+                self._watched |= {design.find(node, signal) for node in unit.nodes for signal in inputs}
 
     def write(self) -> None:
         """Write all code."""
@@ -349,6 +358,8 @@ class ProgramCode:
                 write_stamp(code, stamp)
             for process in unit.module.processes:
                 write_process(code, process)
+            if unit.module in self.regions:
+                self.records[unit] = write_region(code, self.regions[unit.module])
         while self._pending:
             function = self._pending.pop()
             if function in self._written:
@@ -466,13 +477,15 @@ def _spread(w: Writer, part: Value, low: int, width: int) -> Value:
     return Value(width, planes[0], planes[1])
 
 
-def write_program(design: Design, observe: bool = False, netlists: bool = True) -> ProgramCode:
+def write_program(
+    design: Design, observe: bool = False, netlists: bool = True, regions: Mapping[Module, Region] | None = None
+) -> ProgramCode:
     """Write the code of a design and lay out its state; for the arguments see `ProgramCode`."""
     usual = sys.get_int_max_str_digits()
     # Constants of tens of thousands of bits are written as decimal numbers.
     sys.set_int_max_str_digits(0)
     try:
-        program = ProgramCode(elaborate(design), observe, design.tick_fs, netlists)
+        program = ProgramCode(elaborate(design), observe, design.tick_fs, netlists, regions or {})
         program.classes = Classes(program, design.classes)
         program.write()
     except WeftError as error:

@@ -1,0 +1,268 @@
+"""Step a region of an event simulation: single steps of a cone graph as functions that another engine calls.
+
+`CpuProgram` drives a design; here the caller does. It sets the flags of the edges that have come (`cut_clocks`), calls
+a step, and reads outputs from a buffer. All functions are `(state, memories, context, out)`.
+
+What runs first must be compiled at once: plain code that can do everything (`emit_plain_step`). Better code comes from
+a background thread, or from the cache when it is asked for: a step for each edge, in which the flags are constants, and
+outputs. It takes for granted that some states are 1 which stay so once they are (`await_changes`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.dataclass import replace
+from weft.engines.cpu.cone_step import cone_step
+from weft.engines.cpu.emit_ops import NodeEmitter
+from weft.engines.cpu.emit_plain_step import PlainStepEmitter
+from weft.engines.cpu.emit_step import (
+    ARGUMENTS,
+    SIGNATURE,
+    StepEmitter,
+    Unit,
+    function_text,
+    module_text,
+)
+from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
+from weft.engines.cpu.region_habits import RegionHabits
+from weft.engines.cpu.step_graph import READ, Specialiser, StepGraph, live_nodes
+from weft.engines.cpu.tiers import TieredUnit
+from weft.engines.cpu.unit_index import UnitIndex
+from weft.ir.cone_graph import SETTLE, ConeGraph
+from weft.ir.layout import StateLayout, place_state
+from weft.ir.program import StateArray
+from weft.ir.region import RegionShape
+
+CONTEXT_BYTES = 1 << 20
+"""What an instance's context may take; only pages that are used cost memory."""
+
+_OUT_SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %out) nounwind"
+
+
+class RegionProgram:
+    """Hold the code of a region's graph, shared by all its instances; `key` stands for the graph in the cache."""
+
+    def __init__(self, graph: ConeGraph, shape: RegionShape, key: str) -> None:
+        self.graph, self.shape = graph, shape
+        self.layout: StateLayout = place_state(graph.states)
+        self._compiler = Compiler()
+        self._emitter: StepEmitter | None = None
+        self._emitting = threading.Lock()
+        self._replaced: set[Library] = set()
+        self._index = UnitIndex(self._compiler.cache, key)
+        self._step = self._unit("region step", _plain_step)
+        self._outputs = self._output_units({})
+        self._better: list[TieredUnit] = []
+        self._key = key
+        self._habits: RegionHabits | None = None
+        for unit in (self._step, *self._outputs):
+            if not unit.load(START):
+                unit.begin(START)
+
+    def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
+        def work() -> Unit:
+            with self._emitting:
+                if self._emitter is None:
+                    self._emitter = StepEmitter(self.graph, self.layout)
+                return emit(self._emitter)
+
+        return TieredUnit(name, work, self._compiler, self._index)
+
+    def _output_units(self, known: Mapping[int, int]) -> list[TieredUnit]:
+        shape, name = self.shape, _describe(known)
+        return [
+            self._unit(f"region direct {name}", lambda emitter: _outputs(emitter, shape, known, shape.direct, False)),
+            self._unit(
+                f"region through {name}",
+                lambda emitter: _outputs(emitter, shape, known, shape.through, True),
+            ),
+        ]
+
+    # ------------------------------------------------------------------------------------------- first code
+
+    def finish(self) -> None:
+        """Wait for the code that must be there before anything runs."""
+        for unit in (self._step, *self._outputs):
+            unit.finish()
+
+    @property
+    def step(self) -> int:
+        """Return the address of the step that looks at all flags."""
+        return self._step.addresses["region_step"]
+
+    @property
+    def outputs(self) -> tuple[int, int]:
+        """Return the addresses of the functions for outputs, the direct ones first."""
+        units = [better if _usable(better) else unit for better, unit in zip(self._better, self._outputs, strict=False)]
+        direct, through = (unit.addresses["region_outputs"] for unit in units or self._outputs)
+        return direct, through
+
+    def edge(self, number: int) -> int:
+        """Return the address of the best step of an edge, or 0 if there is none but the one for all flags."""
+        usual = self.usual_edge(number)
+        fast = self._habits.unit(self.shape.flags[number]) if usual and self._habits is not None else None
+        return fast.addresses["region_step"] if fast is not None and _usable(fast) else usual
+
+    def usual_edge(self, number: int) -> int:
+        """Return the address of an edge's own step, which takes no habits for granted, or 0."""
+        unit = self._better[2 + number] if self._better else None
+        return unit.addresses["region_step"] if unit is not None and _usable(unit) else 0
+
+    # ------------------------------------------------------------------------------------------- better code
+
+    def take_for_granted(self, ones: Collection[int]) -> None:
+        """Plan better code, in which some states are 1; take what the cache has of it."""
+        known = dict.fromkeys(sorted(ones), 1)
+        better = self._output_units(known)
+        for number, flag in enumerate(self.shape.flags):
+            emit = _edge(self.shape, known, flag)
+            better.append(self._unit(f"region edge {number} {_describe(known)}", emit))
+        for unit in better:
+            unit.load(FULL, QUICK)
+        self._better = better
+        self._habits = RegionHabits(
+            self.graph, self.layout, self.shape.flags, known, self._unit, self._compiler.cache, self._key
+        )
+
+    def compile(self, tier: Tier) -> None:
+        """Compile the better code now."""
+        for unit in self._better:
+            unit.begin(tier)
+        for unit in self._better:
+            unit.finish()
+
+    def compile_habits(self) -> None:
+        """Compile the code that takes habits for granted, if there is any, now."""
+        for unit in self._habits.wanted() if self._habits is not None else ():
+            unit.begin(LEAN)
+            unit.finish()
+
+    def improve(self, tier: Tier) -> None:
+        """Ask for better code at a tier; `upgrade` takes it."""
+        for unit in self._better:
+            unit.improve(tier)
+
+    def look(self, state: StateArray) -> None:
+        """Look at what an instance's states do, and ask for code that takes for granted what they have long done."""
+        if self._habits is not None:
+            self._habits.look(state)
+            for unit in self._habits.wanted():
+                unit.improve(LEAN)
+
+    def upgrade(self) -> None:
+        """Take better code that is ready."""
+        units = [*self._better, *(self._habits.wanted() if self._habits is not None else ())]
+        # Whoever runs now may be in the code that is replaced.
+        self._replaced |= {unit.library for unit in units if unit.library is not None}
+        for unit in units:
+            unit.upgrade()
+
+    def reached(self, tier: Tier) -> bool:
+        """Say whether everything has code of a tier, or better code."""
+        return bool(self._better) and all(unit.tier in (tier, FULL) for unit in self._better)
+
+    def context(self) -> NDArray[np.uint64]:
+        """Return a new context block for an instance, in words."""
+        return np.zeros(CONTEXT_BYTES // 8, np.uint64)
+
+
+def _describe(known: Mapping[int, int]) -> str:
+    return hashlib.sha256(repr(sorted(known)).encode()).hexdigest()[:16] if known else ""
+
+
+def _usable(unit: TieredUnit) -> bool:
+    return unit.library is not None and unit.scratch <= CONTEXT_BYTES
+
+
+def _edges_only(step: StepGraph) -> StepGraph:
+    """Return what edges commit."""
+    return replace(step, writes=[write for write in step.writes if write.domain != SETTLE])
+
+
+def _latches_only(step: StepGraph, latches: Collection[int]) -> StepGraph:
+    """Return what some latches take over."""
+    kept = [write for write in step.writes if write.domain == SETTLE and write.state in latches]
+    return replace(step, writes=kept, memory_writes=[], triggers=step.triggers[: SETTLE + 1])
+
+
+def _plain_step(emitter: StepEmitter) -> Unit:
+    """Return the step that compiles fast and looks at all flags."""
+    emitter.reset_scratch()
+    plain = PlainStepEmitter(_edges_only(emitter.step), emitter.layout, emitter.scratch)
+    pieces = plain.pieces()
+    calls = "".join(f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces)))
+    step = f"define i1 @region_step{SIGNATURE} {{\nentry:\n{calls}  ret i1 true\n}}"
+    declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
+    texts = [
+        module_text([function_text(f"define void @piece{number}", piece)], [piece])
+        for number, piece in enumerate(pieces)
+    ]
+    return Unit((module_text([step, *declared], []), *texts), ("region_step",), plain.scratch)
+
+
+def _edge(shape: RegionShape, known: Mapping[int, int], flag: int) -> Callable[[StepEmitter], Unit]:
+    """Return what emits the step of one edge."""
+
+    def emit(emitter: StepEmitter) -> Unit:
+        emitter.reset_scratch()
+        flags = {state: int(state == flag) for state in shape.flags}
+        step = _edges_only(Specialiser(emitter.step).run({**known, **flags}, {}))
+        functions, emitters, texts = emitter.emit_step(step, "region_step")
+        return Unit((module_text(functions, emitters), *texts), ("region_step",), emitter.scratch)
+
+    return emit
+
+
+def _outputs(
+    emitter: StepEmitter, shape: RegionShape, known: Mapping[int, int], nodes: Sequence[int], follows: bool
+) -> Unit:
+    """Return the function for some outputs, which has latches follow their inputs first if it `follows`."""
+    emitter.reset_scratch()
+    functions, emitters, texts, calls = list[str](), list[Emitter](), list[str](), ""
+    latches = _read_latches(emitter, shape, known) if follows else ()
+    if latches:
+        follow = _latches_only(Specialiser(emitter.step).run(known, {}), latches)
+        functions, emitters, texts = emitter.emit_step(follow, "region_latch")
+        calls = f"  call i1 @region_latch{ARGUMENTS}\n"
+    cone, places = cone_step(emitter.graph, nodes)
+    specialiser = Specialiser(cone)
+    e = NodeEmitter(specialiser.run(known, {}), emitter.layout, emitter.scratch)
+    at = 0
+    for place in places:
+        node = specialiser.map.get(place, place)
+        width, value = e.width[node], e.use(node)
+        target = e.put(f"getelementptr i8, ptr %out, i64 {at}")
+        if width > WIDE:
+            e.store(target, value, width, 8 * words(width))
+        else:
+            e.store_words(target, value, width)
+        at += 8 * words(width)
+    e.add("ret void")
+    values = function_text("define internal void @region_values", e, _OUT_SIGNATURE)
+    both = f"define void @region_outputs{_OUT_SIGNATURE} {{\nentry:\n{calls}"
+    both += "  call void @region_values(ptr %s, ptr %m, ptr %c, ptr %out)\n  ret void\n}"
+    return Unit((module_text([*functions, values, both], [*emitters, e]), *texts), ("region_outputs",), e.scratch)
+
+
+def _read_latches(emitter: StepEmitter, shape: RegionShape, known: Mapping[int, int]) -> set[int]:
+    """Return which latches something reads, where some states are known: edges, outputs, or other such latches."""
+    specialiser = Specialiser(emitter.step)
+    step = specialiser.run(known, {})
+    roots = [specialiser.map.get(node, node) for node in (*shape.direct, *shape.through)]
+    latches = {number for number, state in enumerate(step.states) if state.kind == "latch"}
+    found: set[int] = set()
+    while True:
+        kept = [write for write in step.writes if write.domain != SETTLE or write.state in found]
+        live = live_nodes(replace(step, writes=kept, triggers=[*step.triggers, *roots]))
+        reads = {step.param[node] for node, lives in enumerate(live) if lives and step.op[node] == READ}
+        more = (reads & latches) - found
+        if not more:
+            return found
+        found |= more

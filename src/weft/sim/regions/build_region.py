@@ -1,0 +1,270 @@
+"""Compile one module, with all that is below it, as a region: its graph, its program, its first state, its stub.
+
+The pipeline is that of cycle simulation in four states (`sim.elaborate`), with the clocks cut out
+(`passes.cut_clocks`). Declarations and initial procedures are interpreted when the region is built; what they leave is
+copied for each instance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.dataclass import dataclass, field, replace
+from weft.base.errors import Unsupported
+from weft.base.source import SourceMap, Span
+from weft.engines.reference.program import ReferenceProgram
+from weft.ir.cone_graph import SETTLE, ConeGraph
+from weft.ir.design import Design, Kind, Module, Port, Signal
+from weft.ir.layout import StateLayout, place_state
+from weft.ir.ops import CODE
+from weft.ir.program import StateArray
+from weft.ir.region import Region, RegionEdge, RegionInput, RegionOutput, RegionShape
+from weft.passes.cut_clocks import CutGraph, cut_clocks
+from weft.passes.flatten_design import flatten_design
+from weft.passes.fragment import Fragment
+from weft.passes.lower_module import lower_module
+from weft.passes.rebuild_graph import drop_dead_nodes
+from weft.passes.simplify_nodes import simplify_exact, simplify_two_state
+from weft.passes.split_planes import split_planes
+from weft.passes.trace_clocks import ClockReport
+from weft.sim.compiled_design import CompiledDesign
+from weft.sim.design_cache import compiler_version, hash_words
+from weft.sim.initial_state import allocate_state, settle_samples
+from weft.sim.interpret_initial import Interpreter, World
+from weft.sim.regions.await_changes import BEGUN, RAN, STARTED, await_changes
+from weft.sim.regions.mixed_design import BuiltRegion
+from weft.sim.run_effects import EffectRunner
+from weft.sim.signal_map import SignalMap
+
+_READ, _MEMREAD = CODE["read"], CODE["memread"]
+
+
+@dataclass(slots=True, eq=False)
+class RegionBuilder:
+    """Build regions of one design; what modules they share is lowered once."""
+
+    design: Design
+    _modules: dict[tuple[Module, bool], Module] = field(default_factory=dict[tuple[Module, bool], Module])
+    _fragments: dict[Module, Fragment] = field(default_factory=dict[Module, Fragment])
+
+    def build(self, module: Module) -> BuiltRegion:
+        """Return a module as a region; raise `Unsupported` if it cannot be one."""
+        modules = [self._awaiting(each, each is module) for each in modules_below(module)]
+        module = modules[-1]
+        for each in modules:
+            if each not in self._fragments:
+                self._fragments[each] = lower_module(each, four_state=True, simplify=simplify_exact)
+        part = Design(self.design.sources, [(module.name, module)], modules)
+        fragments = {each: self._fragments[each] for each in modules}
+        graph = flatten_design(part, fragments, four_state=True, loops="error", simplify=simplify_exact)
+        graph, _ = drop_dead_nodes(graph)
+        cut = cut_clocks(graph, module.span, simplify_exact)
+        if not cut.edges:
+            raise Unsupported("a module without a clock", module.span)
+        return self._finish(module, cut, any(p.kind == Kind.INITIAL for each in modules for p in each.processes))
+
+    def _awaiting(self, module: Module, top: bool) -> Module:
+        """Return a module whose `always @*` await changes; what is inside it comes first."""
+        new = self._modules.get((module, top))
+        if new is None:
+            instances = [replace(each, module=self._awaiting(each.module, False)) for each in module.instances]
+            new = self._modules[module, top] = await_changes(replace(module, instances=instances), top)
+        return new
+
+    def _finish(self, module: Module, cut: CutGraph, initial: bool) -> BuiltRegion:
+        inputs = _input_states(cut.graph, module)
+        graph = split_planes(cut.graph, simplify_two_state).graph
+        outputs = _split_outputs(graph, module)
+        orders = [[node for _, nodes in half for node in nodes] for half in outputs]
+        key = hash_words([compiler_version(), self.design.digest, module.key, "region"]) if self.design.digest else ""
+        latches = [node for write in graph.writes if write.domain == SETTLE for node in (write.value, write.enable)]
+        passing = _inputs_below(graph, [*orders[1], *latches])
+        shape = RegionShape(tuple(edge.flag for edge in cut.edges), tuple(orders[0]), tuple(orders[1]))
+        layout = place_state(graph.states)
+        begun, started = (_plusarg_state(graph, name) for name in (BEGUN, STARTED))
+        ran = [n for n, state in enumerate(graph.states) if state.name.endswith(RAN) and state.plane != "unknown"]
+        signals = {state: port.signal for port, state in inputs}
+        slots = layout.slots
+        region_inputs: list[RegionInput] = []
+        for port, state in inputs:
+            twin = graph.states[state].twin
+            unknown = slots[twin].offset if twin >= 0 else -1
+            passes = state in passing or twin in passing
+            region_inputs.append(RegionInput(port.signal, slots[state].offset, unknown, slots[state].stride, passes))
+        ports = {port: _stub_signal(port) for port in module.ports}
+        region = Region(
+            inputs=tuple(region_inputs),
+            edges=tuple(RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset) for edge in cut.edges),
+            direct=_places(graph, outputs[0], ports),
+            through=_places(graph, outputs[1], ports),
+            initial=initial,
+            settles=bool(latches) or bool(orders[1]),
+            begun=slots[begun].offset if begun >= 0 else -1,
+            started=slots[started].offset if started >= 0 else -1,
+            span=module.span,
+        )
+        stub = replace(
+            module,
+            signals=list(ports.values()),
+            ports=[replace(port, signal=signal) for port, signal in ports.items()],
+            assigns=[],
+            processes=[],
+            instances=[],
+            functions=[],
+        )
+        sources = self.design.sources
+        state = _first_state(graph, layout, sources, procedures=False)
+        changed = _first_state(graph, layout, sources, procedures=True) if initial else state
+        changes = _changes(graph, layout, state, changed)
+        _forget_bodies(graph)
+        once = tuple(state for state in (begun, started, *ran) if state >= 0)
+        return BuiltRegion(stub, region, graph, shape, key, state, changes, changed, once)
+
+
+def modules_below(module: Module) -> list[Module]:
+    """Return a module and all below it, those inside others first."""
+    found: dict[Module, None] = {}
+
+    def visit(each: Module) -> None:
+        if each not in found:
+            for instance in each.instances:
+                visit(instance.module)
+            found[each] = None
+
+    visit(module)
+    return list(found)
+
+
+def _input_states(graph: ConeGraph, module: Module) -> list[tuple[Port, int]]:
+    """Return the state behind each input port."""
+    top = graph.scopes[0]
+    at = {signal: number for number, signal in enumerate(top.module.signals)}
+    found: list[tuple[Port, int]] = []
+    for port in module.ports:
+        if port.direction == "input":
+            node = int(top.nodes[at[port.signal]])
+            state = int(graph.param[node]) if node >= 0 and graph.op[node] == _READ else -1
+            if state < 0 or graph.states[state].kind != "input":
+                raise Unsupported(f"the input port '{port.name}' of this kind", port.signal.span)
+            found.append((port, state))
+    return found
+
+
+_Half = list[tuple[Port, tuple[int, ...]]]
+
+
+def _split_outputs(graph: ConeGraph, module: Module) -> tuple[_Half, _Half]:
+    """Return the output ports that depend on state alone, and those that inputs reach, each with its planes' nodes."""
+    top = graph.scopes[0]
+    assert top.unknowns is not None
+    at = {signal: number for number, signal in enumerate(top.module.signals)}
+    halves: tuple[_Half, _Half] = [], []
+    for port in module.ports:
+        if port.direction == "output":
+            value, unknown = int(top.nodes[at[port.signal]]), int(top.unknowns[at[port.signal]])
+            if value < 0 or port.signal.depth:
+                raise Unsupported(f"the output port '{port.name}' of this kind", port.signal.span)
+            nodes = (value, unknown) if port.signal.type.four_state else (value,)
+            halves[bool(_inputs_below(graph, nodes))].append((port, nodes))
+    return halves
+
+
+def _inputs_below(graph: ConeGraph, nodes: list[int] | tuple[int, ...]) -> set[int]:
+    """Return the input states that some nodes depend on."""
+    seen, stack, found = set(nodes), list(nodes), set[int]()
+    while stack:
+        node = stack.pop()
+        if graph.op[node] == _READ and graph.states[int(graph.param[node])].kind == "input":
+            found.add(int(graph.param[node]))
+        for source in graph.sources(node):
+            if source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return found
+
+
+def _stub_signal(port: Port) -> Signal:
+    """Return the stub's signal of a port: outputs become variables, which the region's step assigns."""
+    if port.direction == "input":
+        return port.signal
+    return replace(port.signal, net="", initial=None)
+
+
+def _places(graph: ConeGraph, half: _Half, ports: dict[Port, Signal]) -> tuple[RegionOutput, ...]:
+    """Lay out outputs in the buffer, plane after plane, as the functions that fill it do."""
+    found: list[RegionOutput] = []
+    at = 0
+    for port, nodes in half:
+        places: list[int] = []
+        for node in nodes:
+            places.append(at)
+            at += (int(graph.width[node]) + 63) // 64 * 8
+        found.append(RegionOutput(ports[port], places[0], places[1] if len(places) > 1 else -1))
+    return tuple(found)
+
+
+def _plusarg_state(graph: ConeGraph, name: str) -> int:
+    """Return the state that stands for a plusarg, or -1."""
+    return next((n for n, state in enumerate(graph.states) if state.name == f"$test$plusargs({name})"), -1)
+
+
+def _changes(graph: ConeGraph, layout: StateLayout, before: StateArray, after: StateArray) -> NDArray[np.uint64]:
+    """Return where two states differ, as a table of offsets and sizes; latches follow by themselves."""
+    differs = before != after
+    for state, slot in zip(graph.states, layout.slots, strict=True):
+        if state.kind == "latch":
+            differs[slot.offset : slot.offset + slot.stride * max(slot.depth, 1)] = False
+    bounds = np.flatnonzero(np.diff(np.concatenate(([0], differs.astype(np.int8), [0])))).reshape(-1, 2)
+    table = [word for begin, end in bounds.tolist() for word in (begin, end - begin)]
+    return np.array([*table, 0, 0], np.uint64)
+
+
+def _first_state(graph: ConeGraph, layout: StateLayout, sources: SourceMap, procedures: bool) -> StateArray:
+    """Return the state after declarations, and after initial procedures if asked."""
+    design = CompiledDesign(
+        graph=graph,
+        sources=sources,
+        tops=("",),
+        digest="",
+        four_state=True,
+        precision_fs=1,
+        watch_memory=-1,
+        clocks=ClockReport((), (), ()),
+    )
+    reference = ReferenceProgram(graph)
+    state = allocate_state(design, reference, "0", ())
+    effects = EffectRunner(graph, sources, 1, _refuse_output)
+    world = World(
+        graph=graph,
+        layout=layout,
+        state=state,
+        evaluate=lambda nodes: reference.evaluate(state, graph, nodes),
+        effects=effects,
+        sources=sources,
+        four_state=True,
+        warn=_refuse_warning,
+    )
+    interpreter = Interpreter(world, SignalMap(graph))
+    if procedures:
+        interpreter.run_initial()
+    else:
+        interpreter.run_declared()
+    settle_samples(reference, state)
+    return state
+
+
+def _refuse_output(data: bytes) -> None:
+    raise Unsupported("output of an initial procedure")
+
+
+def _refuse_warning(message: str, span: Span) -> None:
+    raise Unsupported(message, span)
+
+
+def _forget_bodies(graph: ConeGraph) -> None:
+    """Keep of the modules inside only what names signals."""
+    short: dict[Module, Module] = {}
+    for scope in graph.scopes:
+        module = scope.module
+        scope.module = short.setdefault(module, Module(module.name, module.key, signals=module.signals))

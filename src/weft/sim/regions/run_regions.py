@@ -1,0 +1,182 @@
+"""Run regions beside events: give each instance its memory, and better code while the run goes on.
+
+The event engine runs in one long call of compiled code, which holds no lock of Python's. So a thread can compile
+meanwhile and enter an address where the scheduler finds it at the next edge: a word that is written at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.dataclass import dataclass, field
+from weft.engines.cpu.context import FIRST_USUAL, MOST_EDGES
+from weft.engines.cpu.jit import FULL, QUICK
+from weft.engines.event.elaborate import Node
+from weft.engines.event.engine import EventEngine
+from weft.ir.design import Module
+from weft.ir.layout import place_state
+from weft.ir.program import StateArray
+from weft.ir.region import (
+    REGION_CHANGED,
+    REGION_CHANGES,
+    REGION_CONTEXT,
+    REGION_DIRECT,
+    REGION_EDGES,
+    REGION_MEMORIES,
+    REGION_OUT,
+    REGION_STATE,
+    REGION_STEP,
+    REGION_THROUGH,
+)
+from weft.sim.format_arguments import Value
+from weft.sim.regions.mixed_design import BuiltRegion, MixedDesign
+from weft.sim.regions.region_values import RegionValues
+from weft.sim.tasks.dump_scopes import plain_path
+
+if TYPE_CHECKING:
+    from weft.engines.cpu.region_program import RegionProgram
+
+_BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS = 0.02, 0.3, 0.002
+"""How long a run lasts before better code is worth its compilation, quick and then full; how often states are seen."""
+
+
+def begin_regions(mixed: MixedDesign) -> dict[Module, RegionProgram]:
+    """Begin to compile the regions of a design, by their stubs."""
+    if not mixed.regions:
+        return {}
+    from weft.engines.cpu.region_program import RegionProgram  # what emits code is only loaded where it is needed
+
+    return {stub: RegionProgram(built.graph, built.shape, built.key) for stub, built in mixed.regions.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Instance:
+    """Be one instance of a region: where its record is, and its state."""
+
+    built: BuiltRegion
+    program: RegionProgram
+    record: int
+    state: StateArray
+    context: NDArray[np.uint64]
+
+
+@dataclass(slots=True, eq=False)
+class RegionRunner:
+    """Hold the instances of a design's regions while they run; `programs` are the regions' by their stubs."""
+
+    mixed: MixedDesign
+    programs: dict[Module, RegionProgram]
+    engine: EventEngine
+    _instances: list[_Instance] = field(default_factory=list[_Instance])
+    _values: dict[str, RegionValues] = field(default_factory=dict[str, RegionValues])
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Enter every instance's memory and the code that there is; the engine has not run yet."""
+        code = self.engine.code
+        for stub, built in self.mixed.regions.items():
+            self.programs[stub].finish()
+            unit = code.design.units[stub]
+            for node in unit.nodes:
+                self._link(built, node, node.base + code.records[unit])
+        self.enter_code()
+
+    def _link(self, built: BuiltRegion, node: Node, record: int) -> None:
+        engine, program = self.engine, self.programs[built.stub]
+        layout = place_state(built.graph.states)
+        room = engine.arena.room(layout.size + 64)
+        skip = -room.ctypes.data % 64
+        state = room[skip : skip + layout.size]
+        state[:] = built.state
+        out = engine.arena.room(output_bytes(built))
+        context = program.context()
+        engine.kept.append(context)
+        address = state.ctypes.data
+        engine.set_word(record + REGION_STATE, address)
+        engine.set_word(record + REGION_MEMORIES, address + layout.memory_offset)
+        engine.set_word(record + REGION_CONTEXT, context.ctypes.data)
+        engine.set_word(record + REGION_OUT, out.ctypes.data)
+        engine.set_word(record + REGION_CHANGES, built.changes.ctypes.data)
+        engine.set_word(record + REGION_CHANGED, built.changed.ctypes.data)
+        engine.set_word(record + REGION_STEP, program.step)
+        self._instances.append(_Instance(built, program, record, state, context))
+        self._values[plain_path(node.path)] = RegionValues(built, engine, node, state)
+
+    def enter_code(self) -> None:
+        """Enter the best code of what runs at every edge."""
+        set_word = self.engine.set_word
+        for each in self._instances:
+            direct, through = each.program.outputs
+            set_word(each.record + REGION_DIRECT, direct)
+            set_word(each.record + REGION_THROUGH, through)
+            for number in range(len(each.built.region.edges)):
+                if number < MOST_EDGES:
+                    each.context[FIRST_USUAL + number] = each.program.usual_edge(number)
+                set_word(each.record + REGION_EDGES + 8 * number, each.program.edge(number))
+
+    def read(self, path: str) -> Value | None:
+        """Return the value of a signal inside a region by its path, or None if there is none."""
+        at = len(path)
+        while (at := path.rfind(".", 0, at)) > 0:
+            values = self._values.get(path[:at])
+            if values is not None:
+                return values.read(path[at + 1 :])
+        return None
+
+    # ------------------------------------------------------------------------------------------- better code
+
+    def start(self) -> None:
+        """Begin to look for better code, in a thread that ends with `end` or when there is nothing better."""
+        if self.mixed.regions:
+            self._thread = threading.Thread(target=self._improve, name="weft-regions", daemon=True)
+            self._thread.start()
+
+    def end(self) -> None:
+        """Stop looking."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def take_for_granted(self) -> None:
+        """Plan better code, for the procedures that have run in all instances."""
+        for stub, built in self.mixed.regions.items():
+            program = self.programs[stub]
+            states = [each.state for each in self._instances if each.built is built]
+            ones = [once for once in built.once if all(program.layout.read(state, once) for state in states)]
+            program.take_for_granted(ones)
+
+    def _improve(self) -> None:
+        programs = list(self.programs.values())
+        if self._ended.wait(_BUSY_SECONDS):
+            return
+        self.take_for_granted()
+        self.enter_code()
+        for program in programs:
+            program.improve(QUICK)
+        pause, looks = _LOOK_SECONDS, 0
+        while not self._ended.wait(pause):
+            for program in programs:
+                program.upgrade()
+            self.enter_code()
+            looks += 1
+            if looks * _LOOK_SECONDS > _WARM_SECONDS:
+                for program in programs:
+                    program.improve(FULL)
+                pause = _BUSY_SECONDS
+            for stub, program in self.programs.items():
+                program.look(self.first_state(stub))
+
+    def first_state(self, stub: Module) -> StateArray:
+        """Return the state of a region's first instance."""
+        return next(each.state for each in self._instances if each.built.stub is stub)
+
+
+def output_bytes(built: BuiltRegion) -> int:
+    """Return the size of the buffer that holds a region's outputs."""
+    halves = (built.region.direct, built.region.through)
+    return max(sum((out.signal.width + 63) // 64 * 16 for out in half) for half in halves) + 8

@@ -1,0 +1,337 @@
+"""Regions that are stepped at clock edges do what their events would do, and `weft run` says which there are."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from events.mixed_modules import module_testbench
+from events.programs import PROGRAMS
+from events.run_events import run_events
+from weft.base.errors import Unsupported
+from weft.engines.cpu.jit import FULL, QUICK
+from weft.lang.sv.compile_sources import load_design
+from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.sim.event_program import ProgramOptions, make_program
+from weft.sim.event_simulation import EventOptions, EventSimulation, run
+from weft.sim.regions.engine_choice import EngineChoice
+from weft.sim.regions.report_parts import report_text
+from weft.sim.run_plan import RunPlan
+
+MIXED = EventOptions(engine="auto", region_worth=0)
+
+
+def simulate(text: str, options: EventOptions) -> tuple[str, EventSimulation]:
+    out = io.BytesIO()
+    simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(text)}), out, options)
+    assert simulation.run() == 0
+    return out.getvalue().decode("latin-1"), simulation
+
+
+def both(text: str) -> tuple[str, EventSimulation]:
+    """Return what a testbench prints with regions, after a look that it prints the same without."""
+    printed, simulation = simulate(text, MIXED)
+    assert printed == simulate(text, EventOptions())[0]
+    return printed, simulation
+
+
+def regions(simulation: EventSimulation) -> list[str]:
+    return [part.path for part in simulation.mixed.parts if part.engine == "cycle"]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_print_the_same(name: str) -> None:
+    text, expected = PROGRAMS[name]
+    assert simulate(text, MIXED)[0] == expected
+
+
+@pytest.mark.parametrize("seed", [3, 8, 15, 37])
+def test_random_modules_do_the_same(seed: int) -> None:
+    _, simulation = both(module_testbench(seed))
+    assert "tb.dut" in regions(simulation)
+
+
+COUNTER = """
+    module counter(input clk, input rst, input [7:0] step, output reg [7:0] count, output [7:0] next);
+      reg [7:0] kept [0:3];
+      assign next = count + step;
+      always @(posedge clk or posedge rst)
+        if (rst) count <= 0; else begin count <= next; kept[count[1:0]] <= count; end
+    endmodule
+    module t;
+      reg clk = 0, rst = 0; reg [7:0] step = 1;
+      wire [7:0] count, next;
+      counter dut(clk, rst, step, count, next);
+      always #5 clk = ~clk;
+      always @(count, next) $display("%0t %h %h", $time, count, next);
+      initial begin
+        #7 rst = 1; #6 rst = 0;
+        repeat (3) @(posedge clk); step <= 7;
+        repeat (2) @(negedge clk); step = 8'h1x;
+        repeat (2) @(posedge clk); $strobe("strobe %h", count); rst <= 1;
+        @(negedge clk) $finish(0);
+      end
+    endmodule
+    """
+
+
+def test_a_region_has_its_ports_and_its_edges() -> None:
+    printed, simulation = both(COUNTER)
+    assert printed.splitlines()[0] == "7 00 xx"
+    assert report_text(simulation.mixed) == (
+        "instance  module   engine  reason\n"
+        "t         t        event   a procedure with delays (t.sv:12:10)\n"
+        "t.dut     counter  cycle   stepped by posedge clk, posedge rst\n"
+    )
+
+
+def test_better_code_does_the_same() -> None:
+    out = io.BytesIO()
+    simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(COUNTER)}), out, MIXED)
+    (program,) = simulation.regions.programs.values()
+    assert not program.edge(0)
+    simulation.regions.take_for_granted()
+    program.compile(FULL)
+    assert program.edge(0)
+    simulation.regions.enter_code()
+    simulation.run()
+    assert out.getvalue().decode() == simulate(COUNTER, EventOptions())[0]
+
+
+def test_code_for_habits_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the state does not keep to them, and when a later run finds them in the cache."""
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("weft.engines.cpu.speculation.FIRST_LOOK", 3)
+    monkeypatch.setattr("weft.engines.cpu.region_habits.BEGINNING", 1)
+    expected = simulate(COUNTER, EventOptions())[0]
+    for sampled, has_habits in ((0, False), (5, True), (0, True)):
+        out = io.BytesIO()
+        simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(COUNTER)}), out, MIXED)
+        runner = simulation.regions
+        (program,) = runner.programs.values()
+        runner.take_for_granted()
+        program.compile(QUICK)
+        for _ in range(sampled):
+            program.look(runner.first_state(next(iter(runner.programs))))
+        program.compile_habits()
+        assert (program.edge(0) != program.usual_edge(0)) == has_habits
+        runner.enter_code()
+        simulation.run()
+        assert out.getvalue().decode() == expected
+
+
+def test_regions_go_through_the_design_cache() -> None:
+    assert run_events(COUNTER, MIXED) == run_events(COUNTER)
+
+
+def test_a_cached_program_is_not_for_other_plusargs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    text = COUNTER.replace("initial begin", 'initial begin if ($test$plusargs("vcd")) $dumpvars(0, t);', 1)
+    (tmp_path / "t.sv").write_text(textwrap.dedent(text))
+    front_end = FrontEndOptions(arguments=("t.sv",))
+    for plusargs, cached, dumps in [((), False, False), ((), True, False), (("vcd",), False, True), ((), False, False)]:
+        choice = EngineChoice("auto", plusargs, worth=0)
+        program = make_program((), ProgramOptions(front_end, choice=choice))
+        program.machine.link()
+        assert (program.cached, program.code.observe, bool(program.mixed.regions)) == (cached, dumps, not dumps)
+
+
+def test_latches_that_inputs_reach_follow_them_between_edges() -> None:
+    both("""
+        module dut(input clk, input g, input [3:0] d, output reg [3:0] q = 0, output reg [3:0] l);
+          always @* if (!g) l = d + q;
+          always @(posedge clk) q <= l;
+        endmodule
+        module t;
+          reg clk = 0, g = 0; reg [3:0] d = 0; wire [3:0] q, l;
+          dut u(clk, g, d, q, l);
+          initial begin
+            $monitor("%0t %b %b %d %d %d", $time, clk, g, d, l, q);
+            #5 d = 3; #5 g = 1; #5 d = 4; #5 clk = 1; #5 clk = 0; #5 g = 0; #5 g = 1; #5 clk = 1; #5 clk = 0;
+            #5 d = 7; #5 clk = 1; #5 g = 0; #5 $finish(0);
+          end
+        endmodule
+        """)
+
+
+def test_edges_at_time_0_and_from_x_count_as_events_have_them() -> None:
+    printed, simulation = both("""
+        module dut(input a, input b, output reg [3:0] up = 0, output reg [3:0] down = 0);
+          always @(posedge a) up <= up + 1;
+          always @(negedge b) down <= down + 1;
+        endmodule
+        module t;
+          reg a, b = 1; wire [3:0] up, down;
+          dut u(a, b, up, down);
+          initial begin a = 1; b = 1'bx; #1 a = 1'bz; b = 0; #1 a = 1; #1 a = 0; b = 1; #1 a = 1'bx; b = 0;
+            #1 $display("%0d %0d", up, down); end
+        endmodule
+        """)
+    assert printed == "3 3\n"
+    assert regions(simulation) == ["t.u"]
+
+
+def test_two_clocks_that_rise_together_are_one_step() -> None:
+    printed, _ = both("""
+        module dut(input a, input b, output reg [3:0] p, output reg [3:0] q);
+          initial begin p = 1; q = 2; end
+          always @(posedge a) p <= q;
+          always @(posedge b) q <= p;
+        endmodule
+        module t;
+          reg a = 0, b = 0; wire [3:0] p, q;
+          dut u(a, b, p, q);
+          always @(p, q) $display("%0d %0d", p, q);
+          initial begin #1 a = 1; b = 1; #1 a = 0; #1 a = 1; #1 a = 0; end
+        endmodule
+        """)
+    assert printed == "1 2\n2 1\n1 1\n"
+
+
+def test_procedures_wait_for_their_first_change() -> None:
+    """Also where that never comes; `always_comb` does not wait (IEEE 1800-2023 9.2.2.2.2)."""
+    printed, simulation = both("""
+        module dut(input clk, input [3:0] a, input en, output reg [3:0] q, w, c, k, l);
+          reg [3:0] r = 5;
+          wire [3:0] s = r + 1;
+          always @* w = s & 3;
+          always @(a) k = a | 8;
+          always_comb c = s;
+          always @* if (en) l = k;
+          always @(posedge clk) begin q <= w; r <= a; end
+        endmodule
+        module t;
+          reg clk = 0, en = 1; reg [3:0] a = 2; wire [3:0] q, w, c, k, l;
+          dut u(.*);
+          always #5 clk = ~clk;
+          initial begin
+            #1 $display("%d %d %d %d %d", q, w, c, k, l);
+            #9 $display("%d %d %d %d %d", q, w, c, k, l);
+            a = 3; #5 $display("%d %d %d %d %d", q, w, c, k, l);
+            en = 0; a = 1; #20 $display("%d %d %d %d %d", q, w, c, k, l);
+            $finish(0);
+          end
+        endmodule
+        """)
+    assert regions(simulation) == ["t.u"]
+    assert printed.splitlines()[0].split() == ["x", "x", "6", "x", "x"]
+
+
+def test_initial_procedures_of_a_region_run_in_their_place() -> None:
+    both("""
+        module dut(input clk, output reg [3:0] q = 1, output reg [3:0] y, output [3:0] z);
+          reg [3:0] m [0:3]; integer i;
+          assign z = m[q[1:0]];
+          always @* y = q + 1;
+          initial begin q = 3; for (i = 0; i < 4; i = i + 1) m[i] = i + 7; end
+          always @(posedge clk) begin q <= q + 1; m[q[1:0]] <= y; end
+        endmodule
+        module t;
+          reg clk = 0; wire [3:0] q, y, z;
+          dut u(.*);
+          always @(q) $display("q %d", q);
+          initial begin $display("%d", q); $monitor("%0t %d %d %d", $time, q, y, z); end
+          initial repeat (8) #5 clk = ~clk;
+        endmodule
+        """)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("always @(posedge clk) begin q <= d; $display; end", "a call of $display"),
+        ("always @(posedge clk) q <= #1 d;", "a delay in an assignment"),
+        ("always @(posedge clk) q = d;", "'q', which a clocked procedure assigns with '=' and others see"),
+        ("wire c = clk & d; always @(posedge c) q <= d;", "a clock that is computed inside"),
+        ("always @(posedge clk) q <= d; tri1 w;", "a net of type tri1 ('w')"),
+        ("always @* q = d;", "nothing in it waits for a clock edge"),
+    ],
+)
+def test_what_is_no_region_has_a_reason(body: str, reason: str) -> None:
+    text = f"""
+        module dut(input clk, input d, output reg q); {body} endmodule
+        module t; reg clk = 0, d = 0; wire q; dut u(clk, d, q); initial begin #1 clk = 1; #1 clk = 0; end endmodule
+        """
+    _, simulation = both(text)
+    assert [part.reason.text for part in simulation.mixed.parts if part.path == "t.u"] == [reason]
+
+
+def test_what_is_named_from_outside_runs_as_events() -> None:
+    _, simulation = both("""
+        module dut(input clk, output reg q = 0); reg s = 0; always @(posedge clk) begin s <= ~s; q <= s; end endmodule
+        module t; reg clk = 0; wire q; dut u(clk, q);
+          initial repeat (4) begin #1 clk = ~clk; #1 $display("%b %b", q, u.s); end
+        endmodule
+        """)
+    assert [part.reason.text for part in simulation.mixed.parts] == [
+        "a delay or wait in a procedure",
+        "its 's' is reached by a hierarchical name",
+    ]
+
+
+def test_waveforms_shuffling_and_small_parts_leave_all_to_events(tmp_path: Path) -> None:
+    for options, reason in [
+        (EventOptions(engine="auto", wave=str(tmp_path / "w.vcd")), "a run that looks at every signal"),
+        (EventOptions(engine="auto", shuffle=3), "a run whose order of events is shuffled"),
+        (EventOptions(engine="auto"), "too small to gain"),
+        (EventOptions(), "asked for by --engine=event"),
+    ]:
+        _, simulation = simulate(COUNTER, options)
+        assert not regions(simulation)
+        assert simulation.mixed.parts[-1].reason.text.startswith(reason)
+
+
+def test_a_dump_that_a_plusarg_leaves_out_does_not_count() -> None:
+    text = COUNTER.replace("initial begin", 'initial begin if ($test$plusargs("vcd")) $dumpvars(0, t);', 1)
+    assert regions(simulate(text, MIXED)[1]) == ["t.dut"]
+
+
+def test_the_prompt_reads_inside_a_region() -> None:
+    text = COUNTER.replace("@(negedge clk) $finish(0);", "@(negedge clk) $stop; $finish(0);")
+    out = io.BytesIO()
+    simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(text)}), out, MIXED)
+    seen: list[str | None] = []
+
+    def prompt(stop: object, scope: str) -> bool:
+        read = stop.value_text  # pyright: ignore
+        seen.extend(read(path) for path in ("t.dut.kept[1]", "t.dut.next", "t.dut.count", "t.dut.none", "t.count"))
+        return True
+
+    simulation.ask_at_stop(prompt)
+    simulation.run()
+    assert seen == ["8'h01", "8'hxx", "8'h00", None, "8'h00"]
+
+
+def test_engine_cycle_points_at_what_keeps_a_part_out(tmp_path: Path) -> None:
+    source = tmp_path / "t.v"
+    source.write_text(
+        "module dut(input clk, input g, output reg q);\n"
+        "  wire c = clk & g;\n  always @(posedge c) q <= ~q;\nendmodule\n"
+        "module t; reg clk = 0; wire q; dut u(clk, 1'b1, q); initial #1 $finish(0); endmodule\n"
+    )
+    with pytest.raises(Unsupported) as caught:
+        run(RunPlan((str(source),), engine="cycle"))
+    assert caught.value.render() == (
+        f"{source}:1:8: error: a clock that is computed inside, in 't.u' with --engine=cycle, is not supported yet "
+        "[unsupported]\n"
+        "module dut(input clk, input g, output reg q);\n"
+        "       ^~~"
+    )
+
+
+def test_engine_cycle_refuses_runs_that_look_at_everything(tmp_path: Path) -> None:
+    source = tmp_path / "t.v"
+    source.write_text("module t; initial $finish(0); endmodule")
+    with pytest.raises(Unsupported, match="for a waveform or from Python, with --engine=cycle"):
+        run(RunPlan((str(source),), engine="cycle", wave=str(tmp_path / "w.vcd")))
+
+
+def test_the_report_goes_to_the_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "t.v"
+    source.write_text("module t; initial $finish(0); endmodule")
+    assert run(RunPlan((str(source),), report=True)) == 0
+    assert capsys.readouterr().err.splitlines()[0] == "instance  module  engine  reason"
