@@ -127,6 +127,17 @@ def test_habits_that_do_not_fit_the_design_are_not_taken_up(known: dict[int, int
     assert not watched.made
 
 
+def test_habits_are_in_use_when_there_is_code_for_them():
+    watched = Watched(ready=False)
+    watched.samples(speculation.FIRST_LOOK)
+    assert watched.speculation.habits == watched.made[0]
+    assert watched.speculation.unit((1, 1)) is None
+    assert watched.speculation.used is None
+    watched.fresh.ready = True
+    assert watched.speculation.unit((1, 1)) is watched.fresh
+    assert watched.speculation.used == watched.made[0]
+
+
 def test_registers_with_many_values_are_none_to_split_code_by():
     watched = Watched()
     for number in range(speculation.FIRST_LOOK):

@@ -280,6 +280,7 @@ class CpuProgram:
                 changed = self._sample(state, edges) or changed
             if self._improve(phases) or changed:
                 rows[:, ctx.EDGE_FUNCTION : ctx.EDGE_USUAL + 1] = self._edge_functions(edges)
+                self._keep_habits()
             budget = self._words[ctx.BUDGET] = min(self._slice, self._unseen)
             began = time.perf_counter()
             status = self._run(at, at + self.layout.memory_offset, self._block.ctypes.data, until_fs)
@@ -307,10 +308,14 @@ class CpuProgram:
     def _sample(self, state: StateArray, edges: Sequence[tuple[int, int]]) -> bool:
         """Take a sample for speculation; say whether it asks for other code."""
         changed = self.speculation.sample(state, edges)
-        if changed and self._fixed_tier is None:
-            self._past.keep(self._past.seconds, self.speculation.habits)
         self._unseen = self.speculation.distance()
         return changed
+
+    def _keep_habits(self) -> None:
+        """Remember the first habits, and then only such as there is code for: a later run takes that up at once."""
+        found = self.speculation.used or (self.speculation.habits if self._past.habits is None else None)
+        if self._fixed_tier is None and found is not None and found != self._past.habits:
+            self._past.keep(self._past.seconds, found)
 
     def _keep_seconds(self) -> None:
         """Add what has run since the last time to what all runs have run, until that is long enough."""

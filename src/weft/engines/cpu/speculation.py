@@ -49,13 +49,15 @@ TOLERATED_MISSES = 1 / 10
 class Speculation:
     """Decide what the code of one program's clock edges takes for granted, and keep that code.
 
-    `make` returns the unit for an edge `(clock, level)` of a design that has these habits.
+    `make` returns the unit for an edge `(clock, level)` of a design that has these habits. `habits` is what was found
+    last, `used` that of which there is code.
     """
 
     layout: StateLayout
     graph: ConeGraph
     make: Callable[[int, int, Habits], TieredUnit]
     habits: Habits | None = None
+    used: Habits | None = None
     _units: dict[tuple[int, int], TieredUnit] = field(default_factory=dict[tuple[int, int], TieredUnit])
     _coming: dict[tuple[int, int], TieredUnit] = field(default_factory=dict[tuple[int, int], TieredUnit])
     _known: dict[int, int] = field(default_factory=dict[int, int])
@@ -94,6 +96,7 @@ class Speculation:
         """Return the unit to use for an edge now; new ones are used when all of them have code."""
         if self._coming and all(unit.ready for unit in self._coming.values()):
             self._units, self._coming = self._coming, {}
+            self.used = self.habits
         return self._units.get(edge)
 
     def adopt(self, habits: Habits, edges: Collection[tuple[int, int]]) -> bool:
