@@ -15,7 +15,7 @@ from weft.base.errors import Unsupported
 from weft.engines.cpu.jit import FULL, QUICK
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
-from weft.sim.event_program import ProgramOptions, make_program
+from weft.sim.event_program import ProgramOptions, make_program, program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation, run
 from weft.sim.regions.engine_choice import EngineChoice
 from weft.sim.regions.report_parts import report_text
@@ -49,9 +49,23 @@ def test_programs_print_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", [3, 8, 15, 37])
-def test_random_modules_do_the_same(seed: int) -> None:
-    _, simulation = both(module_testbench(seed))
+@pytest.mark.parametrize("whole", [True, False])
+def test_random_modules_do_the_same(seed: int, whole: bool) -> None:
+    text = module_testbench(seed)
+    program = program_of(load_design(texts={"t.sv": text}), choice=EngineChoice("auto", worth=0, whole=whole))
+    out = io.BytesIO()
+    simulation = EventSimulation(program.design, out, MIXED, program)
+    assert simulation.run() == 0
+    assert out.getvalue().decode("latin-1") == simulate(text, EventOptions())[0]
     assert "tb.dut" in regions(simulation)
+
+
+def test_what_no_output_depends_on_is_left_out_where_nobody_can_look() -> None:
+    design = load_design(texts={"t.sv": textwrap.dedent(COUNTER)})
+    program = program_of(design, choice=EngineChoice("auto", worth=0, whole=False))
+    (built,) = program.mixed.regions.values()
+    written = {built.graph.states[write.state].name for write in (*built.graph.writes, *built.graph.memory_writes)}
+    assert "counter.count" in written and not any("kept" in name for name in written)
 
 
 COUNTER = """

@@ -192,7 +192,7 @@ def _options_key(files: Sequence[str | Path], options: ProgramOptions, texts: Ma
         *front_end.words(),
     ]
     words += [part for file in options.sdf for part in (file.path, file.scope)]
-    words.append(f"{options.choice.engine} {options.choice.shuffled} {options.choice.worth}")
+    words.append(f"{options.choice.engine} {options.choice.shuffled} {options.choice.worth} {options.choice.whole}")
     words += [part for name, text in texts.items() for part in (name, text)]
     return hash_words(words)
 

@@ -229,7 +229,8 @@ def run(
     gc.disable()  # A design and its code are a million objects and no garbage.
     try:
         with progress() as tell:
-            simulation = _build(plan, out, open_wave, Stages(tell))
+            asks = prompt is not None and plan.on_stop == OnStop.PROMPT
+            simulation = _build(plan, out, open_wave, Stages(tell), asks)
         if plan.report:
             print(report_text(simulation.mixed), end="", file=sys.stderr)
         gc.freeze()  # nor will they ever be
@@ -247,7 +248,7 @@ def run(
         out.flush()
 
 
-def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: Stages) -> EventSimulation:
+def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: Stages, asks: bool) -> EventSimulation:
     has_delays = plan.delays != "none"
     front_end = FrontEndOptions(
         top=plan.tops,
@@ -258,7 +259,7 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: 
         arguments=plan.front_end,
     )
     sdf = plan.sdf if has_delays else ()
-    choice = EngineChoice(plan.engine, plan.plusargs, bool(plan.shuffle))
+    choice = EngineChoice(plan.engine, plan.plusargs, bool(plan.shuffle), whole=asks)
     wave = bool(plan.wave)
     options = ProgramOptions(front_end, wave, has_delays, sdf, plan.cache, not plan.shuffle, choice)
     program = make_program((), options, None, stages)

@@ -45,6 +45,8 @@ class RegionBuilder:
     """Build regions of one design; what modules they share is lowered once."""
 
     design: Design
+    whole: bool = True
+    """Whether the state that no output depends on is kept, for people who look at it."""
     _modules: dict[tuple[Module, bool], Module] = field(default_factory=dict[tuple[Module, bool], Module])
     _fragments: dict[Module, Fragment] = field(default_factory=dict[Module, Fragment])
 
@@ -76,8 +78,14 @@ class RegionBuilder:
         inputs = _input_states(cut.graph, module)
         graph = split_planes(cut.graph, simplify_two_state).graph
         outputs = _split_outputs(graph, module)
+        if not self.whole:
+            graph = _without_unseen(graph, [node for half in outputs for _, nodes in half for node in nodes])
         orders = [[node for _, nodes in half for node in nodes] for half in outputs]
-        key = hash_words([compiler_version(), self.design.digest, module.key, "region"]) if self.design.digest else ""
+        key = (
+            hash_words([compiler_version(), self.design.digest, module.key, f"region {self.whole}"])
+            if self.design.digest
+            else ""
+        )
         latches = [node for write in graph.writes if write.domain == SETTLE for node in (write.value, write.enable)]
         passing = _inputs_below(graph, [*orders[1], *latches])
         shape = RegionShape(tuple(edge.flag for edge in cut.edges), tuple(orders[0]), tuple(orders[1]))
@@ -182,6 +190,30 @@ def _inputs_below(graph: ConeGraph, nodes: list[int] | tuple[int, ...]) -> set[i
                 seen.add(source)
                 stack.append(source)
     return found
+
+
+def _without_unseen(graph: ConeGraph, nodes: list[int]) -> ConeGraph:
+    """Return the graph without the writes of states that these nodes do not depend on, through other states either."""
+    sinks: dict[int, set[int]] = {}
+    for write in graph.writes:
+        sinks.setdefault(write.state, set()).update((write.value, write.enable, graph.domains[write.domain].trigger))
+    for each in graph.memory_writes:
+        used = {each.address, each.value, each.enable, graph.domains[each.domain].trigger}
+        sinks.setdefault(each.state, set()).update(used if each.mask < 0 else {*used, each.mask})
+    seen, stack, states = set(nodes), list(nodes), set[int]()
+    while stack:
+        node = stack.pop()
+        found = set(graph.sources(node))
+        if graph.op[node] in (_READ, _MEMREAD) and int(graph.param[node]) not in states:
+            states.add(int(graph.param[node]))
+            found |= sinks.get(int(graph.param[node]), set())
+        stack += found - seen
+        seen |= found
+    return replace(
+        graph,
+        writes=[write for write in graph.writes if write.state in states],
+        memory_writes=[write for write in graph.memory_writes if write.state in states],
+    )
 
 
 def _stub_signal(port: Port) -> Signal:

@@ -13,13 +13,14 @@ class EngineChoice:
     """Say which engine the user wants (`auto`, `event` or `cycle`), and what of the run matters for it.
 
     `shuffled` says that the order of events is drawn at random; parts with less than `worth` statements and assignments
-    are left to events.
+    are left to events. Without `whole`, nobody can look into regions, and what no output depends on is left out.
     """
 
     engine: str = "event"
     plusargs: tuple[str, ...] = ()
     shuffled: bool = False
     worth: int = WORTH
+    whole: bool = True
 
     def mix(self, design: Design, observed: bool, annotated: bool) -> MixedDesign:
         """Return the design with its regions taken out.
@@ -40,7 +41,7 @@ class EngineChoice:
         if self.engine == "cycle":
             if all_events:
                 raise Unsupported(f"{all_events}, with --engine=cycle,")
-            return demand_regions(mix_design(design, worth=0))
+            return demand_regions(mix_design(design, 0, self.whole))
         if self.engine == "event" or all_events:
             return unmixed(design, all_events or "asked for by --engine=event")
-        return mix_design(design, self.worth)
+        return mix_design(design, self.worth, self.whole)

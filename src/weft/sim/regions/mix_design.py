@@ -17,11 +17,11 @@ from weft.sim.regions.mixed_design import WORTH, BuiltRegion, MixedDesign, Part,
 from weft.sim.regions.module_reasons import is_clocked, own_reason, reached_modules, refused
 
 
-def mix_design(design: Design, worth: int = WORTH) -> MixedDesign:
-    """Return a design with its regions taken out."""
+def mix_design(design: Design, worth: int = WORTH, whole: bool = True) -> MixedDesign:
+    """Return a design with its regions taken out; they keep what no output depends on if they are to be `whole`."""
     try:
         with deep_recursion():
-            return _Mixer(design, worth).mix()
+            return _Mixer(design, worth, whole).mix()
     except WeftError as error:
         error.sources = error.sources or design.sources
         raise
@@ -48,6 +48,7 @@ def demand_regions(mixed: MixedDesign) -> MixedDesign:
 class _Mixer:
     design: Design
     worth: int
+    whole: bool
     builder: RegionBuilder = field(init=False)
     reached: dict[Module, Reason] = field(init=False)
     _own: dict[Module, Reason | None] = field(default_factory=dict[Module, "Reason | None"])
@@ -57,7 +58,7 @@ class _Mixer:
     _new: dict[Module, Module] = field(default_factory=dict[Module, Module])
 
     def __post_init__(self) -> None:
-        self.builder = RegionBuilder(self.design)
+        self.builder = RegionBuilder(self.design, self.whole)
         self.reached = reached_modules(self.design)
 
     def mix(self) -> MixedDesign:
