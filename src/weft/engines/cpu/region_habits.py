@@ -83,10 +83,10 @@ class RegionHabits:
         """Look at the state of an instance; this may change which units there are."""
         if len(self.flags) > MOST_EDGES:
             return
-        if 0 <= self._judged < TRIED:
-            self._judge(state)
-        elif self._looks < BEGINNING:
+        if self._looks < BEGINNING:
             self._looks += 1
+        elif 0 <= self._judged < TRIED:
+            self._judge(state)
         elif self._judged < 0 and self._fresh.sample(state, [(flag, 1) for flag in self.flags]):
             self._units = {flag: unit for (flag, _), unit in zip(self._fresh.edges, self._fresh.wanted(), strict=True)}
 
