@@ -73,7 +73,8 @@ def call_function(f: FunctionCode, call: Call) -> Value:
             for width, plane in zip(widths, (passed.bits, passed.unknown), strict=False):
                 words.append(f"i{width} {plane}")
     kind = result_type(function)
-    text = f"call {kind} @{program.function_symbol(function)}({', '.join(words)})"
+    # A call that becomes a jump would let endless recursion run for ever, without a stack that it uses up.
+    text = f"notail call {kind} @{program.function_symbol(function)}({', '.join(words)})"
     program.need(function)
     if kind == "void":
         w.do(text)
