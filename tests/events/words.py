@@ -36,6 +36,18 @@ WORDS = {
             "'{'{4, 0, 9}, '{0, 0, 9}} 9\n1 0\nx\n11\n3 0\n'{7, 6}\n2 '{17, 6} foo\nfoo-x\n"
         ),
     ),
+    "file names are vectors or strings": (
+        """
+        module t;
+          reg [1023:0] wide = "/dev/null"; reg [71:0] exact = "/dev/null"; string name = "/dev/null"; integer f;
+          initial begin
+            f = $fopen(wide, "w"); $display("%b", f != 0); f = $fopen(exact); $display("%b", f != 0);
+            f = $fopen(name, "w"); $display("%b", f != 0); $display("%0d", $test$plusargs(wide));
+          end
+        endmodule
+        """,
+        ("1\n1\n1\n0\n"),
+    ),
     "structs hold words": (
         """
         typedef struct { int q[$]; string name; real r; } part;

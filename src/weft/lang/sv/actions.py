@@ -112,5 +112,6 @@ def _convert_system_task(state: State, node: ast.CallExpression) -> Statement:
         layout = state.layout(argument.type)
         args.append(convert_argument(state, argument, _TEXT_ARGUMENTS.get(name) == i))
         signed.append(layout.signed)
-    types = argument_types(state, list(node.arguments))
+    text = _TEXT_ARGUMENTS.get(name)
+    types = argument_types(state, list(node.arguments), () if text is None else (text,))
     return SystemTask(name, tuple(args), tuple(signed), state.context.span(node), state.scope, types)

@@ -7,7 +7,7 @@ literal among the arguments stays a `Text`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from pyslang import ast, syntax
@@ -167,7 +167,7 @@ def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: 
         state.context.span(node),
         state.context.describe(node.type) if layout.has_word else None,
         tuple(state.layout(argument.type).signed for argument in arguments) if name in _FORMATTING else (),
-        argument_types(state, arguments),
+        argument_types(state, arguments, texts),
     )
 
 
@@ -182,10 +182,18 @@ def _seed(state: State, node: ast.Expression, value: Expr) -> Expr:
     return lvalue_of(state, node) if type(node) in LVALUES else value
 
 
-def argument_types(state: State, arguments: Arguments) -> tuple[Type | None, ...]:
-    """Return the types of arguments that are no plain vectors; nothing if none is."""
-    types = tuple(typed(state, argument, state.layout(argument.type)) for argument in arguments)
+def argument_types(state: State, arguments: Arguments, texts: Container[int] = ()) -> tuple[Type | None, ...]:
+    """Return the types of arguments that are no plain vectors, nothing if none is; `texts` are given as text."""
+    nodes = [_unconverted(argument) if i in texts else argument for i, argument in enumerate(arguments)]
+    types = tuple(typed(state, node, state.layout(node.type)) for node in nodes)
     return types if any(types) else ()
+
+
+def _unconverted(node: ast.Expression) -> ast.Expression:
+    """Return what was given for an argument before it became a string."""
+    while isinstance(node, ast.ConversionExpression) and node.isImplicit:
+        node = node.operand
+    return node
 
 
 def convert_argument(state: State, node: ast.Expression, text: bool = False) -> Expr | None:
@@ -196,18 +204,16 @@ def convert_argument(state: State, node: ast.Expression, text: bool = False) -> 
     """
     if isinstance(node, ast.EmptyArgumentExpression):
         return None
-    if isinstance(node, ast.StringLiteral):
-        return Text(literal_text(node))
     if isinstance(node, ast.AssignmentExpression) and node.isLValueArg:
         return lvalue_of(state, node.left)
     if isinstance(node, ast.AssignmentExpression):
         state.context.unsupported("an output argument of another type than the system's", node)
     if isinstance(node, ast.ArbitrarySymbolExpression):
         return Text(state.context.absolute_path(node.symbol))
-    while text and isinstance(node, ast.ConversionExpression) and node.isImplicit:
-        if isinstance(node.operand, ast.StringLiteral):
-            return Text(literal_text(node.operand))
-        node = node.operand
+    if text:
+        node = _unconverted(node)
+    if isinstance(node, ast.StringLiteral):
+        return Text(literal_text(node))
     value = value_of(state, node)
     if isinstance(value, Const) and not value.unknown and (text or node.isImplicitString):
         return Text(decode_text(value))
