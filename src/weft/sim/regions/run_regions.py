@@ -40,6 +40,9 @@ from weft.sim.tasks.dump_scopes import plain_path
 if TYPE_CHECKING:
     from weft.engines.cpu.region_program import RegionProgram
 
+_FAST_LOOKS = 256
+"""After so many looks at the states there is time between them."""
+
 _BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS = 0.02, 0.3, 0.002
 """How long a run lasts before better code is worth its compilation, quick and then full; how often states are seen."""
 
@@ -167,6 +170,7 @@ class RegionRunner:
             if looks * _LOOK_SECONDS > _WARM_SECONDS:
                 for program in programs:
                     program.improve(FULL)
+            if looks > _FAST_LOOKS:
                 pause = _BUSY_SECONDS
             for stub, program in self.programs.items():
                 program.look(self.first_state(stub))
