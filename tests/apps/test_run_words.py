@@ -6,9 +6,9 @@ import pywellen
 from weft.apps import run_events
 from weft.apps.cli import run
 from weft.apps.run_events import make_plan
-from weft.apps.run_words import expand_words, has_sources, read_generation, read_sdf
+from weft.apps.run_words import expand_words, has_sources, read_generation
 from weft.base.errors import UserError
-from weft.sim.run_plan import OnStop, ParameterOverride, RunPlan, SdfFile
+from weft.sim.run_plan import OnStop, ParameterOverride, RunPlan, SdfFile, read_sdf
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def run_events(text: str, options: EventOptions | None = None) -> tuple[str, int
     design = load_design(texts={"t.sv": textwrap.dedent(text)})
     choice = EngineChoice(options.engine, options.plusargs, bool(options.shuffle), options.region_worth)
     observe = options.observe or bool(options.wave)
-    program = _keep_and_load(program_of(design, observe, options.sdf, None, not options.shuffle, choice))
+    program = _keep_and_load(program_of(design, observe, options.sdf, netlists=not options.shuffle, choice=choice))
     status = EventSimulation(program.design, out, options, program).run()
     return out.getvalue().decode("latin-1"), status
 

@@ -18,6 +18,7 @@ def measure(request: dict[str, Any]) -> dict[str, float]:
     """Return what a run took: `start_s` to the first cycle, `run_s` and `run_cpu_s` for `cycles`, `peak_bytes`."""
     from weft.sim.choose_clock import choose_reset
     from weft.sim.compile_design import compile_design
+    from weft.sim.cycle_simulation import CycleSimulation
 
     simulation = compile_design(
         top=request["top"] or None,
@@ -28,6 +29,7 @@ def measure(request: dict[str, Any]) -> dict[str, float]:
         background=not request["fully"],
         output=lambda data: None,
     )
+    assert isinstance(simulation, CycleSimulation)
     reset = choose_reset(request["reset"], simulation.clock_report, simulation.engine.signals)
     if reset is not None:
         simulation.poke(reset.name, 0 if reset.active_low else 1)

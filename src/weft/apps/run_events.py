@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weft.apps.run_words import has_sources, read_generation, read_parameter, read_sdf
+from weft.apps.run_words import has_sources, read_generation, read_parameter
 from weft.apps.show_progress import compile_progress
 from weft.apps.stop_prompt import StoppedSimulation, StopPrompt
 from weft.base.errors import UserError
-from weft.sim.run_plan import OnStop, RunPlan, Simulate
+from weft.sim.run_plan import OnStop, RunPlan, Simulate, read_sdf
 
 if TYPE_CHECKING:
     from weft.sim.tasks.dump_scopes import WaveSink

@@ -11,9 +11,9 @@ from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError, WeftError
 from weft.sim.choose_clock import ChosenReset, choose_reset
 from weft.sim.compile_design import compile_design
+from weft.sim.cycle_simulation import CycleSimulation
 from weft.sim.engine import Stop
 from weft.sim.pipeline_options import PipelineOptions, use_pipeline
-from weft.sim.simulation import Simulation
 from weft.sim.times import looks_like_time, parse_time, time_text
 
 _FOREVER = 1 << 62
@@ -79,6 +79,7 @@ def _run_simulation(plan: SimulationPlan) -> bool:
             output=status.write,
             progress=progress,
         )
+    assert isinstance(simulation, CycleSimulation)
     if not plan.quiet:
         print_warnings(simulation.design.warnings, plan.all_warnings)
         print_note(f"compiled in {time.perf_counter() - start:.2f} s")
@@ -95,7 +96,7 @@ def _run_simulation(plan: SimulationPlan) -> bool:
 
 
 @contextmanager
-def _profile(simulation: Simulation, plan: SimulationPlan) -> Generator[None]:
+def _profile(simulation: CycleSimulation, plan: SimulationPlan) -> Generator[None]:
     """Measure, show and save a profile of what runs inside, if the plan asks for it."""
     if not plan.profile:
         yield
@@ -123,7 +124,7 @@ def _window(plan: SimulationPlan) -> tuple[int, int]:
 
 class _Run:
     def __init__(
-        self, simulation: Simulation, plan: SimulationPlan, window: tuple[int, int], status: RunStatus
+        self, simulation: CycleSimulation, plan: SimulationPlan, window: tuple[int, int], status: RunStatus
     ) -> None:
         self.simulation, self.plan, self.status = simulation, plan, status
         self.window = window

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
-from weft.sim.run_plan import ParameterOverride, SdfFile
+from weft.sim.run_plan import ParameterOverride
 
 _ATTACHED = re.compile(r"-([sgPT])(.+)", re.DOTALL)
 _PASSED_ON = {"-c": "-f", "-l": "-v"}
@@ -111,14 +111,6 @@ def read_parameter(text: str, tops: Sequence[str]) -> ParameterOverride:
     if tops and top not in tops:
         raise UserError("bad-option", f"-P {text}: '{top}' is not among the top modules ({', '.join(tops)})")
     return ParameterOverride(top, name, value)
-
-
-def read_sdf(text: str) -> SdfFile:
-    """Return a `--sdf FILE[:scope]`; a scope is a path of names, so `C:\\x.sdf` has none."""
-    path, colon, scope = text.rpartition(":")
-    if colon and path and re.fullmatch(r"[A-Za-z_][\w$]*(\[\d+\])?(\.[A-Za-z_][\w$]*(\[\d+\])?)*", scope):
-        return SdfFile(path, scope)
-    return SdfFile(text)
 
 
 def has_sources(words: Sequence[str]) -> bool:

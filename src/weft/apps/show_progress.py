@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weft.sim.simulation import Simulation
+    from weft.sim.cycle_simulation import CycleSimulation
 
 _DELAY = 1.0
 _SHOWN_WARNINGS = 10
@@ -76,7 +76,7 @@ class RunStatus:
         write_stdout(data)
 
     @contextmanager
-    def follow(self, simulation: Simulation) -> Generator[None]:
+    def follow(self, simulation: CycleSimulation) -> Generator[None]:
         """Show the progress of what runs inside."""
         if not sys.stderr.isatty() or self._end.is_set():
             yield
@@ -90,7 +90,7 @@ class RunStatus:
             self._end.set()
             thread.join()
 
-    def _show(self, simulation: Simulation) -> None:
+    def _show(self, simulation: CycleSimulation) -> None:
         try:
             if self._end.wait(_DELAY):
                 return

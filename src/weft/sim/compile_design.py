@@ -13,23 +13,25 @@ from pathlib import Path
 from typing import TypeVar
 
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 from weft.base.workers import Workers
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Program
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.compile_progress import CompilationCancelled, ProgressTracker
 from weft.sim.compiled_design import CompiledDesign
+from weft.sim.cycle_simulation import CycleSimulation, RunOptions
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files
 from weft.sim.design_files import Output
 from weft.sim.initial_state import parse_x_initial
-from weft.sim.simulation import RunOptions, Simulation
+from weft.sim.simulation import Simulation
 from weft.sim.stages import Stages
 
 Made = TypeVar("Made")
 
+_DELAYS = ("min", "typ", "max", "none")
 _LOOPS = ("error", "iterate", "break")
-_ENGINES = ("cpu", "reference")
+_ENGINES = ("auto", "cycle", "cpu", "reference", "event")
 
 
 @dataclass(slots=True)
@@ -76,20 +78,36 @@ def compile_design(
     background: bool = True,
     output: Output | None = None,
     progress: Callable[[str], None] | None = None,
+    seed: int = 0,
+    shuffle: int | None = None,
+    delays: str = "typ",
+    sdf: Sequence[str] = (),
 ) -> Simulation:
     """Compile Verilog or SystemVerilog files and return a simulation at time 0.
+
+    `engine` says how it runs. `cycle` (or `cpu`, the same, and `reference`, in Python) runs a design by clock cycles,
+    which you drive. `event` runs a testbench with delays and everything else of the language, in four states, as
+    `weft run` does. `auto` is `cycle` where that can run the design and the top has inputs to drive, else `event`.
 
     `texts` gives sources as text, by name. `forceable` names signals (full paths) that will be forced: forcing another
     one later compiles the design again. `clock` names the input that `run_cycles` toggles with `period`, or maps
     several to their periods; without it the one clock of the design is used, and with `{}` none, so that you can poke
-    clocks yourself. `plusargs` are given without their plus.
+    clocks yourself; these, `x_initial` and `loops` are for cycles only. `plusargs` are given without their plus.
+    For events only, `seed` begins `$random` and `$urandom`, `shuffle` draws an order where the standard leaves it open,
+    `delays` is `min`, `typ`, `max` or `none`, and `sdf` names files of delays, as `FILE` or `FILE:scope`.
     `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
     to the standard output. `progress` is called with the name of each stage. With `background` false all code is
     compiled before the first cycle, where otherwise better code is made while the simulation runs.
     """
     parse_x_initial(x_initial)
     if engine not in _ENGINES:
-        raise UserError("bad-option", f"engine is {' or '.join(_ENGINES)}, not '{engine}'")
+        raise UserError("bad-option", f"engine is {', '.join(_ENGINES[:-1])} or {_ENGINES[-1]}, not '{engine}'")
+    if delays not in _DELAYS:
+        raise UserError("bad-option", f"delays is {', '.join(_DELAYS[:-1])} or {_DELAYS[-1]}, not '{delays}'")
+    if engine == "event" and (clock is not None or x_initial != "0" or loops != "error"):
+        raise UserError("bad-option", "clock, x_initial and loops are for designs that run by cycles")
+    if engine != "event" and engine != "auto" and (seed or shuffle is not None or delays != "typ" or sdf):
+        raise UserError("bad-option", "seed, shuffle, delays and sdf are for testbenches, engine='event'")
     front_end = FrontEndOptions(
         top=(top,) if top else (),
         include_dirs=tuple(str(folder) for folder in include_dirs),
@@ -101,7 +119,17 @@ def compile_design(
         arguments=tuple(slang_args),
     )
     stages = Stages(progress)
-    if engine == "cpu":
+    plain = tuple(word.removeprefix("+") for word in plusargs)
+
+    def compile_events() -> Simulation:
+        from weft.sim.compile_testbench import TestbenchOptions, compile_testbench  # which cycles do without
+
+        options = TestbenchOptions(plain, seed, shuffle, delays, tuple(sdf), tuple(forceable), cache, output)
+        return compile_testbench(files, front_end, texts or {}, options, stages)
+
+    if engine == "event":
+        return compile_events()
+    if engine in ("cpu", "cycle", "auto"):
         prepare_engine()
 
     def build(forced: tuple[str, ...]) -> tuple[CompiledDesign, Program]:
@@ -114,15 +142,28 @@ def compile_design(
             _follow_code(program, progress, stages)
         return build.design, program
 
-    design, program = build(tuple(forceable))
-    run_options = RunOptions(x_initial, tuple(word.removeprefix("+") for word in plusargs), clock, period, output)
+    try:
+        design, program = build(tuple(forceable))
+    except Unsupported:
+        if engine != "auto":
+            raise
+        return compile_events()
+    if engine == "auto" and not _has_inputs(design):
+        return compile_events()
+    run_options = RunOptions(x_initial, plain, clock, period, output)
     with stages.stage("initialise"):
-        simulation = Simulation(design, program, run_options, build)
+        simulation = CycleSimulation(design, program, run_options, build)
     if not background:
         with stages.stage("compile fully"):
             compile_fully(design, program)
     simulation.build_seconds = dict(stages.seconds)
     return simulation
+
+
+def _has_inputs(design: CompiledDesign) -> bool:
+    """Say whether a top has something to drive."""
+    tops = [scope.module for scope in design.graph.scopes if scope.parent < 0]
+    return any(port.direction != "output" for module in tops for port in module.ports)
 
 
 def build_design(

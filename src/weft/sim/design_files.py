@@ -204,6 +204,10 @@ class DesignFiles:
         for channel in [channel for channel in self._channels if descriptor & channel]:
             self._channels.pop(channel).stream.close()
 
+    def any_open(self) -> bool:
+        """Say whether a file is open besides the standard ones."""
+        return bool(self._channels) or any(number != _STDIN for number in self._descriptors)
+
     def close_all(self) -> None:
         """Close every file."""
         for descriptor in list(self._descriptors):

@@ -30,12 +30,17 @@ class Stop(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Hold everything that a design remembers at a settled time; `state` is in the layout of `ir.layout`."""
+    """Hold everything that a design remembers at a settled time.
+
+    `state` is in the layout of `ir.layout`; of an event simulation it is a copy of its arena, and `host` has what is
+    remembered in Python.
+    """
 
     design: str
     time_fs: int
     state: bytes
     outcome: Outcome
+    host: object = None
 
 
 class Engine(Protocol):

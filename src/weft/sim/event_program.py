@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from weft.base.dataclass import dataclass, field
+from weft.base.errors import UserError
 from weft.base.workers import Job
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.machine_code import MachineCode, begin_code, begin_kernels, find_code
-from weft.ir.design import Design, Module
+from weft.ir.design import Design, Module, Signal
 from weft.lang.sv.front_end_options import FrontEndOptions
+from weft.passes.add_force_points import EventForce, add_force_points
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files
 from weft.sim.event_delays import TASK as SDF_ANNOTATE
 from weft.sim.event_delays import PreparedDelays, prepare_delays
@@ -26,6 +28,7 @@ from weft.sim.regions.mixed_design import MixedDesign
 from weft.sim.regions.run_regions import begin_regions
 from weft.sim.run_plan import SdfFile
 from weft.sim.stages import Stages
+from weft.sim.tasks.dump_scopes import plain_path
 
 if TYPE_CHECKING:
     from weft.engines.cpu.region_program import RegionProgram
@@ -40,13 +43,15 @@ class ProgramOptions:
     """Choose how the code of a design is written.
 
     `observe` makes every signal tell its changes; `delays` false leaves all delays out; `sdf` are the delay files that
-    the user names; `netlists` lets gates be data, which a random order of events rules out.
+    the user names, `forced` the paths of signals that Python may force; `netlists` lets gates be data, which a random
+    order of events rules out.
     """
 
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
     observe: bool = False
     delays: bool = True
     sdf: tuple[SdfFile, ...] = ()
+    forced: tuple[str, ...] = ()
     cache: bool = True
     netlists: bool = True
     choice: EngineChoice = field(default_factory=EngineChoice)
@@ -62,6 +67,8 @@ class EventProgram:
     mixed: MixedDesign
     regions: dict[Module, RegionProgram]
     tests: Mapping[str, bool]
+    forces: dict[str, EventForce] = field(default_factory=dict[str, EventForce])
+    """By full path, what forces a signal from Python."""
     cached: bool = False
 
     @property
@@ -78,6 +85,7 @@ class StoredProgram:
     delays: PreparedDelays
     mixed: MixedDesign
     tests: Mapping[str, bool]
+    forces: dict[str, EventForce] = field(default_factory=dict[str, EventForce])
 
 
 def program_of(
@@ -85,6 +93,7 @@ def program_of(
     observe: bool = False,
     sdf: Sequence[SdfFile] = (),
     kernels: Job[bytes] | None = None,
+    forced: Sequence[str] = (),
     netlists: bool = True,
     choice: EngineChoice | None = None,
 ) -> EventProgram:
@@ -99,13 +108,41 @@ def program_of(
     for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
         defer_assertions(module)
     end_programs(design)
+    targets = [_find_target(design, path) for path in dict.fromkeys(forced)]
+    points = add_force_points(design, targets)
+    names = [plain_path(".".join((*path, signal.name))) for path, signal in targets]
     reached = reached_tasks(design, choice.plusargs)
     observe = observe or any(name.startswith(_DUMPS) for name in reached.tasks)
     mixed = choice.mix(design, observe, bool(sdf) or SDF_ANNOTATE in reached.tasks)
     regions = begin_regions(mixed)
     stubs = {stub: built.region for stub, built in mixed.regions.items()}
     code = write_program(mixed.design, observe, netlists, stubs)
-    return EventProgram(code, begin_code(code, kernels), delays, mixed, regions, reached.tests)
+    forces = dict(zip(names, points, strict=True))
+    return EventProgram(code, begin_code(code, kernels), delays, mixed, regions, reached.tests, forces)
+
+
+def _find_target(design: Design, path: str) -> tuple[tuple[str, ...], Signal]:
+    """Return the instances from the top on, and the signal, of a path; the only top's name may be left out."""
+    for name, module in design.tops:
+        rest = path.removeprefix(f"{name}.")
+        if rest != path or len(design.tops) == 1:
+            found = _find_below(module, rest)
+            if found is not None:
+                return (name, *found[0]), found[1]
+    raise UserError("unknown-signal", f"there is no signal '{path}' to be forced")
+
+
+def _find_below(module: Module, path: str) -> tuple[tuple[str, ...], Signal] | None:
+    signal = next((signal for signal in module.signals if plain_path(signal.name) == path), None)
+    if signal is not None and not signal.depth and not signal.automatic:
+        return (), signal
+    # Names of instances may hold dots, those of generate blocks.
+    for instance in module.instances:
+        rest = path.removeprefix(f"{plain_path(instance.name)}.")
+        found = _find_below(instance.module, rest) if rest != path else None
+        if found is not None:
+            return (instance.name, *found[0]), found[1]
+    return None
 
 
 def make_program(
@@ -142,7 +179,9 @@ def _make(
     if not options.delays:
         remove_delays(design)
     with stages.stage("write code"):
-        program = program_of(design, options.observe, options.sdf, kernels, options.netlists, options.choice)
+        program = program_of(
+            design, options.observe, options.sdf, kernels, options.forced, options.netlists, options.choice
+        )
     if store is not None:
         with stages.stage("store in cache"):
             _keep(store, key, program, options)
@@ -168,7 +207,9 @@ def restore_program(stored: StoredProgram, kernels: Job[bytes] | None = None) ->
     if machine is None:
         return None
     regions = begin_regions(stored.mixed)
-    return EventProgram(stored.code, machine, stored.delays, stored.mixed, regions, stored.tests, True)
+    return EventProgram(
+        stored.code, machine, stored.delays, stored.mixed, regions, stored.tests, stored.forces, cached=True
+    )
 
 
 def _keep(store: DesignCache, key: str, program: EventProgram, options: ProgramOptions) -> None:
@@ -176,7 +217,7 @@ def _keep(store: DesignCache, key: str, program: EventProgram, options: ProgramO
     design, front_end = program.design, options.front_end
     design_key = hash_words([key, str(Path.cwd()), design.digest])
     delays = PreparedDelays(program.delays.timing)
-    stored = StoredProgram(program.code, delays, program.mixed, program.tests)
+    stored = StoredProgram(program.code, delays, program.mixed, program.tests, program.forces)
     store.store(design_key, stored, [name for name, _ in design.tops])
     folders = [*front_end.include_dirs, *front_end.library_dirs]
     files = [*design.files, *list_files(front_end.arguments), *program.delays.files]
@@ -191,6 +232,7 @@ def _options_key(files: Sequence[str | Path], options: ProgramOptions, texts: Ma
         f"{front_end.specify} {options.observe} {options.delays} {options.netlists}",
         *front_end.words(),
     ]
+    words += ["--forced", *options.forced, "--sdf"]
     words += [part for file in options.sdf for part in (file.path, file.scope)]
     words.append(f"{options.choice.engine} {options.choice.shuffled} {options.choice.worth} {options.choice.whole}")
     words += [part for name, text in texts.items() for part in (name, text)]

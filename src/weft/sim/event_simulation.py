@@ -122,6 +122,7 @@ class EventSimulation:
         self.collector.begin()
         if options.wave:
             self.wave = EventWave(self.host, self._open_wave, options.signals)
+            self.wave.begin_later()
 
     def _open_wave(self) -> WaveSink:
         """Return the writer of the waveform that the user wants."""
@@ -260,9 +261,10 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: 
     )
     sdf = plan.sdf if has_delays else ()
     choice = EngineChoice(plan.engine, plan.plusargs, bool(plan.shuffle), whole=asks)
-    wave = bool(plan.wave)
-    options = ProgramOptions(front_end, wave, has_delays, sdf, plan.cache, not plan.shuffle, choice)
-    program = make_program((), options, None, stages)
+    program_options = ProgramOptions(
+        front_end, bool(plan.wave), has_delays, sdf, cache=plan.cache, netlists=not plan.shuffle, choice=choice
+    )
+    program = make_program(options=program_options, stages=stages)
     if plan.all_warnings and not plan.quiet:
         print("".join(program.design.warnings), file=sys.stderr, end="")
     event_options = EventOptions(

@@ -23,27 +23,33 @@ class EventWave:
     host: Host
     open_sink: Callable[[], WaveSink]
     patterns: Sequence[str] = ("*",)
+    depth: int | None = None
+    """How many levels of the hierarchy are followed, the top being one."""
     sink: WaveSink = field(init=False)
     _declarations: list[Declaration] = field(default_factory=list[Declaration])
     _signals: dict[int, DumpSignal] = field(default_factory=dict[int, DumpSignal])
     _used: set[str] = field(default_factory=set[str])
     _begun: bool = False
+    _closed: bool = False
 
     def __post_init__(self) -> None:
         tests = [(text, re.compile(fnmatch.translate(text.replace("[", "[[]")))) for text in self.patterns]
         for top in self.host.dump_scopes():
-            self._choose(top, tests)
+            self._choose(top, tests, 1)
         unused = next((text for text in self.patterns if text not in self._used), None)
         if unused is not None:
             raise UserError("unknown-signal", f"no signal matches '{unused}'")
         self.sink = self.open_sink()
-        self.host.at_end_of_tick(self._begin)
 
-    def _choose(self, scope: DumpScope, tests: list[tuple[str, re.Pattern[str]]]) -> bool:
+    def begin_later(self) -> None:
+        """Begin at the end of the present time step."""
+        self.host.at_end_of_tick(self.begin)
+
+    def _choose(self, scope: DumpScope, tests: list[tuple[str, re.Pattern[str]]], level: int) -> bool:
         """Declare what is chosen in a scope; say whether that is anything."""
         start = len(self._declarations)
         self._declarations.append(Declaration(scope=scope))
-        for signal in scope.signals:
+        for signal in scope.signals if self.depth is None or level <= self.depth else ():
             path = f"{scope.path}.{signal.name}"
             hits = [text for text, test in tests if test.match(path) or test.match(path.partition(".")[2])]
             if hits:
@@ -52,25 +58,30 @@ class EventWave:
                 self._signals.setdefault(signal.number, signal)
         empty = len(self._declarations) == start + 1
         for inner in scope.scopes:
-            empty = not self._choose(inner, tests) and empty
+            deeper = level + (inner.kind == "module")
+            empty = not self._choose(inner, tests, deeper) and empty
         if empty:
             del self._declarations[start:]
         else:
             self._declarations.append(Declaration())
         return not empty
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin now, at a settled time."""
         self._begun = True
         values = [(signal, self.host.read(number)) for number, signal in self._signals.items()]
         self.sink.begin(self._declarations, self.host.time, values)
         self.host.watch([number for number, signal in self._signals.items() if not signal.constant], self._change)
 
     def _change(self, numbers: Sequence[int]) -> None:
+        if self._closed:
+            return
         values: list[tuple[DumpSignal, Shown]] = [(self._signals[n], self.host.read(n)) for n in numbers]
         self.sink.change(self.host.time, values)
 
     def close(self, time: int) -> None:
         """Complete the file."""
         if not self._begun:
-            self._begin()
+            self.begin()
+        self._closed = True
         self.sink.close(time)

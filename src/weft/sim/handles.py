@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +17,13 @@ from weft.sim.signal_map import Found
 from weft.sim.unknown_values import bits, planes
 
 if TYPE_CHECKING:
+    from weft.sim.cycle_simulation import CycleSimulation
     from weft.sim.simulation import Simulation
 
-Value = int | Logic | LogicArray
-"""What a signal's value is: an int in 2-state, a Logic or LogicArray in 4-state."""
+Value = int | Logic | LogicArray | float | str
+"""What a signal's value is: an int in 2-state, a Logic or LogicArray in 4-state; a testbench has reals and strings."""
+
+_REALS = ("real", "shortreal", "realtime")
 
 
 class SignalHandle:
@@ -34,7 +39,7 @@ class SignalHandle:
     def _found(self) -> Found:
         """Return the signal; look it up again when a force has compiled the design anew."""
         if self._design is not self._simulation.design:
-            self._design, self._known = self._simulation.design, self._simulation.engine.signals.find(self.path)
+            self._design, self._known = self._simulation.design, self._simulation.signals.find(self.path)
         return self._known
 
     def __repr__(self) -> str:
@@ -89,7 +94,7 @@ class SignalHandle:
         self._simulation.release(self.path)
 
 
-class MemoryHandle:
+class MemoryHandle(ABC):
     """Be an unpacked array. Indices are the declared ones of its first dimension.
 
     `memory[5]` and `memory[0:64]` read (a slice is a NumPy view without a copy where elements have up to 64 bits, else
@@ -105,7 +110,7 @@ class MemoryHandle:
     @property
     def _found(self) -> Found:
         if self._design is not self._simulation.design:
-            self._design, self._known = self._simulation.design, self._simulation.engine.signals.find(self.path)
+            self._design, self._known = self._simulation.design, self._simulation.signals.find(self.path)
         return self._known
 
     def __repr__(self) -> str:
@@ -125,46 +130,47 @@ class MemoryHandle:
         return self._found.signal.depth
 
     @property
+    @abstractmethod
     def value(self) -> NDArray[np.unsignedinteger]:
         """Return all elements, as a view of the state; what is written to it is written to the memory."""
-        return self._view(self._found.memory)
 
     @property
+    @abstractmethod
     def unknown(self) -> NDArray[np.unsignedinteger] | None:
         """Return the plane of unknown bits as a view, or None in 2-state."""
-        twin = self._twin()
-        return self._view(twin) if twin >= 0 else None
+
+    @abstractmethod
+    def _settle(self) -> None:
+        """Do what follows from what was poked."""
+
+    @abstractmethod
+    def _get(self, position: int) -> tuple[int, int]:
+        """Return the planes of an element."""
+
+    @abstractmethod
+    def _put(self, position: int, planes: tuple[int, int]) -> None:
+        """Write an element."""
+
+    def _put_all(self, positions: slice, values: object) -> None:
+        """Write several elements with known values."""
+        self.value[positions] = values  # type: ignore[call-overload]
+        unknown = self.unknown
+        if unknown is not None:
+            unknown[positions] = 0
 
     def __getitem__(self, index: int | slice) -> Value | NDArray[np.unsignedinteger]:
         """Return an element, or a view of several."""
-        engine = self._simulation.engine
-        engine.settle()
+        self._settle()
         if isinstance(index, slice):
             return self.value[self._slice(index)]
-        element = planes(self._elements().get(self._position(index)))
+        element = self._get(self._position(index))
         return to_value(self._found, element, self._simulation.design.four_state, self.width)
 
     def __setitem__(self, index: int | slice, value: object) -> None:
-        self._simulation.engine.dirty = True
         if isinstance(index, slice):
-            self.value[self._slice(index)] = value  # type: ignore[call-overload]
-            unknown = self.unknown
-            if unknown is not None:
-                unknown[self._slice(index)] = 0
-            return
-        known, unknown_bits = to_planes(f"{self.path}[{index}]", self._found, value, self.width)
-        self._elements().put(self._position(index), bits(known, unknown_bits))
-
-    def _elements(self) -> StoredMemory:
-        engine = self._simulation.engine
-        return StoredMemory(engine.program.layout, engine.state, self._found.memory, self._twin())
-
-    def _twin(self) -> int:
-        return self._simulation.design.graph.states[self._found.memory].twin
-
-    def _view(self, state: int) -> NDArray[np.unsignedinteger]:
-        engine = self._simulation.engine
-        return engine.program.layout.view(engine.state, state)
+            self._put_all(self._slice(index), value)
+        else:
+            self._put(self._position(index), to_planes(f"{self.path}[{index}]", self._found, value, self.width))
 
     def _position(self, index: int) -> int:
         at = index - self._lowest
@@ -185,6 +191,50 @@ class MemoryHandle:
         return slice(start - self._lowest, max(stop, start) - self._lowest, index.step)
 
 
+class CycleMemory(MemoryHandle):
+    """Be a memory of a cone graph, which is one state."""
+
+    def __init__(self, simulation: CycleSimulation, path: str, found: Found) -> None:
+        super().__init__(simulation, path, found)
+        self._cycles = simulation
+
+    @property
+    def value(self) -> NDArray[np.unsignedinteger]:
+        """Return all elements, as a view of the state; what is written to it is written to the memory."""
+        return self._view(self._found.memory)
+
+    @property
+    def unknown(self) -> NDArray[np.unsignedinteger] | None:
+        """Return the plane of unknown bits as a view, or None in 2-state."""
+        twin = self._twin()
+        return self._view(twin) if twin >= 0 else None
+
+    def _settle(self) -> None:
+        self._cycles.engine.settle()
+
+    def _get(self, position: int) -> tuple[int, int]:
+        return planes(self._elements().get(position))
+
+    def _put(self, position: int, planes: tuple[int, int]) -> None:
+        self._cycles.engine.dirty = True
+        self._elements().put(position, bits(*planes))
+
+    def _put_all(self, positions: slice, values: object) -> None:
+        self._cycles.engine.dirty = True
+        super()._put_all(positions, values)
+
+    def _elements(self) -> StoredMemory:
+        engine = self._cycles.engine
+        return StoredMemory(engine.program.layout, engine.state, self._found.memory, self._twin())
+
+    def _twin(self) -> int:
+        return self._simulation.design.graph.states[self._found.memory].twin
+
+    def _view(self, state: int) -> NDArray[np.unsignedinteger]:
+        engine = self._cycles.engine
+        return engine.program.layout.view(engine.state, state)
+
+
 def signal_range(found: Found) -> tuple[int, int]:
     """Return the declared range of a vector of one packed dimension, else `(width - 1, 0)`."""
     ranges = found.signal.type.ranges
@@ -194,8 +244,12 @@ def signal_range(found: Found) -> tuple[int, int]:
 
 
 def to_value(found: Found, value: tuple[int, int], four_state: bool, width: int = 0) -> Value:
-    """Return planes as users see them."""
+    """Return planes as users see them; those of a string are its bytes."""
     known, unknown = value
+    if found.signal.type.kind in _REALS:
+        return float(struct.unpack("<d", known.to_bytes(8, "little"))[0])
+    if found.signal.type.kind == "string":
+        return known.to_bytes((known.bit_length() + 7) // 8, "big").decode("latin-1")
     bits_count = width or found.signal.bits
     if not four_state:
         negative = found.signal.signed and known >> (bits_count - 1)
@@ -208,6 +262,10 @@ def to_value(found: Found, value: tuple[int, int], four_state: bool, width: int 
 def to_planes(path: str, found: Found, value: object, width: int = 0) -> tuple[int, int]:
     """Return what a user gives as planes; raises `value-range` when it does not fit."""
     bits_count = width or found.signal.bits
+    if found.signal.type.kind in _REALS and isinstance(value, int | float):
+        return int.from_bytes(struct.pack("<d", value), "little"), 0
+    if found.signal.type.kind == "string" and isinstance(value, str):
+        return int.from_bytes(value.encode("latin-1"), "big"), 0
     if isinstance(value, str):
         try:
             value = LogicArray(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum
 
@@ -31,6 +32,14 @@ class SdfFile:
 
     path: str
     scope: str = ""
+
+
+def read_sdf(text: str) -> SdfFile:
+    """Return a `--sdf FILE[:scope]`; a scope is a path of names, so `C:\\x.sdf` has none."""
+    path, colon, scope = text.rpartition(":")
+    if colon and path and re.fullmatch(r"[A-Za-z_][\w$]*(\[\d+\])?(\.[A-Za-z_][\w$]*(\[\d+\])?)*", scope):
+        return SdfFile(path, scope)
+    return SdfFile(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ class EventEngine:
     _bytes: memoryview = field(init=False)
     _watches: dict[int, list[Entry]] = field(default_factory=dict[int, "list[Entry]"])
     _recorders: list[Callable[[Sequence[int]], None]] = field(default_factory=list[Callable[[Sequence[int]], None]])
+    _step: int = 0
+    _flags: list[npt.NDArray[np.uint64]] = field(default_factory=list[npt.NDArray[np.uint64]])
     _recorded: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def __post_init__(self) -> None:
@@ -218,14 +220,11 @@ class EventEngine:
 
         `signals` are (number, instance, signal, element); the code must have been written with `observe`.
         """
-        if not self._recorders:
-            callback = ctypes.CFUNCTYPE(ctypes.c_int64)(self._step_call)
-            self.kept.append(callback)
-            self.set_word(STEP_CALL, ctypes.cast(callback, ctypes.c_void_p).value or 0)
         recorder = len(self._recorders)
         self._recorders.append(change)
+        self._begin_recording()
         flags = np.zeros(len(signals), dtype=np.uint64)
-        self.kept.append(flags)
+        self._flags.append(flags)
         changed: dict[int, list[Entry]] = {}
         for i, (number, node, signal, index) in enumerate(signals):
             at = self.pointer_of(node, signal)
@@ -237,6 +236,15 @@ class EventEngine:
             entries.append((flags.ctypes.data + 8 * i, WATCH_RECORD, low, high, 0))
             changed[at] = entries
         self._write_watches(changed)
+
+    def _begin_recording(self) -> None:
+        """Have the scheduler tell which recorded signals have changed, if there are any."""
+        if self._recorders:
+            if not self._step:
+                callback = ctypes.CFUNCTYPE(ctypes.c_int64)(self._step_call)
+                self.kept.append(callback)
+                self._step = ctypes.cast(callback, ctypes.c_void_p).value or 0
+            self.set_word(STEP_CALL, self._step)
 
     def _step_call(self) -> int:
         try:
@@ -270,6 +278,15 @@ class EventEngine:
     def append(self, list_offset: int, node: int) -> None:
         """Put a node at the end of one of the control block's lists."""
         self.call("append", self._state + list_offset, node)
+
+    def restore(self, arena: bytes) -> None:
+        """Put back a copy of the arena. What Python watches is as it is now, not as it was then."""
+        self.runner.drop()
+        self.arena.restore(arena)
+        self._begin_recording()
+        for flags in self._flags:
+            flags[flags % 2 == 0] -= 1  # No recorded signal has changed in this time step.
+        self._write_watches(self._watches)
 
     def allocate(self, size: int) -> int:
         """Return the address of new memory for an object."""
@@ -315,6 +332,16 @@ class EventEngine:
         finally:
             self.second_tier.rest()
 
+    def advance(self, until: int) -> int | None:
+        """Run until the time is over or nothing is left; return the reason, or None where the design has parked.
+
+        A parked run goes on where it is.
+        """
+        self.set_word(UNTIL, until)
+        self.set_word(LAST_EVENT, _NO_END)
+        reason = self.runner.go_on()
+        return self._ended(reason) if reason is not None else None
+
     def step(self, events: int) -> bool:
         """Run so many events, from a parked run or after another step; return whether there may be more."""
         self.set_word(LAST_EVENT, self.events + events)
@@ -336,11 +363,15 @@ class EventEngine:
             raise UserError("no-convergence", self._describe_oscillation())
         return reason
 
+    def end_step(self) -> None:
+        """Do the postponed region of the time at which the design has ended the run."""
+        self.call("postpone", self._state)
+        self.raise_error()
+
     def finish(self) -> None:
         """Do the postponed region of the last time, then run the final procedures."""
         self.set_word(STOP, 0)
-        self.call("postpone", self._state)
-        self.raise_error()
+        self.end_step()
         for node, plan in self.threads:
             if plan.what == "final":
                 offset = self._state + node.base + plan.offset

@@ -48,6 +48,8 @@ _KERNELS = (
     "process_hold",
     "process_resume",
     "next_time",
+    "put_into_wheel",
+    "nothing",
     "weft_malloc",
     "weft_free",
     "weft_realloc",

@@ -7,6 +7,8 @@ draws from the thread's own stream (18.14), `sim.randomize.random_stream`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.records import RANDOM_SEED
@@ -106,7 +108,7 @@ def _number(f: FunctionCode, call: SystemCall, drawn: Operand, offset: int = 0) 
     return ops.resize(w, Value(32, bits), call.width, call.signed)
 
 
-def _range(f: FunctionCode, arguments: list[Expr | None]) -> Operand:
+def _range(f: FunctionCode, arguments: Sequence[Expr | None]) -> Operand:
     """Write `$urandom_range(a [, b = 0])`, whose bounds may come in either order; an unknown one is 0 (18.13.2)."""
     from weft.engines.event.code_expressions import value
 

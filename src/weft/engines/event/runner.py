@@ -45,7 +45,7 @@ class Runner:
             self._resume.release()
         else:
             old = threading.stack_size(STACK_BYTES)
-            self._thread = threading.Thread(target=self._main, name="weft-events")
+            self._thread = threading.Thread(target=self._main, name="weft-events", daemon=True)
             self._thread.start()
             threading.stack_size(old)
         try:
@@ -59,6 +59,19 @@ class Runner:
             self._thread.join()
             self._thread = None
         return reason
+
+    def drop(self) -> None:
+        """End a run that is parked; what it was about to do is not done."""
+        if self._parked:
+            self.interrupt()
+            self._parked = False
+            on_park, self.on_park = self.on_park, None
+            self._resume.release()
+            self._said.get()
+            self.on_park = on_park
+            if self._thread is not None:
+                self._thread.join()
+                self._thread = None
 
     def _main(self) -> None:
         self._said.put(self.work())

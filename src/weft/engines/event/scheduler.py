@@ -194,6 +194,12 @@ def put_into_wheel(node: int, time: int, state: int) -> int:
 
 
 @kernel
+def nothing(node: int, state: int) -> int:
+    """Be the code of a node that only makes time pass."""
+    return 0
+
+
+@kernel
 def delay(node: int, ticks: int, state: int) -> int:
     """Suspend a node for a number of ticks; for 0, until the inactive region."""
     if ticks:
