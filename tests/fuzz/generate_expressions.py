@@ -58,6 +58,7 @@ class ExpressionGenerator:
     registers: list[Signal] = field(default_factory=list[Signal])  # these and inputs have no value under way
     in_function: bool = False
     shows: bool = False  # a process has a $display
+    checks: bool = True  # cases may be unique0 or priority
     known_only: int = 0  # in an index: slang refuses constant unknown ones, and Icarus reads element 0
     sized_only: int = 0  # inside a concatenation, where IEEE 1800-2023 11.4.12 forbids unsized constants
 

@@ -43,7 +43,7 @@ class StatementGenerator(ExpressionGenerator):
         if has_default:
             arms.append(item("default: {0}", self.statement(targets, arrow, depth - 1)))
         body = fixed("{0}\n1'b0: ;", several(arms))
-        check = either(self.random.choice(("unique0 ", "priority ")), "") if self.chance(0.15) else ""
+        check = either(self.random.choice(("unique0 ", "priority ")), "") if self.checks and self.chance(0.15) else ""
         if kind == "inside":
             # No bit is z after an operator, so that labels with `?` mean the same in casez.
             subject = expr("{{(({0}) ^ 1'b0)}}", self.sized(2))

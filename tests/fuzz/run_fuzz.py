@@ -1,4 +1,6 @@
-"""Compare Weft with other simulators on random modules: `python tests/fuzz/run_fuzz.py --seconds 60 --seed 1`.
+"""Compare Weft with other simulators on random sources: `python tests/fuzz/run_fuzz.py --seconds 60 --seed 1`.
+
+Half of the time goes to testbenches, which the event engine and Icarus run (`fuzz_events`), half to modules.
 
 Each seed gives a 2-state module, which Weft's engines and Icarus Verilog run, and a 4-state one, whose x and z must be
 Icarus's too. With `--verilator`, batches of 2-state modules also go through Verilator, which is slow to build but
@@ -23,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.fuzz.fuzz_events import EventFuzzer  # noqa: E402
 from tests.fuzz.generate_modules import Module, generate_module, generate_stimulus  # noqa: E402
 from tests.fuzz.peers import PeerRefused, Stimulus, has_icarus, run_icarus, run_verilator, verilator_accepts  # noqa: E402
 from tests.fuzz.tree import Node, dialect, shrink  # noqa: E402
@@ -235,12 +238,23 @@ class Fuzzer:
             print(f"{engine}: {what or 'equal'}")
 
 
+def fuzz_testbenches(fuzzer: EventFuzzer, seed: int, seconds: float) -> None:
+    """Check testbenches for some seconds."""
+    deadline = time.monotonic() + seconds
+    first = seed
+    while time.monotonic() < deadline:
+        fuzzer.check(seed)
+        seed += 1
+    print(f"testbenches of seeds {first} to {seed - 1}")
+
+
 def main() -> int:
     """Run for some seconds from a seed on."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--engines", default="cpu,reference")
+    parser.add_argument("--engines", default="cpu,reference", help="for modules")
+    parser.add_argument("--kinds", default="modules,testbenches")
     parser.add_argument("--verilator", action="store_true", help="also compare batches with Verilator")
     parser.add_argument("--out", type=Path, default=Path("fuzz-failures"))
     parser.add_argument("--shrink-seconds", type=float, default=60, help="time to make each failing module smaller")
@@ -253,16 +267,20 @@ def main() -> int:
     if options.replay:
         fuzzer.replay(options.replay)
         return 1 if fuzzer.counts["DIFFERENT"] else 0
-    deadline = time.monotonic() + options.seconds
+    kinds = options.kinds.split(",")
+    events = EventFuzzer(options.out, options.shrink_seconds, fuzzer.counts, fuzzer.refusals)
+    if "testbenches" in kinds:
+        fuzz_testbenches(events, options.seed, options.seconds / len(kinds))
+    deadline = time.monotonic() + options.seconds / len(kinds)
     seed = options.seed
-    while time.monotonic() < deadline:
+    while "modules" in kinds and time.monotonic() < deadline:
         if options.verilator and (seed - options.seed) % BATCH == 0:
             fuzzer.check_batch(range(seed, seed + BATCH))
         fuzzer.check(seed, True)
         fuzzer.check(seed, False)
         seed += 1
     for refusal, count in fuzzer.refusals.most_common(10):
-        print(f"{count} refused by Weft: {refusal}")
+        print(f"{count} refused: {refusal}")
     print(f"seeds {options.seed} to {seed - 1}: " + ", ".join(f"{n} {what}" for what, n in fuzzer.counts.items()))
     return 1 if fuzzer.counts["DIFFERENT"] else 0
 

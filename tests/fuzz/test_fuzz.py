@@ -3,10 +3,12 @@
 import itertools
 
 import pytest
+from tests.fuzz.fuzz_events import EventFuzzer, difference, run_weft_events
 from tests.fuzz.generate_modules import generate_module, generate_stimulus
+from tests.fuzz.generate_testbenches import generate_testbench
 from tests.fuzz.peers import has_icarus
 from tests.fuzz.run_fuzz import Fuzzer, Run, first_difference, run_weft
-from tests.fuzz.tree import dialect, either, shrink
+from tests.fuzz.tree import dialect, either, prune, shrink
 
 
 def test_seeds_are_repeatable():
@@ -55,3 +57,49 @@ def test_some_seeds_agree_with_icarus(tmp_path, two_state):
         fuzzer.check(seed, two_state)
     assert fuzzer.counts["DIFFERENT"] == 0, fuzzer.counts
     assert fuzzer.counts["equal to Icarus"] >= 4
+
+
+def test_testbenches_are_repeatable_and_run():
+    text = generate_testbench(3).render()
+    assert text == generate_testbench(3).render() != generate_testbench(4).render()
+    lines = run_weft_events(text)
+    assert lines == run_weft_events(text) and sum(line.startswith("16:") for line in lines) == 1
+
+
+def test_differences_of_outputs_are_described():
+    assert difference(["a X1", "b"], ["a x1", "b"]) == ""
+    assert difference(["a 1 2", "b"], ["a 1 3", "b"]) == "line 1: '3', not '2'"
+    assert difference(["a"], ["a", "b"]) == "line 2: 'b', not None"
+
+
+def test_pruning_keeps_what_fails():
+    tree = generate_testbench(5)
+    small = prune(tree, lambda candidate: "sampled" not in candidate.render() and "$strobe" in candidate.render())
+    assert "$strobe" in small.render() and small.size() < tree.size() / 2
+
+
+def test_a_difference_is_made_smaller_and_written(tmp_path, monkeypatch, capsys):
+    def run_other(text):
+        return ["other"] if "$strobe" in text else run_weft_events(text)
+
+    monkeypatch.setattr("tests.fuzz.fuzz_events.run_vvp", run_other)
+    fuzzer = EventFuzzer(tmp_path, 2)
+    fuzzer.check(1)
+    assert fuzzer.counts["DIFFERENT"] == 1 and "seed 1 (events): line 1:" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "1-events").iterdir()} == {
+        "testbench.sv",
+        "icarus.sv",
+        "icarus.txt",
+        "weft.txt",
+    }
+
+
+@pytest.mark.peer
+def test_some_testbenches_agree_with_icarus(tmp_path):
+    if not has_icarus():
+        pytest.skip("Icarus Verilog is not installed: apt install iverilog")
+    fuzzer = EventFuzzer(tmp_path)
+    for seed in range(4):
+        fuzzer.check(seed)
+    assert fuzzer.counts["DIFFERENT"] == 0, fuzzer.counts
+    assert fuzzer.counts["testbenches equal to Icarus"] >= 3

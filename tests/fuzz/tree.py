@@ -153,6 +153,24 @@ def _shrink_node(node: Node, root: Node, fails: Callable[[Node], bool]) -> bool:
     return changed
 
 
+def _lists(node: Node) -> Iterator[Node]:
+    if node.role == "list":
+        yield node
+    for child in node.children:
+        yield from _lists(child)
+
+
+def prune(root: Node, fails: Callable[[Node], bool]) -> Node:
+    """Return a tree with fewer list elements for which `fails` still holds; what comes last goes first.
+
+    Later elements use what earlier ones declare, so this order takes away most of a source in few steps.
+    """
+    root = root.copy()
+    for node in reversed(list(_lists(root))):
+        _delete_runs(node, root, fails)
+    return root
+
+
 def shrink(root: Node, fails: Callable[[Node], bool], rounds: int = 8) -> Node:
     """Return a smaller tree for which `fails` still holds; `root` itself is not changed."""
     root = root.copy()

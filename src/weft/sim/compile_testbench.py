@@ -41,7 +41,7 @@ def compile_testbench(
     has_delays = options.delays != "none"
     front_end = replace(front_end, specify=has_delays, delays=options.delays if has_delays else "typ")
     sdf = tuple(read_sdf(text) for text in options.sdf) if has_delays else ()
-    wanted = ProgramOptions(front_end, True, has_delays, sdf, options.forceable, cache=options.cache)
+    wanted = ProgramOptions(front_end, True, has_delays, sdf, options.forceable, options.cache, not options.shuffle)
     program = make_program(files, wanted, texts, stages)
     with stages.stage("initialise"):
         event_options = EventOptions(
