@@ -339,7 +339,11 @@ class EventEngine:
         """
         self.set_word(UNTIL, until)
         self.set_word(LAST_EVENT, _NO_END)
-        reason = self.runner.go_on()
+        self.second_tier.watch()
+        try:
+            reason = self.runner.go_on()
+        finally:
+            self.second_tier.rest()
         return self._ended(reason) if reason is not None else None
 
     def step(self, events: int) -> bool:
