@@ -1,5 +1,6 @@
 """The fuzzer itself: seeds are repeatable, shrinking keeps what fails, and a few modules agree with Icarus."""
 
+import io
 import itertools
 
 import pytest
@@ -9,6 +10,9 @@ from tests.fuzz.generate_testbenches import generate_testbench
 from tests.fuzz.peers import has_icarus
 from tests.fuzz.run_fuzz import Fuzzer, Run, first_difference, run_weft
 from tests.fuzz.tree import dialect, either, prune, shrink
+
+from weft.lang.sv.compile_sources import load_design
+from weft.sim.event_simulation import EventOptions, EventSimulation
 
 
 def test_seeds_are_repeatable():
@@ -64,6 +68,14 @@ def test_testbenches_are_repeatable_and_run():
     assert text == generate_testbench(3).render() != generate_testbench(4).render()
     lines = run_weft_events(text)
     assert lines == run_weft_events(text) and sum(line.startswith("16:") for line in lines) == 1
+
+
+def test_testbenches_have_no_races():
+    for seed in range(3):
+        design = load_design(texts={"fuzz.sv": dialect(generate_testbench(seed).render(), modern=True)})
+        simulation = EventSimulation(design, io.BytesIO(), EventOptions(races=True))
+        simulation.run()
+        assert simulation.races.count == 0
 
 
 def test_differences_of_outputs_are_described():

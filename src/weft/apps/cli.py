@@ -167,6 +167,7 @@ def run_testbench(
         str, typer.Option(help="event; cycle: step all but the testbench by clock edges; auto: where that gains.")
     ] = "auto",
     report: Annotated[bool, typer.Option("--report", help="Say what runs as events and what by clock edges.")] = False,
+    races: Annotated[bool, typer.Option("--races", help="Report processes whose order decides a value.")] = False,
     sdf: Annotated[list[str] | None, typer.Option(help="Annotate delays from FILE, or FILE:scope.")] = None,
     allow_system: Annotated[bool, typer.Option("--allow-system", help="Let $system run commands.")] = False,
     no_cache: NoCache = False,
@@ -201,6 +202,7 @@ def run_testbench(
         seed=seed,
         shuffle=shuffle,
         engine=engine,
+        races=races,
         sdf=sdf or (),
         allow_system=allow_system,
         cache=not no_cache,

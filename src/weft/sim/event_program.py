@@ -116,7 +116,7 @@ def program_of(
     mixed = choice.mix(design, observe, bool(sdf) or SDF_ANNOTATE in reached.tasks)
     regions = begin_regions(mixed)
     stubs = {stub: built.region for stub, built in mixed.regions.items()}
-    code = write_program(mixed.design, observe, netlists, stubs)
+    code = write_program(mixed.design, observe, netlists, stubs, choice.races)
     forces = dict(zip(names, points, strict=True))
     return EventProgram(code, begin_code(code, kernels), delays, mixed, regions, reached.tests, forces)
 
@@ -234,7 +234,8 @@ def _options_key(files: Sequence[str | Path], options: ProgramOptions, texts: Ma
     ]
     words += ["--forced", *options.forced, "--sdf"]
     words += [part for file in options.sdf for part in (file.path, file.scope)]
-    words.append(f"{options.choice.engine} {options.choice.shuffled} {options.choice.worth} {options.choice.whole}")
+    choice = options.choice
+    words.append(f"{choice.engine} {choice.shuffled} {choice.worth} {choice.whole} {choice.races}")
     words += [part for name, text in texts.items() for part in (name, text)]
     return hash_words(words)
 

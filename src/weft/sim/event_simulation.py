@@ -34,6 +34,7 @@ from weft.sim.event_program import EventProgram, ProgramOptions, make_program, p
 from weft.sim.event_prompt import EventStop
 from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_wave import EventWave
+from weft.sim.race_reports import RaceReports
 from weft.sim.randomize.random_calls import RANDOM_CALLS
 from weft.sim.randomize.randomizer import Randomizer
 from weft.sim.regions.engine_choice import EngineChoice
@@ -72,6 +73,7 @@ class EventOptions:
     signals: tuple[str, ...] = ("*",)
     engine: str = "event"
     region_worth: int = WORTH
+    races: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -85,6 +87,7 @@ class EventSimulation:
     """The design's program, if it is there already; used up."""
     host: EventHost = field(init=False)
     messages: EventMessages = field(init=False)
+    races: RaceReports = field(init=False)
     handles: Handles = field(default_factory=Handles)
     containers: Containers = field(init=False)
     delays: DelayFiles = field(init=False)
@@ -97,7 +100,8 @@ class EventSimulation:
 
     def __post_init__(self) -> None:
         options = self.options
-        choice = EngineChoice(options.engine, options.plusargs, bool(options.shuffle), options.region_worth)
+        shuffled, worth = bool(options.shuffle), options.region_worth
+        choice = EngineChoice(options.engine, options.plusargs, shuffled, worth, races=options.races)
         observe = options.observe or bool(options.wave)
         netlists = not options.shuffle
         program = self.program or program_of(self.design, observe, options.sdf, netlists=netlists, choice=choice)
@@ -118,6 +122,8 @@ class EventSimulation:
         self.regions = RegionRunner(self.mixed, program.regions, self.engine)
         self.regions.begin()
         self.delays.begin(self.engine)
+        self.races = RaceReports(self, sys.stderr)
+        self.races.begin()
         self.collector = Collector(self)
         self.collector.begin()
         if options.wave:
@@ -260,7 +266,7 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: 
         arguments=plan.front_end,
     )
     sdf = plan.sdf if has_delays else ()
-    choice = EngineChoice(plan.engine, plan.plusargs, bool(plan.shuffle), whole=asks)
+    choice = EngineChoice(plan.engine, plan.plusargs, bool(plan.shuffle), whole=asks, races=plan.races)
     program_options = ProgramOptions(
         front_end, bool(plan.wave), has_delays, sdf, cache=plan.cache, netlists=not plan.shuffle, choice=choice
     )

@@ -50,6 +50,7 @@ class RunPlan:
     `max` or `none`; `specify` and `assertions` say whether specify blocks and assertions count. `seed` begins
     `$random` and `$urandom`; `shuffle` orders what the standard leaves open (None: the documented order). `max_delta`
     is how many steps one time may take. `engine` is `auto`, `event` or `cycle`; `report` tells what runs as what.
+    `races` reports accesses whose order the standard leaves open.
     """
 
     front_end: tuple[str, ...]
@@ -66,6 +67,7 @@ class RunPlan:
     seed: int = 0
     shuffle: int | None = None
     engine: str = "auto"
+    races: bool = False
     sdf: tuple[SdfFile, ...] = ()
     allow_system: bool = False
     cache: bool = True

@@ -61,6 +61,8 @@ class FunctionCode:
     operands: dict[Signal, Value] = field(default_factory=dict[Signal, Value])
     """Placeholders in an expression, and the values that are already loaded for them."""
     references: dict[Signal, str] = field(default_factory=dict[Signal, str])
+    rereads: frozenset[Signal] | None = field(default_factory=frozenset[Signal])
+    """The signals whose changes start the process again (`code_races`); None: all that it reads."""
     stopped: str = ""
     this: Signal | None = None
 

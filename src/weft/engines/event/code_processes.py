@@ -16,6 +16,7 @@ from weft.engines.event.code_forks import leave_frames, scoped
 from weft.engines.event.code_function import FunctionCode, Label
 from weft.engines.event.code_paths import path_ticks
 from weft.engines.event.code_places import Place, store_lvalue, store_whole
+from weft.engines.event.code_races import note_write, rereads
 from weft.engines.event.code_statements import write_statement
 from weft.engines.event.code_strengths import write_graded
 from weft.engines.event.code_unit import UnitCode
@@ -60,6 +61,7 @@ def write_process(unit: UnitCode, process: Process) -> None:
         f.frames = [layout]
     f.labels = [Label("", f.w.fresh("return"), len(f.frames))]
     plan = unit.thread(f.name, _start_order(process))
+    plan.rereads = f.rereads = rereads(process)
     plan.frame, plan.flags, plan.what = layout, _flags(process), process.keyword
     plan.span, plan.scope = process.span, process.scope
     match process.kind:
@@ -160,6 +162,7 @@ def write_assign(unit: UnitCode, index: int, assign: ContinuousAssign) -> None:
     w.call("append", unit.block_word(w, site), "%node")
     new = value(f, assign.rhs)
     if assign.delay is None:
+        note_write(f, assign.lhs)
         write_driver(f, index, assign, new)
     else:
 
@@ -170,7 +173,7 @@ def write_assign(unit: UnitCode, index: int, assign: ContinuousAssign) -> None:
     w.ret()
     unit.add_function(f)
     plan = unit.thread(f.name, 0)
-    plan.what, plan.span = "assign", assign.span
+    plan.what, plan.span, plan.rereads = "assign", assign.span, None
 
 
 def write_driver(f: FunctionCode, index: int, assign: ContinuousAssign, new: Value) -> None:

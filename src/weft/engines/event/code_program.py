@@ -29,6 +29,7 @@ from weft.engines.event.code_processes import (
     write_process,
     write_task,
 )
+from weft.engines.event.code_races import RaceSite
 from weft.engines.event.code_randomize import Entries
 from weft.engines.event.code_regions import write_region
 from weft.engines.event.code_shapes import Shape, write_shaped
@@ -79,6 +80,8 @@ class ProgramCode:
     regions: Mapping[Module, Region] = field(default_factory=dict[Module, Region])
     records: dict[Unit, int] = field(default_factory=dict[Unit, int])
     """Where the instances of a region have its record."""
+    races: list[RaceSite] | None = None
+    """The places that touch signals, if the code notes them for the race detector."""
     codes: dict[Unit, UnitCode] = field(default_factory=dict[Unit, UnitCode])
     shapes: dict[tuple[object, ...], Shape] = field(default_factory=dict[tuple[object, ...], Shape])
     sites: list[HostSite] = field(default_factory=list[HostSite])
@@ -347,12 +350,14 @@ class ProgramCode:
         self.prepare()
         for unit in self.design.units.values():
             self.codes[unit] = UnitCode(self, unit)
-        if self.netlists:
+        if self.netlists and self.races is None:
             choose_netlists(self)
         for unit, code in self.codes.items():
             self._write_initializer(unit, code)
             for index, assign in enumerate(unit.assigns):
-                if index not in code.netlist and not write_shaped(code, index, assign):
+                if index in code.netlist:
+                    continue
+                if self.races is not None or not write_shaped(code, index, assign):
                     write_assign(code, index, assign)
             for stamp in unit.module.stamps:
                 write_stamp(code, stamp)
@@ -478,14 +483,19 @@ def _spread(w: Writer, part: Value, low: int, width: int) -> Value:
 
 
 def write_program(
-    design: Design, observe: bool = False, netlists: bool = True, regions: Mapping[Module, Region] | None = None
+    design: Design,
+    observe: bool = False,
+    netlists: bool = True,
+    regions: Mapping[Module, Region] | None = None,
+    races: bool = False,
 ) -> ProgramCode:
     """Write the code of a design and lay out its state; for the arguments see `ProgramCode`."""
     usual = sys.get_int_max_str_digits()
     # Constants of tens of thousands of bits are written as decimal numbers.
     sys.set_int_max_str_digits(0)
     try:
-        program = ProgramCode(elaborate(design), observe, design.tick_fs, netlists, regions or {})
+        marks = [] if races else None
+        program = ProgramCode(elaborate(design), observe, design.tick_fs, netlists, regions or {}, races=marks)
         program.classes = Classes(program, design.classes)
         program.write()
     except WeftError as error:

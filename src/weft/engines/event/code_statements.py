@@ -25,6 +25,7 @@ from weft.engines.event.code_host import host_task
 from weft.engines.event.code_nonblocking import assign_later, assign_on_event, trigger_event
 from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_places import store_lvalue
+from weft.engines.event.code_races import note_reads, note_write
 from weft.engines.event.code_waits import delay_ticks, wait_for, wait_until
 from weft.engines.event.writer import Operand, Value
 from weft.ir.design import (
@@ -62,6 +63,8 @@ def write_statement(f: FunctionCode, statement: Statement) -> None:
     outer = f.span
     if span is not None and span.file >= 0:
         f.span = span
+    if f.unit.program.races is not None:
+        note_reads(f, statement)
     _WRITERS[type(statement)](f, statement)
     f.span = outer
 
@@ -150,12 +153,14 @@ def _assign(f: FunctionCode, assign: Assign) -> None:
         return
     new = value(f, assign.rhs)
     if timing is None:
+        note_write(f, assign.lhs)
         store_lvalue(f, assign.lhs, new)
         return
     if not f.thread:
         raise f.unsupported("a delay inside a function")
     kept = keep_value(f, new)
     wait_for(f, timing)
+    note_write(f, assign.lhs)
     store_lvalue(f, assign.lhs, kept())
 
 

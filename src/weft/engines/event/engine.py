@@ -45,6 +45,7 @@ from weft.engines.event.records import (
     NODE_PROCESS,
     OSCILLATES,
     PAUSED,
+    RACE_CALL,
     RANDOM_SEED,
     SHUFFLE,
     SIGNAL_WATCHES,
@@ -102,6 +103,8 @@ class EventEngine:
     runner: Runner = field(init=False)
     second_tier: SecondTier = field(init=False)
     watch_tables: list[npt.NDArray[np.uint64]] = field(default_factory=list[npt.NDArray[np.uint64]])
+    on_race: Callable[[int, int, int, int], None] | None = None
+    """Called for two accesses that race: the place and the thread of each, the earlier one first."""
     _library: Library = field(init=False)
     _state: int = 0
     kept: list[object] = field(default_factory=list[object])
@@ -169,6 +172,10 @@ class EventEngine:
         self.set_word(MAX_DELTAS, self.max_deltas)
         self.set_word(SHUFFLE, self.shuffle)
         self.set_word(RANDOM_SEED, self.seed & 0xFFFFFFFF)
+        if self.code.races is not None:
+            told = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._race_call)
+            self.kept.append(told)
+            self.set_word(RACE_CALL, ctypes.cast(told, ctypes.c_void_p).value or 0)
         self._blocks = {node.base: node for node in self.code.design.nodes}
         self.area.store(self.memory, self._state)
         self.netlist.store(self.memory, self._state)
@@ -412,6 +419,15 @@ class EventEngine:
         if self.error is not None:
             error, self.error = self.error, None
             raise error
+
+    def _race_call(self, first: int, first_thread: int, second: int, second_thread: int) -> int:
+        try:
+            if self.on_race is not None:
+                self.on_race(first, first_thread, second, second_thread)
+        except BaseException as error:
+            self.error = self.error or error
+            self.request_stop()
+        return 0
 
     def _host_call(self, site: int, arguments: int, node: int, instance: int) -> int:
         try:

@@ -9,7 +9,8 @@ never run as one, whose values are all 64-bit words: its syntax tree is walked o
   `break continue`; `//` and `%` are unsigned.
 * `invoke(function, ...)` calls through an address; `ctz` and `clz` count zeros; names of other kernels call them, and
   names in `EXTERNALS` call the C library; `malloc`, `realloc` and `free` work on the simulation's arena.
-* Upper-case names are constants of the Python module that holds the kernels.
+* Upper-case names are constants of the Python module that holds the kernels; of an `if` with nothing but one only the
+  branch that it chooses is written.
 
 Variables are stack slots that LLVM promotes to registers.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TypeVar
 
@@ -94,11 +95,15 @@ def _only_compiled(*arguments: int) -> int:
 invoke = ctz = clz = signed_less = arena = malloc = realloc = free = memcpy = memmove = memset = memcmp = _only_compiled
 
 
-def compile_kernels(*modules: ModuleType) -> str:
-    """Return the LLVM IR of every kernel of some Python modules, which may call one another's."""
+def compile_kernels(*modules: ModuleType, chosen: Mapping[str, int] | None = None) -> str:
+    """Return the LLVM IR of every kernel of some Python modules, which may call one another's.
+
+    `chosen` gives constants other values than the modules do.
+    """
     found: list[tuple[ast.FunctionDef, dict[str, int]]] = []
     for module in modules:
         constants = {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int)}
+        constants |= {name: value for name, value in (chosen or {}).items() if name in constants}
         tree = ast.parse(inspect.getsource(module))
         found += [(node, constants) for node in tree.body if isinstance(node, ast.FunctionDef) and _is_kernel(node)]
     known = {function.name for function, _ in found}
@@ -171,6 +176,8 @@ class _Writer:
                 assert isinstance(target, ast.Name | ast.Subscript)
                 old = self._value(target)
                 self._store(target, self._emit(f"{_BINARY[type(op)]} i64 {old}, {self._value(value)}"))
+            case ast.If(test=ast.Name(id=name), body=body, orelse=orelse) if name in self._constants:
+                self._block(body if self._constants[name] else orelse)
             case ast.If(test=test, body=body, orelse=orelse):
                 then, other, after = self._fresh("then"), self._fresh("else"), self._fresh("after")
                 self._branch(test, then, other)

@@ -13,10 +13,15 @@ from weft.engines.event.records import (
     NODE_LIST,
     NODE_NEXT,
     NODE_PREV,
+    NODE_TIME,
     OBSERVED,
     POSTPONED,
+    RACE_CAUSE,
     REACTIVE,
 )
+
+RACES = 0
+"""Whether kernels are compiled for the race detector (`race_kernels`)."""
 
 
 @kernel
@@ -65,6 +70,8 @@ def make_ready(node: int, state: int) -> int:
             else:
                 append(state + POSTPONED, node)
     else:
+        if RACES:
+            u64[node + NODE_TIME] = u64[state + RACE_CAUSE]
         append(state + ACTIVE, node)
     return 0
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _BASE = ("memory_kernels", "list_kernels", "scheduler", "thread_kernels", "heap_kernels", "netlist_kernels")
 _NETS = ("net_kernels", "gate_kernels", "island_kernels")
+_RACES = ("race_kernels",)
 _WRITTEN_BY = ("kernel_language", "records", "net_records", "netlist_records", "random_numbers", "machine_code")
 """What decides the text of kernels besides their own files."""
 
@@ -88,9 +89,9 @@ class MachineCode:
         return Library([self.kernels.result(), *(module.result() for module in self.modules)], self.exports)
 
 
-def begin_kernels(nets: bool = False) -> Job[bytes]:
-    """Begin to fetch or compile the runtime, with the kernels for strengths and gates if `nets`."""
-    names = (*_BASE, *_NETS) if nets else _BASE
+def begin_kernels(nets: bool = False, races: bool = False) -> Job[bytes]:
+    """Begin to fetch or compile the runtime, with the kernels for strengths and gates, or for races, if asked for."""
+    names = (*_BASE, *(_NETS if nets else ()), *(_RACES if races else ()))
     compiler = Compiler()
     return compiler.start(lambda: _kernels(compiler, names))
 
@@ -109,7 +110,8 @@ def _kernel_text(names: tuple[str, ...]) -> str:
     from weft.engines.event.random_numbers import TEXT
 
     modules = [importlib.import_module(f"weft.engines.event.{name}") for name in names]
-    return compile_kernels(*modules) + ARENA_TEXT + TEXT + _STACK_TEXT
+    chosen = {"RACES": 1} if _RACES[0] in names else None
+    return compile_kernels(*modules, chosen=chosen) + ARENA_TEXT + TEXT + _STACK_TEXT
 
 
 def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode:
@@ -172,6 +174,8 @@ def _improver(compiler: Compiler, digests: list[str], texts: list[str] | None = 
 
 
 def _runtime_of(code: ProgramCode, kernels: Job[bytes] | None) -> Job[bytes]:
+    if code.races is not None:
+        return begin_kernels(_has_records(code), races=True)
     return begin_kernels(nets=True) if _has_records(code) else kernels or begin_kernels()
 
 

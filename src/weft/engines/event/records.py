@@ -178,6 +178,10 @@ DUE_TIME, DUE_BATCH = 0, 8
 DUE_SIZE = 16
 DUE_HASH = 0x9E3779B97F4A7C15
 """An odd constant: a time belongs to the entry that the highest bits of their product number."""
+RACE_EPOCH, RACE_BASE, RACE_LAST, RACE_CAUSE = 12200, 12208, 12216, 12224
+"""Of the race detector (`race_kernels`): the epoch, its first activation, the last one, the one under way or 0."""
+RACE_PARENTS, RACE_ROOM, RACE_TABLE, RACE_CALL = 12232, 12240, 12248, 12256
+"""The activation that made each one ready, room for so many; the accesses by place; whom to tell of a race."""
 CONTROL_SIZE = 12288
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4

@@ -29,7 +29,8 @@ from weft.engines.event.kernel_language import (
     u32,
     u64,
 )
-from weft.engines.event.list_kernels import append, make_ready, move_all, unlink, wake_all
+from weft.engines.event.list_kernels import RACES, append, make_ready, move_all, unlink, wake_all
+from weft.engines.event.race_kernels import race_begin, race_epoch
 from weft.engines.event.records import (
     ACTIVE,
     CHANGED_BUFFER,
@@ -66,6 +67,7 @@ from weft.engines.event.records import (
     OSCILLATES,
     PAUSED,
     POSTPONED,
+    RACE_CAUSE,
     RE_INACTIVE,
     RE_NBA_BUFFER,
     RE_NBA_LENGTH,
@@ -132,6 +134,8 @@ def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
             if kind & edges:
                 if kind & WATCH_NODE:
                     if u64[list + NODE_LIST] == 0:
+                        if RACES:
+                            u64[list + NODE_TIME] = u64[state + RACE_CAUSE]
                         append(state + ACTIVE, list)
                 else:
                     if u64[list]:
@@ -212,6 +216,8 @@ def delay(node: int, ticks: int, state: int) -> int:
                 u64[known + DUE_TIME] = 0
         put_into_wheel(node, time, state)
     else:
+        if RACES:
+            u64[node + NODE_TIME] = 0
         if u32[node + NODE_FLAGS] & FLAG_REACTIVE:
             append(state + RE_INACTIVE, node)
         else:
@@ -402,8 +408,12 @@ def run_list(list: int, state: int) -> int:
                 u64[list + LIST_TAIL] = 0
             u64[node + NODE_LIST] = 0
         u64[state + CURRENT] = node
+        if RACES:
+            race_begin(node, state)
         while invoke(u64[node + NODE_CODE], node, state):
             pass
+        if RACES:
+            u64[state + RACE_CAUSE] = 0
         events = u64[state + EVENTS] + 1
         u64[state + EVENTS] = events
         if u64[state + STOP] or u64[state + LAST_EVENT] <= events:
@@ -435,6 +445,8 @@ def postpone(state: int) -> int:
 def settle(state: int) -> int:
     """Empty all regions of the present time step but the postponed one; return a reason to stop, or DONE."""
     while 1:
+        if RACES:
+            race_epoch(state)
         if run_list(state + ACTIVE, state):
             return STOPPED
         if u64[state + INACTIVE]:
@@ -448,6 +460,8 @@ def settle(state: int) -> int:
             continue
         if u64[state + REACTIVE]:
             u64[state + IN_REACTIVE] = 1
+            if RACES:
+                race_epoch(state)
             stopped = run_list(state + REACTIVE, state)
             u64[state + IN_REACTIVE] = 0
             if stopped:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.layout import FrameLayout
-from weft.ir.expressions import Ref
+from weft.ir.expressions import Ref, Signal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,5 +51,7 @@ class ThreadPlan:
     words: tuple[tuple[Ref | None, int], ...] = ()
     """What lies behind a short node: addresses so many bytes behind a signal, or plain numbers."""
     extra: list[int] = field(default_factory=list[int])
+    rereads: frozenset[Signal] | None = field(default_factory=frozenset[Signal])
+    """The signals whose changes start the process again (`code_races`); None: all that it reads."""
     whole: bool = False
     """Whether the node is of full size, so that it can draw random numbers."""

@@ -14,6 +14,7 @@ class EngineChoice:
 
     `shuffled` says that the order of events is drawn at random; parts with less than `worth` statements and assignments
     are left to events. Without `whole`, nobody can look into regions, and what no output depends on is left out.
+    `races` says that accesses that race are reported, for which their code is marked.
     """
 
     engine: str = "event"
@@ -21,6 +22,7 @@ class EngineChoice:
     shuffled: bool = False
     worth: int = WORTH
     whole: bool = True
+    races: bool = False
 
     def mix(self, design: Design, observed: bool, annotated: bool) -> MixedDesign:
         """Return the design with its regions taken out.
@@ -36,6 +38,8 @@ class EngineChoice:
             all_events = "a run that looks at every signal, for a waveform or from Python"
         elif self.shuffled:
             all_events = "a run whose order of events is shuffled"
+        elif self.races:
+            all_events = "a run that reports races"
         elif annotated:
             all_events = "a run with delays from an SDF file"
         if self.engine == "cycle":
