@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from weft.base.dataclass import replace
 from weft.engines.cpu.jit import Compiler
 from weft.engines.event.machine_code import begin_kernels, find_code
 from weft.engines.event.second_tier import SecondTier
 from weft.lang.sv.compile_sources import load_design
-from weft.sim.event_program import EventProgram, program_of
+from weft.sim.event_program import program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation
 
 BENCH = """
@@ -151,7 +152,7 @@ def test_without_the_text_the_code_stays_as_it_is(
     monkeypatch.setattr(Compiler, "text", _lost)
     times = improve_at(0, monkeypatch)
     out = io.BytesIO()
-    stored = EventProgram(program.code, machine, program.delays)
+    stored = replace(program, machine=machine)
     EventSimulation(program.design, out, EventOptions(), stored).run()
     assert not times
     assert "waited" in out.getvalue().decode()
