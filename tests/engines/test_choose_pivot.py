@@ -6,10 +6,10 @@ import pytest
 
 from weft.engines.cpu import choose_pivot as module
 from weft.engines.cpu.choose_pivot import choose_pivot
-from weft.engines.cpu.step_graph import CONST, READ, StepGraph, live_nodes, step_graph
 from weft.ir.cone_graph import Domain, State, Write
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import OPS
+from weft.ir.step_graph import CONST, READ, StepGraph, live_nodes, step_graph
 
 STATE, FLAG, VALUES = 0, 1, (1, 2, 4, 8)
 VARIED = {STATE: {1: 50, 2: 30, 4: 15, 8: 5}, FLAG: {0: 60, 1: 40}}

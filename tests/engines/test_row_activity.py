@@ -4,8 +4,8 @@ import pytest
 
 import weft
 from weft.engines.cpu.row_activity import RowActivity
-from weft.engines.cpu.step_graph import step_graph
 from weft.ir.layout import place_state
+from weft.ir.step_graph import step_graph
 
 LATCHED = """module top(input clk, rst, enable, input [7:0] d, output reg [7:0] q);
   reg open;

@@ -5,11 +5,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from weft.engines.cpu.step_graph import CONST, LOOKUP, READ, SLICE, StepGraph, live_nodes, step_graph
 from weft.engines.cpu.tabulate_logic import TABULATED, evaluate_all, tabulate_logic
 from weft.ir.cone_graph import Domain, State, Write
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import OPS, mask
+from weft.ir.step_graph import CONST, LOOKUP, READ, SLICE, StepGraph, live_nodes, step_graph
 
 _COMPARES, _REDUCES = ("eq", "ult", "slt"), ("redand", "redor", "redxor")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from weft.engines.cpu.sink_regions import node_cost
-from weft.engines.cpu.step_graph import READ, Specialiser, StepGraph, live_nodes
+from weft.ir.step_graph import READ, Specialiser, StepGraph, live_nodes
 
 TRIED = 4
 """How many candidates are priced."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from weft.engines.cpu.columns import PACKED, Arena, Column, Instruction, Source, kind_of
-from weft.engines.cpu.step_graph import StepGraph
 from weft.ir.ops import mask
+from weft.ir.step_graph import StepGraph
 
 
 class ColumnBuilder:

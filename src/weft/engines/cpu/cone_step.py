@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from weft.engines.cpu.step_graph import StepGraph
 from weft.ir.cone_graph import ConeGraph
+from weft.ir.step_graph import StepGraph
 
 
 def cone_step(graph: ConeGraph, nodes: Sequence[int]) -> tuple[StepGraph, list[int]]:

@@ -15,10 +15,10 @@ from weft.engines.cpu.emit_commit import emit_memory_write
 from weft.engines.cpu.emit_effects import emit_effect
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emitter import WIDE, words
-from weft.engines.cpu.step_graph import CONST, MEMREAD, READ, StepGraph
 from weft.ir.cone_graph import SETTLE, Effect, MemoryWrite, Write
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
+from weft.ir.step_graph import CONST, MEMREAD, READ, StepGraph
 
 PIECE_NODES = 700
 """Nodes of a piece: instruction selection takes longer than linear time in the length of a block."""

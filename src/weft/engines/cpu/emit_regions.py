@@ -15,9 +15,9 @@ from weft.base.errors import InternalError
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.sink_regions import SinkRegions
-from weft.engines.cpu.step_graph import MEMREAD, READ, StepGraph
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
+from weft.ir.step_graph import MEMREAD, READ, StepGraph
 
 PIECE_LINES = 5000
 """A function is cut when it has this many lines: optimisers need more than linear time."""

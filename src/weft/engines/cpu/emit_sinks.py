@@ -13,8 +13,8 @@ from weft.base.errors import InternalError
 from weft.engines.cpu.emit_commit import emit_memory_write
 from weft.engines.cpu.emit_regions import RegionEmitter
 from weft.engines.cpu.emitter import WIDE
-from weft.engines.cpu.order_sinks import Item, order_items
-from weft.engines.cpu.step_graph import READ
+from weft.ir.order_sinks import Item, order_items
+from weft.ir.step_graph import READ
 
 
 class SinkEmitter(RegionEmitter):

@@ -17,9 +17,9 @@ from weft.engines.cpu.emit_guard import guard_text
 from weft.engines.cpu.emit_step import ARGUMENTS, StepEmitter, Unit, module_text
 from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.run_loop import MISS
-from weft.engines.cpu.step_graph import StepGraph, edge_graph
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.ir.cone_graph import Write
+from weft.ir.step_graph import StepGraph, edge_graph
 
 GUARD_SHARE = 8
 """A guard must be less than this part of the code behind it."""

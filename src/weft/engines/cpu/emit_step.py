@@ -19,10 +19,10 @@ from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_regions import Piece
 from weft.engines.cpu.emit_sinks import SinkEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
-from weft.engines.cpu.step_graph import StepGraph, after_graph, edge_graph, flatten_domains, step_graph
 from weft.engines.cpu.wide_words import helper_text
 from weft.ir.cone_graph import SETTLE, STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout
+from weft.ir.step_graph import StepGraph, after_graph, edge_graph, flatten_domains, step_graph
 
 SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind"
 ARGUMENTS = "(ptr %s, ptr %m, ptr %c)"

@@ -28,10 +28,10 @@ from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.row_activity import RowActivity
 from weft.engines.cpu.row_pieces import BLOCK, Piece, choose_pieces
-from weft.engines.cpu.step_graph import StepGraph, cone
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
+from weft.ir.step_graph import StepGraph, cone
 
 FORCE, ROW_AT, ROW_LAST, ROW_LIMIT, ROW_COUNT, TICK_COUNT, TICK_LIMIT, TIMES, NUMBERS, CLOCKS, TRUST = range(11)
 """Words of the hook's context: what to do though nothing has changed (`ADD_ROW`, `READ_MEMORIES`), the place of the

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from weft.engines.cpu.step_graph import StepGraph
 from weft.ir.layout import StateLayout
+from weft.ir.step_graph import StepGraph
 
 WIDE = 256
 """Values of more bits live in memory."""

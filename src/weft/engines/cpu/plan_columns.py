@@ -15,9 +15,9 @@ from weft.engines.cpu.columns import PACKED, WORDS, Arena, Column, Source, kind_
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_step import function_text
 from weft.engines.cpu.emitter import WIDE
-from weft.engines.cpu.step_graph import CONST, StepGraph
 from weft.ir.layout import StateLayout
 from weft.ir.ops import OPS, mask
+from weft.ir.step_graph import CONST, StepGraph
 
 _WINDOW = 32  # bytes of a row that one kernel takes apart
 

@@ -19,10 +19,10 @@ from weft.engines.cpu.emit_step import module_text
 from weft.engines.cpu.emit_trace import RowPlan, TracedNode, TraceEmitter
 from weft.engines.cpu.emitter import words
 from weft.engines.cpu.plan_columns import ColumnProgram, Sinks
-from weft.engines.cpu.step_graph import StepGraph, cone, step_graph
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.ops import CODE
+from weft.ir.step_graph import StepGraph, cone, step_graph
 
 _CONST, _READ, _MEMREAD = CODE["const"], CODE["read"], CODE["memread"]
 

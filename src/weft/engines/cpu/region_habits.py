@@ -25,12 +25,12 @@ from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.jit import LEAN
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.speculation import Speculation
-from weft.engines.cpu.step_graph import Specialiser
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.tiers import TieredUnit
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
+from weft.ir.step_graph import Specialiser
 
 TRIED, TOLERATED = 128, 64
 """How often what an earlier run has seen is compared with the state, and how often it may differ."""

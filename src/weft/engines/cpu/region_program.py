@@ -32,13 +32,13 @@ from weft.engines.cpu.emit_step import (
 from weft.engines.cpu.emitter import WIDE, Emitter, words
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
 from weft.engines.cpu.region_habits import RegionHabits
-from weft.engines.cpu.step_graph import READ, Specialiser, StepGraph, live_nodes
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import StateArray
 from weft.ir.region import RegionShape
+from weft.ir.step_graph import READ, Specialiser, StepGraph, live_nodes
 
 CONTEXT_BYTES = 1 << 20
 """What an instance's context may take; only pages that are used cost memory."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from weft.base.dataclass import dataclass
-from weft.engines.cpu.step_graph import StepGraph, cone
 from weft.ir.cone_graph import SETTLE, ConeGraph, Node
 from weft.ir.layout import StateLayout
 from weft.ir.ops import CODE
+from weft.ir.step_graph import StepGraph, cone
 
 _READ, _MEMREAD = CODE["read"], CODE["memread"]
 _LOOSE = 16  # states that are compared one by one, at most

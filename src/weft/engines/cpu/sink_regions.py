@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from weft.base.dataclass import dataclass
 from weft.engines.cpu.emitter import WIDE, words
-from weft.engines.cpu.step_graph import CONST, MEMREAD, MUX, NOT, READ, StepGraph
 from weft.ir.cone_graph import SETTLE
 from weft.ir.ops import OPS
+from weft.ir.step_graph import CONST, MEMREAD, MUX, NOT, READ, StepGraph
 
 BRANCH_COST = 12
 """What an arm must save, in simple operations, before its mux becomes a branch."""

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass, replace
-from weft.engines.cpu.step_graph import CONST, LOOKUP, SLICE, StepGraph, Table, live_nodes
 from weft.ir.ops import OPS, mask
+from weft.ir.step_graph import CONST, LOOKUP, SLICE, StepGraph, Table, live_nodes
 
 MOST_BITS = 12
 """Input bits of a table."""
