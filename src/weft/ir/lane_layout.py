@@ -1,0 +1,71 @@
+"""Where a batch keeps the state of its lanes: one flat array of bytes, the same on every engine.
+
+Scalars come first: a *row* for each word, one container (of 1, 2, 4 or 8 bytes) for each lane side by side, so that a
+row is an ordinary array over lanes. Memories follow. A shared plane is held once. A private one is interleaved in
+*tiles*: element e of lane l lies at `((l // tile) * depth + e) * tile + l % tile`, so that neighbouring lanes that read
+the same address read neighbouring containers, and one tile's memory lies together. Rows are padded to a multiple of
+`PADDING` lanes, and each row and memory begins at a multiple of 64 bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.dataclass import dataclass
+from weft.ir.lane_program import LaneProgram
+from weft.ir.layout import ALIGNMENT, container_bytes
+
+PADDING = 64
+
+LaneArray = NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLayout:
+    """Place the words and memories of a program for a number of lanes.
+
+    `rows[w]` is the byte offset of word w, `memories[m]` that of memory plane m; `stride` is the number of lanes that
+    there is room for, `size` the number of bytes of all.
+    """
+
+    lanes: int
+    tile: int
+    stride: int
+    rows: tuple[int, ...]
+    memories: tuple[int, ...]
+    size: int
+
+    def row(self, program: LaneProgram, array: Any, word: int) -> Any:
+        """Return a word's row as a view of the array of bytes: one container for each lane."""
+        item = container_bytes(program.words[word].width)
+        at = self.rows[word]
+        return array[at : at + item * self.stride].view(f"u{item}")[: self.lanes]
+
+    def memory(self, program: LaneProgram, array: Any, plane: int) -> Any:
+        """Return a memory plane as a view: `[element]` if it is shared, else `[tile, element, lane in tile]`."""
+        memory = program.memories[plane]
+        item, at = container_bytes(memory.width), self.memories[plane]
+        if memory.shared:
+            return array[at : at + item * memory.depth].view(f"u{item}")
+        data = array[at : at + item * memory.depth * self.stride].view(f"u{item}")
+        return data.reshape(self.stride // self.tile, memory.depth, self.tile)
+
+
+def place_lanes(program: LaneProgram, lanes: int, tile: int) -> LaneLayout:
+    """Return the layout of a batch; `tile` divides `PADDING`."""
+    stride = -(-lanes // PADDING) * PADDING
+    at = 0
+    rows: list[int] = []
+    for word in program.words:
+        rows.append(at)
+        at += container_bytes(word.width) * stride
+    memories: list[int] = []
+    for memory in program.memories:
+        memories.append(at)
+        size = container_bytes(memory.width) * memory.depth * (1 if memory.shared else stride)
+        at += -(-size // ALIGNMENT) * ALIGNMENT
+    # A gather reads whole 32-bit words, also of the last byte.
+    return LaneLayout(lanes, tile, stride, tuple(rows), tuple(memories), at + ALIGNMENT)
