@@ -44,6 +44,10 @@ ERRORS: dict[str, str] = {
     "no-solver": "Constraints need the package bitwuzla, which is not installed.",
     "kill-self": "A process kills itself or one that has forked it.",
     "no-such-task": "The source calls a system task or function that does not exist.",
+    "bad-lanes": "An array for a batch has the wrong shape, type or place, or a lane does not exist.",
+    "no-memory": "A device has too little memory for a batch; the message says how many lanes would fit.",
+    "no-gpu": "There is no GPU that can run a batch, or its driver or the packages for it are missing or too old.",
+    "gpu-failed": "The GPU reported an error while it ran a batch; the batch is as it was at its last checkpoint.",
     "design-failed": "The design reported an error ($error, $fatal or a failed assertion).",
 }
 """Every code of a diagnostic, with the sentence that the reference manual shows for it."""

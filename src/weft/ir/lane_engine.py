@@ -118,12 +118,8 @@ class LaneKernel(Protocol):
 
 
 class LaneDevice(Protocol):
-    """Be where a batch runs: `tile` lanes interleave their memories, `kind` is `cpu` or `cuda`.
+    """Be where a batch runs: `tile` lanes interleave their memories, `kind` is `cpu` or `cuda`."""
 
-    `branch_cost` is what a branch in a program must save there, in simple operations.
-    """
-
-    branch_cost: int
     kind: str
     name: str
     tile: int

@@ -23,7 +23,7 @@ from weft.sim.compiled_design import CompiledDesign
 from weft.sim.cycle_engine import CycleEngine
 from weft.sim.design_files import Output
 from weft.sim.dump_waves import plan_dump
-from weft.sim.engine import Stop
+from weft.sim.engine import Checkpoint, Stop
 from weft.sim.handles import CycleMemory, MemoryHandle, Value, to_planes
 from weft.sim.initial_state import allocate_state, settle_samples
 from weft.sim.interpret_initial import Interpreter, World
@@ -34,6 +34,7 @@ from weft.sim.state_files import load_state, save_state
 from weft.sim.times import looks_like_time, parse_time
 
 if TYPE_CHECKING:
+    from weft.sim.batch import Batch
     from weft.sim.profile import Profile
 
 _TRACER = "weft.tools.waves.trace"
@@ -59,6 +60,7 @@ class CycleSimulation(Simulation):
         program: Program,
         options: RunOptions | None = None,
         rebuild: Callable[[tuple[str, ...]], tuple[CompiledDesign, Program]] | None = None,
+        start: Checkpoint | None = None,
     ) -> None:
         options = options or RunOptions()
         self._rebuild, self._forced = rebuild, design.forced
@@ -82,7 +84,10 @@ class CycleSimulation(Simulation):
         )
         if options.clock is not None:
             self._choose_clocks()
-        self._begin()
+        if start is None:
+            self._begin()
+        else:
+            self.engine.restore(start)
 
     def _begin(self) -> None:
         """Run time 0: initial procedures, then everything that follows from them."""
@@ -238,6 +243,21 @@ class CycleSimulation(Simulation):
         return self.engine.run_until(self.time_fs + max_cycles * self.clocks[0].clock.period_fs, condition)
 
     # ------------------------------------------------------------------------------------ checkpoints and files
+
+    def batch(
+        self,
+        lanes: int,
+        device: str = "auto",
+        *,
+        random: Mapping[str, int] | None = None,
+        private: Sequence[str] = (),
+        messages: str = "error",
+        threads: int = 0,
+    ) -> Batch:
+        """Return a batch of copies of this simulation as it is now."""
+        from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
+
+        return make_batch(self, lanes, device, random or {}, tuple(private), messages, threads)
 
     def save(self, path: str | Path) -> None:
         """Write the present state to a file."""

@@ -8,11 +8,11 @@ Everything here is about names, values and errors; what runs is an `Engine` (`si
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
@@ -22,6 +22,9 @@ from weft.sim.engine import Checkpoint, Engine, Stop
 from weft.sim.handles import MemoryHandle, SignalHandle, Value, to_planes, to_value
 from weft.sim.hierarchy import Driver, HierarchyNode, build_hierarchy, find_drivers
 from weft.sim.signal_map import Found, SignalMap
+
+if TYPE_CHECKING:
+    from weft.sim.batch import Batch
 
 
 @dataclass(slots=True)
@@ -164,6 +167,28 @@ class Simulation(ABC):
     def stop(self) -> None:
         """Make the run in progress return; for callbacks and other threads."""
         self.engine.stop()
+
+    # ---------------------------------------------------------------------------------------------------- batches
+
+    @abstractmethod
+    def batch(
+        self,
+        lanes: int,
+        device: str = "auto",
+        *,
+        random: Mapping[str, int] | None = None,
+        private: Sequence[str] = (),
+        messages: str = "error",
+        threads: int = 0,
+    ) -> Batch:
+        """Return a batch of `lanes` instances, each a copy of this simulation as it is now.
+
+        `device` is `cpu`, `cuda`, or `auto`: a GPU if there is one and the lanes are many. `random` gives inputs a new
+        random value after each rising edge of the first clock, made from a seed, the lane and the cycle
+        (`passes.insert_random`). Memories that the design never writes are held once for all lanes, but for those in
+        `private`. With `messages="count"` messages such as `$display` are counted for each lane; otherwise a design
+        that has some cannot be a batch. `threads` limits those of the CPU.
+        """
 
     # ------------------------------------------------------------------------------------ checkpoints and files
 

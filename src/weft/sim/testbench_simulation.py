@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from weft.sim.simulation import Simulation
 from weft.sim.tasks.dump_scopes import WaveSink
 from weft.sim.tasks.vcd_text import VcdSink
 from weft.sim.times import looks_like_time, parse_time
+
+if TYPE_CHECKING:
+    from weft.sim.batch import Batch
 
 _FST = "weft.tools.waves.dump_sink"
 
@@ -99,6 +102,19 @@ class TestbenchSimulation(Simulation):
         return Stop.CONDITION if self.engine.holds(condition) else self.engine.run_all(condition)
 
     # ------------------------------------------------------------------------------------ checkpoints and files
+
+    def batch(
+        self,
+        lanes: int,
+        device: str = "auto",
+        *,
+        random: Mapping[str, int] | None = None,
+        private: Sequence[str] = (),
+        messages: str = "error",
+        threads: int = 0,
+    ) -> Batch:
+        """Refuse: lanes run by clock edges."""
+        raise Unsupported("a batch of an event simulation (engine='cycle' has batches)")
 
     def save(self, path: str | Path) -> None:
         """Refuse: the state has addresses of this process; `checkpoint` keeps it inside."""

@@ -1,0 +1,274 @@
+"""Run a lane program on the CPU: tiles of lanes in vectors, tiles in threads.
+
+The engine compiles one function for each event and the loop around them, and calls it with a range of tiles in each
+thread, without Python's lock. A `Shape` is chosen for the host's vectors.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.errors import UserError
+from weft.base.workers import Job, Workers
+from weft.engines.cpu import lane_context as ctx
+from weft.engines.cpu.jit import Compiler, Library, Tier, host
+from weft.engines.cpu.lane_emitter import TileEmitter, place_buffer
+from weft.engines.cpu.lane_loop import loop_text
+from weft.engines.lanes.shape import Shape
+from weft.ir.lane_engine import Bytes, LaneControl, aligned_bytes
+from weft.ir.lane_layout import LaneLayout
+from weft.ir.lane_program import LaneEvent, LaneProgram, LaneStep
+from weft.ir.layout import container_bytes
+
+LANES, BETTER = Tier("lanes", 0, 1), Tier("lanes-better", 1, 1)
+"""How code is compiled that is wanted at once, and code that is made while other code runs: 5 to 10 % faster."""
+
+_workers = Workers("weft-lanes", os.cpu_count() or 1)
+
+
+def host_shape() -> Shape:
+    """Return the shape for this machine: a tile is one vector of 32-bit words."""
+    return Shape(16, 16, 8) if "+avx512bw" in host()[1] else Shape(8, 8, 32)
+
+
+def module_text(program: LaneProgram, shape: Shape) -> str:
+    """Return the module that runs a program."""
+    buffer = place_buffer(program, shape)
+    functions = [
+        TileEmitter(program, LaneStep("", [], [], [], [], [], []), shape).load_columns(),
+        TileEmitter(program, LaneStep("", [], [], [], [], [], []), shape).save_columns(),
+        TileEmitter(program, program.general, shape, guarded=True).function("general"),
+    ]
+    for number, event in enumerate(program.events):
+        functions.append(TileEmitter(program, event.step, shape).function(f"step{number}"))
+        functions.append(TileEmitter(program, event.after, shape).function(f"after{number}"))
+        if event.guard is not None and event.usual is not None:
+            functions.append(TileEmitter(program, event.guard, shape).function(f"guard{number}"))
+            functions.append(TileEmitter(program, event.usual, shape).function(f"usual{number}"))
+        functions.append(_event_text(number, event, shape, buffer.size))
+    if not program.events:
+        signature = f"(ptr noalias %x, i64 %tile, ptr noalias %b, {shape.set} %active) nounwind"
+        functions.append(f"define internal void @event0{signature} {{\n  ret void\n}}\n")
+    if program.condition is not None:
+        functions.append(TileEmitter(program, program.condition, shape).function("condition"))
+    return "\n".join([*functions, loop_text(program, shape, buffer.size)])
+
+
+def _event_text(number: int, event: LaneEvent, shape: Shape, masks_at: int) -> str:
+    """Return the function of an event; where all active lanes have their habits it takes the short way."""
+    arguments = f"(ptr %x, i64 %tile, ptr %b, {shape.set} %active)"
+    first = f"  call void @step{number}{arguments}\n"
+    if event.guard is not None:
+        first = f"""  %at = getelementptr i8, ptr %b, i64 {masks_at + 8 * (ctx.HOLDS - ctx.MASKS)}
+  store {shape.set} 0, ptr %at
+  call void @guard{number}{arguments}
+  %holds = load {shape.set}, ptr %at
+  %usual = icmp eq {shape.set} %holds, %active
+  br i1 %usual, label %short, label %long
+short:
+  call void @usual{number}{arguments}
+  br label %after
+long:
+{first}  br label %after
+after:
+"""
+    last = "" if event.after.empty else f"  call void @after{number}{arguments}\n"
+    signature = f"(ptr noalias %x, i64 %tile, ptr noalias %b, {shape.set} %active) nounwind"
+    return f"define internal void @event{number}{signature} {{\nentry:\n{first}{last}  ret void\n}}\n"
+
+
+def look_text(program: LaneProgram, look: LaneStep, shape: Shape) -> str:
+    """Return the module of a look: values of every lane, computed from its state."""
+    functions = [
+        TileEmitter(program, LaneStep("", [], [], [], [], [], []), shape).load_columns(),
+        TileEmitter(program, look, shape).function("look"),
+    ]
+    call = f"""define void @lanes_look(ptr noalias %x, i64 %begin, i64 %end, ptr noalias %b) nounwind {{
+entry:
+  br label %loop
+loop:
+  %tile = phi i64 [%begin, %entry], [%tile1, %loop]
+  call void @load_columns(ptr %x, i64 %tile, ptr %b, {shape.set} -1)
+  call void @look(ptr %x, i64 %tile, ptr %b, {shape.set} -1)
+  %tile1 = add i64 %tile, 1
+  %more = icmp ult i64 %tile1, %end
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}
+"""
+    return "\n".join([*functions, call])
+
+
+class HostBytes:
+    """Implement `ir.lane_engine.LaneBytes` in this machine's memory."""
+
+    def __init__(self, array: Bytes) -> None:
+        self.array = array
+
+    def read(self, offset: int, count: int) -> Bytes:
+        """Return a view of some bytes."""
+        return self.array[offset : offset + count]
+
+    def write(self, offset: int, data: Bytes) -> None:
+        """Set some bytes."""
+        self.array[offset : offset + len(data)] = data
+
+    def read_rows(self, offset: int, pitch: int, width: int, rows: int) -> Bytes:
+        """Return `rows` rows of `width` bytes that begin `pitch` bytes apart, as a view."""
+        return np.lib.stride_tricks.as_strided(self.array[offset:], (rows, width), (pitch, 1))
+
+    def write_rows(self, offset: int, pitch: int, data: Bytes) -> None:
+        """Set rows that begin `pitch` bytes apart."""
+        self.read_rows(offset, pitch, data.shape[1], data.shape[0])[:] = data
+
+    def repeat(self, offset: int, size: int, count: int) -> None:
+        """Copy `size` bytes to the places behind them, so that there are `count` copies."""
+        self.read_rows(offset, size, size, count)[1:] = self.array[offset : offset + size]
+
+    def take(self, offset: int, size: int, foreign: Any) -> bool:
+        """Take nothing: a foreign array of a GPU is not in this memory."""
+        return False
+
+    def array_at(self, offset: int, count: int, kind: str) -> NDArray[Any]:
+        """Return a view of some elements."""
+        return self.array[offset : offset + count * np.dtype(kind).itemsize].view(kind)
+
+    def copy(self) -> HostBytes:
+        """Return a copy."""
+        array = aligned_bytes(len(self.array))
+        array[:] = self.array
+        return HostBytes(array)
+
+    def assign(self, other: HostBytes) -> None:
+        """Set all bytes to those of a copy."""
+        self.array[:] = other.array
+
+    def address(self) -> int:
+        """Return where the bytes begin."""
+        return self.array.ctypes.data
+
+
+class CpuDevice:
+    """Implement `ir.lane_engine.LaneDevice` on this machine's processor. `threads` 0 means one for each core."""
+
+    kind = name = "cpu"
+
+    def __init__(self, shape: Shape | None = None, threads: int = 0) -> None:
+        self.shape = shape or host_shape()
+        self.tile = self.shape.lanes
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.threads = threads or usable
+
+    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0) -> HostBytes:
+        """Return zeroed bytes; raises `no-memory` when there are too few."""
+        try:
+            return HostBytes(aligned_bytes(size))
+        except MemoryError:
+            raise UserError("no-memory", f"{lanes:,} lanes need {size:,} bytes, which there are not") from None
+
+    def kernel(self, program: LaneProgram) -> CpuLanes:
+        """Return a program for this device."""
+        return CpuLanes(program, self.shape, self.threads)
+
+
+class CpuLanes:
+    """Implement `ir.lane_engine.LaneKernel`: a lane program compiled for this machine."""
+
+    def __init__(self, program: LaneProgram, shape: Shape, threads: int, compiler: Compiler | None = None) -> None:
+        self.program, self.shape, self.threads = program, shape, threads
+        self._compiler = compiler or Compiler()
+        self._buffer = place_buffer(program, self.shape).size + 8 * ctx.MASK_WORDS
+        habits = any(event.usual is not None for event in program.events)
+        self._tier = BETTER if habits else LANES
+        self._job: Job[bytes] | None = None
+        self._looks: dict[int, tuple[LaneStep, Library]] = {}
+        self._library: Library | None = None
+        self._run: Any = None
+        self._settle: Any = None
+
+    def begin(self) -> None:
+        """Begin to compile in another thread."""
+        if self._job is None:
+            self._job = self._compiler.submit(module_text(self.program, self.shape), self._tier)
+
+    @property
+    def ready(self) -> bool:
+        """Say whether the code is there."""
+        return self._job is not None and self._job.is_done
+
+    def compile(self) -> None:
+        """Compile now; the first call does it otherwise."""
+        if self._library is None:
+            self.begin()
+            assert self._job is not None
+            code = self._job.result()
+            self._library = Library([code], ["lanes_run", "lanes_settle"])
+            self._run = _entry(self._library.addresses["lanes_run"])
+            self._settle = _entry(self._library.addresses["lanes_settle"])
+
+    def report(self) -> list[str]:
+        """Return nothing: registers and occupancy are matters of GPUs."""
+        return []
+
+    def run(self, layout: LaneLayout, data: HostBytes, control: LaneControl) -> None:
+        """Take every lane from its first slot to its last, or to where it stops."""
+        self.compile()
+        self._call(self._run, layout, data, control, ())
+
+    def settle(self, layout: LaneLayout, data: HostBytes, control: LaneControl) -> None:
+        """Settle every lane at its present time."""
+        self.compile()
+        self._call(self._settle, layout, data, control, ())
+
+    def look(self, look: LaneStep, layout: LaneLayout, data: HostBytes, widths: Sequence[int]) -> list[NDArray[Any]]:
+        """Compute a look's outputs for every lane: rows of `stride` containers."""
+        if id(look) not in self._looks:
+            code = self._compiler.object(look_text(self.program, look, self.shape), LANES)
+            self._looks[id(look)] = look, Library([code], ["lanes_look"])
+        library = self._looks[id(look)][1]
+        sizes = [container_bytes(width) for width in widths]
+        rows = [aligned_bytes(layout.stride * size).view(f"u{size}") for size in sizes]
+        self._call(_entry(library.addresses["lanes_look"]), layout, data, None, rows)
+        return rows
+
+    def _call(
+        self,
+        function: Any,
+        layout: LaneLayout,
+        data: HostBytes,
+        control: LaneControl | None,
+        outputs: Sequence[NDArray[Any]],
+    ) -> None:
+        """Call a function for all tiles, a range in each thread."""
+        at = data.address()
+        rows = [control.first, control.last, control.status, control.done, control.counts] if control else []
+        words = [at, layout.stride, *(row.ctypes.data for row in rows)]
+        words += [0] * (ctx.WORDS - len(words))
+        words += [at + place for place in layout.memories] + [output.ctypes.data for output in outputs]
+        context = np.array(words, np.uint64)
+        tiles = -(-layout.lanes // self.shape.lanes)
+        count = min(tiles, self.threads)
+        bounds = [tiles * number // count for number in range(count + 1)]
+
+        def work(begin: int, end: int) -> None:
+            buffer = aligned_bytes(self._buffer)
+            function(context.ctypes.data, begin, end, buffer.ctypes.data)
+
+        if count == 1:
+            work(0, tiles)
+            return
+        jobs = [_workers.submit(lambda a=a, b=b: work(a, b)) for a, b in pairwise(bounds)]
+        for job in jobs:
+            job.result()
+
+
+def _entry(address: int) -> Any:
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_void_p)(address)

@@ -1,0 +1,1 @@
+"""The CUDA engine: lane programs as kernels, one instance in each thread."""

@@ -1,0 +1,474 @@
+"""Many instances of one design: `simulation.batch(lanes=65_536, device="cuda")`.
+
+Every lane begins as a copy of the simulation that the batch is made of. Ports are arrays over lanes; a run takes all
+lanes forward, each by its own clock, until it is over or the lane stops. The same lane program runs on the CPU, in SIMD
+lanes and threads, and on a GPU; this module is what both have in common: names, values, time, checkpoints, errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.dataclass import dataclass
+from weft.base.errors import UserError, WeftError
+from weft.ir.lane_engine import LaneControl, LaneDevice, LaneKernel
+from weft.ir.lane_program import LaneProgram, LaneStatus, LaneStep
+from weft.ir.layout import StateLayout, container_bytes
+from weft.passes.build_lane_program import build_lane_program, build_look
+from weft.passes.insert_random import LANE
+from weft.sim.build_condition import Condition, build_condition
+from weft.sim.choose_clock import ChosenClock
+from weft.sim.compiled_design import CompiledDesign
+from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values
+from weft.sim.lane_slots import slot_clock
+from weft.sim.lane_state import LaneState
+from weft.sim.signal_map import Found, Part, SignalMap
+
+_ENDED = (LaneStatus.FINISH, LaneStatus.FATAL, LaneStatus.OSCILLATION)
+
+_SAMPLES = 8
+"""After how many slices the habits of the lanes are known."""
+
+_SLICE_SLOTS = 1 << 16
+"""A run is cut into calls of this many slots, so that Ctrl-C gets through; with more than 64 lanes on the CPU fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCheckpoint:
+    """Hold everything that a batch remembers, where its device keeps it."""
+
+    design: str
+    data: Any
+    status: NDArray[np.uint8]
+    end: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """Choose what a batch is; `Simulation.batch` explains the fields."""
+
+    lanes: int
+    private: tuple[str, ...] = ()
+    messages: str = "error"
+
+
+class Batch:
+    """Be many instances of a design. Make one with `Simulation.batch`."""
+
+    def __init__(
+        self,
+        design: CompiledDesign,
+        layout: StateLayout,
+        state: NDArray[np.uint8],
+        clocks: Sequence[ChosenClock],
+        device: LaneDevice,
+        options: BatchOptions,
+        replay: Callable[[bytes, bool], Any],
+    ) -> None:
+        self.design, self.lanes, self.device, self.options = design, options.lanes, device, options
+        self.clocks = tuple(clocks)
+        self.signals = SignalMap(design.graph)
+        self._replay = replay
+        self._private = self._private_memories(options.private)
+        self.kernels: dict[tuple[str, bool, bool], tuple[LaneProgram, LaneKernel]] = {}
+        self._habits: dict[int, int] | None = {}
+        self._found_habits: dict[int, int] = {}
+        self._samples = 0
+        self._conditions: dict[str, Condition] = {}
+        self._looks: dict[tuple[int, tuple[int, ...]], LaneStep] = {}
+        self.program = self._build("", False)[0]
+        self.state = LaneState(self.program, layout, device, self.lanes)
+        self.layout, self.data = self.state.layout, self.state.data
+        self._control = LaneControl(self.layout.stride, len(self.program.messages))
+        self._end = np.zeros(self.lanes, np.uint8)  # the status of lanes that have ended for good
+        self.status: NDArray[np.uint8] = np.zeros(self.lanes, np.uint8)
+        self._time = next(i for i, s in enumerate(design.graph.states) if s.kind == "time")
+        self._dirty = False
+        self.state.spread(state)
+
+    def __len__(self) -> int:
+        return self.lanes
+
+    def __repr__(self) -> str:
+        return f"<batch of {self.lanes} lanes of {self.design.tops[0]} on {self.device.kind}>"
+
+    # ---------------------------------------------------------------------------------------------- programs
+
+    def _private_memories(self, paths: Sequence[str]) -> Collection[int]:
+        """Return the states of the memories that lanes do not share."""
+        found: set[int] = set()
+        for path in paths:
+            signal = self.signals.find(path)
+            if signal.memory < 0:
+                raise UserError("unknown-signal", f"'{path}' is not kept as a memory, so it cannot be private")
+            twin = self.design.graph.states[signal.memory].twin
+            found |= {signal.memory, twin} - {-1}
+        return found
+
+    def _choose(self, condition: str, steady: bool) -> tuple[LaneProgram, LaneKernel]:
+        """Return the best program and kernel for a run that there are."""
+        if self._found_habits and (steady or not self._steady_resets()):
+            better = self._build(condition, steady, True)
+            better[1].begin()
+            if better[1].ready:
+                return better
+        return self._build(condition, steady)
+
+    def _build(self, condition: str, steady: bool, habits: bool = False) -> tuple[LaneProgram, LaneKernel]:
+        """Return the program and kernel of a run: with a condition, and for resets that are not active."""
+        key = (condition, steady, habits)
+        if key not in self.kernels:
+            each = self._conditions.get(condition)
+            try:
+                program = build_lane_program(
+                    self.design.graph,
+                    [chosen.clock for chosen in self.clocks],
+                    steady=self._steady_resets() if steady else None,
+                    condition=(each.graph, each.node) if each is not None else None,
+                    private=self._private,
+                    count_messages=self.options.messages == "count",
+                    habits=self._found_habits if habits else None,
+                )
+            except WeftError as error:
+                error.sources = error.sources or self.design.sources
+                raise
+            self.kernels[key] = program, self.device.kernel(program)
+        return self.kernels[key]
+
+    def _notice_habits(self) -> None:
+        """After some slices of running, make code for what every lane's state has had all the time."""
+        if self._habits is None or self.device.kind != "cpu":
+            return
+        for word, value in list(self._habits.items()) if self._samples else enumerate([None] * len(self.program.words)):
+            row = self.state.word_row(word)
+            if (row != (row[0] if value is None else value)).any():
+                self._habits.pop(word, None)
+            else:
+                self._habits[word] = int(row[0])
+        self._samples += 1
+        if self._samples >= _SAMPLES:
+            self._found_habits = self._habitual_states(self._habits)
+            self._habits = None
+
+    def _habitual_states(self, words: dict[int, int]) -> dict[int, int]:
+        """Return the registers all of whose words have habits."""
+        found: dict[int, int] = {}
+        for number, state in enumerate(self.design.graph.states):
+            if state.kind in ("register", "latch") and not state.depth:
+                places = range(self.program.places[number], self.program.places[number] + -(-state.width // 64))
+                if all(place in words for place in places):
+                    found[number] = sum(words[place] << 64 * n for n, place in enumerate(places))
+        return found
+
+    def _steady_resets(self) -> dict[int, int]:
+        """Return the value of each reset (and its unknown plane) while it is not active."""
+        steady: dict[int, int] = {}
+        for reset in self.design.clocks.resets:
+            steady[reset.state] = int(reset.active_low)
+            twin = self.design.graph.states[reset.state].twin
+            if twin >= 0:
+                steady[twin] = 0
+        return steady
+
+    def _resets_rest(self) -> bool:
+        """Say whether every reset is inactive in every lane, so that the code without resets will do."""
+        steady = self._steady_resets()
+        if not steady:
+            return False
+        places = self.program.places
+        return all(bool((self.state.word_row(places[state]) == value).all()) for state, value in steady.items())
+
+    # ------------------------------------------------------------------------------------------------- state
+
+    def number_lanes(self) -> None:
+        """Tell each lane its number, from which `passes.insert_random` makes its values."""
+        state = next(number for number, each in enumerate(self.design.graph.states) if each.name == LANE)
+        self.state.set_row(self.program.places[state], np.arange(self.lanes))
+        self._dirty = True
+
+    def settle(self) -> None:
+        """Settle every lane after pokes, at its present time."""
+        if not self._dirty:
+            return
+        self._dirty = False
+        self._control.status[:] = 0
+        _, kernel = self._build("", False)
+        kernel.settle(self.layout, self.data, self._control)
+        self._take_status(self._control.status[: self.lanes] > 0)
+
+    def get(self, found: Found, unknown: bool = False) -> LaneValues:
+        """Return a signal's settled values in all lanes, or its plane of unknown bits."""
+        self.settle()
+        if found.memory >= 0:
+            raise UserError("unknown-signal", f"'{found.signal.name}' is a memory: use memory('{found.signal.name}')")
+        node = found.unknown if unknown else found.node
+        words = self._look(self.design.graph, (node,))
+        width = int(self.design.graph.width[node])
+        return words[0] if width <= 64 else np.stack([word.astype(np.uint64) for word in words], axis=-1)
+
+    def _look(self, graph: Any, nodes: tuple[int, ...]) -> list[LaneValues]:
+        """Return the words of some nodes in all lanes; nodes that are whole words of the state are copied."""
+        key = (id(graph), nodes)
+        step = self._looks.get(key)
+        if step is None:
+            step = self._looks[key] = build_look(self.program, graph, nodes)
+        outputs = [action.nodes[0] for action in step.actions]
+        if all(step.op[node] == 1 for node in outputs):
+            return [self.state.word_row(step.param[node]).copy() for node in outputs]
+        _, kernel = self._build("", False)
+        rows = kernel.look(step, self.layout, self.data, [step.width[node] for node in outputs])
+        return [row[: self.lanes] for row in rows]
+
+    def put(self, path: str, found: Found, lanes: Any, values: Any) -> None:
+        """Set an input or variable in some lanes."""
+        parts = self._parts(path, found)
+        if lanes == slice(None) and self._take(path, found, values):
+            return
+        try:
+            chosen = np.atleast_1d(np.arange(self.lanes)[lanes])
+        except IndexError as error:
+            raise UserError("bad-lanes", f"'{path}': {error}") from None
+        data = check_values(path, values, found.signal.bits, chosen.shape, self.device.kind)
+        for part in parts:
+            self.state.put_part(part, chosen, data, found.signal.bits > 64)
+        self._dirty = True
+
+    def _take(self, path: str, found: Found, values: Any) -> bool:
+        """Copy an array of the batch's own GPU to a signal that is one word, without the detour; say if that worked."""
+        if self.device.kind == "cpu" or not hasattr(values, "__cuda_array_interface__"):
+            return False
+        parts = self.signals.parts(found.node) or ()
+        width = found.signal.bits
+        if len(parts) != 1 or width not in (8, 16, 32, 64) or self.design.graph.states[parts[0].state].width != width:
+            return False
+        if self.design.graph.states[parts[0].state].twin >= 0:
+            return False
+        at = self.layout.rows[self.program.places[parts[0].state]]
+        self._dirty = True
+        return self.data.take(at, self.lanes * width // 8, values)
+
+    def _parts(self, path: str, found: Found) -> tuple[Part, ...]:
+        parts = self.signals.parts(found.node) if found.node >= 0 else None
+        scope = self.design.graph.scopes[found.scope]
+        is_input = any(port.signal is found.signal and port.direction != "output" for port in scope.module.ports)
+        if parts is None or not (scope.parent < 0 if is_input else not found.signal.net):
+            raise UserError("read-only", f"'{path}' is driven by the design, so it cannot be set")
+        return parts
+
+    def row(self, path: str, found: Found) -> Any:
+        """Return the row of a signal that is one whole word of the state, without a copy."""
+        parts = self.signals.parts(found.node) if found.node >= 0 else None
+        states = self.design.graph.states
+        if parts is None or len(parts) != 1 or parts[0].width != states[parts[0].state].width or parts[0].width > 64:
+            raise UserError("bad-lanes", f"'{path}' is not one word of the state: read it with batch['{path}'][:]")
+        self.settle()
+        self._dirty = True
+        word = self.program.places[parts[0].state]
+        item = container_bytes(self.program.words[word].width)
+        return self.data.array_at(self.layout.rows[word], self.lanes, f"u{item}")
+
+    # ----------------------------------------------------------------------------------------------- signals
+
+    def __getitem__(self, path: str) -> LaneSignal:
+        """Return a signal in all lanes."""
+        return LaneSignal(self, path, self._signal(path))
+
+    def __setitem__(self, path: str, values: Any) -> None:
+        """Set a signal in all lanes."""
+        self[path][:] = values
+
+    def _signal(self, path: str) -> Found:
+        found = self.signals.find(path)
+        if found.memory >= 0:
+            raise UserError("unknown-signal", f"'{path}' is a memory: use memory('{path}')")
+        return found
+
+    def peek(self, path: str) -> LaneValues:
+        """Return a signal's settled values, one for each lane."""
+        return self.get(self._signal(path))
+
+    def poke(self, path: str, values: Any) -> None:
+        """Set an input or a register in all lanes: an int, or an array over lanes."""
+        self[path][:] = values
+
+    def memory(self, path: str, lanes: Any = None) -> LaneMemory:
+        """Return a memory in some lanes (all by default), as an array `[lane, element]`."""
+        found = self.signals.find(path)
+        if found.memory < 0:
+            raise UserError("unknown-signal", f"'{path}' is not kept as a memory: use peek('{path}')")
+        chosen = np.arange(self.lanes)
+        if lanes is not None:
+            try:
+                chosen = np.atleast_1d(chosen[list(lanes) if isinstance(lanes, range) else lanes])
+            except IndexError as error:
+                raise UserError("bad-lanes", f"memory '{path}': {error}") from None
+        return LaneMemory(self, path, found, chosen)
+
+    def get_elements(self, found: Found, lanes: NDArray[np.int64], elements: NDArray[np.int64]) -> LaneValues:
+        """Return `[lane, element]` of a memory; elements of more than 64 bits have a third axis of words."""
+        self.settle()
+        planes = self.state.planes(found.memory)
+        values = [self.state.plane_elements(plane, lanes, elements) for plane in planes]
+        return values[0] if len(values) == 1 else np.stack([value.astype(np.uint64) for value in values], axis=-1)
+
+    def put_elements(
+        self, path: str, found: Found, lanes: NDArray[np.int64], elements: NDArray[np.int64], values: NDArray[Any]
+    ) -> None:
+        """Set `[lane, element]` of a memory."""
+        width = self.design.graph.states[found.memory].width
+        data = check_values(path, values, width, (len(lanes), len(elements)), self.device.kind)
+        twin = self.design.graph.states[found.memory].twin
+        for word, plane in enumerate(self.state.planes(found.memory)):
+            self.state.put_plane(path, plane, lanes, elements, data[..., word] if width > 64 else data)
+            if twin >= 0:
+                zeros = np.zeros((len(lanes), len(elements)), data.dtype)
+                self.state.put_plane(path, self.program.places[twin] + word, lanes, elements, zeros)
+        self._dirty = True
+
+    # -------------------------------------------------------------------------------------------------- time
+
+    @property
+    def time_fs(self) -> NDArray[np.uint64]:
+        """Return each lane's time in femtoseconds."""
+        return self.state.word_row(self.program.places[self._time]).astype(np.uint64)
+
+    @property
+    def finished(self) -> NDArray[np.bool_]:
+        """Say for each lane whether it has ended for good: `$finish`, `$fatal`, or an oscillation."""
+        return self._end > 0
+
+    @property
+    def messages(self) -> dict[str, NDArray[np.uint32]]:
+        """Return how often each message ran in each lane, by task and place; only with `messages="count"`."""
+        found: dict[str, NDArray[np.uint32]] = {}
+        for number, index in enumerate(self.program.messages):
+            task = self.design.graph.effects[index].task
+            name = f"{task.name} at {self.design.sources.describe(task.span)}"
+            found[name] = found.get(name, np.uint32(0)) + self._control.counts[number, : self.lanes]
+        return found
+
+    def run_cycles(self, count: int) -> NDArray[np.uint8]:
+        """Advance every lane by clock cycles; return why each stopped (`LaneStatus`)."""
+        if not self.clocks:
+            raise UserError("ambiguous-clock", "the design has no clock to run cycles of; name one with clock=")
+        return self._advance(count * self.clocks[0].clock.period_fs, "")
+
+    def run_until(self, condition: str, max_cycles: int) -> NDArray[np.uint8]:
+        """Advance every lane until an expression holds in it, at most `max_cycles`; return why each stopped.
+
+        A lane in which it holds already does not move. Lanes that have stopped cost nothing more.
+        """
+        if not self.clocks:
+            raise UserError("ambiguous-clock", "the design has no clock, so nothing will change; name one with clock=")
+        found = self._conditions.get(condition)
+        if found is None:
+            found = self._conditions[condition] = build_condition(condition, self.signals)
+        self.settle()
+        (holds,) = self._look(found.graph, (found.node,))
+        return self._advance(max_cycles * self.clocks[0].clock.period_fs, condition, holds.astype(np.bool_))
+
+    def _advance(self, duration_fs: int, condition: str, holds: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+        """Run the lanes that have not ended, in slices, and note their times."""
+        self.settle()
+        steady = self._resets_rest()
+        program, kernel = self._choose(condition, steady)
+        clock, control, lanes = slot_clock(program), self._control, self.lanes
+        now = self.time_fs
+        until = now + np.uint64(duration_fs)
+        goes = self._end == 0 if holds is None else (self._end == 0) & ~holds
+        last = np.where(goes, clock.last(now, until), np.uint64(0))
+        first = np.where(goes, clock.first(now), np.uint64(0))
+        self.status = self._end.copy()
+        if holds is not None:
+            self.status[holds] = LaneStatus.CONDITION
+        done = last.copy()
+        at, end = int(first[goes].min()) if goes.any() else 0, int(last.max())
+        slots = max(2, self._slice_slots())
+        while at < end:
+            at = min(at + slots, end)
+            control.first[:lanes], control.last[:lanes] = first, np.minimum(last, np.uint64(at))
+            control.first[:lanes] = np.minimum(control.first[:lanes], control.last[:lanes])
+            control.status[:] = 0
+            if at >= slots and (steady or not self._steady_resets()):
+                self._notice_habits()
+                program, kernel = self._choose(condition, steady)
+            kernel.run(self.layout, self.data, control)
+            stopped = control.status[:lanes] > 0
+            done[stopped] = control.done[:lanes][stopped]
+            self._take_status(stopped)
+            last[stopped] = 0
+            first = np.maximum(first, np.minimum(last, np.uint64(at)))
+            end = min(end, int(last.max()))
+        times = np.where(goes & (self.status == 0), until, now)
+        early = goes & (self.status > 0)
+        times[early] = clock.times(now[early], done[early])
+        self.state.set_row(self.program.places[self._time], times)
+        if (self.status[goes] == LaneStatus.OSCILLATION).any():
+            lane = int(np.nonzero(goes & (self.status == LaneStatus.OSCILLATION))[0][0])
+            at_fs = int(times[lane])
+            raise UserError("no-convergence", f"lane {lane} does not settle at {at_fs} fs: a zero-delay oscillation")
+        return self.status.copy()
+
+    def _slice_slots(self) -> int:
+        return max(64, _SLICE_SLOTS * 64 // self.layout.stride) if self.device.kind == "cpu" else _SLICE_SLOTS
+
+    def _take_status(self, stopped: NDArray[np.bool_]) -> None:
+        """Note the status of lanes that have stopped."""
+        self.status[stopped] = self._control.status[: self.lanes][stopped]
+        ended = stopped & np.isin(self.status, _ENDED)
+        self._end[ended] = self.status[ended]
+
+    def kernel_report(self) -> list[str]:
+        """Return what each GPU kernel of a run that was made takes: registers, local memory, occupancy."""
+        lines: list[str] = []
+        for (condition, steady, _), (_, kernel) in self.kernels.items():
+            if kernel.ready:
+                what = f"until {condition}" if condition else "cycles"
+                rest = "at rest" if steady else "in use"
+                lines += [f"kernel for {what}, resets {rest}: {line}" for line in kernel.report()]
+        return lines
+
+    # ------------------------------------------------------------------------------ single lanes, checkpoints
+
+    def lane_state(self, lane: int) -> NDArray[np.uint8]:
+        """Return the state of one lane as a simulation keeps it."""
+        self._check_lane(lane)
+        self.settle()
+        return self.state.extract(lane)
+
+    def lane(self, lane: int) -> Any:
+        """Return a `Simulation` that goes on from the state of one lane, to look at it, trace it or replay it."""
+        state = self.lane_state(lane)
+        return self._replay(state.tobytes(), bool(self._end[lane]))
+
+    def _check_lane(self, lane: int) -> None:
+        if not 0 <= lane < self.lanes:
+            raise UserError("bad-lanes", f"there is no lane {lane}: the batch has lanes 0 to {self.lanes - 1}")
+
+    def checkpoint(self) -> BatchCheckpoint:
+        """Return a copy of everything that the lanes remember, for `restore`."""
+        self.settle()
+        return BatchCheckpoint(self.design.digest, self.data.copy(), self.status.copy(), self._end.copy())
+
+    def restore(self, checkpoint: BatchCheckpoint) -> None:
+        """Go back to a checkpoint of this batch."""
+        if checkpoint.design != self.design.digest or len(checkpoint.status) != self.lanes:
+            raise UserError("bad-state-file", "the checkpoint belongs to another design or number of lanes")
+        self.data.assign(checkpoint.data)
+        self.status, self._end = checkpoint.status.copy(), checkpoint.end.copy()
+        self._dirty = False
+
+    def fork(self, lane: int, into: Any) -> None:
+        """Copy the state of one lane into others: a lane, a range, a slice or an array of them."""
+        self._check_lane(lane)
+        self.settle()
+        try:
+            chosen = np.atleast_1d(np.arange(self.lanes)[list(into) if isinstance(into, range) else into])
+        except IndexError as error:
+            raise UserError("bad-lanes", f"fork: {error}") from None
+        self.state.copy_lane(lane, chosen)
+        self.status[chosen], self._end[chosen] = self.status[lane], self._end[lane]

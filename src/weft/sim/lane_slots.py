@@ -1,0 +1,46 @@
+"""Translate between a lane's time and its place in the pattern of clock events (`ir.lane_program`).
+
+A slot counts events from the beginning of the period in which the lane is now, so lanes of different times that are in
+the same part of a period have the same slots. All functions work on arrays over lanes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.dataclass import dataclass
+from weft.ir.lane_program import LaneProgram
+
+Times = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotClock:
+    """Hold the pattern: the times of a period's events after its beginning, and its length."""
+
+    offsets: NDArray[np.uint64]
+    period_fs: int
+
+    def first(self, now: Times) -> Times:
+        """Return the slot of each lane's next event."""
+        return np.searchsorted(self.offsets, now % np.uint64(self.period_fs), side="right").astype(np.uint64)
+
+    def last(self, now: Times, until: Times) -> Times:
+        """Return the slot that follows the last event at or before `until`."""
+        period = np.uint64(self.period_fs)
+        whole = (until // period - now // period) * np.uint64(len(self.offsets))
+        return whole + np.searchsorted(self.offsets, until % period, side="right").astype(np.uint64)
+
+    def times(self, now: Times, done: Times) -> Times:
+        """Return the time of the last event before slot `done`, for lanes whose period `now` is in."""
+        period, count = np.uint64(self.period_fs), np.uint64(len(self.offsets))
+        before = done - np.uint64(1)
+        start = now // period * period
+        return start + before // count * period + self.offsets[(before % count).astype(np.int64)]
+
+
+def slot_clock(program: LaneProgram) -> SlotClock:
+    """Return the pattern of a program."""
+    offsets = np.array([event.offset_fs for event in program.events], np.uint64)
+    return SlotClock(offsets, program.period_fs)

@@ -1,0 +1,105 @@
+"""Make a batch of a simulation: choose the device, put random stimulus into the design, find its lanes a place."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from weft.base.dataclass import replace
+from weft.base.errors import UserError
+from weft.ir.lane_engine import LaneDevice
+from weft.passes.insert_random import insert_random
+from weft.sim.batch import Batch, BatchOptions
+from weft.sim.compile_design import make_program
+from weft.sim.compiled_design import CompiledDesign
+from weft.sim.cycle_engine import copy_states
+from weft.sim.design_cache import hash_words
+from weft.sim.engine import Checkpoint
+from weft.sim.run_effects import Outcome
+
+if TYPE_CHECKING:
+    from weft.sim.cycle_simulation import CycleSimulation
+
+_MANY_LANES = 4096
+"""From this number on `auto` prefers a GPU: with fewer, most of it would be idle."""
+
+
+def make_batch(
+    simulation: CycleSimulation,
+    lanes: int,
+    device: str,
+    random: Mapping[str, int],
+    private: tuple[str, ...],
+    messages: str,
+    threads: int,
+) -> Batch:
+    """Return a batch; `Simulation.batch` explains the arguments."""
+    if lanes < 1:
+        raise UserError("bad-lanes", f"a batch has at least one lane, not {lanes}")
+    if messages not in ("error", "count"):
+        raise UserError("bad-option", f"messages is error or count, not '{messages}'")
+    place = choose_device(device, lanes, threads)
+    design, program, state = simulation.design, simulation.engine.program, simulation.engine.state
+    simulation.engine.settle()
+    if random:
+        design = _with_random(simulation, random)
+        program = make_program(design, "cpu")
+        state = copy_states(simulation.design, simulation.engine.program, state, design, program)
+
+    def replay(bytes_: bytes, finished: bool) -> CycleSimulation:
+        from weft.sim.cycle_simulation import CycleSimulation
+
+        time = next(i for i, each in enumerate(design.graph.states) if each.kind == "time")
+        slot = program.layout.slots[time]
+        now = int.from_bytes(bytes_[slot.offset : slot.offset + slot.stride], "little")
+        outcome = Outcome(finished=finished)
+        start = Checkpoint(design.digest, now, bytes_, outcome)
+        options = replace(simulation.options, clock={each.name: each.clock.period_fs for each in simulation.clocks})
+        return CycleSimulation(design, make_program(design, "cpu"), options, start=start)
+
+    batch = Batch(
+        design,
+        program.layout,
+        state,
+        simulation.clocks,
+        place,
+        BatchOptions(lanes, private, messages),
+        replay,
+    )
+    if random:
+        batch.number_lanes()
+    return batch
+
+
+def choose_device(device: str, lanes: int, threads: int = 0) -> LaneDevice:
+    """Return the device of a name."""
+    if device not in ("cpu", "cuda", "auto"):
+        raise UserError("bad-option", f"device is cpu, cuda or auto, not '{device}'")
+    if device == "cuda" or (device == "auto" and lanes >= _MANY_LANES and importlib.util.find_spec("cuda")):
+        from weft.engines.cuda.device import CudaDevice, find_gpu
+
+        if device == "cuda" or find_gpu():
+            return CudaDevice()
+    from weft.engines.cpu.lane_engine import CpuDevice
+
+    return CpuDevice(threads=threads)
+
+
+def _with_random(simulation: CycleSimulation, random: Mapping[str, int]) -> CompiledDesign:
+    """Return the design with random values in the place of some inputs."""
+    design, engine = simulation.design, simulation.engine
+    if not simulation.clocks:
+        raise UserError("ambiguous-clock", "random stimulus changes with a clock, and the design has none")
+    inputs: dict[int, tuple[str, int]] = {}
+    for path, seed in random.items():
+        found = engine.signals.find(path)
+        parts = engine.signals.parts(found.node) if found.node >= 0 else None
+        if parts is None or len(parts) != 1 or design.graph.states[parts[0].state].kind != "input":
+            raise UserError("read-only", f"'{path}' is no input of the top module, so it cannot be random")
+        if parts[0].state == simulation.clocks[0].clock.state:
+            raise UserError("bad-option", f"'{path}' is the clock, so it cannot be random")
+        inputs[parts[0].state] = (engine.full_path(found), seed)
+    graph = insert_random(design.graph, simulation.clocks[0].clock.state, inputs)
+    digest = hash_words([design.digest, "random", *(f"{state} {what}" for state, what in inputs.items())])
+    return replace(design, graph=graph, digest=digest)
