@@ -1,7 +1,8 @@
 """End a simulation when its programs have ended (IEEE 1800-2023 24.7).
 
 A program has ended when all its initial procedures have. When all programs have, that is an implicit `$finish`. A
-variable of the design counts the initial procedures of programs that go on; each counts itself out at its end.
+variable of the design counts the initial procedures of programs that go on; each counts itself out at its end. What
+they have set last still has its effects: the end is in the postponed region.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from weft.ir.design import (
     Block,
     Const,
     Design,
+    Event,
     If,
     Kind,
     Module,
@@ -38,6 +40,7 @@ def end_programs(design: Design) -> None:
         module.processes[:] = [
             _ended(process, going) if _is_counted(process) else process for process in module.processes
         ]
+    design.tops[0][1].processes.append(_end(going))
 
 
 def _count(module: Module) -> int:
@@ -53,6 +56,12 @@ def _is_counted(process: Process) -> bool:
 def _ended(process: Process, going: Signal) -> Process:
     count = Ref(going, ("$root", _NAME))
     down = Assign(count, Binary("sub", count, Const(32, 1), 32), True, process.span)
-    finish = SystemTask("$finish", (Const(32, 0),), (False,), process.span)
-    end = If(Binary("eq", count, Const(32, 0), 1), finish, span=process.span)
-    return replace(process, body=Block((process.body, down, end)))
+    return replace(process, body=Block((process.body, down)))
+
+
+def _end(going: Signal) -> Process:
+    """Return what ends the simulation when the count has come to 0 and all else of that time is done."""
+    count = Ref(going, ("$root", _NAME))
+    finish = SystemTask("$finish", (Const(32, 0),), (False,))
+    body = If(Binary("eq", count, Const(32, 0), 1), finish)
+    return Process(Kind.EVENTS, body, (Event("any", count),), "programs", region="postponed")
