@@ -97,9 +97,9 @@ def test_cancelling_a_task_cancels_the_compilation(gate):
         while not gate.entered.is_set():
             await asyncio.sleep(0)
         task.cancel()
-        gate.go.set()
         with pytest.raises(asyncio.CancelledError):
             await task
+        gate.go.set()  # only now: the task hears of its cancellation when it next runs
         return compilation
 
     compilation = asyncio.run(work())
