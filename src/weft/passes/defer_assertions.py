@@ -49,6 +49,7 @@ from weft.ir.design import (
 )
 from weft.ir.expressions import Call, SystemCall, operands
 from weft.ir.system_tasks import REPORT_STEM, is_report
+from weft.passes.report_choices import SEVERAL, UNHANDLED
 
 _COUNT = Type("bit", 32, four_state=False)
 _EVENT = Type("event", 64, four_state=False)
@@ -223,7 +224,7 @@ class _Deferral:
     def _case(self, case: Case) -> Statement:
         default = case.default
         if default is None and case.check in ("unique", "priority"):
-            default = self._warning("value is unhandled for priority or unique case statement", case.span)
+            default = self._warning(UNHANDLED % "case", case.span)
         plain = replace(case, check="", default=default)
         conditions = [] if case.check == "priority" else _item_conditions(case)
         if not conditions:
@@ -238,7 +239,7 @@ class _Deferral:
             end = end.other
         plain = replace(statement, check="")
         if end is None and statement.check in ("unique", "priority"):
-            text = "value is unhandled for priority or unique if statement"
+            text = UNHANDLED % "if"
             plain = _with_else(plain, self._warning(text, statement.span))
         if statement.check == "priority" or len(conditions) < 2 or any(_acts(cond) for cond in conditions):
             return plain
@@ -248,7 +249,7 @@ class _Deferral:
         """Return statements that report if more than one of several conditions holds."""
         hits = self._signal("hits")
         one_more = Assign(Ref(hits), Binary("add", Ref(hits), Const(32, 1), 32), True, span)
-        report = self._warning(f"value matches more than one item of a unique {word} statement", span)
+        report = self._warning(SEVERAL % word, span)
         return [
             Assign(Ref(hits), Const(32, 0), True, span),
             *(If(cond, one_more, span=span) for cond in conditions),

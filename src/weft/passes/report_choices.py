@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from weft.passes.execute_statements import Executor
 
 
+UNHANDLED = "value is unhandled for priority or unique %s statement"
+SEVERAL = "value matches more than one item of a unique %s statement"
+
+
 def unhandled_report(executor: Executor, check: str, word: str, span: Span) -> Callable[[], None] | None:
     """Return what runs where no item of a checked `word` (`if` or `case`) matches; None if that is allowed."""
     if check not in ("unique", "priority"):
         return None
-    return partial(_warn, executor, f"value is unhandled for priority or unique {word} statement", span)
+    return partial(_warn, executor, UNHANDLED % word, span)
 
 
 def report_overlap(executor: Executor, check: str, word: str, conditions: Sequence[int], span: Span) -> None:
@@ -36,7 +40,7 @@ def report_overlap(executor: Executor, check: str, word: str, conditions: Sequen
     for cond in conditions[1:]:
         several = builder.add("or", 1, several, builder.add("and", 1, some, cond))
         some = builder.add("or", 1, some, cond)
-    warn = partial(_warn, executor, f"value matches more than one item of a unique {word} statement", span)
+    warn = partial(_warn, executor, SEVERAL % word, span)
     if builder.value(several) != 0:
         executor.environment.select([several], [warn], None, exclusive=False)
 

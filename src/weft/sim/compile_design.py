@@ -6,12 +6,11 @@ only loads it. `build_design` is that part alone, for `weft build` and `weft hie
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
+from weft.base.collector import without_collector
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError
 from weft.base.workers import Workers
@@ -26,8 +25,6 @@ from weft.sim.design_files import Output
 from weft.sim.initial_state import parse_x_initial
 from weft.sim.simulation import Simulation
 from weft.sim.stages import Stages
-
-Made = TypeVar("Made")
 
 _DELAYS = ("min", "typ", "max", "none")
 _LOOPS = ("error", "iterate", "break")
@@ -136,7 +133,7 @@ def compile_design(
         options = BuildOptions(front_end, four_state, loops, cache, tuple(sorted(forced)))
         build, keep = _make_design(files, options, texts or {}, stages)
         with stages.stage("generate code"):
-            program = _without_collector(lambda: make_program(build.design, engine))
+            program = without_collector(lambda: make_program(build.design, engine))
         keep()  # while other threads compile
         if isinstance(progress, ProgressTracker):
             _follow_code(program, progress, stages)
@@ -189,7 +186,7 @@ def _make_design(
     if store is not None:
         with stages.stage("load from cache"):
             key = store.find(options_key)
-            found = _without_collector(lambda: store.load(key, CompiledDesign)) if key is not None else None
+            found = without_collector(lambda: store.load(key, CompiledDesign)) if key is not None else None
         if found is not None:
             return Build(found, True, stages.seconds), lambda: None
         del stages.seconds["load from cache"]
@@ -200,7 +197,7 @@ def _make_design(
     source = read_sources(files, options.front_end, texts, stages)
     # Designs of the same texts in two folders differ in the paths that messages show.
     digest = hash_words([source.digest, str(Path.cwd()), *_graph_words(options)])
-    design = _without_collector(
+    design = without_collector(
         lambda: elaborate(
             source,
             four_state=options.four_state,
@@ -294,14 +291,3 @@ def _options_key(files: Sequence[str | Path], options: BuildOptions, texts: Mapp
     words += [*options.front_end.words(), "--graph", *_graph_words(options)]
     words += [part for name, text in texts.items() for part in (name, text)]
     return hash_words(words)
-
-
-def _without_collector(work: Callable[[], Made]) -> Made:
-    """Do work that makes a million objects and no garbage without the cyclic collector walking them over and over."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return work()
-    finally:
-        if enabled:
-            gc.enable()

@@ -34,7 +34,6 @@ from weft.sim.state_files import load_state, save_state
 from weft.sim.times import looks_like_time, parse_time
 
 if TYPE_CHECKING:
-    from weft.sim.batch import Batch
     from weft.sim.profile import Profile
 
 _TRACER = "weft.tools.waves.trace"
@@ -244,20 +243,8 @@ class CycleSimulation(Simulation):
 
     # ------------------------------------------------------------------------------------ checkpoints and files
 
-    def batch(
-        self,
-        lanes: int,
-        device: str = "auto",
-        *,
-        random: Mapping[str, int] | None = None,
-        private: Sequence[str] = (),
-        messages: str = "error",
-        threads: int = 0,
-    ) -> Batch:
-        """Return a batch of copies of this simulation as it is now."""
-        from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
-
-        return make_batch(self, lanes, device, random or {}, tuple(private), messages, threads)
+    def _batch_source(self) -> CycleSimulation:
+        return self
 
     def save(self, path: str | Path) -> None:
         """Write the present state to a file."""

@@ -7,11 +7,11 @@ Where anything of it is missing, damaged or older than a source, it is made agai
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from weft.base.collector import without_collector
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.base.workers import Job
@@ -33,7 +33,6 @@ from weft.sim.tasks.dump_scopes import plain_path
 if TYPE_CHECKING:
     from weft.engines.cpu.region_program import RegionProgram
 
-Made = TypeVar("Made")
 
 _DUMPS = ("$dump", "$countdrivers")
 
@@ -156,7 +155,7 @@ def make_program(
     Raises what the front end raises, and Unsupported.
     """
     options = options or ProgramOptions()
-    return _without_collector(lambda: _make(files, options, texts or {}, stages or Stages()))
+    return without_collector(lambda: _make(files, options, texts or {}, stages or Stages()))
 
 
 def _make(
@@ -238,14 +237,3 @@ def _options_key(files: Sequence[str | Path], options: ProgramOptions, texts: Ma
     words.append(f"{choice.engine} {choice.shuffled} {choice.worth} {choice.whole} {choice.races}")
     words += [part for name, text in texts.items() for part in (name, text)]
     return hash_words(words)
-
-
-def _without_collector(work: Callable[[], Made]) -> Made:
-    """Do work that makes a million objects and no garbage without the cyclic collector walking them over and over."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return work()
-    finally:
-        if enabled:
-            gc.enable()

@@ -104,8 +104,7 @@ class MemoryHandle(ABC):
     def __init__(self, simulation: Simulation, path: str, found: Found) -> None:
         self._simulation, self.path, self._known = simulation, path, found
         self._design = simulation.design
-        dimensions = found.signal.type.unpacked
-        self._lowest = min(dimensions[0]) if len(dimensions) == 1 else 0
+        self._lowest = lowest_index(found)
 
     @property
     def _found(self) -> Found:
@@ -233,6 +232,12 @@ class CycleMemory(MemoryHandle):
     def _view(self, state: int) -> NDArray[np.unsignedinteger]:
         engine = self._cycles.engine
         return engine.program.layout.view(engine.state, state)
+
+
+def lowest_index(found: Found) -> int:
+    """Return the index of a memory's first element: the lower bound of its only dimension, 0 if it has several."""
+    dimensions = found.signal.type.unpacked
+    return min(dimensions[0]) if len(dimensions) == 1 else 0
 
 
 def signal_range(found: Found) -> tuple[int, int]:

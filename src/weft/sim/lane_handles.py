@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from weft.base.errors import UserError
 from weft.ir.layout import container_bytes
+from weft.sim.handles import lowest_index
 from weft.sim.signal_map import Found
 
 if TYPE_CHECKING:
@@ -94,8 +95,7 @@ class LaneMemory:
 
     def __init__(self, batch: Batch, path: str, found: Found, lanes: NDArray[np.int64]) -> None:
         self._batch, self.path, self._found, self.lanes = batch, path, found, lanes
-        dimensions = found.signal.type.unpacked
-        self._lowest = min(dimensions[0]) if len(dimensions) == 1 else 0
+        self._lowest = lowest_index(found)
 
     def __repr__(self) -> str:
         return f"<memory {self.path} [{self.width}] x {self.depth} x {len(self.lanes)} lanes>"

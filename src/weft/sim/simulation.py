@@ -25,6 +25,7 @@ from weft.sim.signal_map import Found, SignalMap
 
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
+    from weft.sim.cycle_simulation import CycleSimulation
 
 
 @dataclass(slots=True)
@@ -170,7 +171,6 @@ class Simulation(ABC):
 
     # ---------------------------------------------------------------------------------------------------- batches
 
-    @abstractmethod
     def batch(
         self,
         lanes: int,
@@ -189,6 +189,13 @@ class Simulation(ABC):
         `private`. With `messages="count"` messages such as `$display` are counted for each lane; otherwise a design
         that has some cannot be a batch. `threads` limits those of the CPU.
         """
+        from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
+
+        return make_batch(self._batch_source(), lanes, device, random or {}, tuple(private), messages, threads)
+
+    @abstractmethod
+    def _batch_source(self) -> CycleSimulation:
+        """Return the simulation whose copies become lanes; refuse where lanes, which run by clock edges, cannot be."""
 
     # ------------------------------------------------------------------------------------ checkpoints and files
 

@@ -32,7 +32,7 @@ from weft.sim.tasks.vcd_text import VcdSink
 from weft.sim.times import looks_like_time, parse_time
 
 if TYPE_CHECKING:
-    from weft.sim.batch import Batch
+    from weft.sim.cycle_simulation import CycleSimulation
 
 _FST = "weft.tools.waves.dump_sink"
 
@@ -103,17 +103,7 @@ class TestbenchSimulation(Simulation):
 
     # ------------------------------------------------------------------------------------ checkpoints and files
 
-    def batch(
-        self,
-        lanes: int,
-        device: str = "auto",
-        *,
-        random: Mapping[str, int] | None = None,
-        private: Sequence[str] = (),
-        messages: str = "error",
-        threads: int = 0,
-    ) -> Batch:
-        """Refuse: lanes run by clock edges."""
+    def _batch_source(self) -> CycleSimulation:
         raise Unsupported("a batch of an event simulation (engine='cycle' has batches)")
 
     def save(self, path: str | Path) -> None:

@@ -196,7 +196,7 @@ class RegionEmitter(NodeEmitter):
         self.add("ret void")
         self.pieces.append(Piece(self.lines, self.globals, self.helpers))
         self.lines, self.globals, self.helpers = [], {}, set()
-        self.label_now = "entry"
+        self.here = "entry"
         for node, name in self.names.items():
             if self.is_past(node):
                 self.foreign.setdefault(node, name)
@@ -329,7 +329,7 @@ class RegionEmitter(NodeEmitter):
         """
         self.pause()
         labels = [self.label() for _ in arms]
-        done, start = self.label(), self.label_now
+        done, start = self.label(), self.here
         self.add(f"br i1 {condition}, label %{labels[0]}, label %{labels[1] if len(arms) > 1 else done}")
         results: list[list[str]] = []
         leaving: list[list[tuple[int, int, str]]] = []
@@ -340,7 +340,7 @@ class RegionEmitter(NodeEmitter):
             results.append(body())
             leaving.append(self.close())
             self.add(f"br label %{done}")
-            ends.append(self.label_now)
+            ends.append(self.here)
         if len(arms) == 1:
             ends.append(start)
         self.begin(done)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from weft.engines.instruction_text import InstructionText
 from weft.ir.layout import StateLayout
 from weft.ir.step_graph import StepGraph
 
@@ -28,23 +29,21 @@ def words(width: int) -> int:
     return (width + 63) >> 6
 
 
-class Emitter:
+class Emitter(InstructionText):
     """Emit the body of one function `(ptr %s, ptr %m, ptr %c)` over state, memories and context."""
 
     table: ClassVar[list[Callable[[Any, int, int], str]]] = []
     """How each operation is emitted: `emit_ops.NodeEmitter` sets it."""
 
     def __init__(self, step: StepGraph, layout: StateLayout, scratch: int) -> None:
+        super().__init__()
         self.step, self.layout = step, layout
         self.op, self.width, self.param, self.srcs = step.op, step.width, step.param, step.srcs
         self.constants = step.constants
-        self.lines: list[str] = []
         self.names: dict[int, str] = {}
         self.globals: dict[str, str] = {}
         self.helpers: set[str] = set()
         self.scratch = scratch
-        self.label_now = "entry"
-        self._count = 0
 
     # ------------------------------------------------------------------------------------------ small tools
 
@@ -52,27 +51,6 @@ class Emitter:
         """Return a fresh SSA name."""
         self._count += 1
         return f"%t{self._count}"
-
-    def put(self, text: str) -> str:
-        """Append an instruction and return the name of its result."""
-        self._count += 1
-        name = f"%t{self._count}"
-        self.lines.append(f"{name} = {text}")
-        return name
-
-    def add(self, text: str) -> None:
-        """Append an instruction without result."""
-        self.lines.append(text)
-
-    def label(self) -> str:
-        """Return a fresh label."""
-        self._count += 1
-        return f"l{self._count}"
-
-    def begin(self, label: str) -> None:
-        """Start a block."""
-        self.lines.append(f"{label}:")
-        self.label_now = label
 
     def context_word(self, index: int) -> str:
         """Return the address of a word of the context block."""

@@ -116,11 +116,6 @@ def is_real(expression: Expr | None) -> bool:
     return type_of(expression).kind in REALS
 
 
-def is_string(expression: Expr | None) -> bool:
-    """Say whether an expression's value is a string."""
-    return type_of(expression).kind == "string"
-
-
 def is_word(expression: Expr | None) -> bool:
     """Say whether an expression's value is a 64-bit word rather than a vector."""
     return type_of(expression).kind in WORDS

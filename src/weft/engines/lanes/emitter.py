@@ -14,46 +14,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weft.base.errors import InternalError
+from weft.engines.instruction_text import InstructionText
 from weft.engines.lanes.lane_ops import BIT_OPS, WORD_OPS
 from weft.engines.lanes.shape import Operand, Shape, element, indices
 from weft.ir.lane_program import LaneAction, LaneBranch, LaneStep
 from weft.ir.ops import OPS, mask
 
 
-class LaneEmitter:
+class LaneEmitter(InstructionText):
     """Emit the body of one function; `lines` is its text so far."""
 
     def __init__(self, step: LaneStep, shape: Shape) -> None:
+        super().__init__()
         self.step, self.shape = step, shape
-        self.lines: list[str] = []
         self._values: dict[int, Operand] = {}
         self._masks: dict[int, tuple[str, ...]] = {}
-        self._count = 0
-        self.here = "entry"
         self.region: tuple[int, int] | None = None
 
     # ------------------------------------------------------------------------------------------------ small tools
-
-    def put(self, text: str) -> str:
-        """Append an instruction and return the name of its result."""
-        self._count += 1
-        name = f"%t{self._count}"
-        self.lines.append(f"{name} = {text}")
-        return name
-
-    def add(self, text: str) -> None:
-        """Append an instruction without result."""
-        self.lines.append(text)
-
-    def label(self) -> str:
-        """Return a fresh label."""
-        self._count += 1
-        return f"l{self._count}"
-
-    def begin(self, label: str) -> None:
-        """Start a block."""
-        self.lines.append(f"{label}:")
-        self.here = label
 
     def each(self, text: str, *operands: Sequence[str]) -> tuple[str, ...]:
         """Append an instruction for each chunk: `{0}`, `{1}`, ... in the text are the operands' chunks."""
