@@ -177,8 +177,7 @@ def test_doctor(here, capfd):
 def test_interrupt_ends_cleanly(here):
     """Ctrl-C in a run completes the waveform, says where it ended, and gives status 130."""
     (here / "top.sv").write_text(SOURCE.replace("q == 50", "0"))
-    code = "from weft.apps.cli import main; main()"
-    words = [sys.executable, "-c", code, "sim", "top.sv", "--wave", "o.vcd", "--signals", "q"]
+    words = [sys.executable, "-m", "weft", "sim", "top.sv", "--wave", "o.vcd", "--signals", "q"]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ)
     assert process.stderr is not None
     for line in process.stderr:

@@ -58,6 +58,17 @@ class Classes:
                 self.size(found)
         return self._offsets[member]
 
+    def derived(self, key: str) -> list[tuple[int, Class]]:
+        """Return the class of a key and all that are derived from it, with their numbers."""
+        result: list[tuple[int, Class]] = []
+        for found, number in self._numbers.items():
+            step: Class | None = found
+            while step is not None and step.key != key:
+                step = step.base
+            if step is not None:
+                result.append((number, found))
+        return result
+
     def allocate(self, f: FunctionCode, found: Class) -> Operand:
         """Write the creation of an object with properties of their default values; return its handle."""
         w = f.w

@@ -1,9 +1,10 @@
 """Write calls of `randomize`, and the pieces of code that solving constraints calls back (IEEE 1800-2023 clause 18).
 
-Python chooses the values: it reads and writes objects, containers and static variables in memory. The code hands over
-the values of local variables that the constraints name, and takes back those that are chosen. Functions of the design
-in constraints, `pre_randomize` and `post_randomize` get an *entry*: code that takes its arguments from a buffer and
-puts the result behind them, so that Python can call it at any time.
+What needs no solver is chosen in the code itself (`code_draws`). Else Python chooses the values: it reads and writes
+objects, containers and static variables in memory. The code hands over the values of local variables that the
+constraints name, and takes back those that are chosen. Functions of the design in constraints, `pre_randomize` and
+`post_randomize` get an *entry*: code that takes its arguments from a buffer and puts the result behind them, so that
+Python can call it at any time.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from weft.base.dataclass import dataclass, field, replace
+from weft.engines.event.code_draws import HOOKS, write_draw
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import Elaborated, Node, Unit
 from weft.engines.event.value_types import type_of
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
     from weft.engines.event.code_unit import UnitCode
 
-HOOKS = ("pre_randomize", "post_randomize")
 _SIZES = frozenset({"array.size", "array.num"})
 _OBJECT = Type("class", 64, four_state=False)
 
@@ -201,14 +202,16 @@ def randomize(f: FunctionCode, node: Randomize) -> Value:
     from weft.engines.event.code_host import host_choice
     from weft.engines.event.code_places import store_lvalue
 
-    program = f.unit.program
+    program, w = f.unit.program, f.w
     arguments: list[Expr] = []
     bound: set[Signal] = set()
+    handle: Operand = 0
     if node.object is not None:
         program.entries.need_classes(program)
         this = node.this or Signal("object$", 64, _OBJECT, automatic=True, local=True)
         store_lvalue(f, Ref(this), value(f, node.object))
-        program.check_null(f, value(f, Ref(this)).bits)
+        handle = value(f, Ref(this)).bits
+        program.check_null(f, handle)
         arguments.append(Ref(this))
         bound.add(this)
     expressions = [*(node.targets or ()), *constraint_expressions(node.constraints)]
@@ -224,6 +227,11 @@ def randomize(f: FunctionCode, node: Randomize) -> Value:
     first = len(arguments)
     arguments += [Ref(signal) for signal in captured]
     written = {first + i for i, signal in enumerate(captured) if signal in chosen}
+    succeeded, done = w.slot(32), w.fresh("randomized")
+    w.do(f"store i32 1, ptr {succeeded}")
+    write_draw(f, node, handle, done)
     result = host_choice(f, "$weft$randomize", arguments, written, RandomizeSite(node, tuple(captured)), node.span)
     f.poll()
-    return result
+    w.do(f"store i32 {result.bits}, ptr {succeeded}")
+    w.label(done)
+    return Value(32, w.emit(f"load i32, ptr {succeeded}"))

@@ -182,6 +182,8 @@ RACE_EPOCH, RACE_BASE, RACE_LAST, RACE_CAUSE = 12200, 12208, 12216, 12224
 """Of the race detector (`race_kernels`): the epoch, its first activation, the last one, the one under way or 0."""
 RACE_PARENTS, RACE_ROOM, RACE_TABLE, RACE_CALL = 12232, 12240, 12248, 12256
 """The activation that made each one ready, room for so many; the accesses by place; whom to tell of a race."""
+RANDOM_MODES = 12264
+"""Whether `rand_mode` or `constraint_mode` has ever been switched: Python then knows what is on (18.8, 18.9)."""
 CONTROL_SIZE = 12288
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4

@@ -16,8 +16,9 @@ from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, WeftError
 from weft.base.source import NOWHERE
 from weft.engines.event.code_classes import OBJECT_SEED
-from weft.engines.event.code_randomize import HOOKS, Entry, RandomizeSite
-from weft.engines.event.records import NODE_SEED
+from weft.engines.event.code_draws import HOOKS
+from weft.engines.event.code_randomize import Entry, RandomizeSite
+from weft.engines.event.records import NODE_SEED, RANDOM_MODES
 from weft.engines.event.value_types import CONTAINERS, WORDS
 from weft.engines.event.writer import plane_bytes
 from weft.ir.constraints import Constraint, ConstraintBlock
@@ -153,6 +154,7 @@ class Randomizer:
 
     def mode(self, handle: int) -> Modes:
         """Return what is off in an object, to be changed."""
+        self.simulation.engine.set_word(RANDOM_MODES, 1)
         return self.modes.setdefault(handle, Modes())
 
     def copy_modes(self, source: int, target: int) -> None:
