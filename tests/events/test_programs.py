@@ -11,11 +11,12 @@ import pytest
 
 from events.assertions import ASSERTIONS
 from events.programs import NOT_ICARUS, OBJECTS, PROGRAMS
+from events.random_sequences import RANDOM_SEQUENCES
 from events.run_events import run_events
 from events.testbenches import TESTBENCHES
 from events.words import WORDS
 
-ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS, **TESTBENCHES, **WORDS}
+ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS, **TESTBENCHES, **WORDS, **RANDOM_SEQUENCES}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -35,11 +35,11 @@ def test_all_errors_are_shown():
 
 def test_unsupported_construct_shows_the_place():
     with pytest.raises(Unsupported) as caught:
-        load("module top(input clk, a);\n  initial randsequence (main) main : { $display; }; endsequence\nendmodule\n")
+        load("module top;\n  initial randsequence (m) m : n(x); n(output x) : {}; endsequence\n  int x;\nendmodule\n")
     assert str(caught.value) == (
-        "t.sv:2:11: error: 'randsequence' is not supported yet [unsupported]\n"
-        "  initial randsequence (main) main : { $display; }; endsequence\n"
-        "          ^" + "~" * 52
+        "t.sv:2:40: error: an argument of a production that is 'output' is not supported yet [unsupported]\n"
+        "  initial randsequence (m) m : n(x); n(output x) : {}; endsequence\n"
+        "                                       ^" + "~" * 7
     )
 
 

@@ -23,13 +23,14 @@ from pyslang import ast, syntax
 from pyslang.driver import Driver
 
 from weft.base.dataclass import dataclass, field, replace
-from weft.base.errors import Unsupported, UserError, WeftError
+from weft.base.errors import InternalError, Unsupported, UserError, WeftError
 from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module
 from weft.lang.sv.classes import class_of, is_built_in
 from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.lang.sv.functions import convert_function
+from weft.lang.sv.rewrite_randsequence import rewrite_randsequence
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.system_calls import add_system_functions
 
@@ -46,6 +47,8 @@ that need it.
 _VERILOG_KEYWORDS = ("--map-keyword-version", "1364-2005+...*.v")
 
 _REAL_NET = re.compile(r"(short)?real(time)?\b")
+
+_RANDSEQUENCE = re.compile(r"\brandsequence\b")
 
 _DEPTH = 50_000
 """How deeply Python functions may call each other here: slang's parser goes 5,000 levels down, at a few calls each."""
@@ -88,12 +91,16 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
         driver.parseCommandLine(f"weft {_FORGIVING}")
         compilation = _compile(driver, trees)
     report = _report(driver, compilation)
+    index = SourceIndex(driver.sourceManager)
+    if not report.errors and index.mentions("randsequence", _RANDSEQUENCE):
+        compilation, kept = _without_randsequence(driver, trees, index)
+    else:
+        kept = []
     tops = list(compilation.getRoot().topInstances)
     _check_tops(compilation, report, options, tops)
     if report.errors:
         raise UserError("source-errors", "the source has errors\n" + "".join(report.errors).rstrip())
     _check_parameters(driver, tops)
-    index = SourceIndex(driver.sourceManager)
     if report.skipped is not None:
         span = index.range_span(report.skipped, report.skipped)
         raise Unsupported("the initialiser of a static variable in a constant function", span, sources=index.sources)
@@ -120,6 +127,7 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
         raise Unsupported(f"source text nested more than about {_DEPTH // 5} levels deep") from None
     finally:
         elaboration.release()
+        kept.clear()
     design.digest = _digest(driver, options, index)
     design.files = _files_read(driver, texts or {})
     return design
@@ -173,6 +181,23 @@ def _compile(driver: Driver, trees: list[syntax.SyntaxTree]) -> ast.Compilation:
         compilation.addSyntaxTree(tree)
     add_system_functions(compilation)
     return compilation
+
+
+def _without_randsequence(
+    driver: Driver, trees: list[syntax.SyntaxTree], index: SourceIndex
+) -> tuple[ast.Compilation, list[object]]:
+    """Elaborate once more, with statements in the place of each `randsequence`; the list must live as long."""
+    written = [*driver.syntaxTrees, *trees]
+    rewritten, kept = rewrite_randsequence(written, driver.sourceManager, index)
+    compilation = ast.Compilation(driver.createOptionBag())
+    for tree in (*driver.sourceLoader.libraryMaps, *rewritten):
+        compilation.addSyntaxTree(tree)
+    add_system_functions(compilation)
+    errors = [found for found in compilation.getAllDiagnostics() if found.isError()]
+    if errors:
+        text = pyslang.DiagnosticEngine.reportAll(driver.sourceManager, errors)
+        raise InternalError(f"the statements made of a 'randsequence' have errors\n{text}")
+    return compilation, kept
 
 
 def _report(driver: Driver, compilation: ast.Compilation) -> _Report:

@@ -19,7 +19,6 @@ STATEMENTS: dict[type[ast.Statement], StatementConverter] = {}
 _NAMES: dict[type[ast.Statement], str] = {
     ast.PatternCaseStatement: "a pattern match",
     ast.ProceduralCheckerStatement: "a checker",
-    ast.RandSequenceStatement: "'randsequence'",
 }
 
 

@@ -19,6 +19,7 @@ from pyslang import ast, parsing, syntax
 from weft.base.dataclass import replace
 from weft.ir.design import Block, Disable, DisableFork, Jump, Statement, WaitFork
 from weft.lang.sv.flow import statement_of
+from weft.lang.sv.randsequence_text import PREFIX
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -42,7 +43,8 @@ def convert_block(state: State, node: ast.Statement, convert_list: ConvertList) 
     fork = _FORKS[block.blockKind]
     outer_scope, label, scope = state.scope, "", ""
     if symbol is not None and name:
-        state.scope = f"{outer_scope}.{name}" if outer_scope else name
+        if not name.startswith(PREFIX):
+            state.scope = f"{outer_scope}.{name}" if outer_scope else name
         label = state.labels[symbol] = name if name not in state.labels.values() else state.fresh_label(name)
         scope = state.context.disabled_scope(symbol)
     outer, state.declared = state.declared, []
@@ -84,7 +86,7 @@ def convert_disable(state: State, node: ast.Statement) -> Statement:
     span = state.context.span(node)
     if symbol is None:
         state.context.unsupported("'disable' of this", node)
-    if not _leaves_threads(symbol):
+    if symbol.name.startswith(PREFIX) or not _leaves_threads(symbol):
         if symbol is state.subroutine and not state.forked:
             return Jump("return", span=span)
         label = state.labels.get(symbol)
@@ -98,6 +100,8 @@ def only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpre
     """Say whether the block or task that a `disable` means is around it in the same thread and leaves no others."""
     if target.hasHierarchicalReference:
         return False
+    if target.symbol.name.startswith(PREFIX):
+        return True
     wanted = target.symbol.syntax
     node = statement.syntax.parent
     while node is not None and node.kind != syntax.SyntaxKind.ParallelBlockStatement:

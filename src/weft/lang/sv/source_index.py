@@ -33,6 +33,7 @@ class SourceIndex:
 
     manager: pyslang.SourceManager
     sources: SourceMap = field(default_factory=SourceMap)
+    _made: dict[int, Span] = field(default_factory=dict[int, Span])
     _files: dict[int, int] = field(default_factory=dict[int, int])
     _characters: dict[int, NDArray[np.int64]] = field(default_factory=dict[int, "NDArray[np.int64]"])
 
@@ -43,9 +44,15 @@ class SourceIndex:
         found = node.sourceRange
         return self.range_span(found.start, found.end)
 
+    def stand_for(self, buffer: pyslang.BufferID, span: Span) -> None:
+        """Let everything in a buffer whose text is made from the source have the place that it was made from."""
+        self._made[buffer.id] = span
+
     def symbol_span(self, symbol: ast.Symbol) -> Span:
         """Return the span of a symbol's name where it is declared."""
         location = self._expanded(symbol.location)
+        if location.buffer.id in self._made:
+            return self._made[location.buffer.id]
         file = self._file(location.buffer)
         if file < 0:
             return NOWHERE
@@ -56,6 +63,8 @@ class SourceIndex:
         """Return the span between two of slang's locations; only the start where they lie in different files."""
         first, last = self._expanded(start), self._expanded(end)
         buffer = first.buffer
+        if buffer.id in self._made:
+            return self._made[buffer.id]
         file = self._file(buffer)
         if file < 0:
             return NOWHERE
