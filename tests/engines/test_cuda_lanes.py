@@ -15,6 +15,7 @@ from weft.engines.cuda.device import CudaDevice, find_gpu
 from weft.engines.cuda.driver import Driver
 from weft.engines.cuda.kernel_emitter import KernelOptions, look_text, run_text, settle_text
 from weft.passes.build_lane_program import build_lane_program, build_look
+from weft.sim.stimulus.plan import Generator, find_port, make_plan
 
 
 @pytest.mark.parametrize("options", [KernelOptions(), KernelOptions(64, 256, False, 4)], ids=["packed", "local"])
@@ -154,6 +155,43 @@ module top(input logic clk, input logic [7:0] a, input logic [99:0] w, output lo
   end
 endmodule
 """
+
+
+def test_driven_kernels_assemble():
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    batch = sim.batch(3, "cpu")
+    clock = batch.clocks[0].clock
+    ports = [find_port(path, batch.signals, batch.clocks) for path in ("a", "w")]
+    generators = [Generator(ports[1], "random * lane + cycle", 5)]
+    plan = make_plan(generators, ports[:1], 128, batch.signals, clock.period_fs)
+    program = build_lane_program(sim.design.graph, [clock], drive=plan)
+    assert [event.drive for event in program.events] == [True, False, False]
+    text = run_text(program, KernelOptions())
+    assert f"ptr addrspace(1) noalias %m{len(program.memories) - 1}" in text
+    assert ".visible .entry lanes_run(" in assemble(text, 90)
+
+
+@pytest.mark.device
+def test_stimulus_is_the_same_on_both_devices():
+    if not find_gpu():
+        pytest.skip("no GPU: it needs an NVIDIA GPU, its driver and pip install 'weft[cuda]'")
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    gpu, cpu = (sim.batch(300, device) for device in ("cuda", "cpu"))
+    values = np.random.default_rng(1).integers(0, 256, (200, 300), np.uint8)
+    for batch in (gpu, cpu):
+        batch.record()
+        batch.generate("w", "random ^ {q, cycle}", seed=3)
+        batch.drive({"a": values})
+        batch.generate("a", "random % 9 + lane", seed=4)
+        batch.run_until("q == 8'hf0 || slow == 9", max_cycles=60)
+        batch.fork(lane=4, into=range(8, 20))
+        batch.run_cycles(30)
+    assert np.array_equal(gpu.status, cpu.status) and np.array_equal(gpu.time_fs, cpu.time_fs)
+    for lane in (0, 9, 170, 299):
+        assert np.array_equal(gpu.lane_state(lane), cpu.lane_state(lane))
+        alone = gpu.replay(lane)
+        alone.run_recorded()
+        assert np.array_equal(gpu.lane_state(lane), np.frombuffer(alone.checkpoint().state, np.uint8))
 
 
 @pytest.mark.device

@@ -67,6 +67,10 @@ class Job(Generic[T]):
         if self._then is not None:
             self._then()
 
+    def settled(self) -> None:
+        """Wait until the work is done, whatever became of it."""
+        self._done.wait()
+
     def result(self) -> T:
         """Wait until the work is done, and return what it returned or raise what it raised."""
         self._done.wait()

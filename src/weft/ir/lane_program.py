@@ -138,6 +138,8 @@ class LaneEvent:
     """Be what happens at one time of the period: `offset_fs` after its beginning, the clocks in `levels` change.
 
     `usual` is a shorter form of `step`, for lanes whose state has its habits: where the action `holds` of `guard` does.
+    With `drive` it is the beginning of a cycle of the first clock, at which inputs take new values; it follows the
+    edges of the same time.
     """
 
     offset_fs: int
@@ -146,6 +148,7 @@ class LaneEvent:
     after: LaneStep
     guard: LaneStep | None = None
     usual: LaneStep | None = None
+    drive: bool = False
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ def print_lane_program(program: LaneProgram) -> str:
         shared = " shared" if memory.shared else ""
         lines.append(f"memory {number} {memory_name(program, number)}:{memory.width}x{memory.depth}{shared}")
     for number, event in enumerate(program.events):
-        levels = ", ".join(f"{program.states[state].name}={level}" for state, level in event.levels)
+        levels = ", ".join(f"{program.states[state].name}={level}" for state, level in event.levels) or "drive"
         lines.append(f"event {number} of {program.period_fs} fs at {event.offset_fs} fs: {levels}")
         lines += _step_lines(program, event.step)
         for step in (event.after, event.guard, event.usual):

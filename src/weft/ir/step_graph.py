@@ -315,6 +315,28 @@ def after_graph(step: StepGraph, clock: int, level: int, steady: Mapping[int, in
     return replace(result, writes=writes)
 
 
+def poke_graph(step: StepGraph, inputs: Iterable[int]) -> StepGraph:
+    """Return what the next step does after some inputs have changed in a design that had settled.
+
+    What does not depend on them equals what it samples; of the sinks only those that settle are left, beside triggers.
+    """
+    moved = _moved_by(step, set(inputs))
+    equal = {state: node for state, node in _samples(step).items() if not moved[node]}
+    writes = [
+        write
+        for write in step.writes
+        if write.domain == SETTLE
+        and (step.states[write.state].kind != "latch" or moved[write.value] or moved[write.enable])
+    ]
+    result = Specialiser(replace(step, writes=writes)).run({}, equal)
+    return replace(
+        result,
+        writes=[write for write in result.writes if write.state not in equal],
+        memory_writes=[write for write in result.memory_writes if write.domain == SETTLE],
+        effects=[(index, effect) for index, effect in result.effects if effect.domain == SETTLE],
+    )
+
+
 def _sort_samples(step: StepGraph, clock: int, moving: Iterable[str]) -> tuple[list[int], dict[int, int]]:
     """Return the samples of the clock itself, and the node of each sample that equals what it samples.
 

@@ -23,7 +23,8 @@ from weft.ir.lane_program import (
     LaneWord,
 )
 from weft.ir.program import Clock
-from weft.ir.step_graph import READ, StepGraph, after_graph, edge_graph, live_nodes, step_graph
+from weft.ir.step_graph import MEMREAD, READ, StepGraph, after_graph, edge_graph, live_nodes, poke_graph, step_graph
+from weft.passes.drive_inputs import DrivePlan
 from weft.passes.order_step import BRANCH_COST, order_step
 from weft.passes.split_words import Words, WordSplitter, word_count, word_width
 
@@ -48,6 +49,7 @@ def build_lane_program(
     count_messages: bool = False,
     habits: Mapping[int, int] | None = None,
     branch_cost: int = BRANCH_COST,
+    drive: DrivePlan | None = None,
 ) -> LaneProgram:
     """Return the lane program of a graph.
 
@@ -55,11 +57,14 @@ def build_lane_program(
     state table; lanes stop where it is 1. Memories in `private` are not shared although the design never writes them.
     Messages (`$display`, `$error`, ...) are counted with `count_messages`, else they raise Unsupported. `habits` gives
     states that have nearly always a value: events get a shorter form for it, behind a guard. `branch_cost` is what a
-    branch must save (`passes.order_step`).
+    branch must save (`passes.order_step`). With `drive` inputs take new values at the beginning of each cycle; the
+    planes that it needs are the last of the program's memories.
     """
     if graph.four_state:
         raise InternalError("lanes run 2-state graphs: split the planes first")
-    builder = _Builder(graph, clocks, steady or {}, condition, private, count_messages, habits or {}, branch_cost)
+    builder = _Builder(
+        graph, clocks, steady or {}, condition, private, count_messages, habits or {}, branch_cost, drive
+    )
     return builder.program()
 
 
@@ -90,16 +95,19 @@ class _Builder:
         count_messages: bool,
         habits: Mapping[int, int],
         branch_cost: int,
+        drive: DrivePlan | None,
     ) -> None:
-        self.branch_cost = branch_cost
+        self.branch_cost, self.drive = branch_cost, drive
         self.graph, self.clocks, self.steady, self.condition = graph, clocks, steady, condition
         self.habits = {state: value for state, value in habits.items() if state not in steady}
         self.step = step_graph(graph)
         self.time = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
         self._refuse_messages(count_messages)
-        words, memories, places = place_words(graph, private)
+        states = drive.graph.states if drive is not None else graph.states
+        own = {*private, *range(len(graph.states), len(states))}
+        words, memories, places = place_words(replace(graph, states=states), own)
         empty = LaneStep("", [], [], [], [], [], [])
-        self.result = LaneProgram(graph.states, words, memories, places, empty, messages=self.messages)
+        self.result = LaneProgram(states, words, memories, places, empty, messages=self.messages)
 
     def _lowering(self, step: StepGraph, name: str, time: int = -1, delta: int = 0) -> _Lowering:
         return _Lowering(self.result, step, name, time, delta, self.branch_cost)
@@ -124,10 +132,32 @@ class _Builder:
         if self.clocks:
             result.period_fs, events = _pattern(self.clocks)
             before = 0
+            if self.drive is not None:
+                begins = [(offset, ()) for offset in range(0, result.period_fs, self.drive.period_fs)]
+                # The stable sort leaves the edges of a time before the drive of the same time.
+                events = sorted([*events, *begins], key=lambda event: event[0])
             for offset, levels in events:
+                if not levels and self.drive is not None:
+                    result.events.append(self._drive(self.drive, offset))
+                    continue
                 result.events.append(self._event(offset, levels, offset - before if timed else 0))
                 before = offset
         return result
+
+    def _drive(self, plan: DrivePlan, offset: int) -> LaneEvent:
+        """Return the event that gives inputs their values of the cycle that begins, and what settles after it."""
+        lowering = self._lowering(step_graph(_without_sinks(plan.graph)), "drive")
+        places, builder = self.result.places, lowering.splitter.builder
+        for state, node in plan.stores:
+            for number, word in enumerate(lowering.splitter.words(node)):
+                lowering.act("store", places[state] + number, word)
+        none, always = builder.const(32, 0), builder.const(1, 1)
+        for state in plan.counts:
+            width, place = plan.graph.states[state].width, places[state]
+            following = builder.add("add", width, builder.node(MEMREAD, width, (none,), place), builder.const(width, 1))
+            lowering.writes.append(LaneAction("write", place, (none, following, -1, always)))
+        after = self._after(poke_graph(self.step, [state for state, _ in plan.stores]), "after drive")
+        return LaneEvent(offset, (), lowering.finish(), after, drive=True)
 
     def _reads_time(self) -> bool:
         """Say whether anything reads the time, so that lanes must keep it."""

@@ -47,8 +47,8 @@ def insert_random(graph: ConeGraph, clock: int, inputs: Mapping[int, tuple[str, 
     replaced: dict[int, int] = {}
     for state, (path, seed) in inputs.items():
         width, twin = graph.states[state].width, graph.states[state].twin
-        words = [_squares(builder, lane, beat, _key(seed, path, word)) for word in range(-(-width // _BITS))]
-        replaced[state] = builder.slice(builder.concat(words), 0, width)
+        counter = builder.concat([builder.read(beat), builder.read(lane)])
+        replaced[state] = random_node(builder, counter, path, seed, width)
         if twin >= 0:
             replaced[twin] = builder.const(width, 0)
     moved = _move(graph, builder, replaced)
@@ -83,10 +83,16 @@ def _key(seed: int, path: str, word: int) -> int:
     return int.from_bytes(digest, "little") | 1
 
 
-def _squares(b: GraphBuilder, lane: int, beat: int, key: int) -> int:
+def random_node(builder: GraphBuilder, counter: int, path: str, seed: int, width: int) -> int:
+    """Return the random value of an input; `counter` is a node with the cycle in its lower half, the lane above it."""
+    words = [_squares(builder, counter, _key(seed, path, word)) for word in range(-(-width // _BITS))]
+    return builder.slice(builder.concat(words), 0, width)
+
+
+def _squares(b: GraphBuilder, counter: int, key: int) -> int:
     """Return 32 random bits: four rounds of squaring."""
     k = b.const(64, key)
-    y = b.add("mul", 64, b.concat([b.read(beat), b.read(lane)]), k)
+    y = b.add("mul", 64, counter, k)
     z = b.add("add", 64, y, k)
     x = y
     for added in (y, z, y, z):

@@ -23,10 +23,12 @@ from weft.passes.insert_random import LANE
 from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock
 from weft.sim.compiled_design import CompiledDesign
+from weft.sim.drive_batch import DrivenBatch
 from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values
 from weft.sim.lane_slots import slot_clock
 from weft.sim.lane_state import LaneState
 from weft.sim.signal_map import Found, Part, SignalMap
+from weft.sim.stimulus.lane_simulation import LaneSimulation
 
 _ENDED = (LaneStatus.FINISH, LaneStatus.FATAL, LaneStatus.OSCILLATION)
 
@@ -56,7 +58,7 @@ class BatchOptions:
     messages: str = "error"
 
 
-class Batch:
+class Batch(DrivenBatch):
     """Be many instances of a design. Make one with `Simulation.batch`."""
 
     def __init__(
@@ -67,14 +69,15 @@ class Batch:
         clocks: Sequence[ChosenClock],
         device: LaneDevice,
         options: BatchOptions,
-        replay: Callable[[bytes, bool], Any],
+        replay: Callable[[bytes, bool], LaneSimulation],
     ) -> None:
         self.design, self.lanes, self.device, self.options = design, options.lanes, device, options
         self.clocks = tuple(clocks)
         self.signals = SignalMap(design.graph)
         self._replay = replay
         self._private = self._private_memories(options.private)
-        self.kernels: dict[tuple[str, bool, bool], tuple[LaneProgram, LaneKernel]] = {}
+        self.kernels: dict[tuple[str, bool, bool, Any], tuple[LaneProgram, LaneKernel]] = {}
+        self._begin_driving()
         self._habits: dict[int, int] | None = {}
         self._found_habits: dict[int, int] = {}
         self._samples = 0
@@ -120,7 +123,7 @@ class Batch:
 
     def _build(self, condition: str, steady: bool, habits: bool = False) -> tuple[LaneProgram, LaneKernel]:
         """Return the program and kernel of a run: with a condition, and for resets that are not active."""
-        key = (condition, steady, habits)
+        key = (condition, steady, habits, self._key)
         if key not in self.kernels:
             each = self._conditions.get(condition)
             try:
@@ -132,6 +135,7 @@ class Batch:
                     private=self._private,
                     count_messages=self.options.messages == "count",
                     habits=self._found_habits if habits else None,
+                    drive=self._plan,
                 )
             except WeftError as error:
                 error.sources = error.sources or self.design.sources
@@ -165,9 +169,12 @@ class Batch:
         return found
 
     def _steady_resets(self) -> dict[int, int]:
-        """Return the value of each reset (and its unknown plane) while it is not active."""
+        """Return the value of each reset (and its unknown plane) while it is not active, but for those driven."""
         steady: dict[int, int] = {}
+        driven = self._driven
         for reset in self.design.clocks.resets:
+            if reset.state in driven:
+                continue
             steady[reset.state] = int(reset.active_low)
             twin = self.design.graph.states[reset.state].twin
             if twin >= 0:
@@ -185,10 +192,11 @@ class Batch:
     # ------------------------------------------------------------------------------------------------- state
 
     def number_lanes(self) -> None:
-        """Tell each lane its number, from which `passes.insert_random` makes its values."""
-        state = next(number for number, each in enumerate(self.design.graph.states) if each.name == LANE)
-        self.state.set_row(self.program.places[state], np.arange(self.lanes))
-        self._dirty = True
+        """Tell each lane its number, if `passes.insert_random` makes values of it."""
+        state = next((number for number, each in enumerate(self.design.graph.states) if each.name == LANE), -1)
+        if state >= 0:
+            self.state.set_row(self.program.places[state], np.arange(self.lanes))
+            self._dirty = True
 
     def settle(self) -> None:
         """Settle every lane after pokes, at its present time."""
@@ -226,13 +234,14 @@ class Batch:
     def put(self, path: str, found: Found, lanes: Any, values: Any) -> None:
         """Set an input or variable in some lanes."""
         parts = self._parts(path, found)
-        if lanes == slice(None) and self._take(path, found, values):
+        if self._record is None and lanes == slice(None) and self._take(path, found, values):
             return
         try:
             chosen = np.atleast_1d(np.arange(self.lanes)[lanes])
         except IndexError as error:
             raise UserError("bad-lanes", f"'{path}': {error}") from None
         data = check_values(path, values, found.signal.bits, chosen.shape, self.device.kind)
+        self._note_poke(found, chosen, data)
         for part in parts:
             self.state.put_part(part, chosen, data, found.signal.bits > 64)
         self._dirty = True
@@ -266,6 +275,7 @@ class Batch:
         if parts is None or len(parts) != 1 or parts[0].width != states[parts[0].state].width or parts[0].width > 64:
             raise UserError("bad-lanes", f"'{path}' is not one word of the state: read it with batch['{path}'][:]")
         self.settle()
+        self._note_shared(path, found)
         self._dirty = True
         word = self.program.places[parts[0].state]
         item = container_bytes(self.program.words[word].width)
@@ -321,6 +331,7 @@ class Batch:
         """Set `[lane, element]` of a memory."""
         width = self.design.graph.states[found.memory].width
         data = check_values(path, values, width, (len(lanes), len(elements)), self.device.kind)
+        self._note_poke(found, lanes, data, elements)
         twin = self.design.graph.states[found.memory].twin
         for word, plane in enumerate(self.state.planes(found.memory)):
             self.state.put_plane(path, plane, lanes, elements, data[..., word] if width > 64 else data)
@@ -355,7 +366,7 @@ class Batch:
         """Advance every lane by clock cycles; return why each stopped (`LaneStatus`)."""
         if not self.clocks:
             raise UserError("ambiguous-clock", "the design has no clock to run cycles of; name one with clock=")
-        return self._advance(count * self.clocks[0].clock.period_fs, "")
+        return self._run(count * self.clocks[0].clock.period_fs)
 
     def run_until(self, condition: str, max_cycles: int) -> NDArray[np.uint8]:
         """Advance every lane until an expression holds in it, at most `max_cycles`; return why each stopped.
@@ -364,27 +375,42 @@ class Batch:
         """
         if not self.clocks:
             raise UserError("ambiguous-clock", "the design has no clock, so nothing will change; name one with clock=")
+        return self._run(max_cycles * self.clocks[0].clock.period_fs, condition, self._holds(condition))
+
+    def _holds(self, condition: str) -> NDArray[np.bool_]:
+        """Say in which lanes a condition holds."""
         found = self._conditions.get(condition)
         if found is None:
             found = self._conditions[condition] = build_condition(condition, self.signals)
         self.settle()
         (holds,) = self._look(found.graph, (found.node,))
-        return self._advance(max_cycles * self.clocks[0].clock.period_fs, condition, holds.astype(np.bool_))
+        return holds.astype(np.bool_)
 
-    def _advance(self, duration_fs: int, condition: str, holds: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
-        """Run the lanes that have not ended, in slices, and note their times."""
+    def _advance(
+        self,
+        duration_fs: Any,
+        condition: str,
+        holds: NDArray[np.bool_] | None = None,
+        keep: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Run the lanes that have not ended, in slices, and note their times; the status of those in `keep` stays."""
         self.settle()
         steady = self._resets_rest()
         program, kernel = self._choose(condition, steady)
         clock, control, lanes = slot_clock(program), self._control, self.lanes
         now = self.time_fs
-        until = now + np.uint64(duration_fs)
+        until = now + np.asarray(duration_fs, np.uint64)
         goes = self._end == 0 if holds is None else (self._end == 0) & ~holds
+        kept = self.status
+        if keep is not None:
+            goes = goes & ~keep
         last = np.where(goes, clock.last(now, until), np.uint64(0))
         first = np.where(goes, clock.first(now), np.uint64(0))
         self.status = self._end.copy()
         if holds is not None:
             self.status[holds] = LaneStatus.CONDITION
+        if keep is not None:
+            self.status[keep] = kept[keep]
         done = last.copy()
         at, end = int(first[goes].min()) if goes.any() else 0, int(last.max())
         slots = max(2, self._slice_slots())
@@ -396,7 +422,7 @@ class Batch:
             if at >= slots and (steady or not self._steady_resets()):
                 self._notice_habits()
                 program, kernel = self._choose(condition, steady)
-            kernel.run(self.layout, self.data, control)
+            kernel.run(self._run_layout, self.data, control)
             stopped = control.status[:lanes] > 0
             done[stopped] = control.done[:lanes][stopped]
             self._take_status(stopped)
@@ -425,7 +451,7 @@ class Batch:
     def kernel_report(self) -> list[str]:
         """Return what each GPU kernel of a run that was made takes: registers, local memory, occupancy."""
         lines: list[str] = []
-        for (condition, steady, _), (_, kernel) in self.kernels.items():
+        for (condition, steady, *_), (_, kernel) in self.kernels.items():
             if kernel.ready:
                 what = f"until {condition}" if condition else "cycles"
                 rest = "at rest" if steady else "in use"
@@ -440,10 +466,15 @@ class Batch:
         self.settle()
         return self.state.extract(lane)
 
-    def lane(self, lane: int) -> Any:
-        """Return a `Simulation` that goes on from the state of one lane, to look at it, trace it or replay it."""
-        state = self.lane_state(lane)
-        return self._replay(state.tobytes(), bool(self._end[lane]))
+    def lane(self, lane: int) -> LaneSimulation:
+        """Return a `Simulation` that goes on from the state of one lane, to look at it, trace it or run it.
+
+        Inputs that generators drive are driven in it as in the batch.
+        """
+        return self._alone(lane, self.lane_state(lane))
+
+    def _replay_lane(self, state: NDArray[np.uint8], finished: bool) -> LaneSimulation:
+        return self._replay(state.tobytes(), finished)
 
     def _check_lane(self, lane: int) -> None:
         if not 0 <= lane < self.lanes:
@@ -461,14 +492,21 @@ class Batch:
         self.data.assign(checkpoint.data)
         self.status, self._end = checkpoint.status.copy(), checkpoint.end.copy()
         self._dirty = False
+        if self.recording:
+            self.record()
 
     def fork(self, lane: int, into: Any) -> None:
-        """Copy the state of one lane into others: a lane, a range, a slice or an array of them."""
+        """Copy the state of one lane into others: a lane, a range, a slice or an array of them.
+
+        Each keeps its number, and so its own random inputs.
+        """
         self._check_lane(lane)
         self.settle()
         try:
             chosen = np.atleast_1d(np.arange(self.lanes)[list(into) if isinstance(into, range) else into])
         except IndexError as error:
             raise UserError("bad-lanes", f"fork: {error}") from None
+        self._note_fork(lane, chosen)
         self.state.copy_lane(lane, chosen)
+        self.number_lanes()
         self.status[chosen], self._end[chosen] = self.status[lane], self._end[lane]

@@ -8,6 +8,8 @@ nodes: so a condition means what it would mean in the design.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from weft.base.dataclass import dataclass, replace
 from weft.base.errors import UserError
 from weft.ir.cone_graph import ConeGraph, State
@@ -45,7 +47,7 @@ class Condition:
 def build_condition(text: str, signals: SignalMap) -> Condition:
     """Return the condition that a text describes."""
     parser = Parser(text)
-    return _Builder(parser, signals).build(parser.parse())
+    return ExpressionBuilder(parser, signals).build(parser.parse())
 
 
 def build_change(found: Found, signals: SignalMap, memory: int, first: int) -> Condition:
@@ -66,11 +68,13 @@ def build_change(found: Found, signals: SignalMap, memory: int, first: int) -> C
     return Condition(builder.freeze(), differs, (found,))
 
 
-class _Builder:
-    def __init__(self, parser: Parser, signals: SignalMap) -> None:
-        self.parser, self.signals = parser, signals
+class ExpressionBuilder:
+    """Turn a parsed expression into nodes; `terms` are names, with their widths, that are no signals."""
+
+    def __init__(self, parser: Parser, signals: SignalMap, terms: Mapping[str, int] | None = None) -> None:
+        self.parser, self.signals, self.terms = parser, signals, terms or {}
         self.builder = GraphBuilder(four_state=True)
-        self.found: list[Found] = []
+        self.found: list[Found | str] = []
         self._selected: dict[int, tuple[int, int]] = {}
 
     def build(self, tree: Tree) -> Condition:
@@ -78,26 +82,36 @@ class _Builder:
         value = self.node(tree, self.width(tree))
         if not self.found:
             raise UserError("bad-expression", f"'{self.parser.text}' names no signal, so it can never change")
-        target = self.builder.add("true", 1, value)
+        final = hook_builder(self.signals.graph)
+        node, _ = self.join(self.builder.add("true", 1, value), final, {})
+        return Condition(final.freeze(), node, tuple(found for found in self.found if isinstance(found, Found)))
+
+    def join(self, target: int, final: GraphBuilder, terms: Mapping[str, int]) -> tuple[int, int]:
+        """Copy a node and what it needs of the design to a builder; return the nodes of its value and unknown plane.
+
+        `terms` gives the nodes of the names that are no signals.
+        """
         split = split_planes(self.builder.freeze())
         graph, state_count = self.signals.graph, len(self.found)
-        final = hook_builder(graph)
-        scalars = [found for found in self.found if found.memory < 0]
+        scalars = [found for found in self.found if isinstance(found, Found) and found.memory < 0]
         wanted = [node for found in scalars for node in (found.node, found.unknown) if node >= 0]
         ids = copy_cones(graph, wanted, final)
         replaced: dict[int, int] = {}
         memories: dict[int, int] = {}
         for number, state in enumerate(split.graph.states):
             found = self.found[number if number < state_count else state.twin]
-            if found.memory >= 0:
+            if isinstance(found, str):
+                replaced[number] = terms[found]
+            elif found.memory >= 0:
                 twin = graph.states[found.memory].twin
                 memories[number] = found.memory if number < state_count else twin
             elif number < state_count:
                 replaced[number] = ids[found.node]
             else:
                 replaced[number] = ids[found.unknown]
-        joined = copy_cones(split.graph, [int(split.values[target])], final, replaced, lambda state: memories[state])
-        return Condition(final.freeze(), joined[int(split.values[target])], tuple(self.found))
+        planes = int(split.values[target]), int(split.unknowns[target])
+        joined = copy_cones(split.graph, planes, final, replaced, lambda state: memories[state])
+        return joined[planes[0]], joined[planes[1]]
 
     # ------------------------------------------------------------------------------------- widths and signs
 
@@ -131,8 +145,7 @@ class _Builder:
             case Literal():
                 return tree.signed
             case Path():
-                found = self.find(tree)[0]
-                return found.signal.signed and not tree.selects
+                return not self._term(tree) and self.find(tree)[0].signal.signed and not tree.selects
             case Operation("unary", op, (operand,)):
                 return op in ("~", "-", "+") and self.signed(operand)
             case Operation("binary", op, (left, right)):
@@ -192,6 +205,7 @@ class _Builder:
         return self.builder.add("sext" if signed else "zext", width, node)
 
     def literal(self, literal: Literal, width: int, signed: bool) -> int:
+        """Return the node of a number."""
         value, unknown, ones = literal.value, literal.unknown, (1 << width) - 1
         if not literal.sized and literal.width == 1:  # '0 '1 'x 'z fill (5.7.1)
             return self.builder.const(width, ones if value else 0, ones if unknown else 0)
@@ -200,6 +214,7 @@ class _Builder:
         return self.builder.const(width, value & ones, unknown & ones)
 
     def unary(self, tree: Operation, width: int, signed: bool) -> int:
+        """Return the node of an operator with one operand."""
         (operand,) = tree.operands
         add = self.builder.add
         if tree.op == "+":
@@ -217,6 +232,7 @@ class _Builder:
         return self.resize(bit, width, False)
 
     def binary(self, tree: Operation, width: int, signed: bool) -> int:
+        """Return the node of an operator with two operands."""
         left, right = tree.operands
         op, add = tree.op, self.builder.add
         if op in ("&&", "||"):
@@ -238,6 +254,7 @@ class _Builder:
         return add(_ARITHMETIC[op], width, a, b)
 
     def compare(self, op: str, left: Tree, right: Tree) -> int:
+        """Return the node of a comparison."""
         width = max(self.width(left), self.width(right))
         signed = self.signed(left) and self.signed(right)
         a, b = self.node(left, width, signed), self.node(right, width, signed)
@@ -273,7 +290,25 @@ class _Builder:
             made = self._selected[id(path)] = (node, self.builder.width[node])
         return made[0], made[1]
 
+    def _term(self, path: Path) -> str:
+        """Return the name of a path that is no signal, or nothing."""
+        return path.names[0] if len(path.names) == 1 and path.names[0] in self.terms else ""
+
+    def _select_term(self, name: str, path: Path) -> int:
+        """Return the node of a name that is no signal, or of bits of it."""
+        if name not in self.found:
+            self.found.append(name)
+            self.builder.states.append(State(name, self.terms[name], 0, "input", 0, known=True))
+        node = self.builder.read(self.found.index(name))
+        for first, second, form in path.selects:
+            node = self.part(node, (self.builder.width[node] - 1, 0), first, second, form, path.at)
+        return node
+
     def select(self, path: Path) -> int:
+        """Return the node of a path with its selects."""
+        name = self._term(path)
+        if name:
+            return self._select_term(name, path)
         found, selects = self.find(path)
         signal = found.signal
         state = self.stand_in(found)
@@ -289,6 +324,7 @@ class _Builder:
         return node
 
     def element(self, found: Found, state: int, index: Tree) -> int:
+        """Return the node of an element of an array."""
         signal = found.signal
         dimensions = signal.type.unpacked
         if len(dimensions) > 1:
@@ -330,7 +366,7 @@ class _Builder:
     def stand_in(self, found: Found) -> int:
         """Return the stand-in state of a signal in the small 4-state graph."""
         for number, other in enumerate(self.found):
-            if (other.scope, other.index) == (found.scope, found.index):
+            if isinstance(other, Found) and (other.scope, other.index) == (found.scope, found.index):
                 return number
         signal = found.signal
         known = found.unknown < 0

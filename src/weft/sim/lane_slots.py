@@ -17,20 +17,29 @@ Times = NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class SlotClock:
-    """Hold the pattern: the times of a period's events after its beginning, and its length."""
+    """Hold the pattern: the times of a period's events after its beginning, and its length.
+
+    With `drive_fs` the last event of each multiple of it drives the inputs of the cycle that begins there. It belongs
+    to the run that goes on from there: a run that begins at that time begins with it, one that ends there ends before.
+    """
 
     offsets: NDArray[np.uint64]
     period_fs: int
+    drive_fs: int = 0
 
     def first(self, now: Times) -> Times:
         """Return the slot of each lane's next event."""
-        return np.searchsorted(self.offsets, now % np.uint64(self.period_fs), side="right").astype(np.uint64)
+        return self._after(now % np.uint64(self.period_fs))
+
+    def _after(self, offset: Times) -> Times:
+        slots = np.searchsorted(self.offsets, offset, side="right").astype(np.uint64)
+        return slots - (offset % np.uint64(self.drive_fs) == 0) if self.drive_fs else slots
 
     def last(self, now: Times, until: Times) -> Times:
         """Return the slot that follows the last event at or before `until`."""
         period = np.uint64(self.period_fs)
         whole = (until // period - now // period) * np.uint64(len(self.offsets))
-        return whole + np.searchsorted(self.offsets, until % period, side="right").astype(np.uint64)
+        return whole + self._after(until % period)
 
     def times(self, now: Times, done: Times) -> Times:
         """Return the time of the last event before slot `done`, for lanes whose period `now` is in."""
@@ -43,4 +52,5 @@ class SlotClock:
 def slot_clock(program: LaneProgram) -> SlotClock:
     """Return the pattern of a program."""
     offsets = np.array([event.offset_fs for event in program.events], np.uint64)
-    return SlotClock(offsets, program.period_fs)
+    drives = sum(event.drive for event in program.events)
+    return SlotClock(offsets, program.period_fs, program.period_fs // drives if drives else 0)

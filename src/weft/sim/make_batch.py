@@ -17,6 +17,7 @@ from weft.sim.cycle_engine import copy_states
 from weft.sim.design_cache import hash_words
 from weft.sim.engine import Checkpoint
 from weft.sim.run_effects import Outcome
+from weft.sim.stimulus.lane_simulation import LaneSimulation
 
 if TYPE_CHECKING:
     from weft.sim.cycle_simulation import CycleSimulation
@@ -47,16 +48,14 @@ def make_batch(
         program = make_program(design, "cpu")
         state = copy_states(simulation.design, simulation.engine.program, state, design, program)
 
-    def replay(bytes_: bytes, finished: bool) -> CycleSimulation:
-        from weft.sim.cycle_simulation import CycleSimulation
-
+    def replay(bytes_: bytes, finished: bool) -> LaneSimulation:
         time = next(i for i, each in enumerate(design.graph.states) if each.kind == "time")
         slot = program.layout.slots[time]
         now = int.from_bytes(bytes_[slot.offset : slot.offset + slot.stride], "little")
         outcome = Outcome(finished=finished)
         start = Checkpoint(design.digest, now, bytes_, outcome)
         options = replace(simulation.options, clock={each.name: each.clock.period_fs for each in simulation.clocks})
-        return CycleSimulation(design, make_program(design, "cpu"), options, start=start)
+        return LaneSimulation(design, make_program(design, "cpu"), options, start=start)
 
     batch = Batch(
         design,
