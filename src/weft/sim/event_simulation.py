@@ -34,6 +34,7 @@ from weft.sim.event_program import EventProgram, ProgramOptions, make_program, p
 from weft.sim.event_prompt import EventStop
 from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_wave import EventWave
+from weft.sim.plain_calls import PlainCall, prepare_call
 from weft.sim.race_reports import RaceReports
 from weft.sim.randomize.random_calls import RANDOM_CALLS
 from weft.sim.randomize.randomizer import Randomizer
@@ -96,6 +97,8 @@ class EventSimulation:
     mixed: MixedDesign = field(init=False)
     regions: RegionRunner = field(init=False)
     wave: EventWave | None = None
+    _plain: dict[int, PlainCall | None] = field(default_factory=dict[int, "PlainCall | None"])
+    """The calls that are prepared, by the identity of their sites, which live as long as the code."""
     _ended: bool = False
 
     def __post_init__(self) -> None:
@@ -180,18 +183,27 @@ class EventSimulation:
 
     def _perform(self, site: HostSite, buffer: int, thread: int, node: Node) -> None:
         """Do a system task or function."""
-        if site.result is None and self.messages.show(site, buffer, node):
+        objects = _CALLS.get(site.name)
+        if objects is not None:
+            key = id(site)
+            if key not in self._plain:
+                self._plain[key] = prepare_call(site, objects, self.handles)
+            plain = self._plain[key]
+            if plain is not None:
+                self.host.current = (thread, node)
+                plain(self, buffer)
+                return
+        elif site.result is None and self.messages.show(site, buffer, node):
             return
         module = node.unit.module
-        objects = _CALLS.get(site.name)
         arguments = [read_argument(self.engine, self.handles, node, shape, buffer) for shape in site.arguments]
         self.host.current = (thread, node)
-        scope = plain_path(f"{node.path}.{site.scope}" if site.scope else node.path)
         if objects is not None:
             result, outputs = objects(self, site, arguments)
             if site.result is not None:
                 write_result(self.handles, site.result, buffer, result)
         else:
+            scope = plain_path(f"{node.path}.{site.scope}" if site.scope else node.path)
             handler = TASKS.get(site.name)
             if site.name == SDF_ANNOTATE:
                 handler = partial(self.delays.perform, self.engine, node)
