@@ -16,7 +16,7 @@ from weft.passes.build_lane_program import build_lane_program
 from weft.passes.drive_inputs import DriveBuilder
 from weft.passes.simplify_nodes import simplify_two_state
 from weft.sim.lane_slots import slot_clock
-from weft.sim.stimulus.planes import DrivePlanes
+from weft.sim.stimulus.planes import DrivePlanes, stage
 
 CYCLES, LANES = 9, 20
 
@@ -65,7 +65,7 @@ def test_random_graphs(seed):
     }
     block = {port: array if port.width > 64 else array[..., 0] for port, array in block.items()}
     planes.begin(np.zeros(LANES, np.uint64))
-    planes.commit(planes.stage(block, ports, CYCLES))
+    planes.commit(stage(block, ports, CYCLES, 16, lanes.layout))
     lanes.settle()
     assert lanes.differences() == []
     period = clocks[0].period_fs

@@ -277,6 +277,9 @@ def test_errors():
     assert bad(lambda: batch.drive({"en": [1, 0, 2]})) == (
         "error: 2 does not fit 'top.en', which has 1 bits [value-range]"
     )
+    assert bad(lambda: batch.drive({"w": np.full((3, 2), 2**40)})) == (
+        "error: a value does not fit 'top.w', which has 100 bits [value-range]"
+    )
     assert bad(lambda: batch.drive({"en": [1.5]})) == "error: 'top.en' takes integers, not float64 [bad-lanes]"
     assert bad(lambda: compiled(NO_CLOCK).batch(4, "cpu").generate("a", "lane")) == (
         "error: stimulus changes with a clock, and the design has none; name one with clock= [ambiguous-clock]"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,12 @@ from weft.sim.lane_state import LaneState
 from weft.sim.signal_map import Found, SignalMap
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 from weft.sim.stimulus.plan import Generator, Port, check_generator, find_port, make_plan
-from weft.sim.stimulus.planes import Block, DrivePlanes, Staged
+from weft.sim.stimulus.planes import Block, DrivePlanes, Staged, stage
 from weft.sim.stimulus.record import Fork, Poke, Record, Span, entries_of, packed
+
+if TYPE_CHECKING:
+    from weft.sim.batch import Batch
+    from weft.sim.stimulus.bench import BenchFunction
 
 _DEPTHS = (16, 128, 1024)
 """The rows that blocks have room for: few, since each is other code."""
@@ -193,13 +197,12 @@ class DrivenBatch:
 
     def prepare(self, block: Block, ports: Sequence[Port], size: int) -> Prepared:
         """Return a block as the device takes it; any thread may do that, and what is wrong with values is raised."""
-        planes = self._planes[True][1]
         checked: dict[Port, NDArray[Any]] = {}
         for port in ports:
             array = block[port]
             checked[port] = check_values(port.path, array, port.width, array.shape[:2], "host")
         cycles = len(next(iter(checked.values())))
-        return planes.stage(checked, ports, cycles), cycles, checked
+        return stage(checked, ports, cycles, size, self.layout), cycles, checked
 
     def run_block(
         self, prepared: Prepared, ports: Sequence[Port], size: int, until: str = "", keep: Lanes | None = None
@@ -212,6 +215,50 @@ class DrivenBatch:
         still = np.zeros(self.lanes, np.bool_) if keep is None else keep
         self.status = np.where(still, self.status, self._end)
         return self._drive(None, cycles, until, still, ports, size, block)
+
+    # --------------------------------------------------------------------------------------------- test benches
+
+    def run_bench(
+        self,
+        *benches: BenchFunction,
+        sync: str = "pipelined",
+        block: int = 64,
+        cycles: int | None = None,
+        watch: Sequence[str] = (),
+        ports: Sequence[str] = (),
+    ) -> NDArray[np.uint8]:
+        """Run test benches, `async def bench(lanes)`, until all of them return; return `status`.
+
+        A test bench sets inputs (`lanes["a"] = array`), lets cycles pass (`await lanes.cycles(3)`) and looks at signals
+        (`lanes.peek("q")`); `lanes.start` runs another coroutine beside it. It writes up to `block` cycles ahead of the
+        device. With `sync="strict"` `peek` shows what the cycles so far have led to. With `pipelined` the test bench
+        writes a block while the device runs the one before, and sees how the block before that one ended. With `async`
+        neither waits for the other. Ends at the latest after so many `cycles`, or when every lane has; what still waits
+        is then cancelled. `watch` names the signals that can be looked at unless `strict` (the top's outputs by
+        default), `ports` inputs that change often, so that code for them is made once. What a test bench raises ends
+        the run and is raised.
+        """
+        import asyncio  # batches without a test bench do without
+
+        return asyncio.run(
+            self.run_bench_async(*benches, sync=sync, block=block, cycles=cycles, watch=watch, ports=ports)
+        )
+
+    async def run_bench_async(
+        self,
+        *benches: BenchFunction,
+        sync: str = "pipelined",
+        block: int = 64,
+        cycles: int | None = None,
+        watch: Sequence[str] = (),
+        ports: Sequence[str] = (),
+    ) -> NDArray[np.uint8]:
+        """Run test benches in an event loop that runs already; `run_bench` explains the arguments."""
+        from weft.sim.stimulus.bench import BenchOptions, LaneBench
+
+        options = BenchOptions(sync, block, cycles, tuple(watch), tuple(ports))
+        await LaneBench(cast("Batch", self), options).run(benches)
+        return self.status.copy()
 
     # -------------------------------------------------------------------------------------------------- runs
 

@@ -182,13 +182,25 @@ def check_values(path: str, values: Any, width: int, shape: tuple[int, ...], kin
     except ValueError:
         raise UserError("bad-lanes", f"'{path}' takes an array of shape {full}, not {array.shape}") from None
     if item > 8:
-        return array.astype(np.uint64)
+        return _check_words(path, array, width)
     if array.size and array.dtype.kind == "i" and width < 64 and array.min() < -(1 << width >> 1):
         raise UserError("value-range", f"{array.min()} does not fit '{path}', which has {width} bits")
     if array.size and width < 64 and array.max() >= 1 << width:
         raise UserError("value-range", f"{array.max()} does not fit '{path}', which has {width} bits")
     cut: LaneValues = array.astype(f"u{item}")
     return np.bitwise_and(cut, np.array((1 << width) - 1, cut.dtype))
+
+
+def _check_words(path: str, array: NDArray[Any], width: int) -> LaneValues:
+    """Return rows of 64-bit words whose last one has only the bits that the signal has."""
+    rest = (width - 1) % 64 + 1
+    top = array[..., -1]
+    low = -(1 << rest >> 1) if array.dtype.kind == "i" else 0
+    if array.size and (int(top.max()) >= 1 << rest or int(top.min()) < low):
+        raise UserError("value-range", f"a value does not fit '{path}', which has {width} bits")
+    words = array.astype(np.uint64)
+    words[..., -1] &= np.uint64((1 << rest) - 1)
+    return words
 
 
 def _as_array(path: str, values: Any) -> NDArray[Any]:

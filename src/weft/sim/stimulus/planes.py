@@ -21,8 +21,8 @@ from weft.ir.layout import ALIGNMENT, container_bytes
 from weft.passes.drive_inputs import AT, CYCLE, LANE
 from weft.sim.stimulus.plan import Port
 
-Staged = list[tuple[int, NDArray[np.uint8]]]
-"""Bytes for places in the planes' memory."""
+Staged = list[NDArray[np.uint8]]
+"""The bytes of the blocks' planes."""
 
 Block = Mapping[Port, NDArray[Any]]
 """Values of inputs: `[cycle, lane]`, or `[cycle, lane, word]` for more than 64 bits; one lane stands for all."""
@@ -32,7 +32,7 @@ class DrivePlanes:
     """Hold the planes of the last memories of a program, for the lanes of a batch."""
 
     def __init__(self, program: LaneProgram, first: int, device: LaneDevice, layout: LaneLayout, data: Any) -> None:
-        self.tile, self.stride, self.lanes = layout.tile, layout.stride, layout.lanes
+        self.stride, self.lanes = layout.stride, layout.lanes
         self._memories = program.memories[first:]
         self._places: list[int] = []
         at = 0
@@ -44,11 +44,6 @@ class DrivePlanes:
         away = self.data.address() - data.address()
         self.layout: LaneLayout = replace(layout, memories=(*layout.memories, *(away + at for at in self._places)))
         self.set_row(LANE, np.arange(self.lanes))
-
-    @property
-    def depth(self) -> int:
-        """Return how many cycles a block has at most."""
-        return self._memories[-1].depth
 
     def set_row(self, plane: int, values: NDArray[Any]) -> None:
         """Set a plane of one row: `LANE`, `CYCLE` or `AT`."""
@@ -67,34 +62,34 @@ class DrivePlanes:
         self.set_row(CYCLE, cycles)
         self.set_row(AT, np.zeros(self.lanes, np.uint32))
 
-    def stage(self, block: Block, ports: Sequence[Port], cycles: int) -> Staged:
-        """Return a block of some cycles as the bytes of the planes."""
-        staged: Staged = []
-        plane = AT + 1
-        for port in ports:
-            values = block[port]
-            words = -(-port.width // 64)
-            for word in range(words):
-                staged.append(
-                    (self._places[plane], self._interleave(plane, values[..., word] if words > 1 else values, cycles))
-                )
-                plane += 1
-        return staged
-
-    def _interleave(self, plane: int, values: NDArray[Any], cycles: int) -> NDArray[np.uint8]:
-        memory = self._memories[plane]
-        full = np.zeros((self.stride // self.tile, memory.depth, self.tile), f"u{container_bytes(memory.width)}")
-        whole = self.lanes // self.tile
-        if values.shape[1] == 1:
-            full[:, :cycles] = values.reshape(1, cycles, 1)
-        else:
-            most = values[:, : whole * self.tile].reshape(cycles, whole, self.tile)
-            full[:whole, :cycles] = most.transpose(1, 0, 2)
-            if whole * self.tile < self.lanes:
-                full[whole, :cycles, : self.lanes - whole * self.tile] = values[:, whole * self.tile :]
-        return full.reshape(-1).view(np.uint8)
-
     def commit(self, staged: Staged) -> None:
         """Copy a staged block to the device, which must be at rest."""
-        for place, data in staged:
+        for place, data in zip(self._places[AT + 1 :], staged, strict=True):
             self.data.write(place, data)
+
+
+def stage(block: Block, ports: Sequence[Port], cycles: int, depth: int, layout: LaneLayout) -> Staged:
+    """Return some cycles of a block in the order of their planes, which have `depth` rows."""
+    staged: Staged = []
+    for port in ports:
+        values, count = block[port], -(-port.width // 64)
+        for word in range(count):
+            item = container_bytes(min(64, port.width - 64 * word))
+            part = values[..., word] if count > 1 else values
+            staged.append(_interleave(part, cycles, depth, item, layout))
+    return staged
+
+
+def _interleave(values: NDArray[Any], cycles: int, depth: int, item: int, layout: LaneLayout) -> NDArray[np.uint8]:
+    """Return `[cycle, lane]` as `[tile, row, lane in tile]`."""
+    tile, lanes = layout.tile, layout.lanes
+    full = np.zeros((layout.stride // tile, depth, tile), f"u{item}")
+    if values.shape[1] == 1:
+        full[:, :cycles] = values[:cycles].reshape(1, cycles, 1)
+        return full.reshape(-1).view(np.uint8)
+    whole = lanes // tile
+    most = values[:cycles, : whole * tile].reshape(cycles, whole, tile)
+    full[:whole, :cycles] = most.transpose(1, 0, 2)
+    if whole * tile < lanes:
+        full[whole, :cycles, : lanes - whole * tile] = values[:cycles, whole * tile :]
+    return full.reshape(-1).view(np.uint8)
