@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,20 @@ def _picorv32() -> Design:
         cycles=5_000_000,
         golden_cycles=100_000,
         chosen="soc.cpu.*",
+    )
+
+
+def _picorv32_array(cores: int) -> Design:
+    source = package_folder("pythondata_cpu_picorv32", "verilog")
+    here = EXAMPLES / "picorv32"
+    return Design(
+        name=f"picorv32_x{cores}",
+        top="picorv32_array",
+        files=(source / "picorv32.v", *COMMON, here / "picorv32_soc.v", here / "picorv32_array.v"),
+        parameters={"FIRMWARE": str(here / "firmware.hex"), "CORES": cores},
+        cycles=4_000_000 // cores,
+        golden_cycles=100_000,
+        chosen="cores[0].soc.cpu.*",
     )
 
 
@@ -249,6 +264,7 @@ def _litex() -> Design:
 
 DESIGNS: dict[str, Callable[[], Design]] = {
     "picorv32": _picorv32,
+    **{f"picorv32_x{cores}": partial(_picorv32_array, cores) for cores in (4, 16, 64)},
     "serv": _serv,
     "vexriscv_linux": _vexriscv_linux,
     "vexriscv_min": _vexriscv_min,

@@ -94,6 +94,19 @@ def generate_module(seed: int, two_state: bool, name: str = "fuzz") -> Module:
     return _ModuleGenerator(random.Random(f"{seed}-{two_state}"), two_state, name).module()
 
 
+def repeat_module(module: Module, copies: int) -> Module:
+    """Return a module of several instances of a module, each of which sees other bits of `data`."""
+    name, width = f"{module.name}_copies", module.out_width
+    text = f"module {name} ({PORTS}, output wire [{copies * width - 1}:0] out);\n"
+    for copy in range(copies):
+        turned = f"{{data[{37 * copy}:0], data[255:{37 * copy + 1}]}}"
+        ports = ", ".join(f".{port}({port})" for port in ("clk0", "clk1", "rst_n", "en0", "en1"))
+        out = f"out[{copy * width} +: {width}]"
+        text += f"  {module.name} copy{copy} ({ports}, .data({turned}), .out({out}));\n"
+    text += "endmodule\n"
+    return Module(name, fixed("{0}" + text.replace("{", "{{").replace("}", "}}"), module.tree), copies * width)
+
+
 def generate_stimulus(seed: int, steps: int, two_state: bool) -> list[dict[str, str]]:
     """Return the inputs of each step as binary digits; one group of inputs changes at a time, so nothing races."""
     source = random.Random(f"stimulus-{seed}")

@@ -3,10 +3,11 @@
 Half of the time goes to testbenches, which the event engine and Icarus run (`fuzz_events`), half to modules.
 
 Each seed gives a 2-state module, which Weft's engines and Icarus Verilog run, and a 4-state one, whose x and z must be
-Icarus's too. With `--verilator`, batches of 2-state modules also go through Verilator, which is slow to build but
-judges where Icarus 11 is known to be wrong. A module on which they differ is made smaller while they still do, printed,
-and written to a folder with everything that is needed to run it again: `run_fuzz.py --replay FOLDER`. The exit status
-is 1 if any was found. The same first seed gives the same modules on every machine.
+Icarus's too. Three instances of each run with code that they share; what those display in one step has no order, so
+their outputs are compared. With `--verilator`, batches of 2-state modules also go through Verilator, which is slow to
+build but judges where Icarus 11 is known to be wrong. A module on which they differ is made smaller while they still
+do, printed, and written to a folder with everything that is needed to run it again: `run_fuzz.py --replay FOLDER`. The
+exit status is 1 if any was found. The same first seed gives the same modules on every machine.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.fuzz.fuzz_events import EventFuzzer  # noqa: E402
-from tests.fuzz.generate_modules import Module, generate_module, generate_stimulus  # noqa: E402
+from tests.fuzz.generate_modules import Module, generate_module, generate_stimulus, repeat_module  # noqa: E402
 from tests.fuzz.peers import PeerRefused, Stimulus, has_icarus, run_icarus, run_verilator, verilator_accepts  # noqa: E402
 from tests.fuzz.tree import Node, dialect, shrink  # noqa: E402
 
@@ -36,6 +39,7 @@ from weft.base.logic import digits  # noqa: E402
 STEPS = 50
 FIRST = 1  # The first row is there to let every process see a change; outputs count from the second.
 BATCH = 24
+SHARED, COPIES = "shared", 3
 
 
 class Refused(Exception):
@@ -59,8 +63,22 @@ class Run:
         return not any("x" in out or "z" in out for out in self.outs[FIRST:])
 
 
+@contextmanager
+def share_everything() -> Iterator[None]:
+    """Let parts of a design share code however little that saves."""
+    with (
+        patch("weft.ir.find_repeats.LEAST_SAVED", 1),
+        patch("weft.engines.cpu.part_groups.LEAST_SINKS", 0),
+        patch.multiple("weft.engines.cpu.share_code", LEAST_SAVED=0, LEAST_SHARE=0, OUTPUT_COST=0),
+    ):
+        yield
+
+
 def run_weft(source: str, name: str, stimulus: Stimulus, engine: str, four_state: bool) -> Run:
-    """Run a module, whose source may still have both dialects."""
+    """Run a module, whose source may still have both dialects; `shared` is the engine `cpu` with little kernels."""
+    if engine == SHARED:
+        with share_everything():
+            return run_weft(source, name, stimulus, "cpu", four_state)
     printed: list[bytes] = []
     try:
         simulation = weft.compile(
@@ -85,6 +103,11 @@ def run_weft(source: str, name: str, stimulus: Stimulus, engine: str, four_state
             before = row
             outs.append(digits(*sim.engine.get(out), width))
     return Run(outs, [line for line in b"".join(printed).decode("latin-1").splitlines() if line.startswith("show ")])
+
+
+def comparable(want: Run, engine: str) -> Run:
+    """Return what an engine must agree with: instances that share code display in any order."""
+    return Run(want.outs) if engine == SHARED else want
 
 
 def first_difference(want: Run, got: Run) -> str:
@@ -112,8 +135,14 @@ class Fuzzer:
     refusals: Counter[str] = field(default_factory=Counter[str])
 
     def check(self, seed: int, two_state: bool) -> None:
-        """Compare every engine with Icarus on the module of one seed."""
+        """Compare every engine with Icarus on the module of one seed, and one that shares code on copies of it."""
         module = generate_module(seed, two_state)
+        self.check_module(module, seed, two_state, self.engines)
+        if "cpu" in self.engines:
+            self.check_module(repeat_module(module, COPIES), seed, two_state, (SHARED,))
+
+    def check_module(self, module: Module, seed: int, two_state: bool, engines: Sequence[str]) -> None:
+        """Compare some engines with Icarus on a module."""
         stimulus = generate_stimulus(seed, STEPS, two_state)
         text = module.text()
         try:
@@ -124,14 +153,15 @@ class Fuzzer:
         if two_state and want and not want.known():
             self.counts["not 2-state in Icarus"] += 1
             want = None
-        for engine in self.engines:
+        for engine in engines:
             what = self.outcome(text, module.name, stimulus, engine, not two_state, want)
             if what == "refused":
                 continue
             if what:
                 self.report(module, stimulus, seed, two_state, engine, what)
                 return
-            self.counts["equal to Icarus" if want else "run alone"] += 1
+            kind = " with shared code" if engine == SHARED else ""
+            self.counts[("equal to Icarus" if want else "run alone") + kind] += 1
 
     def outcome(self, text: str, name: str, stimulus: Stimulus, engine: str, four_state: bool, want: Run | None) -> str:
         """Return what is wrong with a run of Weft, `refused`, or nothing; without a run to compare, only crashes."""
@@ -143,7 +173,7 @@ class Fuzzer:
             return "refused"
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-        return first_difference(want, got) if want else ""
+        return first_difference(comparable(want, engine), got) if want else ""
 
     def check_batch(self, seeds: Sequence[int]) -> None:
         """Compare Weft with Verilator on the 2-state modules of some seeds, built into one program."""
@@ -202,7 +232,8 @@ class Fuzzer:
                 want = Run(*run_icarus(text, module.name, module.out_width, stimulus, two_state))
                 if two_state and not want.known():
                     return False
-                return bool(first_difference(want, run_weft(text, module.name, stimulus, engine, not two_state)))
+                got = run_weft(text, module.name, stimulus, engine, not two_state)
+                return bool(first_difference(comparable(want, engine), got))
             except (PeerRefused, Refused):
                 return False
             except Exception as error:

@@ -5,6 +5,10 @@ smallest container of 1, 2, 4 or 8 bytes that fits, or in as many 8-byte words a
 first, so nothing is padded. The *memory* part begins at `memory_offset`, a multiple of 64; each memory starts at a
 multiple of 64 and has one container per element. Bits above a value's width are always 0. Engines, checkpoints, state
 files and every view that `peek`, `poke` and `memory` give out use this layout; it depends on the state table alone.
+
+Parts of a design that occur several times (`find_repeats`) come last in both parts, each as a block of its own: in all
+of them corresponding states lie at equal distances from the block's begin, so that code for one of them, given other
+addresses of state and memories, is code for any.
 """
 
 from __future__ import annotations
@@ -16,8 +20,10 @@ from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass
 from weft.ir.cone_graph import State
+from weft.ir.find_repeats import find_repeats
 
 ALIGNMENT = 64
+_WORD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +84,31 @@ def container_bytes(width: int) -> int:
 def place_state(states: Sequence[State]) -> StateLayout:
     """Compute the layout of a state table."""
     slots: list[Slot | None] = [None] * len(states)
-    offset = 0
-    scalars = [i for i, state in enumerate(states) if not state.depth]
-    for i in sorted(scalars, key=lambda i: -min(container_bytes(states[i].width), 8)):
-        stride = container_bytes(states[i].width)
-        slots[i] = Slot(offset, stride, states[i].width, 0)
-        offset += stride
+    blocks = [part for repeat in find_repeats(states) for part in repeat.parts]
+    inside = {state for block in blocks for state in block}
+    outside = [state for state in range(len(states)) if state not in inside]
+
+    def place_scalars(numbers: Sequence[int], offset: int) -> int:
+        scalars = [i for i in numbers if not states[i].depth]
+        for i in sorted(scalars, key=lambda i: -min(container_bytes(states[i].width), 8)):
+            stride = container_bytes(states[i].width)
+            slots[i] = Slot(offset, stride, states[i].width, 0)
+            offset += stride
+        return offset
+
+    def place_memories(numbers: Sequence[int], offset: int) -> int:
+        for i in numbers:
+            state = states[i]
+            if state.depth:
+                stride = container_bytes(state.width)
+                slots[i] = Slot(offset, stride, state.width, state.depth)
+                offset += -(-stride * state.depth // ALIGNMENT) * ALIGNMENT
+        return offset
+
+    offset = place_scalars(outside, 0)
+    for block in blocks:
+        offset = place_scalars(block, -(-offset // _WORD) * _WORD)
     memory_offset = offset = -(-offset // ALIGNMENT) * ALIGNMENT
-    for i, state in enumerate(states):
-        if state.depth:
-            stride = container_bytes(state.width)
-            slots[i] = Slot(offset, stride, state.width, state.depth)
-            offset += -(-stride * state.depth // ALIGNMENT) * ALIGNMENT
+    for numbers in (outside, *blocks):
+        offset = place_memories(numbers, offset)
     return StateLayout(tuple(slot for slot in slots if slot is not None), memory_offset, offset)

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from weft.base.dataclass import replace
 from weft.engines.cpu.choose_pivot import choose_pivot
 from weft.engines.cpu.emit_guard import guard_text
-from weft.engines.cpu.emit_step import ARGUMENTS, StepEmitter, Unit, module_text
+from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.run_loop import MISS
 from weft.engines.cpu.tabulate_logic import tabulate_logic
+from weft.engines.cpu.unit_text import ARGUMENTS, Unit, module_text
 from weft.ir.cone_graph import Write
 from weft.ir.step_graph import StepGraph, edge_graph
 

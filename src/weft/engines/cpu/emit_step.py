@@ -10,22 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from weft.base.dataclass import dataclass
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
+from weft.engines.cpu.emit_kernels import KernelText, emit_kernel, emit_plain_kernel
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
-from weft.engines.cpu.emit_regions import Piece
 from weft.engines.cpu.emit_sinks import SinkEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
-from weft.engines.cpu.wide_words import helper_text
+from weft.engines.cpu.share_code import SharedStep, share_code
+from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, function_text, module_text, piece_text
 from weft.ir.cone_graph import SETTLE, STEP_LIMIT, ConeGraph
+from weft.ir.find_repeats import find_repeats
 from weft.ir.layout import StateLayout
 from weft.ir.step_graph import StepGraph, after_graph, edge_graph, flatten_domains, step_graph
-
-SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c) nounwind"
-ARGUMENTS = "(ptr %s, ptr %m, ptr %c)"
 
 FLAT_NODES = 8000
 """In graphs with more nodes, the general step tests triggers at each sink: it is cut into pieces at its top level."""
@@ -47,34 +45,6 @@ done:
 """
 
 
-def module_text(functions: Sequence[str], emitters: Sequence[Emitter]) -> str:
-    """Join functions with the constants and helpers that their emitters ask for."""
-    names: dict[str, str] = {}
-    helpers: set[str] = set()
-    for emitter in emitters:
-        names.update(emitter.globals)
-        helpers |= emitter.helpers
-    return "\n".join([*names.values(), *functions, helper_text(helpers)])
-
-
-def function_text(head: str, emitter: Emitter, signature: str = SIGNATURE) -> str:
-    """Return a function's text; the last line of the emitter must return."""
-    return f"{head}{signature} {{\nentry:\n  " + "\n  ".join(emitter.lines) + "\n}\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Be what is compiled and linked together: the texts of its modules, and the functions that it exports.
-
-    `scratch` is the size in bytes of the context block that they need. Units use the same scratch, since none of them
-    needs what it has kept there when another one has run.
-    """
-
-    texts: tuple[str, ...]
-    exports: tuple[str, ...]
-    scratch: int
-
-
 class StepEmitter:
     """Emit the units of one graph, each independently of the others and in any order, but one at a time.
 
@@ -82,28 +52,52 @@ class StepEmitter:
     to the general function when it is not so.
     """
 
-    def __init__(self, graph: ConeGraph, layout: StateLayout, steady: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self, graph: ConeGraph, layout: StateLayout, steady: Mapping[int, int] | None = None, share: bool = True
+    ) -> None:
         self.graph, self.layout, self.steady = graph, layout, steady or {}
         self.step = step_graph(graph)
+        self.repeats = find_repeats(graph.states) if share else []
         self.scratch = 0
         self.has_postponed = any(effect.postponed for effect in graph.effects)
 
     def first(self) -> Unit:
         """Return a unit that does what `general` does, emitted and compiled in a fraction of the time, but slower."""
         self.reset_scratch()
-        plain = PlainStepEmitter(self.step, self.layout, self.scratch)
+        shared = self._share(self.step)
+        plain = PlainStepEmitter(shared.outer, shared.layout, shared.scratch)
         pieces, fired = plain.pieces(), plain.fired()
         self.scratch = plain.scratch
-        calls = "".join(f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces)))
-        body = f"{calls}  %r = call i1 @fired{ARGUMENTS}\n  ret i1 %r\n"
+        before, after = self._kernels(shared, "step", plain=True)
+        calls = [kernel.call for kernel in before]
+        calls += [f"call void @piece{number}{ARGUMENTS}" for number in range(len(pieces))]
+        calls += [kernel.call for kernel in after]
+        lines = "".join(f"  {call}\n" for call in calls)
+        body = f"{lines}  %r = call i1 @fired{ARGUMENTS}\n  ret i1 %r\n"
         step = f"define internal i1 @step{SIGNATURE} {{\nentry:\n{body}}}"
         declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
-        functions = [function_text("define internal i1 @fired", fired), step, *declared, _SETTLE_TEXT]
+        callers = [kernel.caller for kernel in (*before, *after)]
+        functions = [function_text("define internal i1 @fired", fired), step, *declared, *callers, _SETTLE_TEXT]
         texts = [
             module_text([function_text(f"define void @piece{number}", piece)], [piece])
             for number, piece in enumerate(pieces)
         ]
+        texts += [text for kernel in (*before, *after) for text in kernel.texts]
         return self._settling_unit(functions, [fired], texts)
+
+    def _share(self, step: StepGraph) -> SharedStep:
+        """Return a step split into kernels that parts of the design share, or the step alone."""
+        found = share_code(step, self.layout, self.repeats, self.scratch) if self.repeats else None
+        return found or SharedStep((), step, (), self.layout, self.scratch)
+
+    def _kernels(self, shared: SharedStep, name: str, plain: bool = False) -> tuple[list[KernelText], list[KernelText]]:
+        """Emit the kernels that run before the outer step, and those after it."""
+        emit = emit_plain_kernel if plain else emit_kernel
+        found: list[KernelText] = []
+        for kernel in (*shared.before, *shared.after):
+            found.append(emit(kernel, f"{name}_kernel{len(found)}", shared.layout, self.scratch))
+            self.scratch = found[-1].scratch
+        return found[: len(shared.before)], found[len(shared.before) :]
 
     def general(self) -> Unit:
         """Return the unit of `settle`, and of `postponed` if the graph has postponed effects."""
@@ -190,8 +184,10 @@ done:
         return text + f"  %odd = or i1 {result}, false\n"
 
     def emit_step(self, step: StepGraph, name: str = "step") -> tuple[list[str], list[Emitter], list[str]]:
-        """Emit a step; return functions of the main module, their emitters, and the modules of a long step's pieces."""
-        e = SinkEmitter(step, self.layout, self.scratch)
+        """Emit a step; return functions of the main module, their emitters, and the modules of pieces and kernels."""
+        shared = self._share(step)
+        step = shared.outer
+        e = SinkEmitter(step, shared.layout, shared.scratch)
         fired = e.test(step.triggers[SETTLE + 1 :])
         known = fired[0] != "%"
         if not known:
@@ -207,16 +203,20 @@ done:
             e.emit_cold(fire, lambda i=index, x=effect: emit_effect(e, i, x))
         e.emit_sinks()
         pieces = {f"{name}_{number}": piece for number, piece in enumerate(e.pieces)}
-        calls = [f"call void @{piece}{ARGUMENTS}" for piece in pieces]
-        texts = [_piece_text(*item) for item in pieces.items()]
-        declared = [f"declare void @{piece}(ptr, ptr, ptr) nounwind" for piece in pieces]
+        self.scratch = e.scratch
+        before, after = self._kernels(shared, name)
+        for kernel in after:
+            e.add(kernel.call)
         if known:
             e.add(f"ret i1 {fired}")
         else:
             e.add(f"ret i1 {e.resize(e.put(f'load i64, ptr {e.context_word(ctx.FIRED)}'), 64, 1)}")
-        e.lines[:0] = calls
-        self.scratch = e.scratch
+        e.lines[:0] = [*(kernel.call for kernel in before), *(f"call void @{piece}{ARGUMENTS}" for piece in pieces)]
         linkage = "internal " if name == "step" else ""
+        declared = [f"declare void @{piece}(ptr, ptr, ptr) nounwind" for piece in pieces]
+        declared += [kernel.caller for kernel in (*before, *after)]
+        texts = [piece_text(*item) for item in pieces.items()]
+        texts += [text for kernel in (*before, *after) for text in kernel.texts]
         return [function_text(f"define {linkage}i1 @{name}", e), *declared], [e], texts
 
     def _after(self, step: StepGraph) -> tuple[str, Emitter]:
@@ -255,13 +255,6 @@ done:
         e.add("ret void")
         self.scratch = e.scratch
         return e
-
-
-def _piece_text(name: str, piece: Piece) -> str:
-    """Return the module of one piece of a long step."""
-    head = f"define void @{name}{SIGNATURE} {{\nentry:\n  "
-    body = head + "\n  ".join(piece.lines) + "\n}\n"
-    return "\n".join([*piece.globals.values(), body, helper_text(piece.helpers)])
 
 
 def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -> tuple[str, int]:

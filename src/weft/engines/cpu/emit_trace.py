@@ -24,10 +24,10 @@ from weft.base.dataclass import dataclass
 from weft.engines.cpu.column_kernels import ROWS, TICKS
 from weft.engines.cpu.columns import Source
 from weft.engines.cpu.emit_ops import NodeEmitter
-from weft.engines.cpu.emit_step import function_text, module_text
 from weft.engines.cpu.emitter import WIDE, words
 from weft.engines.cpu.row_activity import RowActivity
 from weft.engines.cpu.row_pieces import BLOCK, Piece, choose_pieces
+from weft.engines.cpu.unit_text import function_text, module_text
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE

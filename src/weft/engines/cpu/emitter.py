@@ -20,6 +20,9 @@ from weft.ir.step_graph import StepGraph
 WIDE = 256
 """Values of more bits live in memory."""
 
+_BASES = {"context": "%c", "argument": "%x"}
+"""What the slots of `share_code` are relative to."""
+
 _CLAMP = 1 << 40
 """Bit positions beyond this are as good as this."""
 
@@ -223,8 +226,9 @@ class Emitter(InstructionText):
             self.add(f"store i{8 * stride} {self.resize(value, width, 8 * stride)}, ptr {base}, align 1")
 
     def state_address(self, state: int) -> str:
-        """Return the address of a scalar state."""
-        return self._address("%s", self.layout.slots[state].offset)
+        """Return the address of a scalar state, or of a slot that stands for one (`share_code`)."""
+        base = _BASES.get(self.step.states[state].kind, "%s")
+        return self._address(base, self.layout.slots[state].offset)
 
     def element_address(self, state: int, index: str) -> str:
         """Return the address of a memory element at an i64 index that is in range."""

@@ -13,8 +13,8 @@ from weft.engines.cpu.column_kernels import LANES, PAD
 from weft.engines.cpu.column_rules import RULES, ColumnBuilder
 from weft.engines.cpu.columns import PACKED, WORDS, Arena, Column, Source, kind_of
 from weft.engines.cpu.emit_ops import NodeEmitter
-from weft.engines.cpu.emit_step import function_text
 from weft.engines.cpu.emitter import WIDE
+from weft.engines.cpu.unit_text import function_text
 from weft.ir.layout import StateLayout
 from weft.ir.ops import OPS, mask
 from weft.ir.step_graph import CONST, StepGraph

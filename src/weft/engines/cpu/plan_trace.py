@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from weft.base.dataclass import dataclass, field
 from weft.engines.cpu import unroll_context as rec
 from weft.engines.cpu.columns import PACKED, WORDS, Arena, Instruction
-from weft.engines.cpu.emit_step import module_text
 from weft.engines.cpu.emit_trace import RowPlan, TracedNode, TraceEmitter
 from weft.engines.cpu.emitter import words
 from weft.engines.cpu.plan_columns import ColumnProgram, Sinks
+from weft.engines.cpu.unit_text import module_text
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.ops import CODE

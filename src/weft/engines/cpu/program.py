@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from weft.base.errors import InternalError
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.emit_effects import record_bytes
-from weft.engines.cpu.emit_step import FLAT_NODES, StepEmitter, Unit, condition_text, evaluate_text
+from weft.engines.cpu.emit_step import FLAT_NODES, StepEmitter, condition_text, evaluate_text
 from weft.engines.cpu.emitter import words
 from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, text_digest
@@ -29,6 +29,7 @@ from weft.engines.cpu.run_loop import SLICE, run_loop_text
 from weft.engines.cpu.speculation import Speculation
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
+from weft.engines.cpu.unit_text import Unit
 from weft.ir.cone_graph import STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import Clock, Hook, RunResult, StateArray, Status

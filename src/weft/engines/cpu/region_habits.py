@@ -20,13 +20,14 @@ from weft.engines.cpu.choose_pivot import choose_pivot
 from weft.engines.cpu.context import FIRST_USUAL, MOST_EDGES
 from weft.engines.cpu.emit_guard import guard_text
 from weft.engines.cpu.emit_speculation import choice_text, without_repeats
-from weft.engines.cpu.emit_step import ARGUMENTS, SIGNATURE, StepEmitter, Unit, module_text
+from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.jit import LEAN
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.speculation import Speculation
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.tiers import TieredUnit
+from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, module_text
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray

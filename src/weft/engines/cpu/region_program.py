@@ -21,19 +21,13 @@ from weft.base.dataclass import replace
 from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
-from weft.engines.cpu.emit_step import (
-    ARGUMENTS,
-    SIGNATURE,
-    StepEmitter,
-    Unit,
-    function_text,
-    module_text,
-)
+from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
 from weft.engines.cpu.region_habits import RegionHabits
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
+from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, function_text, module_text
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import StateArray

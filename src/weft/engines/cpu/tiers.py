@@ -19,9 +19,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 from weft.base.workers import Dropped, Job, Workers
-from weft.engines.cpu.emit_step import Unit
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier, text_digest
 from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
+from weft.engines.cpu.unit_text import Unit
 
 _RANKS = {tier.name: rank for rank, tier in enumerate((START, QUICK, FULL, LEAN))}
 

@@ -14,9 +14,9 @@ import threading
 
 from weft.base.cache_label import Label
 from weft.base.dataclass import asdict, dataclass
-from weft.engines.cpu.emit_step import Unit
 from weft.engines.cpu.jit import text_digest
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.unit_text import Unit
 
 
 @dataclass(frozen=True, slots=True)
