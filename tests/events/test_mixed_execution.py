@@ -172,6 +172,45 @@ def test_latches_that_inputs_reach_follow_them_between_edges() -> None:
         """)
 
 
+LATE_LATCHES = """
+    module dut(input clk, input [3:0] d, output [3:0] q);
+      reg [3:0] a = 0, l, m, n;
+      reg [1:0] phase = 0;
+      always @* if (phase[0]) l = a + 1;
+      always_latch if (phase == 2) m <= l ^ a;
+      always @* if (!phase[1]) n = d;
+      assign q = l + m + n;
+      always @(posedge clk) begin phase <= phase + 1; a <= a + d + m; end
+    endmodule
+    module t;
+      reg clk = 0; reg [3:0] d = 1; wire [3:0] q;
+      dut u(clk, d, q);
+      always #5 clk = ~clk;
+      initial $monitor("%0t %b", $time, q);
+      initial begin
+        repeat (11) begin @(negedge clk) d <= d * 5 + 3; if (d == 2) #1 d = 7; end
+        $finish(0);
+      end
+    endmodule
+    """
+
+
+@pytest.mark.parametrize("better", [False, True])
+def test_latches_that_no_input_reaches_follow_in_steps(better: bool) -> None:
+    """Whether all code is plain, or edges and outputs have code of their own from some edge on."""
+    out = io.BytesIO()
+    simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(LATE_LATCHES)}), out, MIXED)
+    (program,) = simulation.regions.programs.values()
+    assert regions(simulation) == ["t.u"]
+    simulation.engine.run(12)
+    if better:
+        simulation.regions.take_for_granted()
+        program.compile(QUICK)
+        simulation.regions.enter_code()
+    assert simulation.run() == 0
+    assert out.getvalue().decode() == simulate(LATE_LATCHES, EventOptions())[0]
+
+
 def test_edges_at_time_0_and_from_x_count_as_events_have_them() -> None:
     printed, simulation = both("""
         module dut(input a, input b, output reg [3:0] up = 0, output reg [3:0] down = 0);

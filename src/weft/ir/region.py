@@ -79,12 +79,14 @@ class RegionShape:
     """Say what functions a region has.
 
     `flags` are the states of its edges' flags; `direct` and `through` the nodes whose values the two functions for
-    outputs put into a buffer, one after the other in whole words. The latter has latches follow, the steps do not.
+    outputs put into a buffer, one after the other in whole words. The latter has latches follow; steps have only those
+    follow that no input reaches. `once` are the states that stay 1 once they are (`sim.regions.await_changes`).
     """
 
     flags: tuple[int, ...]
     direct: tuple[int, ...]
     through: tuple[int, ...]
+    once: tuple[int, ...]
 
 
 REGION_STATE, REGION_MEMORIES, REGION_CONTEXT, REGION_OUT = 0, 8, 16, 24

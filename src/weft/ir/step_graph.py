@@ -165,7 +165,12 @@ class Specialiser:
         self.op, self.width, self.param = list(step.op), list(step.width), list(step.param)
         self.srcs, self.constants = list(step.srcs), list(step.constants)
         self.map: dict[int, int] = {}
-        self._new: dict[tuple[int, int, tuple[int, ...], int], int] = {}
+        # Equal constants are one node, those of the graph included: rules compare nodes.
+        self._new: dict[tuple[int, int, tuple[int, ...], int], int] = {
+            (CONST, step.width[node], (), step.constants[step.param[node]][0]): node
+            for node, op in enumerate(step.op)
+            if op == CONST
+        }
 
     def constant(self, width: int, value: int) -> int:
         """Return the node of a constant."""

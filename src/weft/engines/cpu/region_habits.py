@@ -24,11 +24,12 @@ from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.jit import LEAN
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.region_latches import edges_only
 from weft.engines.cpu.speculation import Speculation
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, module_text
-from weft.ir.cone_graph import SETTLE, ConeGraph
+from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 from weft.ir.step_graph import Specialiser
@@ -44,12 +45,16 @@ MakeUnit = Callable[[str, Callable[[StepEmitter], Unit]], TieredUnit]
 
 @dataclass(slots=True, eq=False)
 class RegionHabits:
-    """Keep the speculative steps of a region, whose states `ones` are 1 for good; `key` stands for it in the cache."""
+    """Keep the speculative steps of a region; `key` stands for it in the cache.
+
+    The states `ones` are 1 for good; `late` gives the latches that follow in steps.
+    """
 
     graph: ConeGraph
     layout: StateLayout
     flags: tuple[int, ...]
     ones: Mapping[int, int]
+    late: Callable[[StepEmitter], Collection[int]]
     make_unit: MakeUnit
     cache: ObjectCache
     key: str
@@ -115,7 +120,7 @@ class RegionHabits:
 
     def _unit(self, flag: int, habits: Habits) -> TieredUnit:
         name = f"region edge {self.flags.index(flag)} {sorted(self.ones)} {habits.describe()}"
-        return self.make_unit(name, lambda emitter: _speculative_step(emitter, self.flags, self.ones, flag, habits))
+        return self.make_unit(name, lambda emitter: self._step(emitter, flag, habits))
 
     def _remember(self, habits: Habits) -> None:
         if self.key:
@@ -135,25 +140,21 @@ class RegionHabits:
         except (ValueError, KeyError, TypeError):
             return None
 
-
-def _speculative_step(
-    emitter: StepEmitter, flags: Collection[int], ones: Mapping[int, int], flag: int, habits: Habits
-) -> Unit:
-    """Return the step of an edge of a region that keeps to its habits; otherwise it calls the usual one."""
-    emitter.reset_scratch()
-    known = {**habits.known, **ones, **{state: int(state == flag) for state in flags}}
-    step = Specialiser(emitter.step).run(known, {})
-    step = replace(step, writes=[write for write in step.writes if write.domain != SETTLE])
-    pivot, versions = choose_pivot(step, habits.varied) or (-1, {0: step})
-    texts: list[str] = []
-    for value, version in versions.items():
-        lean = tabulate_logic(without_repeats(version, {**known, pivot: value}))
-        functions, emitters, pieces = emitter.emit_step(lean, f"step{value}")
-        texts += [module_text(functions, emitters), *pieces]
-    declared = [f"declare i1 @step{value}(ptr, ptr, ptr) nounwind" for value in versions]
-    offset = emitter.layout.slots[pivot].offset if pivot >= 0 else -1
-    usual = 8 * (FIRST_USUAL + list(flags).index(flag))
-    body = f"""define i1 @region_step{SIGNATURE} {{
+    def _step(self, emitter: StepEmitter, flag: int, habits: Habits) -> Unit:
+        """Return the step of an edge of a region that keeps to its habits; otherwise it calls the usual one."""
+        emitter.reset_scratch()
+        known = {**habits.known, **self.ones, **{state: int(state == flag) for state in self.flags}}
+        step = edges_only(Specialiser(emitter.step).run(known, {}), self.late(emitter))
+        pivot, versions = choose_pivot(step, habits.varied) or (-1, {0: step})
+        texts: list[str] = []
+        for value, version in versions.items():
+            lean = tabulate_logic(without_repeats(version, {**known, pivot: value}))
+            functions, emitters, pieces = emitter.emit_step(lean, f"step{value}")
+            texts += [module_text(functions, emitters), *pieces]
+        declared = [f"declare i1 @step{value}(ptr, ptr, ptr) nounwind" for value in versions]
+        offset = emitter.layout.slots[pivot].offset if pivot >= 0 else -1
+        usual = 8 * (FIRST_USUAL + self.flags.index(flag))
+        body = f"""define i1 @region_step{SIGNATURE} {{
 entry:
 {guard_text(emitter.layout, habits.known)}  br i1 %odd, label %other, label %keeps
 other:
@@ -166,4 +167,4 @@ keeps:
   ret i1 %fired
 }}
 """
-    return Unit((module_text([*declared, body], []), *texts), ("region_step",), emitter.scratch)
+        return Unit((module_text([*declared, body], []), *texts), ("region_step",), emitter.scratch)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.base.dataclass import replace
 from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
@@ -25,14 +24,15 @@ from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
 from weft.engines.cpu.region_habits import RegionHabits
+from weft.engines.cpu.region_latches import edges_only, latches_only, late_latches, read_latches
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
 from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, function_text, module_text
-from weft.ir.cone_graph import SETTLE, ConeGraph
+from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import StateArray
 from weft.ir.region import RegionShape
-from weft.ir.step_graph import READ, Specialiser, StepGraph, live_nodes
+from weft.ir.step_graph import Specialiser
 
 CONTEXT_BYTES = 1 << 20
 """What an instance's context may take; only pages that are used cost memory."""
@@ -51,7 +51,8 @@ class RegionProgram:
         self._emitting = threading.Lock()
         self._replaced: set[Library] = set()
         self._index = UnitIndex(self._compiler.cache, key)
-        self._step = self._unit("region step", _plain_step)
+        self._late: set[int] | None = None
+        self._step = self._unit("region step", self._plain_step)
         self._outputs = self._output_units({})
         self._better: list[TieredUnit] = []
         self._key = key
@@ -72,12 +73,22 @@ class RegionProgram:
     def _output_units(self, known: Mapping[int, int]) -> list[TieredUnit]:
         shape, name = self.shape, _describe(known)
         return [
-            self._unit(f"region direct {name}", lambda emitter: _outputs(emitter, shape, known, shape.direct, False)),
-            self._unit(
-                f"region through {name}",
-                lambda emitter: _outputs(emitter, shape, known, shape.through, True),
-            ),
+            self._unit(f"region direct {name}", lambda emitter: _outputs(emitter, known, shape.direct, ())),
+            self._unit(f"region through {name}", lambda emitter: self._through(emitter, known)),
         ]
+
+    def _late_latches(self, emitter: StepEmitter) -> set[int]:
+        """Return the latches that follow in steps."""
+        if self._late is None:
+            self._late = late_latches(emitter.step, self.shape)
+        return self._late
+
+    def _through(self, emitter: StepEmitter, known: Mapping[int, int]) -> Unit:
+        latches = read_latches(emitter.step, self.shape, known)
+        # As long as the run begins, states change without a step: then all latches follow here.
+        if known:
+            latches -= self._late_latches(emitter)
+        return _outputs(emitter, known, self.shape.through, latches)
 
     # ------------------------------------------------------------------------------------------- first code
 
@@ -116,13 +127,20 @@ class RegionProgram:
         known = dict.fromkeys(sorted(ones), 1)
         better = self._output_units(known)
         for number, flag in enumerate(self.shape.flags):
-            emit = _edge(self.shape, known, flag)
+            emit = self._edge(known, flag)
             better.append(self._unit(f"region edge {number} {_describe(known)}", emit))
         for unit in better:
             unit.load(FULL, QUICK)
         self._better = better
         self._habits = RegionHabits(
-            self.graph, self.layout, self.shape.flags, known, self._unit, self._compiler.cache, self._key
+            self.graph,
+            self.layout,
+            self.shape.flags,
+            known,
+            self._late_latches,
+            self._unit,
+            self._compiler.cache,
+            self._key,
         )
 
     def compile(self, tier: Tier) -> None:
@@ -162,6 +180,34 @@ class RegionProgram:
         """Say whether everything has code of a tier, or better code."""
         return bool(self._better) and all(unit.tier in (tier, FULL) for unit in self._better)
 
+    # ------------------------------------------------------------------------------------------- steps
+
+    def _plain_step(self, emitter: StepEmitter) -> Unit:
+        """Return the step that compiles fast and looks at all flags."""
+        emitter.reset_scratch()
+        plain = PlainStepEmitter(edges_only(emitter.step, self._late_latches(emitter)), emitter.layout, emitter.scratch)
+        pieces = plain.pieces()
+        calls = "".join(f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces)))
+        step = f"define i1 @region_step{SIGNATURE} {{\nentry:\n{calls}  ret i1 true\n}}"
+        declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
+        texts = [
+            module_text([function_text(f"define void @piece{number}", piece)], [piece])
+            for number, piece in enumerate(pieces)
+        ]
+        return Unit((module_text([step, *declared], []), *texts), ("region_step",), plain.scratch)
+
+    def _edge(self, known: Mapping[int, int], flag: int) -> Callable[[StepEmitter], Unit]:
+        """Return what emits the step of one edge."""
+
+        def emit(emitter: StepEmitter) -> Unit:
+            emitter.reset_scratch()
+            flags = {state: int(state == flag) for state in self.shape.flags}
+            step = edges_only(Specialiser(emitter.step).run({**known, **flags}, {}), self._late_latches(emitter))
+            functions, emitters, texts = emitter.emit_step(step, "region_step")
+            return Unit((module_text(functions, emitters), *texts), ("region_step",), emitter.scratch)
+
+        return emit
+
     def context(self) -> NDArray[np.uint64]:
         """Return a new context block for an instance, in words."""
         return np.zeros(CONTEXT_BYTES // 8, np.uint64)
@@ -175,54 +221,12 @@ def _usable(unit: TieredUnit) -> bool:
     return unit.library is not None and unit.scratch <= CONTEXT_BYTES
 
 
-def _edges_only(step: StepGraph) -> StepGraph:
-    """Return what edges commit."""
-    return replace(step, writes=[write for write in step.writes if write.domain != SETTLE])
-
-
-def _latches_only(step: StepGraph, latches: Collection[int]) -> StepGraph:
-    """Return what some latches take over."""
-    kept = [write for write in step.writes if write.domain == SETTLE and write.state in latches]
-    return replace(step, writes=kept, memory_writes=[], triggers=step.triggers[: SETTLE + 1])
-
-
-def _plain_step(emitter: StepEmitter) -> Unit:
-    """Return the step that compiles fast and looks at all flags."""
-    emitter.reset_scratch()
-    plain = PlainStepEmitter(_edges_only(emitter.step), emitter.layout, emitter.scratch)
-    pieces = plain.pieces()
-    calls = "".join(f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces)))
-    step = f"define i1 @region_step{SIGNATURE} {{\nentry:\n{calls}  ret i1 true\n}}"
-    declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
-    texts = [
-        module_text([function_text(f"define void @piece{number}", piece)], [piece])
-        for number, piece in enumerate(pieces)
-    ]
-    return Unit((module_text([step, *declared], []), *texts), ("region_step",), plain.scratch)
-
-
-def _edge(shape: RegionShape, known: Mapping[int, int], flag: int) -> Callable[[StepEmitter], Unit]:
-    """Return what emits the step of one edge."""
-
-    def emit(emitter: StepEmitter) -> Unit:
-        emitter.reset_scratch()
-        flags = {state: int(state == flag) for state in shape.flags}
-        step = _edges_only(Specialiser(emitter.step).run({**known, **flags}, {}))
-        functions, emitters, texts = emitter.emit_step(step, "region_step")
-        return Unit((module_text(functions, emitters), *texts), ("region_step",), emitter.scratch)
-
-    return emit
-
-
-def _outputs(
-    emitter: StepEmitter, shape: RegionShape, known: Mapping[int, int], nodes: Sequence[int], follows: bool
-) -> Unit:
-    """Return the function for some outputs, which has latches follow their inputs first if it `follows`."""
+def _outputs(emitter: StepEmitter, known: Mapping[int, int], nodes: Sequence[int], latches: Collection[int]) -> Unit:
+    """Return the function for some outputs, which has some latches follow their inputs first."""
     emitter.reset_scratch()
     functions, emitters, texts, calls = list[str](), list[Emitter](), list[str](), ""
-    latches = _read_latches(emitter, shape, known) if follows else ()
     if latches:
-        follow = _latches_only(Specialiser(emitter.step).run(known, {}), latches)
+        follow = latches_only(Specialiser(emitter.step).run(known, {}), latches)
         functions, emitters, texts = emitter.emit_step(follow, "region_latch")
         calls = f"  call i1 @region_latch{ARGUMENTS}\n"
     cone, places = cone_step(emitter.graph, nodes)
@@ -243,20 +247,3 @@ def _outputs(
     both = f"define void @region_outputs{_OUT_SIGNATURE} {{\nentry:\n{calls}"
     both += "  call void @region_values(ptr %s, ptr %m, ptr %c, ptr %out)\n  ret void\n}"
     return Unit((module_text([*functions, values, both], [*emitters, e]), *texts), ("region_outputs",), e.scratch)
-
-
-def _read_latches(emitter: StepEmitter, shape: RegionShape, known: Mapping[int, int]) -> set[int]:
-    """Return which latches something reads, where some states are known: edges, outputs, or other such latches."""
-    specialiser = Specialiser(emitter.step)
-    step = specialiser.run(known, {})
-    roots = [specialiser.map.get(node, node) for node in (*shape.direct, *shape.through)]
-    latches = {number for number, state in enumerate(step.states) if state.kind == "latch"}
-    found: set[int] = set()
-    while True:
-        kept = [write for write in step.writes if write.domain != SETTLE or write.state in found]
-        live = live_nodes(replace(step, writes=kept, triggers=[*step.triggers, *roots]))
-        reads = {step.param[node] for node, lives in enumerate(live) if lives and step.op[node] == READ}
-        more = (reads & latches) - found
-        if not more:
-            return found
-        found |= more

@@ -88,10 +88,11 @@ class RegionBuilder:
         )
         latches = [node for write in graph.writes if write.domain == SETTLE for node in (write.value, write.enable)]
         passing = _inputs_below(graph, [*orders[1], *latches])
-        shape = RegionShape(tuple(edge.flag for edge in cut.edges), tuple(orders[0]), tuple(orders[1]))
         layout = place_state(graph.states)
         begun, started = (_plusarg_state(graph, name) for name in (BEGUN, STARTED))
         ran = [n for n, state in enumerate(graph.states) if state.name.endswith(RAN) and state.plane != "unknown"]
+        once = tuple(state for state in (begun, started, *ran) if state >= 0)
+        shape = RegionShape(tuple(edge.flag for edge in cut.edges), tuple(orders[0]), tuple(orders[1]), once)
         signals = {state: port.signal for port, state in inputs}
         slots = layout.slots
         region_inputs: list[RegionInput] = []
@@ -126,8 +127,7 @@ class RegionBuilder:
         changed = _first_state(graph, layout, sources, procedures=True) if initial else state
         changes = _changes(graph, layout, state, changed)
         _forget_bodies(graph)
-        once = tuple(state for state in (begun, started, *ran) if state >= 0)
-        return BuiltRegion(stub, region, graph, shape, key, state, changes, changed, once)
+        return BuiltRegion(stub, region, graph, shape, key, state, changes, changed)
 
 
 def modules_below(module: Module) -> list[Module]:

@@ -44,7 +44,7 @@ class BuiltRegion:
 
     The signals that `graph` names are for people; `key` stands for the graph in the code cache. `state` is what
     declarations leave, `changed` what initial procedures make of it: `changes` has the places of the bytes that differ,
-    in pairs (offset, size). The states of `once` stay 1 once they are: they say that procedures have begun, or run.
+    in pairs (offset, size).
     """
 
     stub: Module
@@ -55,7 +55,6 @@ class BuiltRegion:
     state: StateArray
     changes: NDArray[np.uint64]
     changed: StateArray
-    once: tuple[int, ...]
 
 
 @dataclass(slots=True, eq=False)

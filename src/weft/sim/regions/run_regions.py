@@ -150,13 +150,17 @@ class RegionRunner:
         for stub, built in self.mixed.regions.items():
             program = self.programs[stub]
             states = [each.state for each in self._instances if each.built is built]
-            ones = [once for once in built.once if all(program.layout.read(state, once) for state in states)]
+            ones = [once for once in built.shape.once if all(program.layout.read(state, once) for state in states)]
             program.take_for_granted(ones)
 
     def _improve(self) -> None:
         programs = list(self.programs.values())
         if self._ended.wait(_BUSY_SECONDS):
             return
+        # Better code relies on it that only steps change states, as soon as procedures have begun.
+        while not self.engine.time:
+            if self._ended.wait(_BUSY_SECONDS):
+                return
         self.take_for_granted()
         self.enter_code()
         for program in programs:
