@@ -118,7 +118,7 @@ def test_better_code_does_the_same() -> None:
 def test_code_for_habits_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when the state does not keep to them, and when a later run finds them in the cache."""
     monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("weft.engines.cpu.speculation.FIRST_LOOK", 3)
+    monkeypatch.setattr("weft.engines.cpu.region_habits.FIRST_LOOK", 3)
     monkeypatch.setattr("weft.engines.cpu.region_habits.BEGINNING", 1)
     expected = simulate(COUNTER, EventOptions())[0]
     for sampled, has_habits in ((0, False), (5, True), (0, True)):

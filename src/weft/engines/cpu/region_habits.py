@@ -2,8 +2,9 @@
 
 A cycle simulation samples the state after fixed numbers of edges. Nobody counts the edges of a region: a thread looks
 at the state now and then, perhaps in the middle of a step, which is as good, for what is taken for granted is compared
-with the state at each edge. So that a later run of the same design finds its code at once, what was seen is kept in
-the code cache; where it no longer suits, the states are looked at anew.
+with the state at each edge. What the samples show is looked at after so many of them, twice as many and so on, and when
+the run ends. If that is worth new code, it is made, and so that a later run of the same design finds it at once, the
+habits are kept in the code cache.
 """
 
 from __future__ import annotations
@@ -11,9 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
-
-import numpy as np
-from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass, field, replace
 from weft.engines.cpu.choose_pivot import choose_pivot
@@ -25,7 +23,7 @@ from weft.engines.cpu.habits import Habits
 from weft.engines.cpu.jit import LEAN
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.region_latches import edges_only
-from weft.engines.cpu.speculation import Speculation
+from weft.engines.cpu.state_samples import StateSamples
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, module_text
@@ -34,11 +32,23 @@ from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 from weft.ir.step_graph import Specialiser
 
-TRIED, TOLERATED = 128, 64
-"""How often what an earlier run has seen is compared with the state, and how often it may differ."""
-
-BEGINNING = 64
+BEGINNING = 4
 """How many looks are not counted: at first registers get known values, one after the other."""
+
+FIRST_LOOK = 128
+"""After how many samples what they show is looked at first."""
+
+FEWEST = 32
+"""How many samples of a run make habits that are worth remembering."""
+
+ENOUGH = 0.85
+"""No other habits are wanted as long as this part of the samples keeps to those that there are."""
+
+GAIN = 0.05
+"""How much larger the part of the samples must be that keeps to new habits."""
+
+MANY_MORE = 1.25
+"""How many times as many habits there must be to begin with new ones."""
 
 MakeUnit = Callable[[str, Callable[[StepEmitter], Unit]], TieredUnit]
 
@@ -59,64 +69,72 @@ class RegionHabits:
     cache: ObjectCache
     key: str
     _units: dict[int, TieredUnit] = field(default_factory=dict[int, TieredUnit])
-    _fresh: Speculation = field(init=False)
-    _judged: int = -1
+    _coming: dict[int, TieredUnit] = field(default_factory=dict[int, TieredUnit])
+    _habits: Habits | None = None
+    _samples: StateSamples = field(init=False)
     _looks: int = 0
-    _misses: int = 0
-    _guarded: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
-    _expected: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    _next: int = 0
 
     def __post_init__(self) -> None:
-        self._fresh = Speculation(self.layout, self.graph, self._make)
+        self._samples = StateSamples(self.graph, self.layout)
+        self._next = FIRST_LOOK
         self.key = hashlib.sha256(f"habits|{self.key}".encode()).hexdigest() if self.key else ""
         habits = self._remembered() if len(self.flags) <= MOST_EDGES else None
         if habits is not None:
-            self._units = {flag: self._unit(flag, habits) for flag in self.flags}
-            for unit in self._units.values():
+            self._adopt(habits)
+            for unit in self._coming.values():
                 unit.load(LEAN)
-            self._guard(habits)
 
     def unit(self, flag: int) -> TieredUnit | None:
-        """Return the unit of an edge, by its flag, if it has code."""
+        """Return the unit of an edge, by its flag, if it has code; new ones are used when all of them have code."""
+        if self._coming and all(unit.library is not None for unit in self._coming.values()):
+            self._units, self._coming = self._coming, {}
         unit = self._units.get(flag)
         return unit if unit is not None and unit.library is not None else None
 
     def wanted(self) -> list[TieredUnit]:
         """Return the units that should be compiled, or may be."""
-        return list(self._units.values())
+        return list((self._coming or self._units).values())
 
     def look(self, state: StateArray) -> None:
         """Look at the state of an instance; this may change which units there are."""
-        if len(self.flags) > MOST_EDGES:
+        self._looks += 1
+        if self._looks <= BEGINNING or len(self.flags) > MOST_EDGES:
             return
-        if self._looks < BEGINNING:
-            self._looks += 1
-        elif 0 <= self._judged < TRIED:
-            self._judge(state)
-        elif self._judged < 0 and self._fresh.sample(state, [(flag, 1) for flag in self.flags]):
-            self._units = {flag: unit for (flag, _), unit in zip(self._fresh.edges, self._fresh.wanted(), strict=True)}
+        self._samples.take(state)
+        if self._samples.taken >= self._next:
+            self._next *= 2
+            habits = self._better()
+            if habits is not None:
+                self._remember(habits)
+                self._adopt(habits)
 
-    def _judge(self, state: StateArray) -> None:
-        """Compare the state with what an earlier run has seen; forget that if it is too often otherwise."""
-        self._judged += 1
-        self._misses += bool((state[self._guarded] != self._expected).any())
-        if self._judged == TRIED and self._misses > TOLERATED:
-            self._judged, self._units = -1, {}
+    def end(self) -> None:
+        """Remember for a later run what this one has shown."""
+        habits = self._better() if len(self._samples) >= FEWEST else None
+        if habits is not None:
+            self._remember(habits)
 
-    def _guard(self, habits: Habits) -> None:
-        slots = [(self.layout.slots[state], value) for state, value in habits.known.items()]
-        places = [np.arange(slot.offset, slot.offset + slot.stride) for slot, _ in slots]
-        self._guarded = np.concatenate(places) if places else self._guarded
-        data = b"".join(value.to_bytes(slot.stride, "little") for slot, value in slots)
-        self._expected = np.frombuffer(data, np.uint8)
-        self._judged = 0
+    def _better(self) -> Habits | None:
+        """Return what the samples show if it is worth new code.
 
-    def _make(self, flag: int, level: int, habits: Habits) -> TieredUnit:
-        habits = replace(
-            habits, known={state: value for state, value in habits.known.items() if state not in self.flags}
-        )
-        self._remember(habits)
-        return self._unit(flag, habits)
+        Runs differ by chance. So that habits settle, new ones are old ones of which some are left out, unless there
+        are many more.
+        """
+        found = self._samples.habits()
+        known = {state: value for state, value in found.known.items() if state not in self.flags}
+        found, old = replace(found, known=known), self._habits
+        if old is not None and len(known) < MANY_MORE * len(old.known):
+            both = {state: value for state, value in old.known.items() if known.get(state) == value}
+            found = replace(found, known=both)
+            keeping = self._samples.keeping(old)
+            if keeping >= ENOUGH or self._samples.keeping(found) < keeping + GAIN:
+                return None
+        return found if found.known else None
+
+    def _adopt(self, habits: Habits) -> None:
+        self._habits = habits
+        self._coming = {flag: self._unit(flag, habits) for flag in self.flags}
 
     def _unit(self, flag: int, habits: Habits) -> TieredUnit:
         name = f"region edge {self.flags.index(flag)} {sorted(self.ones)} {habits.describe()}"

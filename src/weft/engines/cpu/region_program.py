@@ -168,6 +168,11 @@ class RegionProgram:
             for unit in self._habits.wanted():
                 unit.improve(LEAN)
 
+    def end(self) -> None:
+        """Note that the run has ended."""
+        if self._habits is not None:
+            self._habits.end()
+
     def upgrade(self) -> None:
         """Take better code that is ready."""
         units = [*self._better, *(self._habits.wanted() if self._habits is not None else ())]

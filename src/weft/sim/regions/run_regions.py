@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _FAST_LOOKS = 256
 """After so many looks at the states there is time between them."""
 
-_BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS = 0.02, 0.3, 0.002
+_BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS = 0.02, 0.3, 0.001
 """How long a run lasts before better code is worth its compilation, quick and then full; how often states are seen."""
 
 
@@ -178,6 +178,8 @@ class RegionRunner:
                 pause = _BUSY_SECONDS
             for stub, program in self.programs.items():
                 program.look(self.first_state(stub))
+        for program in programs:
+            program.end()
 
     def first_state(self, stub: Module) -> StateArray:
         """Return the state of a region's first instance."""
