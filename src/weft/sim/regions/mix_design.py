@@ -2,10 +2,13 @@
 
 From the tops down, each instance is a region if its module and all below it can be in one (`module_reasons`), if that
 is worth a compilation, and if it builds; else what is inside it is tried. So regions are as large as they can be. A
-module is a region in all its instances that are not inside another region.
+module is a region in all its instances that are not inside another region. Of what is left of a module, the clocked
+parts become one region together if nobody can look at what is inside (`group_siblings`).
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported, UserError, WeftError
@@ -13,6 +16,7 @@ from weft.base.recursion import deep_recursion
 from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, Module
 from weft.sim.regions.build_region import RegionBuilder, modules_below
+from weft.sim.regions.group_siblings import Group, group_siblings
 from weft.sim.regions.mixed_design import WORTH, BuiltRegion, MixedDesign, Part, Reason
 from weft.sim.regions.module_reasons import is_clocked, own_reason, reached_modules, refused
 
@@ -44,6 +48,18 @@ def demand_regions(mixed: MixedDesign) -> MixedDesign:
     return mixed
 
 
+def _count_places(design: Design) -> Counter[Module]:
+    """Return how many instances each module has in the whole design."""
+    found: Counter[Module] = Counter()
+    for _, top in (*design.packages, *design.tops):
+        counts = Counter({top: 1})
+        for module in reversed(modules_below(top)):
+            for instance in module.instances:
+                counts[instance.module] += counts[module]
+        found += counts
+    return found
+
+
 @dataclass(slots=True, eq=False)
 class _Mixer:
     design: Design
@@ -56,10 +72,13 @@ class _Mixer:
     _weights: dict[Module, int] = field(default_factory=dict[Module, int])
     _built: dict[Module, BuiltRegion] = field(default_factory=dict[Module, BuiltRegion])
     _new: dict[Module, Module] = field(default_factory=dict[Module, Module])
+    _groups: dict[Module, Group] = field(default_factory=dict[Module, Group])
+    _places: Counter[Module] = field(init=False)
 
     def __post_init__(self) -> None:
         self.builder = RegionBuilder(self.design, self.whole)
         self.reached = reached_modules(self.design)
+        self._places = _count_places(self.design)
 
     def mix(self) -> MixedDesign:
         """Choose, build and replace."""
@@ -82,13 +101,36 @@ class _Mixer:
         """Return what stands for a module that is no region itself, with regions among its instances."""
         new = self._new.get(module)
         if new is None:
-            instances = [replace(each, module=self._placed(each.module)) for each in module.instances]
-            same = all(a.module is b.module for a, b in zip(instances, module.instances, strict=True))
-            new = self._new[module] = module if same else replace(module, instances=instances)
+            around = self._around_group(module)
+            instances = [replace(each, module=self._placed(each.module)) for each in around.instances]
+            same = all(a.module is b.module for a, b in zip(instances, around.instances, strict=True))
+            new = self._new[module] = around if same else replace(around, instances=instances)
         return new
+
+    def _around_group(self, module: Module) -> Module:
+        """Return what is left of a module whose clocked parts become one region, or the module."""
+        if self.whole or module in self.reached or self._weight(module) < self.worth:
+            return module
+        group = group_siblings(module, lambda inside: self._joins(module, inside))
+        if group is None or self._build(group.module) is None:
+            return module
+        self._groups[module] = group
+        return group.around
+
+    def _joins(self, module: Module, inside: Module) -> bool:
+        """Say whether an instance of a module may be in a group: one that is a region alone shares its code."""
+        below = modules_below(inside)
+        if any(self._reason_of(each) is not None for each in below) or not any(map(is_clocked, below)):
+            return False
+        return self._weight(inside) < self.worth or self._places[inside] == 1
 
     def _placed(self, module: Module) -> Module:
         """Return the stub of a module, or what stands for it."""
+        built = self._build(module)
+        return built.stub if built is not None else self._replaced(module)
+
+    def _build(self, module: Module) -> BuiltRegion | None:
+        """Return a module as a region, if it is one."""
         built = self._built.get(module)
         if built is None and self._reason(module) is None:
             try:
@@ -97,7 +139,7 @@ class _Mixer:
                 self._whole[module] = refused(refusal)
             except UserError as error:
                 self._whole[module] = Reason(error.message, error.span)
-        return built.stub if built is not None else self._replaced(module)
+        return built
 
     def _reason(self, module: Module) -> Reason | None:
         """Return why a module is no region, as far as that is known without building it."""
@@ -129,16 +171,25 @@ class _Mixer:
     def _report(self, result: MixedDesign) -> None:
         def visit(path: str, module: Module) -> None:
             if module in self._built:
-                edges = sorted({f"{e.edge} {e.signal.name}" for e in self._built[module].region.edges})
-                result.parts.append(Part(path, module.name, "cycle", Reason(f"stepped by {', '.join(edges)}")))
+                result.parts.append(Part(path, module.name, "cycle", Reason(self._stepped(module))))
                 return
             reason = self._reason_of(module)
             if reason is None and any(each.module not in self._built for each in module.instances):
                 reason = Reason("there are events in it", testbench=True)
             reason = reason or self._whole.get(module) or Reason("a top of the design", testbench=True)
             result.parts.append(Part(path, module.name, "event", reason))
+            group = self._groups.get(module)
             for instance in module.instances:
-                visit(f"{path}.{instance.name}", instance.module)
+                below = f"{path}.{instance.name}"
+                if group is not None and instance in group.instances:
+                    reason = Reason(f"{self._stepped(group.module)}, with its siblings")
+                    result.parts.append(Part(below, instance.module.name, "cycle", reason))
+                else:
+                    visit(below, instance.module)
 
         for name, module in self.design.tops:
             visit(name, module)
+
+    def _stepped(self, module: Module) -> str:
+        edges = sorted({f"{edge.edge} {edge.signal.name}" for edge in self._built[module].region.edges})
+        return f"stepped by {', '.join(edges)}"

@@ -73,7 +73,7 @@ def refused(refusal: Unsupported) -> Reason:
 
 def is_clocked(module: Module) -> bool:
     """Say whether a module has a procedure that waits for an edge."""
-    return any(_has_edge(process) for process in module.processes)
+    return any(has_edge(process) for process in module.processes)
 
 
 def reached_modules(design: Design) -> dict[Module, Reason]:
@@ -157,7 +157,8 @@ def _check_paths(expressions: Sequence[Expr], span: Span) -> None:
                 raise _Found(f"a call of {part.name}", span)
 
 
-def _has_edge(process: Process) -> bool:
+def has_edge(process: Process) -> bool:
+    """Say whether a procedure waits for an edge."""
     return process.kind == Kind.EVENTS and any(event.edge != "any" for event in process.events)
 
 
@@ -166,8 +167,8 @@ def _check_blocking(module: Module) -> None:
     assigned: dict[Signal, Span] = {}
     owners: dict[Signal, set[Process]] = defaultdict(set)
     for process in module.processes:
-        if _has_edge(process):
-            for signal, span in _blocking_in(process):
+        if has_edge(process):
+            for signal, span in blocking_in(process):
                 assigned.setdefault(signal, span)
                 owners[signal].add(process)
     for signal in _seen_outside(module, owners) if owners else ():
@@ -175,7 +176,8 @@ def _check_blocking(module: Module) -> None:
         raise _Found(what, assigned[signal], testbench=False)
 
 
-def _blocking_in(process: Process) -> Iterator[tuple[Signal, Span]]:
+def blocking_in(process: Process) -> Iterator[tuple[Signal, Span]]:
+    """Yield the variables that a procedure assigns with `=`, also by what it calls, and where."""
     bodies: list[tuple[Statement | None, Span]] = [(process.body, process.span)]
     seen: set[Function] = set()
     while bodies:
