@@ -269,7 +269,7 @@ def test_errors():
         "error: 'en' takes an array of cycles by 4 lanes, not one of shape (3, 5) [bad-lanes]"
     )
     assert bad(lambda: batch.drive({"w": np.zeros((3, 4), int)})) == (
-        "error: 'w' takes an array of cycles by 4 lanes, 2 words, not one of shape (3, 1, 4) [bad-lanes]"
+        "error: 'w' takes an array of cycles by 4 lanes, 2 words, not one of shape (3, 4) [bad-lanes]"
     )
     assert bad(lambda: batch.drive({"en": [1, 0], "rst_n": [1]})) == (
         "error: drive needs arrays of the same number of cycles: top.en has 2, top.rst_n has 1 [bad-lanes]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,6 +25,7 @@ from weft.sim.choose_clock import ChosenClock
 from weft.sim.lane_handles import check_values
 from weft.sim.lane_state import LaneState
 from weft.sim.signal_map import Found, SignalMap
+from weft.sim.stimulus.files import FileOptions, StimulusPath, map_ports, open_file, read_stimulus
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 from weft.sim.stimulus.plan import Generator, Port, check_generator, find_port, make_plan
 from weft.sim.stimulus.planes import Block, DrivePlanes, Staged, stage
@@ -136,8 +138,8 @@ class DrivenBatch:
         run by then.
         """
         ports = self.find_ports(values)
-        arrays = {port: _rows(path, array, port, self.lanes) for port, (path, array) in ports.items()}
-        counts = {port.path: len(array) for port, array in arrays.items()}
+        arrays = {port: _check_shape(path, array, port, self.lanes) for port, (path, array) in ports.items()}
+        counts = {port.path: int(array.shape[0]) for port, array in arrays.items()}
         if len(set(counts.values())) > 1:
             text = ", ".join(f"{path} has {count}" for path, count in counts.items())
             raise UserError("bad-lanes", f"drive needs arrays of the same number of cycles: {text}")
@@ -148,7 +150,7 @@ class DrivenBatch:
 
         def pieces() -> Iterator[Block]:
             for first in range(0, cycles, size):
-                yield {port: array[first : first + size] for port, array in arrays.items()}
+                yield {port: _rows(array[first : first + size], port) for port, array in arrays.items()}
 
         return self.play(pieces(), list(arrays), size, until)
 
@@ -215,6 +217,59 @@ class DrivenBatch:
         still = np.zeros(self.lanes, np.bool_) if keep is None else keep
         self.status = np.where(still, self.status, self._end)
         return self._drive(None, cycles, until, still, ports, size, block)
+
+    # -------------------------------------------------------------------------------------------------- files
+
+    def stream(
+        self,
+        source: StimulusPath | Sequence[StimulusPath],
+        ports: Mapping[str, str] | None = None,
+        *,
+        cycles: int | None = None,
+        until: str = "",
+        clock: str = "",
+        edge: str = "rising",
+        period: str | int = "",
+        start: str | int = 0,
+        lane_column: str = "lane",
+        cycle_column: str = "cycle",
+        unknown: int | None = None,
+    ) -> NDArray[np.uint8]:
+        """Run cycles in which inputs have the values in a file; return why each lane stopped (`LaneStatus`).
+
+        The file is a waveform (`.vcd`, `.fst`), NumPy arrays (`.npy`, `.npz`) or a table (`.parquet`); several files
+        are one for each lane. `ports` says which signal or column feeds an input, `{"a": "tb.dut.a"}`; without it each
+        input takes the one of its own name, if there is one. `cycles` takes only so many, and the file must have them.
+
+        A waveform is sampled just before each `edge` of a clock in the file, `clock` or the one named like the batch's;
+        or with `period` at times from `start` on that are so far apart. Bits that are x or z are an error, unless
+        `unknown` (0 or 1) replaces them. A table with a `lane_column` has a row for each lane and cycle, in the order
+        of its `cycle_column` if it has one. Raises `bad-stimulus`, `no-such-file`, or `no-package`.
+        """
+        options = FileOptions(clock, edge, period, start, lane_column, cycle_column, unknown)
+        paths = [source] if isinstance(source, str | Path) else list(source)
+        name = self.clocks[0].name.rpartition(".")[2] if self.clocks else ""
+        files = [open_file(path, options, self.lanes, name) for path in paths]
+        wanted = None
+        if ports is not None:
+            wanted = {port: column for port, (_, column) in self.find_ports(ports).items()}
+        if not files:
+            raise UserError("bad-stimulus", "there are no files")
+        chosen = map_ports(files[0], self.inputs(), wanted)
+        return self.drive(read_stimulus(files, chosen, self.lanes, cycles), until)
+
+    def inputs(self) -> list[Port]:
+        """Return the inputs of the top that can be driven and that no expression drives."""
+        clocks = {chosen.clock.state for chosen in self.clocks}
+        found: list[Port] = []
+        for scope in self.signals.graph.scopes:
+            for port in scope.module.ports if scope.parent < 0 else ():
+                path = f"{scope.path}.{port.signal.name}"
+                if port.direction == "input" and path not in self._generators:
+                    parts = self.signals.parts(self.signals.find(path).node)
+                    if parts is not None and len(parts) == 1 and parts[0].state not in clocks:
+                        found.append(find_port(path, self.signals, self.clocks))
+        return found
 
     # --------------------------------------------------------------------------------------------- test benches
 
@@ -346,8 +401,7 @@ class DrivenBatch:
     def record(self) -> None:
         """Keep what the batch is told from now on, so that `replay` can run any lane again from here, alone.
 
-        It costs a copy of all lanes, and the values that are set; arrays that `drive` is given are kept and not copied.
-        `restore` begins a new record.
+        It costs a copy of all lanes, and of the values that are set and driven. `restore` begins a new record.
         """
         self.settle()
         self._record = Record(self.data.copy(), self._end.copy())
@@ -421,15 +475,17 @@ class DrivenBatch:
         self._shared_rows.setdefault(path, (found, self.get(found)))
 
 
-def _rows(path: str, values: Any, port: Port, lanes: int) -> NDArray[Any]:
-    """Return an array as `[cycle, lane]` or `[cycle, 1]`, with a third axis of words for a wide input."""
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
-    wide = port.width > 64
-    if array.ndim == 1 + wide:
-        array = array[:, np.newaxis]
-    shape: tuple[int, ...] = array.shape
-    words = (-(-port.width // 64),) if wide else ()
-    if array.ndim != 2 + wide or shape[1] not in (1, lanes) or shape[2:] != words:
+def _check_shape(path: str, values: Any, port: Port, lanes: int) -> Any:
+    """Return what was given for an input, as something with a shape that can be cut into pieces of cycles."""
+    array: Any = values if hasattr(values, "shape") and hasattr(values, "dtype") else np.asarray(values)
+    shape: tuple[int, ...] = tuple(array.shape)
+    words = (-(-port.width // 64),) if port.width > 64 else ()
+    if not shape or shape[1:] not in (words, (1, *words), (lanes, *words)):
         full = ", ".join(str(size) for size in (f"{lanes} lanes", *(f"{count} words" for count in words)))
         raise UserError("bad-lanes", f"'{path}' takes an array of cycles by {full}, not one of shape {shape}")
     return array
+
+
+def _rows(values: Any, port: Port) -> NDArray[Any]:
+    """Return a piece as `[cycle, lane]` or `[cycle, 1]`, with a third axis of words for a wide input."""
+    return values[:, None] if len(values.shape) == 1 + (port.width > 64) else values

@@ -33,7 +33,7 @@ from weft.base.workers import Job, Workers
 from weft.sim.lane_handles import LaneValues, check_values
 from weft.sim.signal_map import Found
 from weft.sim.stimulus.bench_block import BlockWriter, FullBlock
-from weft.sim.stimulus.plan import Port, find_port
+from weft.sim.stimulus.plan import Port
 
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
@@ -94,7 +94,7 @@ class LaneBench:
         self._changed = asyncio.Event()
         self._ports: dict[str, Port] = {}
         declared = [self._port(path) for path in options.ports]
-        self._depth = batch.block_depth(declared or self._inputs()[:1], options.block)
+        self._depth = batch.block_depth(declared or self._widest(), options.block)
         size = min(options.block, self._depth)
         self._writer = BlockWriter(batch.layout, size, self._depth, batch.recording)
         self._writer.declare(declared, [batch.get(port.found) for port in declared])
@@ -368,18 +368,9 @@ class LaneBench:
             self._ports[path] = port
         return port
 
-    def _inputs(self) -> list[Port]:
-        """Return the widest inputs of the top first."""
-        clocks = {chosen.clock.state for chosen in self.batch.clocks}
-        found: list[Port] = []
-        for scope in self.batch.design.graph.scopes:
-            for port in scope.module.ports if scope.parent < 0 else ():
-                if port.direction == "input":
-                    path = f"{scope.path}.{port.signal.name}"
-                    parts = self.batch.signals.parts(self.batch.signals.find(path).node)
-                    if parts is not None and not any(part.state in clocks for part in parts):
-                        found.append(find_port(path, self.batch.signals, self.batch.clocks))
-        return sorted(found, key=lambda port: -port.width)
+    def _widest(self) -> list[Port]:
+        """Return the widest input of the top, if there is one."""
+        return sorted(self.batch.inputs(), key=lambda port: -port.width)[:1]
 
     def _find_watched(self) -> dict[str, Found]:
         """Return what is sampled after each block: the outputs of the top by default."""

@@ -1,8 +1,8 @@
 """What a batch has been told since `Batch.record`: enough to run any of its lanes again, alone.
 
 A record is a copy of the lanes at its beginning and a list of *entries*, in order: pokes, *spans* of cycles at whose
-beginnings inputs were driven, and forks. Each has the time of every lane at that moment. Arrays that the user gave are
-kept, not copied, so they must not change while the record is of use; a row that is the same in all lanes is one number.
+beginnings inputs were driven, and forks. Each has the time of every lane at that moment. A row that
+is the same in all lanes is one number.
 """
 
 from __future__ import annotations
