@@ -9,7 +9,8 @@ from weft.engines.cpu.emit_trace import TracedNode
 from weft.engines.cpu.jit import Compiler
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.program import CpuProgram
-from weft.engines.cpu.trace_hook import TraceHook, Unroller
+from weft.engines.cpu.trace_hook import TraceHook
+from weft.engines.cpu.unroller import Unroller
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Clock, Status
 from weft.tools.waves.change_log import LoggedSignal
@@ -61,10 +62,11 @@ def expected_changes(graph, state, signals, clocks, until):
 @pytest.mark.parametrize("seed", range(8))
 def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chains):
     """Small buffers: many of each thing, and sections that begin in one buffer and end in another."""
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.ARENA_BYTES", 1 << 12)
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.LOG_BYTES", 1 << 12)
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.TICKS", 9)
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.ROW_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.unroller.ARENA_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.unroller.LOG_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.row_ring.TICKS", 9)
+    monkeypatch.setattr("weft.engines.cpu.row_ring.SEGMENT_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.row_ring.LEAST_ROWS", 4)
     monkeypatch.setattr("weft.engines.cpu.emit_trace.CAPTURES", 2)
     check_trace(compiler, tmp_path, seed, chains, 300)
 
@@ -72,8 +74,8 @@ def test_a_trace_shows_every_change(compiler, tmp_path, monkeypatch, seed, chain
 @pytest.mark.parametrize(("seed", "chains", "rows"), [(1, True, 1 << 22), (2, False, 1 << 22), (3, True, 1 << 14)])
 def test_blocks_of_many_rows_and_ticks(compiler, tmp_path, monkeypatch, seed, chains, rows):
     """Whole blocks of lanes, several for each buffer; rows are swept by loops instead of straight code."""
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.ARENA_BYTES", 1 << 16)
-    monkeypatch.setattr("weft.engines.cpu.trace_hook.ROW_BYTES", rows)
+    monkeypatch.setattr("weft.engines.cpu.unroller.ARENA_BYTES", 1 << 16)
+    monkeypatch.setattr("weft.engines.cpu.row_ring.SEGMENT_BYTES", rows)
     monkeypatch.setattr("weft.engines.cpu.emit_trace.UNROLLED", 0)
     check_trace(compiler, tmp_path, seed, chains, 7000)
 
@@ -101,18 +103,17 @@ def check_trace(compiler, tmp_path, seed, chains, until):
     writer = (FstWriter if chains else VcdWriter)(path, [WaveScope("top", variables=variables)], logged, -15)
     hot = frozenset(clock.state for clock in clocks)
     hook = TraceHook(graph, program.layout, signals, compiler, hot=hot)
-    unroller = Unroller(hook.plan, compiler, chains=chains)
+    unroller = Unroller(hook.plan, hook.ring, compiler, chains=chains)
+    unroller.hurry()
 
     def drain():
-        if hook.empty():
-            return
-        buffer = hook.take(hook.buffer())
         if chains:
-            for section in unroller.chains(buffer):
+            for section in unroller.chains():
                 writer.write_chains(section)
         else:
-            for log in unroller.logs(buffer):
+            for log in unroller.logs():
                 writer.write_log(log)
+        assert hook.resume()
 
     program.settle(state)
     hook.call(state)
@@ -121,6 +122,8 @@ def check_trace(compiler, tmp_path, seed, chains, until):
         status = program.run(state, clocks, until, [hook]).status
         assert status in (Status.DONE, Status.HOOK, Status.BUFFER, Status.EFFECT)
         drain()
+    hook.seal()
+    drain()
     if (section := unroller.finish()) is not None:
         writer.write_chains(section)
     writer.close()

@@ -6,7 +6,7 @@ import lz4.block
 import numpy as np
 import pytest
 
-from weft.engines.cpu.trace_hook import ChainSection
+from weft.engines.cpu.unroller import ChainSection
 from weft.tools.waves.fst_writer import varint
 from weft.tools.waves.pack_chains import ChainPacker
 

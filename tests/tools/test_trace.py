@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -95,8 +96,9 @@ NOISE = """module top(input clk, output reg [255:0] q);
 FULL_DISK = """
 import resource, sys
 import weft
-import weft.engines.cpu.trace_hook as trace_hook
-trace_hook.ARENA_BYTES = trace_hook.LOG_BYTES = trace_hook.ROW_BYTES = 1 << 16
+import weft.engines.cpu.row_ring as row_ring
+import weft.engines.cpu.unroller as unroller
+unroller.ARENA_BYTES = unroller.LOG_BYTES = row_ring.SEGMENT_BYTES = 1 << 16
 sim = weft.compile("noise.sv", clock="clk", period="10ns")
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 errors, inside = [], None
@@ -188,3 +190,49 @@ def test_a_stage_passes_errors_on():
     with pytest.raises(UserError, match="two"):
         second.finish()
     assert done == [0, 1]
+
+
+@pytest.mark.parametrize("patience", [0, 100])
+def test_a_ring_goes_round(tmp_path, monkeypatch, patience):
+    """Few small segments, of which the run waits for each; without patience the other thread sleeps after each, too."""
+    monkeypatch.setattr("weft.engines.cpu.row_ring.SEGMENT_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.row_ring.RING_BYTES", 1 << 14)
+    monkeypatch.setattr("weft.engines.cpu.unroller.PATIENCE", patience)
+    (tmp_path / "count.sv").write_text("""module top(input clk, output reg [15:0] q, output odd);
+        initial q = 0;
+        assign odd = q[0];
+        always @(posedge clk) q <= q + 1; endmodule""")
+    path = tmp_path / "out.fst"
+    with weft.compile(tmp_path / "count.sv", clock="clk", period="2ns") as sim:
+        with sim.trace(path, signals=["q", "odd"]):
+            for _ in range(3):
+                sim.run_cycles(4000)
+        count = int(sim.peek("q"))
+    found = {var.full_name.split(" ")[0]: list(var.tv) for var in pywellen.Waveform(str(path)).all_vars()}
+    assert [value for _, value in found["top.q"]] == list(range(count + 1))
+    assert len(found["top.odd"]) == count + 1
+    steps = {b - a for (a, _), (b, _) in pairwise(found["top.q"][1:])}
+    assert len(steps) == 1
+
+
+def test_what_is_discarded_is_not_in_the_file(tmp_path, monkeypatch):
+    """After an error of the file nothing more is traced, and the run hears of it again a segment later."""
+    monkeypatch.setattr("weft.engines.cpu.row_ring.SEGMENT_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.row_ring.RING_BYTES", 1 << 12)
+    monkeypatch.setattr("weft.engines.cpu.unroller.FIRST_BYTES", 1 << 10)
+    monkeypatch.setattr("weft.engines.cpu.unroller.SIGNAL_BYTES", 1 << 10)
+
+    def fail(self, section):
+        raise UserError("cannot-write", "no room")
+
+    monkeypatch.setattr("weft.tools.waves.fst_writer.FstWriter.write_chains", fail)
+    (tmp_path / "noise.sv").write_text(NOISE)
+    with weft.compile(tmp_path / "noise.sv", clock="clk", period="10ns") as sim:
+        with pytest.raises(UserError, match="no room"), sim.trace(tmp_path / "out.fst"):
+            times = []
+            for _ in range(3):
+                with pytest.raises(UserError, match="no room"):
+                    sim.run_cycles(100_000)
+                times.append(sim.time_fs)
+            assert times == sorted(set(times))
+        sim.run_cycles(10)

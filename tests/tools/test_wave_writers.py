@@ -10,7 +10,7 @@ import pywellen
 
 from weft.base.errors import UserError
 from weft.base.logic import digits
-from weft.engines.cpu.trace_hook import ChainSection
+from weft.engines.cpu.unroller import ChainSection
 from weft.tools.waves.change_log import TIME, LoggedSignal
 from weft.tools.waves.fst_writer import FstWriter, varint
 from weft.tools.waves.vcd_writer import VcdWriter, identifier_code, time_unit

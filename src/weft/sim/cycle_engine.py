@@ -199,12 +199,12 @@ class CycleEngine:
                 traces = list(self._traces.values())
                 hooks = [hook for hook, _, _ in traces] + stop_hooks
                 hooks += [watch.hook for watch in self._watches.values()]
+                for _, drain, _ in traces:
+                    drain()
                 result = self.program.run(self.state, self.clocks, time_fs, hooks)
                 self._look(result)
                 held = bool(stop_hooks) and result.hook == len(traces)
                 if 0 <= result.hook < len(traces):
-                    for _, drain, _ in traces:
-                        drain()
                     # Only the first hook that stopped is told; the condition may have held too.
                     held = condition is not None and self.holds(condition)
                 if self._watches:
@@ -272,7 +272,10 @@ class CycleEngine:
         return bool(self.program.evaluate(self.state, condition.graph, [condition.node])[0])
 
     def add_trace(self, hook: Hook, drain: Callable[[], None], sample: Callable[[], None]) -> int:
-        """Run a trace's hook at each settled time, `drain` when it asks to stop, `sample` when pokes have settled."""
+        """Run a trace's hook at each settled time, `drain` before each run, `sample` when pokes have settled.
+
+        When the hook stops a run, the trace wants `drain` to be called before it goes on.
+        """
         number = self._next_watch
         self._next_watch += 1
         self._traces[number] = (hook, drain, sample)

@@ -25,6 +25,20 @@ from weft.engines.cpu.column_kernels import ROWS, TICKS
 from weft.engines.cpu.columns import Source
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emitter import WIDE, words
+from weft.engines.cpu.fill_segments import (
+    CLOCKS,
+    CONTEXT_BYTES,
+    NUMBERS,
+    ROW_AT,
+    ROW_COUNT,
+    ROW_LAST,
+    ROW_LIMIT,
+    SEGMENT_CODE,
+    TICK_COUNT,
+    TICK_LIMIT,
+    TIMES,
+    TRUST,
+)
 from weft.engines.cpu.row_activity import RowActivity
 from weft.engines.cpu.row_pieces import BLOCK, Piece, choose_pieces
 from weft.engines.cpu.unit_text import function_text, module_text
@@ -33,14 +47,6 @@ from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
 from weft.ir.step_graph import StepGraph, cone
 
-FORCE, ROW_AT, ROW_LAST, ROW_LIMIT, ROW_COUNT, TICK_COUNT, TICK_LIMIT, TIMES, NUMBERS, CLOCKS, TRUST = range(11)
-"""Words of the hook's context: what to do though nothing has changed (`ADD_ROW`, `READ_MEMORIES`), the place of the
-next row, the row before, where the buffer is full, how many rows there are, how many ticks, and so many are enough; the
-ticks' times (8 bytes each), the numbers of their rows (4 bytes) and their clocks; and how many rows are still taken
-without a look."""
-
-ADD_ROW, READ_MEMORIES = 1, 2
-CONTEXT_BYTES = 128
 CAPTURES = 500
 """Memory elements that one function reads at most."""
 
@@ -304,12 +310,15 @@ add:
   %row.now = load ptr, ptr %row.now.p
   %over = icmp uge ptr %row.now, %row.limit
   %full = or i1 %late, %over
-  %stop = zext i1 %full to i32
+  br i1 %full, label %turn, label %leave
+turn:
+  %stop = call i32 @turn_segment(ptr %c)
   ret i32 %stop
 leave:
   ret i32 0
 }}
 """
+            + SEGMENT_CODE
         )
 
 

@@ -17,19 +17,22 @@ WINDOW = 2 * LANES
 COUNT = 4  # lanes in use
 FULL = 5  # the section or log is full
 FIRST = 6  # record everything
-BASE = 7  # number of the section's first tick in the present buffer; negative if it began in an earlier one
-CHUNK_ROWS, CHUNK_TIMES, CHUNK_NUMBERS, CHUNK_CLOCKS, TICK_COUNT, TICK = range(8, 14)  # the buffer; its next tick
+BASE = 7  # number of the section's first tick in the present segment; negative if it began in an earlier one
+CHUNK_ROWS, CHUNK_TIMES, CHUNK_NUMBERS, CHUNK_CLOCKS, TICK_COUNT, TICK = range(8, 14)  # the segment; its next tick
 ROW_PROGRAM, TICK_PROGRAM = 14, 15  # instructions; the second may be 0
 LINES = 16  # of the rows after a block's, each instruction of the row program asks for so many lines of 64 bytes
 ARENA, ARENA_END, CHAINS = 17, 18, 19  # where the arena of the chains is free, its end, how many chains there are
 ENTRY, HEAP, LOG = 20, 21, 22  # where the next entry, the next value of one, and the next record of the log go; or 0
 ENTRIES, HEAPS, LOG_LIMIT = 23, 24, 25  # where the first two begin, and where the log is full
 SIGNALS = 26  # for each signal 32 bits: the bytes of its planes, plus 1 if entries have them in the heap
+RING, TAKEN, SEGMENT = 27, 28, 29  # the ring of segments; how many were taken from it; 1 plus the present one's number
+STAMPS, STAMP_ROOM, SECTION_TICKS = 30, 31, 32  # the times of the section, or 0; how many fit; how many there are
+PATIENCE = 33  # how often to look for a segment, `take_segments.NAP_US` apart, before going to sleep
 
-VALID = 256
+VALID = 320
 """Byte offset of a word for each 64 lanes, with ones for the lanes in use."""
 
-NUMBERS = 320
+NUMBERS = 384
 """Byte offset of the lanes' ticks, 4 bytes each: counted from the section's first, or a block's first for entries."""
 
 INDEX = NUMBERS + 4 * (LANES + 8)

@@ -1,4 +1,4 @@
-"""Go over a buffer of rows and ticks in blocks, and run the column programs over each.
+"""Go over a segment of rows and ticks in blocks, and run the column programs over each.
 
 A block has at most `LANES` rows and `WINDOW` ticks: the row program computes what follows from rows, then the tick
 program, `LANES` ticks at a time, what depends on a clock too. A row whose ticks do not fit is the first of the next
@@ -14,6 +14,7 @@ from weft.engines.cpu.column_kernels import LANES, ROW_STRIDE, ROWS, TICK_STRIDE
 from weft.engines.cpu.order_log import ORDER_LOG
 from weft.engines.cpu.record_narrow import PUT_LONG, narrow_kernels
 from weft.engines.cpu.record_wide import wide_kernels
+from weft.engines.cpu.take_segments import TAKE_SEGMENTS
 from weft.engines.cpu.unroll_context import (
     ARENA,
     ARENA_END,
@@ -100,7 +101,7 @@ def _splat(name: str, value: str) -> str:
     )
 
 
-_UNROLL = f"""define i64 @unroll(ptr %c) nounwind {{
+_UNROLL = f"""define internal i64 @unroll(ptr %c) nounwind {{
 entry:
 {word("rows", CHUNK_ROWS, "ptr")}{word("times", CHUNK_TIMES, "ptr")}\
 {word("tick.rows", CHUNK_NUMBERS, "ptr")}{word("clocks", CHUNK_CLOCKS, "ptr")}{word("tick.count", TICK_COUNT)}\
@@ -277,4 +278,4 @@ done:
 
 def record_module() -> str:
     """Return the module of `unroll` and of all kernels that record."""
-    return "\n".join([PUT_LONG, *narrow_kernels(), *wide_kernels(), ORDER_LOG, _PROGRAM, _GROW, _UNROLL])
+    return "\n".join([PUT_LONG, *narrow_kernels(), *wide_kernels(), ORDER_LOG, _PROGRAM, _GROW, _UNROLL, TAKE_SEGMENTS])

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from weft.base.errors import UserError
-from weft.engines.cpu.trace_hook import ChainSection
+from weft.engines.cpu.unroller import ChainSection
 from weft.tools.waves import value_kernels
 from weft.tools.waves.change_log import LoggedSignal, signal_table
 from weft.tools.waves.compiled_kernels import CompiledKernels

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass
-from weft.engines.cpu.trace_hook import ChainSection
+from weft.engines.cpu.unroller import ChainSection
 from weft.tools.waves import chain_kernels
 from weft.tools.waves.chain_kernels import CHAIN_DATA, INDEX_BYTES, MEMORY, SLACK, TABLE_BYTES
 from weft.tools.waves.compiled_kernels import CompiledKernels

@@ -33,7 +33,7 @@ class Stage(Generic[Item]):
         """Hand an item over, when there is room; raise what has gone wrong with those before."""
         if not self._room:
             self._items.join()
-        self._raise()
+        self.check()
         self._items.put(item)
 
     def finish(self) -> None:
@@ -41,7 +41,7 @@ class Stage(Generic[Item]):
         if self._thread.is_alive():
             self._items.put(None)
             self._thread.join()
-        self._raise()
+        self.check()
 
     def _run(self) -> None:
         while (item := self._items.get()) is not None:
@@ -55,6 +55,7 @@ class Stage(Generic[Item]):
                     self._done(item)
                 self._items.task_done()
 
-    def _raise(self) -> None:
+    def check(self) -> None:
+        """Raise what has gone wrong so far."""
         if self._failure is not None:
             raise self._failure

@@ -1,14 +1,15 @@
 """Trace a running program into a waveform file.
 
-The compiled hook fills one buffer with rows while a thread turns others into changes, and a second thread those into
-the file; so the run waits only for a stage that cannot keep up. The buffer that was done last is filled next, since it
-is still in the cache; the others are there for threads that have to wait for a processor. An error of the writer (a
-full disk) reaches the caller at the next hand-over, at a settled time, so the simulation can go on without the trace.
+The compiled hook fills the segments of a ring with rows while a thread turns others into changes, and a second thread
+those into the file; so the run waits only for a stage that cannot keep up. Python has part in it only when there is no
+free segment, when the first thread has found nothing to do for a while and sleeps, and when a section of the file is
+full. An error of the writer (a full disk) reaches the caller when the segments are used up, at a settled time, so the
+simulation can go on without the trace.
 """
 
 from __future__ import annotations
 
-import queue
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from weft.base.errors import UserError
 from weft.engines.cpu.jit import Compiler
-from weft.engines.cpu.trace_hook import ChainSection, RowBuffer, TraceHook, Unroller
+from weft.engines.cpu.trace_hook import TraceHook
+from weft.engines.cpu.unroller import ChainSection, Unroller
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
@@ -26,14 +28,17 @@ from weft.tools.waves.select_signals import select_signals
 from weft.tools.waves.stage import Stage
 from weft.tools.waves.vcd_writer import VcdWriter
 
-BUFFERS = 8
-"""Buffers of rows that a trace may have."""
+_WAIT_SECONDS = 5e-4
+"""How long to wait before looking again for free segments."""
+
+_LOOK = "look"
+"""What the thread of changes is told: look at the ring."""
 
 _FORMATS = {".fst": FstWriter, ".vcd": VcdWriter}
 
 
 class Trace:
-    """Write the waveform of chosen signals. Pass `hook` to the runs, call `drain` when one returns, `close` at the end.
+    """Write the waveform of chosen signals. Call `drain` before each run, pass `hook` to it, and `close` at the end.
 
     `patterns` and `depth` choose the signals (see `select_signals`); `exponent` is the file's time unit as a power of
     ten of a second; `hot` are the clocks' input states, which toggle whatever happens.
@@ -61,36 +66,39 @@ class Trace:
         )
         compiler = compiler or Compiler()
         self.hook = TraceHook(selection.graph, layout, selection.nodes, compiler, hot=hot)
-        self._unroller = Unroller(self.hook.plan, compiler, chains=suffix == ".fst")
+        self._unroller = Unroller(self.hook.plan, self.hook.ring, compiler, chains=suffix == ".fst")
         self.count = len(selection.nodes)
-        self._free: queue.LifoQueue[RowBuffer] = queue.LifoQueue()
-        self._buffers = 1
         self._writer = Stage("weft-wave-writer", self._write)
-        self._changes = Stage("weft-wave-changes", self._unroll, self._free.put, BUFFERS)
+        self._changes = Stage("weft-wave-changes", self._unroll, room=1)
+        self.hook.ring.parked = True
         self._closed = False
 
     def begin(self, state: StateArray) -> None:
         """Record all signals' values at the present, settled time."""
-        if self.hook.call(state):
-            self.drain()
+        self.drain()
+        self.hook.call(state)
 
     def drain(self) -> None:
-        """Hand what has been traced to the other threads."""
-        if self.hook.empty():
-            return
-        buffer = self.hook.take(self._next_buffer())
-        try:
-            self._changes.hand(buffer)
-        except BaseException:
-            self._free.put(buffer)
-            raise
+        """Prepare for a run: call the other thread if it sleeps, and wait for a segment if the hook has none."""
+        waited = False
+        while True:
+            try:
+                self._changes.check()
+            except BaseException:
+                self.hook.discard()
+                raise
+            self._wake()
+            # A run that waits had better do so seldom, for several segments.
+            if (not waited or 2 * self.hook.ring.free >= self.hook.ring.count - 1) and self.hook.resume():
+                return
+            waited = True
+            time.sleep(_WAIT_SECONDS)
 
-    def _next_buffer(self) -> RowBuffer:
-        """Return a buffer that is free, or make one, or wait."""
-        if self._free.empty() and self._buffers < BUFFERS:
-            self._buffers += 1
-            return self.hook.buffer()
-        return self._free.get()
+    def _wake(self) -> None:
+        """Make the thread of changes look at the ring, if it does not."""
+        if self.hook.ring.parked:
+            self.hook.ring.parked = False
+            self._changes.hand(_LOOK)
 
     def close(self, end_fs: int | None = None) -> None:
         """Write what is left and complete the file; end everything also after an error, and raise the first one.
@@ -105,7 +113,12 @@ class Trace:
         def complete() -> None:
             self._file.close(None if failures else end_fs)
 
-        for step in (self.drain, self._changes.finish, self._finish_section, self._writer.finish, complete):
+        def hand_rest() -> None:
+            self._unroller.hurry()
+            self.hook.seal()
+            self._changes.hand(_LOOK)
+
+        for step in (hand_rest, self._changes.finish, self._finish_section, self._writer.finish, complete):
             try:
                 step()
             except BaseException as error:  # The first one is raised when every thread has ended.
@@ -113,10 +126,12 @@ class Trace:
         if failures:
             raise failures[0]
 
-    def _unroll(self, buffer: RowBuffer) -> None:
-        sections = self._unroller.chains(buffer) if isinstance(self._file, FstWriter) else self._unroller.logs(buffer)
+    def _unroll(self, _: str) -> None:
+        sections = self._unroller.chains() if isinstance(self._file, FstWriter) else self._unroller.logs()
         for section in sections:
             self._writer.hand(section)
+        # What is published before the other side has seen this is taken when the next segment is.
+        self.hook.ring.parked = True
 
     def _finish_section(self) -> None:
         section = self._unroller.finish()
