@@ -94,6 +94,9 @@ def test_speculative_code_is_shared_too(compiler: Compiler, graph: ConeGraph, se
         patch.setattr("weft.engines.cpu.emit_speculation.GUARD_SHARE", 0)
         patch.setattr("weft.engines.cpu.tabulate_logic.LEAST_GAIN", -20)
         patch.setattr("weft.engines.cpu.tabulate_logic.MOST_BITS", 7)
+        patch.setattr("weft.engines.cpu.choose_pivot.LEAST_GAIN", -10)
+        patch.setattr("weft.engines.cpu.emit_speculation.LEAST_PARTS", 2)
+        patch.setattr("weft.engines.cpu.part_habits.ALIKE", 0.3)
         compare(graph, seed, CpuProgram(graph, compiler, tier="quick"), CLOCKS, range(80, 480, 80))
 
 

@@ -8,13 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from weft.engines.cpu.part_habits import CommonHabits
 from weft.ir.layout import StateLayout
 
 BLOCK = 32
 """Bytes that are compared at once; the scalar part of the state is a multiple of it."""
 
 
-def guard_text(layout: StateLayout, known: Mapping[int, int]) -> str:
+def part_guard_text(layout: StateLayout, habits: CommonHabits, name: str) -> str:
+    """Return a function that says whether some part has not the values that are taken for granted of all."""
+    first = habits.parts[0]
+    place = next(iter(habits.values))
+    moves = [layout.slots[part[place]].offset - layout.slots[first[place]].offset for part in habits.parts]
+    known = {first[place]: value for place, value in habits.values.items()}
+    table = ", ".join(f"i64 {move}" for move in moves)
+    return f"""@{name}_moves = private unnamed_addr constant [{len(moves)} x i64] [{table}]
+define internal i1 @{name}(ptr noalias %all.parts) nounwind {{
+entry:
+  br label %part
+part:
+  %i = phi i64 [0, %entry], [%next, %part]
+  %move.p = getelementptr i64, ptr @{name}_moves, i64 %i
+  %move = load i64, ptr %move.p
+  %s = getelementptr i8, ptr %all.parts, i64 %move
+{guard_text(layout, known)}  %next = add i64 %i, 1
+  %last = icmp eq i64 %next, {len(moves)}
+  %stop = or i1 %odd, %last
+  br i1 %stop, label %done, label %part
+done:
+  ret i1 %odd
+}}"""
+
+
+def guard_text(layout: StateLayout, known: Mapping[int, int], result: str = "odd") -> str:
     """Return LLVM IR that sets `%odd` unless these states have these values; `%s` points to the state."""
     masks: dict[int, bytearray] = {}
     values: dict[int, bytearray] = {}
@@ -35,7 +61,7 @@ def guard_text(layout: StateLayout, known: Mapping[int, int]) -> str:
             f"%or{block} = or <4 x i64> {differs}, %and{block}",
         ]
         differs = f"%or{block}"
-    lines += [f"%all = bitcast <4 x i64> {differs} to i256", "%odd = icmp ne i256 %all, 0"]
+    lines += [f"%all = bitcast <4 x i64> {differs} to i256", f"%{result} = icmp ne i256 %all, 0"]
     return "".join(f"  {line}\n" for line in lines)
 
 

@@ -7,7 +7,7 @@ over a table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from weft.base.dataclass import dataclass
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
@@ -23,6 +23,10 @@ from weft.engines.cpu.unit_text import (
     piece_text,
 )
 from weft.ir.layout import StateLayout
+from weft.ir.step_graph import StepGraph
+
+Versions = tuple[int, Mapping[int, StepGraph]]
+"""A state of the first part, narrow enough for a byte, and a step for each of some values that it may have."""
 
 MOST_CALLS = 4
 """Calls that are written out; more are a loop."""
@@ -38,17 +42,48 @@ class KernelText:
     scratch: int
 
 
-def emit_kernel(kernel: Kernel, name: str, layout: StateLayout, scratch: int) -> KernelText:
-    """Emit a kernel as lazy code, and its caller, `@NAME_all`."""
-    e = SinkEmitter(kernel.step, layout, scratch)
+def emit_kernel(
+    kernel: Kernel, name: str, layout: StateLayout, scratch: int, versions: Versions | None = None
+) -> KernelText:
+    """Emit a kernel as lazy code, and its caller, `@NAME_all`.
+
+    With `versions` there is code for some values of a register: each part runs that for the value it has.
+    """
+    pivot, steps = versions or (-1, {})
+    texts, end = _lazy_texts(kernel.step, f"{name}_any" if steps else name, layout, scratch)
+    for value, step in steps.items():
+        more, last = _lazy_texts(step, f"{name}_value{value}", layout, scratch)
+        texts, end = [*texts, *more], max(end, last)
+    if steps:
+        texts.append(_choice_text(name, layout.slots[pivot].offset, list(steps)))
+    return KernelText(tuple(texts), _caller(kernel, name, [name]), _call(name), end)
+
+
+def _lazy_texts(step: StepGraph, name: str, layout: StateLayout, scratch: int) -> tuple[list[str], int]:
+    """Return the modules of a step as lazy code, and the end of its context."""
+    e = SinkEmitter(step, layout, scratch)
     e.emit_sinks()
     pieces = {f"{name}_{number}": piece for number, piece in enumerate(e.pieces)}
     e.lines[:0] = [f"call void @{piece}{KERNEL_ARGUMENTS}" for piece in pieces]
     e.add("ret void")
     declared = [_declare(piece) for piece in pieces]
     main = module_text([function_text(f"define void @{name}", e, KERNEL_SIGNATURE), *declared], [e])
-    others = [piece_text(each, piece, KERNEL_SIGNATURE) for each, piece in pieces.items()]
-    return KernelText((main, *others), _caller(kernel, name, [name]), _call(name), e.scratch)
+    return [main, *(piece_text(each, piece, KERNEL_SIGNATURE) for each, piece in pieces.items())], e.scratch
+
+
+def _choice_text(name: str, offset: int, values: Sequence[int]) -> str:
+    """Return the module of the function that runs the version for the value at an offset, or the one for any."""
+    cases = " ".join(f"i8 {value}, label %value{value}" for value in values)
+    text = "".join(f"{_declare(f'{name}_value{value}')}\n" for value in values) + f"{_declare(f'{name}_any')}\n"
+    text += f"""define void @{name}{KERNEL_SIGNATURE} {{
+entry:
+  %pivot = getelementptr i8, ptr %s, i64 {offset}
+  %value = load i8, ptr %pivot
+  switch i8 %value, label %any [{cases}]
+"""
+    for label in ("any", *(f"value{value}" for value in values)):
+        text += f"{label}:\n  call void @{name}_{label}{KERNEL_ARGUMENTS}\n  ret void\n"
+    return text + "}\n"
 
 
 def emit_plain_kernel(kernel: Kernel, name: str, layout: StateLayout, scratch: int) -> KernelText:

@@ -11,19 +11,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from weft.base.dataclass import replace
+from weft.base.dataclass import dataclass, replace
 from weft.engines.cpu.choose_pivot import choose_pivot
-from weft.engines.cpu.emit_guard import guard_text
+from weft.engines.cpu.emit_guard import guard_text, part_guard_text
+from weft.engines.cpu.emit_kernels import Versions
 from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.habits import Habits
+from weft.engines.cpu.part_habits import common_habits
 from weft.engines.cpu.run_loop import MISS
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.unit_text import ARGUMENTS, Unit, module_text
 from weft.ir.cone_graph import Write
 from weft.ir.step_graph import StepGraph, edge_graph
 
+LEAST_PARTS = 4
+"""Parts whose guard is a loop over them."""
+
 GUARD_SHARE = 8
 """A guard must be less than this part of the code behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lean:
+    """Tabulate steps, and make versions of kernels by registers that had few values."""
+
+    varied: Mapping[int, Mapping[int, int]]
+
+    def refine(self, step: StepGraph) -> StepGraph:
+        return tabulate_logic(step)
+
+    def versions(self, step: StepGraph) -> Versions | None:
+        found = choose_pivot(step, self.varied)
+        if found is None:
+            return None
+        pivot, steps = found
+        return pivot, {value: tabulate_logic(version) for value, version in steps.items()}
 
 
 def speculative_phase(emitter: StepEmitter, clock: int, level: int, habits: Habits) -> Unit:
@@ -35,19 +57,37 @@ def speculative_phase(emitter: StepEmitter, clock: int, level: int, habits: Habi
     steady = emitter.steady_inputs(clock)
     known = {state: value for state, value in habits.known.items() if state != clock} | steady
     step = edge_graph(emitter.step, clock, level, known)
-    pivot, versions = choose_pivot(step, habits.varied) or (-1, {0: step})
+    # Versions by a register of one of several parts would take it apart from the others.
+    inside = {state for repeat in emitter.repeats for part in repeat.parts for state in part}
+    outside = {state: counts for state, counts in habits.varied.items() if state not in inside}
+    pivot, versions = choose_pivot(step, outside) or (-1, {0: step})
     texts: list[str] = []
     for value, version in versions.items():
-        lean = tabulate_logic(without_repeats(version, {**known, pivot: value}))
-        functions, emitters, pieces = emitter.emit_step(lean, f"step{value}")
+        lean = without_repeats(version, {**known, pivot: value})
+        functions, emitters, pieces = emitter.emit_step(lean, f"step{value}", _Lean(habits.varied))
         texts += [module_text(functions, emitters), *pieces]
     declared = [f"declare i1 @step{value}(ptr, ptr, ptr) nounwind" for value in versions]
-    guard = guard_text(emitter.layout, known)
+    guard, guards = _guard(emitter, known)
     offset = emitter.layout.slots[pivot].offset if pivot >= 0 else -1
     parts = [guard, f"  ret i32 {MISS}\n", choice_text(offset, sorted(versions))]
-    unit = emitter.phase_around(clock, level, parts, declared, [], texts)
+    unit = emitter.phase_around(clock, level, parts, [*declared, *guards], [], texts)
     worth = sum(map(len, unit.texts)) > GUARD_SHARE * len(guard)
     return unit if worth else emitter.phase(clock, level)
+
+
+def _guard(emitter: StepEmitter, known: Mapping[int, int]) -> tuple[str, list[str]]:
+    """Return the guard of all that is taken for granted, and the functions that it calls, one for parts alike."""
+    alike, rest = common_habits(known, emitter.repeats, LEAST_PARTS)
+    if not alike:
+        return guard_text(emitter.layout, known), []
+    guard, odd = guard_text(emitter.layout, rest, "odd.rest"), "odd.rest"
+    functions: list[str] = []
+    for number, habits in enumerate(alike):
+        functions.append(part_guard_text(emitter.layout, habits, f"guard{number}"))
+        now = "odd" if number == len(alike) - 1 else f"odd{number}"
+        guard += f"  %part{number} = call i1 @guard{number}(ptr %s)\n  %{now} = or i1 %{odd}, %part{number}\n"
+        odd = now
+    return guard, functions
 
 
 def choice_text(offset: int, values: list[int]) -> str:

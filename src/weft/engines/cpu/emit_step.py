@@ -9,11 +9,13 @@ and the last step only stores latches and samples; otherwise the general functio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
+from weft.base.dataclass import replace
 from weft.engines.cpu import context as ctx
 from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.emit_effects import emit_effect, emit_record, pending_flag
-from weft.engines.cpu.emit_kernels import KernelText, emit_kernel, emit_plain_kernel
+from weft.engines.cpu.emit_kernels import KernelText, Versions, emit_kernel, emit_plain_kernel
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_sinks import SinkEmitter
@@ -43,6 +45,18 @@ done:
   ret i32 %status
 }}
 """
+
+
+class Refinement(Protocol):
+    """Make better steps of those that a step is split into."""
+
+    def refine(self, step: StepGraph) -> StepGraph:
+        """Return a step that does the same."""
+        ...
+
+    def versions(self, step: StepGraph) -> Versions | None:
+        """Return steps that do the same where a register has some value, if a kernel is worth several."""
+        ...
 
 
 class StepEmitter:
@@ -90,12 +104,21 @@ class StepEmitter:
         found = share_code(step, self.layout, self.repeats, self.scratch) if self.repeats else None
         return found or SharedStep((), step, (), self.layout, self.scratch)
 
-    def _kernels(self, shared: SharedStep, name: str, plain: bool = False) -> tuple[list[KernelText], list[KernelText]]:
+    def _kernels(
+        self, shared: SharedStep, name: str, plain: bool = False, refinement: Refinement | None = None
+    ) -> tuple[list[KernelText], list[KernelText]]:
         """Emit the kernels that run before the outer step, and those after it."""
-        emit = emit_plain_kernel if plain else emit_kernel
         found: list[KernelText] = []
         for kernel in (*shared.before, *shared.after):
-            found.append(emit(kernel, f"{name}_kernel{len(found)}", shared.layout, self.scratch))
+            each, layout = f"{name}_kernel{len(found)}", shared.layout
+            if plain:
+                found.append(emit_plain_kernel(kernel, each, layout, self.scratch))
+            elif refinement is None:
+                found.append(emit_kernel(kernel, each, layout, self.scratch))
+            else:
+                versions = refinement.versions(kernel.step)
+                kernel = replace(kernel, step=refinement.refine(kernel.step))
+                found.append(emit_kernel(kernel, each, layout, self.scratch, versions))
             self.scratch = found[-1].scratch
         return found[: len(shared.before)], found[len(shared.before) :]
 
@@ -183,10 +206,15 @@ done:
             result = f"%some{n}"
         return text + f"  %odd = or i1 {result}, false\n"
 
-    def emit_step(self, step: StepGraph, name: str = "step") -> tuple[list[str], list[Emitter], list[str]]:
-        """Emit a step; return functions of the main module, their emitters, and the modules of pieces and kernels."""
+    def emit_step(
+        self, step: StepGraph, name: str = "step", refinement: Refinement | None = None
+    ) -> tuple[list[str], list[Emitter], list[str]]:
+        """Emit a step; return functions of the main module, their emitters, and the modules of pieces and kernels.
+
+        `refinement` is what is done to its parts after it was split, and before they are emitted.
+        """
         shared = self._share(step)
-        step = shared.outer
+        step = shared.outer if refinement is None else refinement.refine(shared.outer)
         e = SinkEmitter(step, shared.layout, shared.scratch)
         fired = e.test(step.triggers[SETTLE + 1 :])
         known = fired[0] != "%"
@@ -204,7 +232,7 @@ done:
         e.emit_sinks()
         pieces = {f"{name}_{number}": piece for number, piece in enumerate(e.pieces)}
         self.scratch = e.scratch
-        before, after = self._kernels(shared, name)
+        before, after = self._kernels(shared, name, refinement=refinement)
         for kernel in after:
             e.add(kernel.call)
         if known:

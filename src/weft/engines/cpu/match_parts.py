@@ -11,6 +11,7 @@ first part's cone stands for all. Reads of outputs, which another kernel has com
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from weft.base.dataclass import dataclass, field, replace
@@ -47,7 +48,8 @@ class KernelInputs:
 class PartMatcher:
     """Build the step of one group's kernel; `outputs` gives the slots of shapes that are computed already.
 
-    `crossing` counts the values that each part gets from the outer step.
+    `crossing` counts the values that each part gets from the outer step, `odd` how often a part's node was another
+    operation than that of most.
     """
 
     def __init__(self, owners: NodeOwners, group: int, outputs: Mapping[int, int], inputs: KernelInputs) -> None:
@@ -55,6 +57,7 @@ class PartMatcher:
         self._group, self._first = owners.groups[group], owners.first[group]
         self._outputs, self._inputs = outputs, inputs
         self.crossing = 0
+        self.odd = Counter[int]()
         self._op: list[int] = []
         self._width: list[int] = []
         self._param: list[int] = []
@@ -160,6 +163,7 @@ class PartMatcher:
         else:
             state = self._inputs.each(self._number, item, width)
             self.crossing += 1
+            self._count_odd(item)
         return self._append(READ, width, state, ()) if state >= 0 else -1
 
     def _has_one_shape(self, item: tuple[int, ...]) -> bool:
@@ -187,6 +191,14 @@ class PartMatcher:
             elif other != param and (op != LOOKUP or step.tables[other] != step.tables[param]):
                 return False
         return True
+
+    def _count_odd(self, item: tuple[int, ...]) -> None:
+        """Count the parts whose node is another operation than that of most."""
+        step = self._step
+        kinds = [(step.op[node], step.width[node], len(step.srcs[node])) for node in item]
+        usual, count = Counter(kinds).most_common(1)[0]
+        if 2 * count > len(kinds):
+            self.odd.update(part for part, kind in enumerate(kinds) if kind != usual)
 
     def _append(self, op: int, width: int, param: int, srcs: tuple[int, ...]) -> int:
         self._op.append(op)

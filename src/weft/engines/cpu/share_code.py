@@ -27,7 +27,7 @@ from weft.base.dataclass import dataclass, replace
 from weft.engines.cpu.kernel_slots import KernelSlots
 from weft.engines.cpu.match_parts import KernelInputs, PartMatcher
 from weft.engines.cpu.node_owners import DEAD, MIXED, NodeOwners
-from weft.engines.cpu.part_groups import PartGroup, group_parts
+from weft.engines.cpu.part_groups import PartGroup, group_parts, split_group
 from weft.engines.cpu.sink_regions import node_cost
 from weft.ir.cone_graph import SETTLE, Write
 from weft.ir.find_repeats import Repeat
@@ -42,6 +42,12 @@ LEAST_SHARE = 3
 
 OUTPUT_COST = 6
 """Operations that a value which parts have for others must take to be computed by a kernel."""
+
+
+ODD = 8
+"""A part that differs more often from most others leaves their group, in which each difference costs a slot."""
+
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,18 @@ class SharedStep:
 def share_code(step: StepGraph, layout: StateLayout, repeats: Sequence[Repeat], scratch: int) -> SharedStep | None:
     """Split a step, or return None if that does not save enough; slots begin at `scratch` in the context."""
     groups = [group for repeat in repeats for group in group_parts(step, repeat)]
-    while groups:
+    for attempt in range(_ATTEMPTS):
+        if not groups:
+            break
         splitter = _Splitter(step, groups)
-        kept = [group for number, group in enumerate(groups) if splitter.is_worth_it(number)]
-        if len(kept) == len(groups):
+        kept: list[PartGroup] = []
+        for number, group in enumerate(groups):
+            odd = splitter.odd_parts(number) if attempt < _ATTEMPTS // 2 else ()
+            if odd:
+                kept += split_group(group, odd)
+            elif splitter.is_worth_it(number):
+                kept.append(group)
+        if kept == groups:
             return splitter.result(layout, scratch)
         groups = kept
     return None
@@ -92,6 +106,10 @@ class _Splitter:
         self._find_outputs()
         self.matchers = [PartMatcher(self.owners, n, self.outputs[n], self.inputs) for n in range(len(groups))]
         self.bodies = [compact(matcher.commit()) for matcher in self.matchers]
+
+    def odd_parts(self, number: int) -> list[int]:
+        """Return the parts of a group that often do something else than most of the others."""
+        return [part for part, count in self.matchers[number].odd.items() if count > ODD]
 
     def is_worth_it(self, number: int) -> bool:
         """Say whether a group's kernel saves enough code, and has enough to do for what it costs."""

@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass, field
 from weft.engines.cpu.habits import Habits
+from weft.engines.cpu.part_habits import agree_on_habits, join_values
 from weft.engines.cpu.tiers import TieredUnit
 from weft.ir.cone_graph import ConeGraph
+from weft.ir.find_repeats import find_repeats
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
 
@@ -131,10 +133,11 @@ class Speculation:
         self._misses, self._last_look = 0, self._samples
         if self._known and misses <= since * TOLERATED_MISSES:
             return False
-        known = self._steady({clock for clock, _ in edges})
+        repeats = find_repeats(self.graph.states)
+        known = agree_on_habits(self._steady({clock for clock, _ in edges}), repeats)
         if not known or known == self._known:
             return False
-        return self.adopt(Habits(known, self._varied()), edges)
+        return self.adopt(Habits(known, join_values(self._varied(), repeats, MOST_VALUES)), edges)
 
     def _varied(self) -> dict[int, dict[int, int]]:
         """Return the narrow registers that had between two and `MOST_VALUES` values, and how often each."""
