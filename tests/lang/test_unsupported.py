@@ -12,16 +12,27 @@ from weft.lang.sv.compile_sources import load_design
 SOURCES = {
     "sampled value without a clock": "logic a, b; always @* a = $past(b);",
     "sampled string": "string s; int n; initial n = $sampled(s.len());",
-    "local variable of an assertion": """
-        logic clk, a; property p; int v; @(posedge clk) (a, v = a) |=> v; endproperty assert property (p);""",
-    "assertion with several clocks": "logic a, b, c; assert property (@(posedge a) b ##1 @(posedge c) b);",
+    "local argument": """
+        logic clk, a; sequence s(local input int v); a ##1 v == 1; endsequence
+        assert property (@(posedge clk) s(2));""",
+    "local variable on both sides": """
+        logic clk, a; property p; int v; @(posedge clk) ((a, v = 1) ##1 a) intersect (a ##1 v == 1) |-> a; endproperty
+        assert property (p);""",
+    "call of a task by a match item": """
+        logic clk, a; task show; #1 $display; endtask assert property (@(posedge clk) (a, show()) ##1 a);""",
+    "values without end": """
+        logic clk, a; int n; property p; int v; @(posedge clk) ##[0:$] (a, v = n) ##[1:$] v == n |-> a; endproperty
+        assert property (p);""",
+    "clock that flows on": "logic a, b, c; assert property (@(posedge a) (b ##1 @(posedge c) b) |-> b);",
+    "delay between two clocks": "logic a, b, c; assert property (@(posedge a) b ##2 @(posedge c) b);",
+    "recursive property": """
+        logic clk, a, b; property p(x); x and (1 |=> p(b)); endproperty assert property (@(posedge clk) p(a));""",
     "assertion without a clock": "logic a, b; assert property (a |-> b);",
     "assertion in a combinational procedure": """
         logic clk, a; default clocking @(posedge clk); endclocking always_comb if (a) assert property (a);""",
-    "end of a sequence in an assertion": """
-        logic clk, a; sequence s; @(posedge clk) a ##1 a; endsequence
+    "end of a sequence with data in an assertion": """
+        logic clk, a; sequence s; int v; @(posedge clk) (a, v = 1) ##1 a == v; endsequence
         assert property (@(posedge clk) s.triggered |-> a);""",
-    "asynchronous abort": "logic a, b, c; assert property (@(posedge a) accept_on (b) c);",
     "large assertion": "logic a, b, c; assert property (@(posedge a) b[*1:40] ##[1:40] c ##[1:40] b |-> c[*9:99]);",
     "loop variable in an assertion": """
         logic clk; logic [3:0] a;

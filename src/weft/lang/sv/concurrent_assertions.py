@@ -8,6 +8,9 @@ often the actions run: those are forked, and so they run in the reactive region.
 * An assertion in a procedure starts an attempt at a tick for each time that control has reached it since the last one
   (16.14.6); without a clock of its own it takes that of the procedure. In a combinational procedure it is
   `Unsupported`, since an attempt that only a glitch has asked for would have to be taken back.
+* An attempt with data (local variables, several clocks) is a thread of its own (`attempt_threads`).
+* An assertion that asks for the end of a sequence looks after the process that finds it: it waits for an event that its
+  clock triggers in the observed region, so that it is woken after what the clock wakes.
 * `expect` starts one attempt, and waits for the event that tells of its verdict.
 * `disable iff` looks at present values: a process of its own forgets all attempts as soon as the condition holds.
 * What a strong property has not seen at the end of the simulation is a failure, which a `final` procedure reports, as
@@ -23,13 +26,11 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.base.dataclass import dataclass
 from weft.ir.design import (
     Assign,
     Binary,
     Block,
     Const,
-    Element,
     Event,
     Expr,
     If,
@@ -47,10 +48,13 @@ from weft.ir.design import (
     Unary,
     Wait,
 )
+from weft.lang.sv.attempt_counts import Counts, add_count, clear_counts, element, move_counts, word
+from weft.lang.sv.attempt_threads import AttemptThreads
 from weft.lang.sv.convert_properties import PropertyConverter
 from weft.lang.sv.flow import statement_of
-from weft.lang.sv.property_automata import Automaton, Branch, Leaf, TooLarge, Tree, build_automaton
+from weft.lang.sv.property_automata import Automaton, TooLarge, build_automaton
 from weft.lang.sv.property_terms import Term
+from weft.lang.sv.property_threads import build_data_automaton
 from weft.lang.sv.reals import REAL_TYPE
 from weft.lang.sv.sampling import EVENT_TYPE, key_of
 
@@ -80,7 +84,7 @@ def convert_assertion_item(context: ModuleContext, body: ast.Statement, scope: s
     while isinstance(body, ast.StatementList):
         body = body.list[0]
     outer, state.scope = state.scope, ".".join(part for part in (scope, label) if part)
-    _Assertion(state, cast("ast.ConcurrentAssertionStatement", body), label).build(None)
+    AssertionProcess(state, cast("ast.ConcurrentAssertionStatement", body), label).build(None)
     state.scope = outer
 
 
@@ -101,8 +105,8 @@ def convert_procedural_assertion(state: State, node: ast.Statement) -> Statement
     if assertion.assertionKind == ast.AssertionKind.Expect:
         return _expect(state, assertion, flag)
     label = state.scope.rpartition(".")[2]
-    _Assertion(state, assertion, label).build(flag)
-    return Assign(Ref(flag), Binary("add", Ref(flag), _number(1), 32), True, flag.span)
+    AssertionProcess(state, assertion, label).build(flag)
+    return Assign(Ref(flag), Binary("add", Ref(flag), word(1), 32), True, flag.span)
 
 
 def _expect(state: State, node: ast.ConcurrentAssertionStatement, flag: Signal) -> Statement:
@@ -111,43 +115,19 @@ def _expect(state: State, node: ast.ConcurrentAssertionStatement, flag: Signal) 
     done = Signal(f"{flag.name}$done", 64, EVENT_TYPE, span=span)
     verdict = Signal(f"{flag.name}$verdict", 1, _BIT, span=span)
     state.context.add_signals(done, verdict)
-    assertion = _Assertion(state, node, "")
+    assertion = AssertionProcess(state, node, "")
     passed, failed = assertion.actions()
     assertion.told = (verdict, done)
     assertion.since = Signal(f"{flag.name}$since", 64, REAL_TYPE, signed=True, span=span)
     state.context.add_signals(assertion.since)
     assertion.build(flag)
     now = SystemCall("$realtime", (), 64, span=span, type=REAL_TYPE)
-    start = Block((Assign(Ref(flag), _number(1), True, span), Assign(Ref(assertion.since), now, True, span)))
+    start = Block((Assign(Ref(flag), word(1), True, span), Assign(Ref(assertion.since), now, True, span)))
     choice = If(Ref(verdict), passed or Block(()), failed or Block(()), span=span)
     return Block((start, Wait((Event("any", Ref(done), span=span),), choice, span)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Counts:
-    """Hold the counts of attempts: in each state, and of each verdict at this tick; `total` those of a cover."""
-
-    now: Signal
-    coming: Signal
-    passed: Signal
-    failed: Signal
-
-
-def sequence_event(state: State, node: ast.AssertionInstanceExpression) -> Signal:
-    """Return the event that an instance of a named sequence triggers at each tick where it ends (9.4.2.4, 16.13.6)."""
-    converter = PropertyConverter(state, node, True)
-    part = converter.convert(node.body, clocked_inside=True)
-    key = key_of((part, tuple(converter.atoms), converter.clock))
-    found = state.endpoints.get(key)
-    if found is None:
-        stem = state.fresh_label(node.symbol.name)
-        found = state.endpoints[key] = Signal(f"{stem}$ended", 64, EVENT_TYPE, span=state.context.span(node))
-        state.context.add_signals(found)
-        _Endpoint(state, node, stem, found).follow(converter, part)
-    return found
-
-
-class _Assertion:
+class AssertionProcess:
     """Convert one assertion."""
 
     def __init__(
@@ -166,6 +146,8 @@ class _Assertion:
         self.told: tuple[Signal, Signal] | None = None
         self.since: Signal | None = None
         self.matches: Signal | None = None
+        self.total: Signal | None = None
+        self.level = 0
 
     def actions(self) -> tuple[Statement | None, Statement | None]:
         """Convert the action block; without an `else` a failure is an error."""
@@ -189,27 +171,38 @@ class _Assertion:
         strong = self.cover or self.expect
         converter = PropertyConverter(self.state, self.node, strong)
         part = converter.convert(self.node.propertySpec)
-        if self.node.assertionKind == ast.AssertionKind.CoverSequence and part[0] == "seq":
-            part = ("scan", part[1])
+        self.clock = converter.clock
+        if self.node.assertionKind == ast.AssertionKind.CoverSequence:
+            part = _scanned(part)
         try:
+            if converter.has_data:
+                self.follow_threads(converter, build_data_automaton(part, converter.locals.data, self.cover), flag)
+                return
             automaton = build_automaton(part, self.cover)
         except TooLarge:
             self.context.unsupported("an assertion of so many states", self.node)
         states = len(automaton.moves)
-        self.clock = converter.clock
-        counts = _Counts(
-            self._signal("attempts", max(states, 1)),
-            self._signal("next", max(states, 1)),
-            self._signal("passed"),
-            self._signal("failed"),
+        counts = Counts(
+            self.signal("attempts", max(states, 1)),
+            self.signal("next", max(states, 1)),
+            self.signal("passed"),
+            self.signal("failed"),
         )
-        self._add_tick(converter, automaton, counts, flag)
+        self.add_tick(converter, automaton, counts, flag)
         if converter.disable is not None:
-            self._add_disable(converter.disable, counts, states, flag)
+            forget = clear_counts(counts.now, states)
+            if flag is not None:
+                forget.append(Assign(Ref(flag), word(0), True, self.span))
+            self._add_disable(converter.disable, tuple(forget))
         if any(automaton.unfinished) and not self.cover and not self.expect:
-            self._add_unfinished(automaton, counts)
+            cond: Expr = Const(1, 0)
+            for number, failed in enumerate(automaton.unfinished):
+                if failed:
+                    cond = Binary("or", cond, Binary("ne", element(counts.now, number), word(0), 1), 1)
+            self._add_unfinished(cond)
 
-    def _signal(self, name: str, depth: int = 0) -> Signal:
+    def signal(self, name: str, depth: int = 0) -> Signal:
+        """Make a variable of the assertion."""
         made = Signal(f"{self.stem}${name}", 32, _COUNT, depth, span=self.span)
         self.context.add_signals(made)
         self.state.unsampled.add(made)
@@ -217,21 +210,20 @@ class _Assertion:
 
     # ------------------------------------------------------------------------------------------- a tick
 
-    def _add_tick(
-        self, converter: PropertyConverter, automaton: Automaton, counts: _Counts, flag: Signal | None
-    ) -> None:
+    def add_tick(self, converter: PropertyConverter, automaton: Automaton, counts: Counts, flag: Signal | None) -> None:
+        """Add the process that runs at each tick; attempts are counts."""
         span, states = self.span, len(automaton.moves)
-        kills = self._signal("kills")
-        forget = _clear(counts.now, states)
+        kills = self.signal("kills")
+        forget = clear_counts(counts.now, states)
         body: list[Statement] = []
         present = SystemCall("assertion.kills", (), 32, span=span)
         killed = Binary("ne", present, Ref(kills), 1)
         if self.controlled:
             body.append(If(killed, Block((*forget, Assign(Ref(kills), present, True, span))), span=span))
         work: list[Statement] = [
-            *_clear(counts.coming, states),
-            Assign(Ref(counts.passed), _number(0), True, span),
-            Assign(Ref(counts.failed), _number(0), True, span),
+            *clear_counts(counts.coming, states),
+            Assign(Ref(counts.passed), word(0), True, span),
+            Assign(Ref(counts.failed), word(0), True, span),
         ]
         atoms: list[Expr] = []
         for number, atom in enumerate(converter.atoms):
@@ -239,168 +231,162 @@ class _Assertion:
             work.append(Assign(Ref(made), atom, True, span))
             atoms.append(Ref(made))
         for number, move in enumerate(automaton.moves):
-            count = _element(counts.now, number)
-            step = _statement(move, count, atoms, counts, self.cover)
-            work.append(If(Binary("ne", count, _number(0), 1), step, span=span))
-        begun: Expr = _number(1) if flag is None else Ref(flag)
-        start: Statement = _statement(automaton.start, begun, atoms, counts, self.cover)
-        enabled: Expr = SystemCall("assertion.enabled", (), 1, span=span) if self.controlled else Const(1, 1)
-        attempts = self._signal("total") if self.cover else None
-        if attempts is not None:
-            start = Block((_add(attempts, begun), start))
+            count = element(counts.now, number)
+            step = move_counts(move, count, atoms, counts, self.cover)
+            work.append(If(Binary("ne", count, word(0), 1), step, span=span))
+        begun: Expr = word(1) if flag is None else Ref(flag)
+        self.prepare_report()
+        work.append(self._start(move_counts(automaton.start, begun, atoms, counts, self.cover), flag, Const(1, 1)))
+        work += [Assign(element(counts.now, i), element(counts.coming, i), True, span) for i in range(states)]
+        work += self.verdicts(counts)
+        body += self._unless_disabled(converter, work)
+        self._add_process(converter, body, converter.clock)
+
+    def prepare_report(self) -> None:
+        """Make the counts of a `cover`, and what reports them."""
+        if self.cover:
+            self.total, self.matches = self.signal("total"), self.signal("matches")
+            self._add_report(self.total, self.matches)
+
+    def _start(self, start: Statement, flag: Signal | None, enabled: Expr) -> Statement:
+        """Return the statement that starts the attempts of a tick, if assertions are on and `enabled` says so."""
+        span = self.span
+        begun: Expr = word(1) if flag is None else Ref(flag)
+        if self.controlled:
+            enabled = Binary("and", enabled, SystemCall("assertion.enabled", (), 1, span=span), 1)
+        if self.total is not None:
+            start = Block((add_count(self.total, begun), start))
         if flag is not None:
-            start = Block((start, Assign(Ref(flag), _number(0), True, span)))
-            enabled = Binary("and", enabled, Binary("ne", Ref(flag), _number(0), 1), 1)
+            start = Block((start, Assign(Ref(flag), word(0), True, span)))
+            enabled = Binary("and", enabled, Binary("ne", Ref(flag), word(0), 1), 1)
         if self.since is not None:
             # It begins with the next clocking event, not with one that control has waited for just before.
             now = SystemCall("$realtime", (), 64, span=span, type=REAL_TYPE)
             enabled = Binary("and", enabled, Binary("fne", now, Ref(self.since), 1), 1)
-        work.append(If(enabled, start, span=span))
-        work += [Assign(_element(counts.now, i), _element(counts.coming, i), True, span) for i in range(states)]
-        work += self._verdicts(counts)
-        if converter.disable is not None:
-            body.append(If(Unary("lnot", _certain(converter.disable), 1), Block(tuple(work)), span=span))
-        else:
-            body += work
-        self.context.add_process(
-            Process(
-                Kind.EVENTS, Block(tuple(body)), converter.clock, "assertion", span, self.state.scope, region="observed"
-            )
-        )
-        if attempts is not None:
-            self._add_report(attempts)
+        return If(enabled, start, span=span)
 
-    def _verdicts(self, counts: _Counts) -> list[Statement]:
+    def _unless_disabled(self, converter: PropertyConverter, work: list[Statement]) -> list[Statement]:
+        if converter.disable is None:
+            return work
+        return [If(Unary("lnot", _certain(converter.disable), 1), Block(tuple(work)), span=self.span)]
+
+    def _add_process(self, converter: PropertyConverter, body: list[Statement], events: tuple[Event, ...]) -> None:
+        """Add the process of a tick; it comes after those that find the ends of the sequences that it asks for."""
+        levels = self.state.levels
+        self.level = max((levels[ended] + 1 for ended in converter.endpoints), default=0)
+        for level in range(self.level):
+            events = (Event("any", Ref(self._late(events, level)), span=self.span),)
+        process = Block(tuple(body))
+        self.context.add_process(
+            Process(Kind.EVENTS, process, events, "assertion", self.span, self.state.scope, region="observed")
+        )
+
+    def _late(self, events: tuple[Event, ...], level: int) -> Signal:
+        """Return an event that comes after what `events` have woken."""
+        key = key_of((events, level))
+        found = self.state.late.get(key)
+        if found is None:
+            found = self.state.late[key] = Signal(f"{self.stem}$late{level}", 64, EVENT_TYPE, span=self.span)
+            self.context.add_signals(found)
+            body = Trigger(Ref(found), span=self.span)
+            self.context.add_process(Process(Kind.EVENTS, body, events, "assertion", self.span, region="observed"))
+        return found
+
+    def follow_threads(self, converter: PropertyConverter, automaton: Automaton, flag: Signal | None) -> None:
+        """Follow attempts with data: each is a thread."""
+        span = self.span
+        threads = AttemptThreads(self.state, converter, automaton, self.stem, span)
+        body: list[Statement] = []
+        if self.controlled:
+            kills = self.signal("kills")
+            present = SystemCall("assertion.kills", (), 32, span=span)
+            forget = (*threads.forget(), Assign(Ref(kills), present, True, span))
+            body.append(If(Binary("ne", present, Ref(kills), 1), Block(forget), span=span))
+        begun: Expr = word(1) if flag is None else Ref(flag)
+        self.prepare_report()
+        passed, failed = self.thread_verdicts()
+        begin = RepeatTimes(begun, threads.begin(passed, failed, self.cover), span)
+        work = [*threads.look(), self._start(begin, flag, threads.leads())]
+        body += [*threads.before(), *self._unless_disabled(converter, work), *threads.after()]
+        self._add_process(converter, body, threads.events())
+        if converter.disable is not None:
+            forget = (*threads.forget(), *(() if flag is None else (Assign(Ref(flag), word(0), True, span),)))
+            self._add_disable(converter.disable, forget)
+        if any(automaton.unfinished) and not self.cover and not self.expect:
+            self._add_unfinished(Binary("ne", Ref(threads.open), word(0), 1))
+
+    def thread_verdicts(self) -> tuple[list[Statement], list[Statement]]:
+        """Return what a thread does when its attempt has passed, or failed."""
+        span = self.span
+        passed: list[Statement] = []
+        failed: list[Statement] = []
+        if self.told is not None:
+            verdict, done = self.told
+            told = Trigger(Ref(done), span=span)
+            return (
+                [Assign(Ref(verdict), Const(1, 1), True, span), told],
+                [Assign(Ref(verdict), Const(1, 0), True, span), told],
+            )
+        if self.cover and self.matches is not None:
+            passed.append(add_count(self.matches, word(1)))
+        for result, action in zip((passed, failed), self.actions(), strict=True):
+            if action is not None:
+                result.append(Block((action,), fork="join_none"))
+        return passed, failed
+
+    def verdicts(self, counts: Counts) -> list[Statement]:
         """Return what follows from the verdicts of a tick."""
         span = self.span
         if self.told is not None:
             verdict, done = self.told
-            decided = Binary("ne", Binary("or", Ref(counts.passed), Ref(counts.failed), 32), _number(0), 1)
-            kept = Assign(Ref(verdict), Binary("ne", Ref(counts.passed), _number(0), 1), True, span)
+            decided = Binary("ne", Binary("or", Ref(counts.passed), Ref(counts.failed), 32), word(0), 1)
+            kept = Assign(Ref(verdict), Binary("ne", Ref(counts.passed), word(0), 1), True, span)
             return [If(decided, Block((kept, Trigger(Ref(done), span=span))), span=span)]
         passed, failed = self.actions()
         result: list[Statement] = []
-        if self.cover:
-            matches = self.matches = self._signal("matches")
-            result.append(_add(matches, Ref(counts.passed)))
+        if self.cover and self.matches is not None:
+            result.append(add_count(self.matches, Ref(counts.passed)))
         for count, action in ((counts.passed, passed), (counts.failed, failed)):
             if action is not None:
                 each = RepeatTimes(Ref(count), Block((action,), fork="join_none"), span)
-                result.append(If(Binary("ne", Ref(count), _number(0), 1), each, span=span))
+                result.append(If(Binary("ne", Ref(count), word(0), 1), each, span=span))
         return result
 
     # ------------------------------------------------------------------------------------------- the rest
 
-    def _add_disable(self, cond: Expr, counts: _Counts, states: int, flag: Signal | None) -> None:
+    def _add_disable(self, cond: Expr, forget: tuple[Statement, ...]) -> None:
         span = self.span
-        forget = _clear(counts.now, states)
-        if flag is not None:
-            forget.append(Assign(Ref(flag), _number(0), True, span))
-        body = If(cond, Block(tuple(forget)), span=span)
+        body = If(cond, Block(forget), span=span)
         events = (Event("any", cond, span=span),)
         self.context.add_process(Process(Kind.EVENTS, body, events, "disable", span, self.state.scope))
 
-    def _add_unfinished(self, automaton: Automaton, counts: _Counts) -> None:
+    def _add_unfinished(self, cond: Expr) -> None:
         """Report the failure of attempts that the end of the simulation cuts off."""
-        cond: Expr = Const(1, 0)
-        for number, failed in enumerate(automaton.unfinished):
-            if failed:
-                cond = Binary("or", cond, Binary("ne", _element(counts.now, number), _number(0), 1), 1)
         name = f"'{self.label}' " if self.label else ""
         report = self._task("$error", (Text(f"assertion {name}failed: the simulation has ended before it could hold"),))
         body = If(cond, report, span=self.span)
         self.context.add_process(Process(Kind.FINAL, body, (), "final", self.span, self.state.scope))
 
-    def _add_report(self, attempts: Signal) -> None:
-        assert self.matches is not None
+    def _add_report(self, attempts: Signal, matches: Signal) -> None:
         name = f"'{self.label}'" if self.label else "property"
         if not self.label and self.node.assertionKind == ast.AssertionKind.CoverSequence:
             name = "sequence"
         text = f"cover {name}: %0d matches in %0d attempts"
-        report = self._task("$info", (Text(text), Ref(self.matches), Ref(attempts)))
+        report = self._task("$info", (Text(text), Ref(matches), Ref(attempts)))
         self.context.add_process(Process(Kind.FINAL, report, (), "final", self.span, self.state.scope))
 
 
-class _Endpoint(_Assertion):
-    """Follow a sequence for those who wait for its end; `$assertoff` does not stop it."""
-
-    def __init__(self, state: State, node: ast.AssertionInstanceExpression, label: str, ended: Signal) -> None:
-        super().__init__(state, node, label)
-        self.place, self.ended = node, ended
-        self.cover, self.expect, self.controlled = True, False, False
-
-    def follow(self, converter: PropertyConverter, part: Term) -> None:
-        """Add the variables and the process."""
-        if part[0] != "seq":
-            self.context.unsupported("an event of this sequence", self.place)
-        try:
-            automaton = build_automaton(("scan", part[1]), True)
-        except TooLarge:
-            self.context.unsupported("a sequence of so many states", self.place)
-        states = max(len(automaton.moves), 1)
-        counts = _Counts(
-            self._signal("attempts", states),
-            self._signal("next", states),
-            self._signal("passed"),
-            self._signal("failed"),
-        )
-        self._add_tick(converter, automaton, counts, None)
-
-    def _verdicts(self, counts: _Counts) -> list[Statement]:
-        ended = Trigger(Ref(self.ended), span=self.span)
-        return [If(Binary("ne", Ref(counts.passed), _number(0), 1), ended, span=self.span)]
-
-    def _add_report(self, attempts: Signal) -> None:
-        """Report nothing: it covers nothing."""
+def _scanned(part: Term) -> Term:
+    """Return a sequence each of whose matches counts."""
+    if part[0] == "pbegin":
+        return ("pbegin", part[1], _scanned(part[2]))
+    return ("scan", part[1]) if part[0] == "seq" else part
 
 
 def _action(state: State, node: ast.Statement | None) -> Statement | None:
     return statement_of(state, node) if node is not None and type(node) is not ast.EmptyStatement else None
 
 
-def _number(value: int) -> Const:
-    return Const(32, value)
-
-
-def _element(counts: Signal, number: int) -> Element:
-    return Element(counts, Const(32, number))
-
-
-def _clear(counts: Signal, states: int) -> list[Statement]:
-    return [Assign(_element(counts, i), _number(0), True, counts.span) for i in range(states)]
-
-
-def _add(target: Signal | Element, count: Expr) -> Statement:
-    place = Ref(target) if isinstance(target, Signal) else target
-    return Assign(place, Binary("add", place, count, 32), True)
-
-
 def _certain(cond: Expr) -> Expr:
     """Return a condition that is false where it is unknown."""
     return Unary("known", cond, 1)
-
-
-def _statement(tree: Tree, count: Expr, atoms: list[Expr], counts: _Counts, cover: bool) -> Statement:
-    """Return what moves `count` attempts along a tree."""
-    if isinstance(tree, Branch):
-        then = _statement(tree.then, count, atoms, counts, cover)
-        return If(atoms[tree.atom], then, _statement(tree.other, count, atoms, counts, cover))
-    parts: list[Statement] = []
-    verdict = _target(tree, counts, cover)
-    if verdict is not None:
-        parts.append(_add(verdict, count))
-    if tree.target >= 0:
-        parts.append(_add(_element(counts.coming, tree.target), count))
-    return Block(tuple(parts))
-
-
-def _target(leaf: Leaf, counts: _Counts, cover: bool) -> Signal | None:
-    match leaf.verdict:
-        case "pass":
-            return counts.passed
-        case "vacuous":
-            return None if cover else counts.passed
-        case "fail":
-            return counts.failed
-        case _:
-            return None

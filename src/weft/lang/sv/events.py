@@ -39,7 +39,7 @@ def _trigger(state: State, trigger: ast.EventTriggerStatement) -> Statement:
 def convert_triggered(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
     """Convert `event.triggered`."""
     if isinstance(sequence := arguments[0], ast.AssertionInstanceExpression):
-        from weft.lang.sv.concurrent_assertions import sequence_event
+        from weft.lang.sv.sequence_ends import sequence_event
 
         ended = Ref(sequence_event(state, sequence))
         return SystemCall("event.triggered", (ended,), 1, span=state.context.span(node))

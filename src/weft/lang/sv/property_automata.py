@@ -8,6 +8,8 @@ assertion needs is one counter for each state, however many attempts overlap.
 
 from __future__ import annotations
 
+from typing import Any
+
 from weft.base.dataclass import dataclass, field
 from weft.lang.sv.property_terms import Ask, F, Known, Progression, T, Term, V, at_end, derive, nullable
 
@@ -22,17 +24,23 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """End a tick: `verdict` is `pass`, `vacuous`, `fail` or empty; `target` the attempt's next state, or -1."""
+    """End a tick: `verdict` is `pass`, `vacuous`, `fail` or empty; `target` the attempt's next state, or -1.
+
+    For an attempt with data (`property_threads`), `moves` says which token each slot of its next record holds, and
+    `calls` which match items call something.
+    """
 
     verdict: str
     target: int = -1
+    moves: tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...] = ()
+    calls: tuple[tuple[int, tuple[Any, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Look at a Boolean."""
+    """Look at a Boolean: a number, or `("local", number, environment)` where it reads local variables."""
 
-    atom: int
+    atom: Any
     then: Tree
     other: Tree
 

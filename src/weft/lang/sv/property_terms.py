@@ -96,11 +96,14 @@ def repeat(part: Term, low: int, high: int | None) -> Term:
     return part if (low, high) == (1, 1) else ("rep", part, low, high)
 
 
-def delayed(left: Term, low: int, high: int | None, right: Term) -> Term:
-    """Return `left ##[low:high] right`; an empty match on either side takes one tick off the delay (16.9.2.1)."""
+def delayed(left: Term, low: int, high: int | None, right: Term, tick: Term = TRUE) -> Term:
+    """Return `left ##[low:high] right`; an empty match on either side takes one tick off the delay (16.9.2.1).
+
+    `tick` is what matches each of the delay's ticks.
+    """
     found = [fuse(left, right)] if low == 0 else []
     if high is None or high > 0:
-        gap = repeat(TRUE, max(low - 1, 0), None if high is None else high - 1)
+        gap = repeat(tick, max(low - 1, 0), None if high is None else high - 1)
         found.append(cat(left, cat(gap, right)))
     return alternatives(*found)
 
@@ -126,6 +129,8 @@ def nullable(part: Term) -> bool:
             return any(nullable(inner) for inner in part[1])
         case "first":
             return nullable(part[1])
+        case "env" | "begin":
+            return nullable(part[2])
         case "rep":
             return part[2] == 0 or nullable(part[1])
         case _:
@@ -328,8 +333,10 @@ def _ordered(parts: frozenset[Term]) -> list[Term]:
 def at_end(part: Term) -> bool:
     """Say whether an attempt that the end of the simulation cuts off has not failed: it has if it is strong."""
     match part[0]:
-        case "T" | "V" | "scan" | "after":
+        case "T" | "V" | "scan" | "after" | "rec":
             return True
+        case "penv" | "pclk" | "pbegin":
+            return at_end(part[2])
         case "F":
             return False
         case "seq":

@@ -197,6 +197,34 @@ def _convert_past(state: State, node: ast.CallExpression, arguments: list[ast.Ex
     return past(state, value, ticks, clock_of(state, given[3]), gate, node)
 
 
+def convert_matched(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
+    """Convert `sequence.matched`: whether it has ended since the last tick of the clock around (16.13.5).
+
+    A process of the postponed region keeps the answer, so that an end in the time step of a tick counts for the next.
+    """
+    from weft.lang.sv.sequence_ends import sequence_event
+
+    context, span = state.context, state.context.span(node)
+    if not isinstance(arguments[0], ast.AssertionInstanceExpression) or not state.clock:
+        context.unsupported("the method 'matched' here", node)
+    ended = sequence_event(state, arguments[0])
+    key = key_of(("matched", ended, state.clock))
+    found = state.histories.get(key)
+    if found is None:
+        stem = f"matched${len(state.histories)}"
+        found = state.histories[key] = Signal(stem, 1, Type("bit", 1, four_state=False), span=span)
+        ticked = Signal(f"{stem}$tick", 64, EVENT_TYPE, span=span)
+        context.add_signals(found, ticked)
+        state.unsampled.add(found)
+        tell = Trigger(Ref(ticked), span=span)
+        context.add_process(Process(Kind.EVENTS, tell, state.clock, "matched", span, region="observed"))
+        now = SystemCall("event.triggered", (Ref(ended),), 1, span=span)
+        changes = (Event("any", Ref(ended), span=span), Event("any", Ref(ticked), span=span))
+        keep = Assign(Ref(found), now, True, span)
+        context.add_process(Process(Kind.EVENTS, keep, changes, "matched", span, region="postponed"))
+    return Ref(found)
+
+
 def clock_of(state: State, node: ast.Expression | None) -> Events:
     """Return the clock of a function of sampled values: the given one, or that of the assertion or procedure."""
     if isinstance(node, ast.ClockingEventExpression):

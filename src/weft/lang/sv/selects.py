@@ -179,19 +179,11 @@ def _convert_symbol(state: State, node: ast.Expression, symbol: ast.ValueSymbol)
         declare_statics(state, symbol)
     if isinstance(symbol, ast.ClockVarSymbol) and state.context.ignore_assertions:
         state.context.unsupported("a clocking block's variable without the assertions", node)
-    refused = _REFUSED.get(type(symbol))
-    if refused is not None:
-        state.context.unsupported(refused, node)
     if isinstance(symbol, ast.ParameterSymbol | ast.EnumValueSymbol | ast.SpecparamSymbol):
         return _convert_parameter(state, node, symbol)
     if isinstance(symbol, ast.ModportPortSymbol) and _is_modport_expression(symbol):
         return value_of(state, symbol.explicitConnection)
     return _root(state, node).target()
-
-
-_REFUSED: dict[type[ast.ValueSymbol], str] = {
-    ast.LocalAssertionVarSymbol: "a local variable of an assertion",
-}
 
 
 def _convert_parameter(

@@ -190,8 +190,10 @@ class State:
     call is being converted, and its type if it is not the same object; `ends` the last index of the containers whose
     select is being converted, for `$`. `samples` has the variable with the sampled value of each signal, `unsampled`
     those that are their own, `histories` the past values; `clock` is that of the assertion or procedure; a
-    `combinational` one runs again whenever what it reads changes. `endpoints` has the event of each
-    sequence that somebody waits for. `bound` says which instance a virtual interface stands for, while something is
+    `combinational` one runs again whenever what it reads changes. `endpoints` has the event of each sequence whose end
+    somebody asks for, `levels` how late in the observed region it comes, `late` the events that others wait for to come
+    after it; those of `reactive_ends` come only in the reactive region. `bound` says which instance a virtual interface
+    stands for, while something is
     converted for each of them. `references` has the variables that arguments by reference stand for.
     """
 
@@ -223,6 +225,9 @@ class State:
     clock: tuple[Event, ...] = ()
     combinational: bool = False
     endpoints: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
+    levels: dict[Signal, int] = field(default_factory=dict["Signal", int])
+    late: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
+    reactive_ends: set[Signal] = field(default_factory=set["Signal"])
     references: dict[ast.Symbol, tuple[Signal | dict[Path, Signal], Path]] = field(
         default_factory=dict["ast.Symbol", "tuple[Signal | dict[Path, Signal], Path]"]
     )

@@ -23,7 +23,7 @@ from weft.lang.sv.iterations import ITERATIONS, LOCATORS, ORDERING, convert_iter
 from weft.lang.sv.ownership import typed
 from weft.lang.sv.randomize import convert_mode, convert_randomize
 from weft.lang.sv.reals import as_real
-from weft.lang.sv.sampling import convert_sampled
+from weft.lang.sv.sampling import convert_matched, convert_sampled
 from weft.lang.sv.shapes import elements_of, to_stream
 from weft.lang.sv.strings import STRING_TYPE, convert_string_method
 from weft.lang.sv.types import ARRAY, CONTAINER, EVENT, STRING, STRUCT, Layout
@@ -78,7 +78,7 @@ def _method(state: State, name: str, arguments: Arguments) -> SystemFunction | N
         return None
     receiver = arguments[0]
     if isinstance(receiver, ast.AssertionInstanceExpression):
-        return convert_triggered if name == "triggered" else None
+        return {"triggered": convert_triggered, "matched": convert_matched}.get(name)
     kind = state.layout(receiver.type).kind
     if name == "index" and isinstance(receiver, ast.NamedValueExpression) and receiver.symbol in state.indices:
         return _container_index

@@ -113,7 +113,7 @@ def _clocking_through(state: State, control: ast.SignalEventControl, node: ast.M
 
 def _sequence_event(state: State, node: ast.AssertionInstanceExpression) -> Signal:
     # The conversion of sequences needs that of their clocks, which is here.
-    from weft.lang.sv.concurrent_assertions import sequence_event
+    from weft.lang.sv.sequence_ends import sequence_event
 
     return sequence_event(state, node)
 
