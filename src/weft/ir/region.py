@@ -5,10 +5,13 @@ steps it: the event engine only ever copies inputs there, calls functions, and t
 design that the event engine sees, the region's module has become a *stub*: its ports, its outputs as variables, and
 nothing inside.
 
+Clocked procedures read an input as it is when their edge comes; logic reads what it has followed of it, which may be
+older. So the state has several places for an input: one for logic, and samples for procedures.
+
 Functions have the signature `(state, memories, context, out)`. A step commits what the edges fire whose flags (bytes of
 the state) are 1; the code for a single edge takes its flag for granted and ignores the bytes. The other two put values
-of outputs into the buffer `out`, in whole words: `direct` those that depend on the state alone, `through` those that an
-input reaches as well, after it has let latches follow their inputs.
+of outputs into the buffer `out`, in whole words: `direct` those that are registers, `through` what
+logic computes, after it has let latches follow their inputs.
 """
 
 from __future__ import annotations
@@ -20,15 +23,18 @@ from weft.ir.expressions import Signal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionInput:
-    """Be an input port: where its planes lie in the state, each in `stride` bytes; `unknown` is -1 if it has none.
+    """Be a place for an input: where its planes lie in the state, each in `stride` bytes; `unknown` is -1 for none.
 
-    `passes` says that some output or latch follows it without a clock edge.
+    With `edges`, a bit for each, it is a sample that procedures read which wait for these edges. Otherwise it is what
+    logic has followed: `read` says that there is such logic, `passes` that some output or latch depends on it.
     """
 
     signal: Signal
     value: int
     unknown: int
     stride: int
+    edges: int
+    read: bool
     passes: bool
 
 
@@ -54,9 +60,10 @@ class RegionOutput:
 class Region:
     """Describe one region's ports and edges.
 
-    `initial` says that procedures inside give first values at time 0, `settles` that inputs reach outputs or latches
-    without an edge. `begun` is the byte that is 1 from when procedures begin to wait for levels on, `started` that from
-    when `always_comb` runs on, or -1.
+    `initial` says that procedures inside give first values at time 0, `settles` that there are outputs that logic
+    computes, or latches; `latches` says where these lie in the state, as pairs of a place and a size. `begun` is the
+    byte that is 1 from when procedures begin to wait for levels on, `started` that from when `always_comb` runs on, or
+    -1.
     """
 
     inputs: tuple[RegionInput, ...]
@@ -65,13 +72,14 @@ class Region:
     through: tuple[RegionOutput, ...]
     initial: bool
     settles: bool
+    latches: tuple[tuple[int, int], ...]
     begun: int
     started: int
     span: Span = NOWHERE
 
     def watched(self) -> set[Signal]:
         """Return the inputs whose changes the region looks at."""
-        return {edge.signal for edge in self.edges} | {port.signal for port in self.inputs if port.passes}
+        return {edge.signal for edge in self.edges} | {port.signal for port in self.inputs if port.read}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,9 @@ REGION_STEP, REGION_DIRECT, REGION_THROUGH = 32, 40, 48
 """The functions; that of the edge number `k` is at `REGION_EDGES + 8 * k`, or 0 while the general step does it."""
 REGION_PENDING = 56
 """Which edges have come and wait for the NBA region, a bit for each."""
-REGION_CHANGES, REGION_CHANGED = 64, 72
+REGION_MOVED = 64
+"""Whether logic has followed inputs since the first edge that waits: then what it had followed before is kept apart."""
+REGION_CHANGES, REGION_CHANGED = 72, 80
 """What initial procedures leave: the address of a table of places and sizes, each a word, which ends with a size of 0,
 and of a state array with the bytes that go there."""
-REGION_EDGES = 80
+REGION_EDGES = 88

@@ -72,6 +72,7 @@ class Executor(Writer):
 
     def __init__(self, context: ModuleContext, environment: Environment, process: int = -1, trigger: int = -1) -> None:
         super().__init__(context, environment, process, trigger)
+        self.reader = trigger
         self.effects: list[FragmentEffect] = []
         self.effect_trigger = trigger
         self.targets: list[Target] = []

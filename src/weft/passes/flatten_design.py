@@ -32,6 +32,7 @@ from weft.passes.name_signals import SignalNames
 from weft.passes.order_items import ItemOrder
 from weft.passes.place_memories import MemoryEntry, connect_element_reads, memory_entries, place_memories
 from weft.passes.resolve_drivers import WireResolver
+from weft.passes.sample_inputs import InputSampler, SampledInputs
 from weft.passes.split_loops import LoopSplitter
 
 
@@ -43,16 +44,18 @@ def flatten_design(
     loops: str = "error",
     simplify: Simplify | None = None,
     forced: Collection[str] = (),
+    sampled: SampledInputs | None = None,
 ) -> ConeGraph:
     """Return the cone graph of a whole design; the signals named in `forced` can be forced (`insert_forces`).
 
+    With `sampled`, clocked processes read samples of the inputs (`sample_inputs`), which are noted there.
     `loops` says what a true combinational loop is: `error`, or a value that is kept from step to step, `iterate` until
     it no longer changes or `break` as it comes.
     """
     collecting = gc.isenabled()
     gc.disable()  # a million tuples and no garbage: the collector would only walk them again and again
     try:
-        return _Flattener(design, fragments, four_state, loops, simplify, forced).run()
+        return _Flattener(design, fragments, four_state, loops, simplify, forced).run(sampled)
     except WeftError as error:
         error.sources = error.sources or design.sources
         raise
@@ -81,11 +84,12 @@ class _Flattener:
         self.forced = find_forced_wires(self.hierarchy, forced)
         refuse_memories(self.hierarchy, self.forced, self.memories)
 
-    def run(self) -> ConeGraph:
+    def run(self, sampled: SampledInputs | None) -> ConeGraph:
         hierarchy, items = self.hierarchy, self.items
+        sampler = InputSampler(hierarchy, items, self.drivers, sampled) if sampled is not None else None
         resolver = WireResolver(hierarchy, items, self.drivers, self.four_state)
         resolver.resolve(self.memories, self.forced)
-        _connect_reads(hierarchy, items, resolver)
+        _connect_reads(hierarchy, items, resolver, sampler)
         connect_element_reads(hierarchy, items, self.memories)
         latches = {write.value: write.state for write in resolver.latch_writes}
         names = SignalNames(hierarchy, items, self.drivers)
@@ -98,6 +102,8 @@ class _Flattener:
         self._write_registers(resolver, order, domains)
         self._write_memories(order, domains, entries)
         self._write_latches(resolver, order, domains, splitter)
+        if sampler is not None:
+            sampler.find_domains(domains)
         for place in hierarchy.places:
             for effect in place.plan.fragment.effects:
                 domains.add_effect(place, effect)
@@ -191,10 +197,16 @@ def _link(hierarchy: Hierarchy, builder: GraphBuilder) -> LinkedItems:
     return items
 
 
-def _connect_reads(hierarchy: Hierarchy, items: LinkedItems, resolver: WireResolver) -> None:
-    """Point every node that reads a signal at its wire."""
-    for place in hierarchy.places:
+def _connect_reads(
+    hierarchy: Hierarchy, items: LinkedItems, resolver: WireResolver, sampler: InputSampler | None
+) -> None:
+    """Point every node that reads a signal at its wire, or at the sample of an input."""
+    for number, place in enumerate(hierarchy.places):
         uses = place.plan.fragment.uses
         for node, use in place.plan.reads:
             wire = place.uses[use]
+            sample = sampler.sample(number, use) if sampler is not None and uses[use].trigger >= 0 else -1
+            if sample >= 0:
+                items.alias(place.first_item + node, sample)
+                continue
             items.alias(place.first_item + node, resolver.held.get(wire, wire) if uses[use].hold else wire)

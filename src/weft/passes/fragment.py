@@ -30,6 +30,7 @@ class Use:
     path: tuple[str, ...] = ()
     hold: bool = False
     memory: bool = False  # kept as a memory (dynamic element access), not as a flat vector
+    trigger: int = -1  # the trigger of the clocked processes that read this input port, where that is told apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,14 @@ RECURSION_LIMIT = 50_000
 """Python frames that expressions and statements nested as deep as the source nests them may take."""
 
 
-def lower_module(module: Module, *, four_state: bool, simplify: Simplify | None = None) -> Fragment:
-    """Return the fragment of a module; `simplify` rewrites nodes as they are built."""
-    context = ModuleContext(module, infer_memories(module), four_state, simplify)
+def lower_module(
+    module: Module, *, four_state: bool, simplify: Simplify | None = None, sampled: bool = False
+) -> Fragment:
+    """Return the fragment of a module; `simplify` rewrites nodes as they are built.
+
+    Where inputs are `sampled`, the fragment tells apart which of its processes read them (`sample_inputs`).
+    """
+    context = ModuleContext(module, infer_memories(module), four_state, simplify, sampled)
     with _deep_recursion():
         _lower_wiring(context)
         processes = ProcessLowering(context)

@@ -17,7 +17,14 @@ from weft.passes.symbolic_state import Variable
 class ModuleContext:
     """Hold the fragment under construction."""
 
-    def __init__(self, module: Module, memories: set[Signal], four_state: bool, simplify: Simplify | None) -> None:
+    def __init__(
+        self,
+        module: Module,
+        memories: set[Signal],
+        four_state: bool,
+        simplify: Simplify | None,
+        sampled: bool = False,
+    ) -> None:
         self.module, self.memories = module, memories
         self.builder = GraphBuilder(simplify, four_state)
         self.fragment = Fragment(module, self.builder)
@@ -27,7 +34,9 @@ class ModuleContext:
         """Signals whose settled or stored value somebody reads."""
         self.writers: dict[Signal, set[int]] = {}
         """The processes that assign a variable with blocking assignments only."""
-        self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool], int] = {}
+        self.sampled = {port.signal for port in module.ports if sampled and port.direction == "input"}
+        """Ports whose reads by clocked processes are told apart by their triggers."""
+        self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool, int], int] = {}
         self._foreign: set[Signal] | None = None
         self._special: dict[str, Signal] = {}
 
@@ -39,14 +48,14 @@ class ModuleContext:
             self._foreign = infer_foreign_memories(self.module)
         return signal in self._foreign
 
-    def use(self, signal: Signal, path: tuple[str, ...] = (), hold: bool = False) -> int:
+    def use(self, signal: Signal, path: tuple[str, ...] = (), hold: bool = False, trigger: int = -1) -> int:
         """Return the number of a use, made when it is new."""
         memory = self.is_memory(signal, path)
-        key = (signal, path, hold, memory)
+        key = (signal, path, hold, memory, trigger)
         number = self._uses.get(key)
         if number is None:
             number = self._uses[key] = len(self.fragment.uses)
-            self.fragment.uses.append(Use(signal, path, hold, memory))
+            self.fragment.uses.append(Use(signal, path, hold, memory, trigger))
             if memory:
                 self.builder.states.append(State(signal.name, signal.width, signal.depth, "memory"))
             else:
@@ -60,13 +69,17 @@ class ModuleContext:
             signal = self._special[name] = Signal(name, width, Type("logic", width, four_state=False))
         return self.builder.read(self.use(signal))
 
-    def attach(self, variable: Variable, held: int) -> None:
-        """Let a variable begin with the signal's value; the bits of `held` with what the process left there."""
+    def attach(self, variable: Variable, held: int, trigger: int) -> None:
+        """Let a variable begin with the signal's value; the bits of `held` with what the process left there.
+
+        `trigger` is that of the process, or -1.
+        """
         signal, path, builder = variable.signal, variable.path, self.builder
         variable.memory = self.is_memory(signal, path)
+        reader = trigger if signal in self.sampled and not path and not variable.memory else -1
 
         def plain(low: int, width: int) -> int:
-            return builder.slice(builder.read(self.use(signal, path)), low, width)
+            return builder.slice(builder.read(self.use(signal, path, trigger=reader)), low, width)
 
         def mixed(low: int, width: int) -> int:
             parts: list[int] = []

@@ -47,8 +47,8 @@ from weft.ir.expressions import Ref, Slice
 from weft.ir.system_tasks import is_report
 
 
-def write_process(unit: UnitCode, process: Process) -> None:
-    """Write an always, initial or final procedure."""
+def write_process(unit: UnitCode, number: int, process: Process) -> None:
+    """Write an always, initial or final procedure, the module's procedure of a number."""
     program = unit.program
     f = FunctionCode(unit, unit.symbol("process"), "thread")
     f.span, f.scope = process.span, process.scope
@@ -61,6 +61,7 @@ def write_process(unit: UnitCode, process: Process) -> None:
         f.frames = [layout]
     f.labels = [Label("", f.w.fresh("return"), len(f.frames))]
     plan = unit.thread(f.name, _start_order(process))
+    plan.seed = f"procedure {number}"
     plan.rereads = f.rereads = rereads(process)
     plan.frame, plan.flags, plan.what = layout, _flags(process), process.keyword
     plan.span, plan.scope = process.span, process.scope
@@ -173,6 +174,7 @@ def write_assign(unit: UnitCode, index: int, assign: ContinuousAssign) -> None:
     w.ret()
     unit.add_function(f)
     plan = unit.thread(f.name, 0)
+    plan.seed = f"assign {index}"
     plan.what, plan.span, plan.rereads = "assign", assign.span, None
 
 

@@ -361,8 +361,8 @@ class ProgramCode:
                     write_assign(code, index, assign)
             for stamp in unit.module.stamps:
                 write_stamp(code, stamp)
-            for process in unit.module.processes:
-                write_process(code, process)
+            for number, process in enumerate(unit.module.processes):
+                write_process(code, number, process)
             if unit.module in self.regions:
                 self.records[unit] = write_region(code, self.regions[unit.module])
         while self._pending:

@@ -1,23 +1,26 @@
 """Write the unit of a region (`ir.region`): what calls its compiled steps, and when (IEEE 1800-2023 4.4, 4.5).
 
 The threads of a region always wait (`WATCH_NODE`). That of an edge runs in the active region, where the procedures that
-the edge starts would read their inputs: it copies the inputs, notes the edge, and has the step wait for the NBA region.
-There the step commits the state, and the outputs that depend on the state alone change, as nonblocking assignments
+the edge starts would read their inputs: it copies the inputs that they read, notes the edge, and has the step wait for
+the NBA region. There the step commits the state, and the outputs that are registers change, as nonblocking assignments
 would change them. Edges that have come by then are one step, since each procedure reads what was before it.
 
-Outputs that inputs reach are combinational logic: one more thread, which looks at these inputs and which the step makes
-ready, computes them in the active region. If an edge waits meanwhile, the inputs that were sampled for it are put back.
+Logic that reads inputs follows them in threads that wait for their changes, as those of continuous assignments do and
+in the same places of the order. One follows the inputs that reach outputs or latches, and computes these too; the step
+makes it ready as well, for what registers reach. The other one copies inputs that only reach registers. So the step
+uses, of each input, what procedures have seen when the edge came, and what logic had followed by then: if logic follows
+inputs between the edge and the step, what it had before is kept and put back for the step, and latches with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_places import Place, store_whole
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.records import NODE_LIST, NODE_PC, WATCH_ANY, WATCH_NEGEDGE, WATCH_NODE, WATCH_POSEDGE
-from weft.engines.event.sites import Site, Watch
+from weft.engines.event.sites import Site, ThreadPlan, Watch
 from weft.engines.event.writer import Operand, Value
 from weft.ir.expressions import Ref
 from weft.ir.region import (
@@ -27,6 +30,7 @@ from weft.ir.region import (
     REGION_DIRECT,
     REGION_EDGES,
     REGION_MEMORIES,
+    REGION_MOVED,
     REGION_OUT,
     REGION_PENDING,
     REGION_STATE,
@@ -38,6 +42,7 @@ from weft.ir.region import (
 )
 
 _EDGES = {"posedge": WATCH_POSEDGE, "negedge": WATCH_NEGEDGE}
+_WORDS = (1, 2, 4, 8)
 
 
 def write_region(unit: UnitCode, region: Region) -> int:
@@ -50,16 +55,21 @@ class _RegionWriter:
         self.unit, self.region = unit, region
         self.record = unit.layout.take(REGION_EDGES + 8 * len(region.edges))
         self.settle_at = -1
+        self.followed = [port for port in region.inputs if port.read]
+        sizes = [port.stride * (2 if port.unknown >= 0 else 1) for port in self.followed]
+        self.kept = unit.layout.take((sum(sizes) + sum(size for _, size in region.latches) + 15) // 8 * 8)
+        """Where the block has room for what logic had followed before the step, and for latches."""
 
     def write(self) -> int:
         """Write everything."""
         settle = FunctionCode(self.unit, self.unit.symbol("settle"), "look")
         plan = self.unit.thread(settle.name, 0)
         plan.what, plan.span, self.settle_at = "region", self.region.span, plan.offset
-        passing = [port for port in self.region.inputs if port.passes]
-        watches = [Watch(Ref(port.signal), WATCH_ANY | WATCH_NODE, 0, port.signal.width) for port in passing]
-        self.unit.sites.append(Site(plan.offset, tuple(watches)))
+        self._watch(plan, [port for port in self.followed if port.passes])
         self._settle(settle)
+        others = [port for port in self.followed if not port.passes]
+        if others:
+            self._follow(others)
         for flag, order in ((self.region.begun, 1), (self.region.started, 3)):
             if flag >= 0:
                 self._begin(flag, order)
@@ -83,7 +93,7 @@ class _RegionWriter:
         self._once(f, "waits")
         pending = w.load_word("%Ip", self.record + REGION_PENDING)
         w.store_word("%Ip", self.record + REGION_PENDING, w.or_(64, pending, 1 << number))
-        self._sample(f, self.region.inputs)
+        self._sample(f, [port for port in self.region.inputs if port.edges >> number & 1])
         first, done = w.fresh("first"), w.fresh("noted")
         w.branch(w.compare("eq", 64, pending, 0), first, done)
         w.label(first)
@@ -104,15 +114,28 @@ class _RegionWriter:
         self._publish(f, REGION_DIRECT, region.direct)
         w.label(settle)
         if region.settles:
-            passing = [port for port in region.inputs if port.passes]
-            kept = self._kept(f, passing)
-            self._sample(f, passing)
+            self._keep(f)
+            self._sample(f, [port for port in self.followed if port.passes])
             self._call(f, w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
-            # What is put back is what the edge that waits has sampled, or else what nobody reads.
-            self._restore(f, passing, kept)
             self._store(f, region.through)
         w.ret()
         self.unit.add_function(f)
+
+    def _follow(self, inputs: list[RegionInput]) -> None:
+        """Write the thread of inputs that reach nothing but registers."""
+        f = FunctionCode(self.unit, self.unit.symbol("follow"), "look")
+        plan = self.unit.thread(f.name, 0)
+        plan.what, plan.span = "region", self.region.span
+        self._watch(plan, inputs)
+        self._keep(f)
+        self._sample(f, inputs)
+        f.w.ret()
+        self.unit.add_function(f)
+
+    def _watch(self, plan: ThreadPlan, inputs: list[RegionInput]) -> None:
+        """Have a thread look at inputs."""
+        watches = [Watch(Ref(port.signal), WATCH_ANY | WATCH_NODE, 0, port.signal.width) for port in inputs]
+        self.unit.sites.append(Site(plan.offset, tuple(watches)))
 
     def _begin(self, flag: int, order: int) -> None:
         """Write the thread that says when the region's procedures begin, in their place in the first order."""
@@ -170,6 +193,7 @@ class _RegionWriter:
         w, region = f.w, self.region
         pending = w.load_word("%Ip", self.record + REGION_PENDING)
         w.store_word("%Ip", self.record + REGION_PENDING, 0)
+        self._exchange(f)
         general, call = w.fresh("general"), w.fresh("call")
         slot = w.slot(64)
         for number in range(len(region.edges)):
@@ -190,6 +214,7 @@ class _RegionWriter:
         w.jump(call)
         w.label(call)
         self._call(f, w.emit(f"load i64, ptr {slot}"), out=False)
+        self._put_back(f)
         self._publish(f, REGION_DIRECT, region.direct)
         self._make_settle(f)
         w.ret()
@@ -256,21 +281,81 @@ class _RegionWriter:
                 wide = f.w.resize(plane, value.width, size)
                 f.w.do(f"store i{size} {wide}, ptr {f.w.address(state, at)}, align 1")
 
-    def _kept(self, f: FunctionCode, inputs: Iterable[RegionInput]) -> list[Value]:
-        """Load what the region's state has of some inputs."""
-        w = f.w
-        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
-        found: list[Value] = []
-        for port in inputs:
-            size = 8 * port.stride
-            planes = [
-                w.emit(f"load i{size}, ptr {w.address(state, at)}, align 1") if at >= 0 else 0
-                for at in (port.value, port.unknown)
-            ]
-            found.append(Value(size, *planes))
-        return found
+    # ------------------------------------------------------------------------------------------- between edge and step
 
-    def _restore(self, f: FunctionCode, inputs: list[RegionInput], kept: list[Value]) -> None:
-        state = f.w.pointer(f.w.load_word("%Ip", self.record + REGION_STATE))
-        for port, value in zip(inputs, kept, strict=True):
-            self._put(f, state, port, value)
+    def _keep(self, f: FunctionCode) -> None:
+        """Keep what logic has followed, if an edge waits and nothing has been kept for it."""
+        w = f.w
+        pending = w.load_word("%Ip", self.record + REGION_PENDING)
+        moved = w.load_word("%Ip", self.record + REGION_MOVED)
+        waits = w.and_(1, w.compare("ne", 64, pending, 0), w.compare("eq", 64, moved, 0))
+        keep, go_on = w.fresh("keep"), w.fresh("follow")
+        w.branch(waits, keep, go_on)
+        w.label(keep)
+        w.store_word("%Ip", self.record + REGION_MOVED, 1)
+        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
+        for place, size, at in self._places():
+            self._copy(f, w.address("%Ip", at), w.address(state, place), size)
+        w.jump(go_on)
+        w.label(go_on)
+
+    def _exchange(self, f: FunctionCode) -> None:
+        """Exchange what logic has followed for what it had when the first edge came, where that has been kept."""
+        w = f.w
+        moved = w.load_word("%Ip", self.record + REGION_MOVED)
+        exchange, done = w.fresh("exchange"), w.fresh("exchanged")
+        w.branch(w.compare("ne", 64, moved, 0), exchange, done)
+        w.label(exchange)
+        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
+        for place, size, at in self._places():
+            inside, kept = w.address(state, place), w.address("%Ip", at)
+            if size in _WORDS:
+                new = w.emit(f"load i{8 * size}, ptr {inside}, align 1")
+                old = w.emit(f"load i{8 * size}, ptr {kept}, align 1")
+                w.do(f"store i{8 * size} {old}, ptr {inside}, align 1")
+                w.do(f"store i{8 * size} {new}, ptr {kept}, align 1")
+            else:
+                room = f.w.fresh("%room")
+                w.entry.append(f"  {room} = alloca [{size} x i8]")
+                self._copy(f, room, inside, size)
+                self._copy(f, inside, kept, size)
+                self._copy(f, kept, room, size)
+        w.jump(done)
+        w.label(done)
+
+    def _put_back(self, f: FunctionCode) -> None:
+        """Put back what logic has followed, after the step."""
+        w = f.w
+        moved = w.load_word("%Ip", self.record + REGION_MOVED)
+        back, done = w.fresh("back"), w.fresh("followed")
+        w.branch(w.compare("ne", 64, moved, 0), back, done)
+        w.label(back)
+        w.store_word("%Ip", self.record + REGION_MOVED, 0)
+        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
+        for place, size, at in self._places():
+            self._copy(f, w.address(state, place), w.address("%Ip", at), size)
+        w.jump(done)
+        w.label(done)
+
+    def _places(self) -> Iterator[tuple[int, int, int]]:
+        """Yield what has to be kept: its place in the state, its size, and where the block has room for it."""
+        at = self.kept
+        for place, size in self._parts():
+            yield place, size, at
+            at += size
+
+    def _parts(self) -> Iterator[tuple[int, int]]:
+        for port in self.followed:
+            yield port.value, port.stride
+            if port.unknown >= 0:
+                yield port.unknown, port.stride
+        yield from self.region.latches
+
+    def _copy(self, f: FunctionCode, target: str, source: str, size: int) -> None:
+        w = f.w
+        if size in _WORDS:
+            word = w.emit(f"load i{8 * size}, ptr {source}, align 1")
+            w.do(f"store i{8 * size} {word}, ptr {target}, align 1")
+            return
+        w.declare("llvm.memcpy.p0.p0.i64", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+        w.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")

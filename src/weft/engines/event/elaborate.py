@@ -358,9 +358,7 @@ def _join(design: Elaborated) -> None:
             child = node.children[node.unit.module.instances[number].name]
             outer = (design.reach(node, actual.path), actual.signal)
             # What holds a joined net is a variable if there is one, since procedures write it.
-            if not inner.net and outer[1].net and not design.find(*outer)[1].net:
-                design.join(outer, (child, inner))
-            elif not inner.net and outer[1].net:
+            if design.find(*outer)[1].net and not design.find(child, inner)[1].net:
                 design.join((child, inner), outer)
             else:
                 design.join(outer, (child, inner))

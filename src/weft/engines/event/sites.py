@@ -55,3 +55,5 @@ class ThreadPlan:
     """The signals whose changes start the process again (`code_races`); None: all that it reads."""
     whole: bool = False
     """Whether the node is of full size, so that it can draw random numbers."""
+    seed: str = ""
+    """What tells its first random state from those of the module's other threads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from weft.engines.event.elaborate import Node
@@ -29,8 +30,8 @@ from weft.engines.event.sites import ThreadPlan
 if TYPE_CHECKING:
     from weft.engines.event.engine import EventEngine
 
-_SEED_STEP, _THREAD_STEP = 0xD1342543DE82EF95, 0xAF251AF3B0F025B5
-"""Odd constants that keep the first random states of processes and runs apart."""
+_SEED_STEP = 0xD1342543DE82EF95
+"""An odd constant that keeps the first random states of runs apart."""
 
 
 def start_threads(engine: EventEngine) -> None:
@@ -54,7 +55,7 @@ def start_threads(engine: EventEngine) -> None:
         engine.set_word(offset + NODE_INSTANCE, engine.state + node.base)
         engine.set_word(offset + NODE_PROCESS, len(engine.threads))
         if plan.whole:
-            engine.set_word(offset + NODE_SEED, engine.seed * _SEED_STEP + len(engine.threads) * _THREAD_STEP)
+            engine.set_word(offset + NODE_SEED, engine.seed * _SEED_STEP + _seed_of(node, plan))
         engine.threads.append((node, plan))
         engine.memory[offset + NODE_FLAGS] = plan.flags
         for i, (ref, number) in enumerate(plan.words):
@@ -83,6 +84,11 @@ def start_threads(engine: EventEngine) -> None:
     _resolve_nets(engine)
     if engine.netlist.gates:
         engine.call("begin_gates", engine.state)
+
+
+def _seed_of(node: Node, plan: ThreadPlan) -> int:
+    """Return a process's first random state: its place in the hierarchy decides it, whatever else runs as events."""
+    return int.from_bytes(hashlib.blake2b(f"{node.path} {plan.seed}".encode(), digest_size=8).digest(), "little")
 
 
 def _number_gates(engine: EventEngine) -> list[tuple[int, int]]:

@@ -29,7 +29,7 @@ from weft.engines.event.walk import (
     subexpressions,
 )
 from weft.ir.design import Assign, Block, Function, If, Kind, Module, Process, Signal, Statement, Type
-from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, Slice, SystemCall, Text, Unary
+from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, SystemCall, Text, Unary
 from weft.ir.ops import mask
 
 BEGUN, STARTED = "$weft$begun", "$weft$started"
@@ -95,11 +95,12 @@ def _awaited(process: Process) -> list[Expr] | None:
 
 
 def _parts(reads: Iterable[Read]) -> list[Expr] | None:
-    """Return what is read, each part once; None if an array is among it, which is too much to compare."""
-    found = list(dict.fromkeys(reads))
-    if any(ref.signal.depth for ref, _, _ in found):
-        return None
-    return [ref if (low, high) == (0, ref.width) else Slice(ref, low, high - low) for ref, low, high in found]
+    """Return the signals that are read, each once; None if an array is among them, which is too much to compare.
+
+    Who reads a part is woken by an assignment that changes anything of the whole.
+    """
+    found = list(dict.fromkeys(ref for ref, _, _ in reads))
+    return None if any(ref.signal.depth for ref in found) else list(found)
 
 
 def _late_nets(module: Module, top: bool) -> set[Signal]:

@@ -24,7 +24,8 @@ from weft.passes.cut_clocks import CutGraph, cut_clocks
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
 from weft.passes.lower_module import lower_module
-from weft.passes.rebuild_graph import drop_dead_nodes
+from weft.passes.rebuild_graph import drop_dead_nodes, needed_by_sinks
+from weft.passes.sample_inputs import SampledInputs
 from weft.passes.simplify_nodes import simplify_exact, simplify_two_state
 from weft.passes.split_planes import split_planes
 from weft.passes.trace_clocks import ClockReport
@@ -56,15 +57,20 @@ class RegionBuilder:
         module = modules[-1]
         for each in modules:
             if each not in self._fragments:
-                self._fragments[each] = lower_module(each, four_state=True, simplify=simplify_exact)
+                self._fragments[each] = lower_module(each, four_state=True, simplify=simplify_exact, sampled=True)
         part = Design(self.design.sources, [(module.name, module)], modules)
         fragments = {each: self._fragments[each] for each in modules}
-        graph = flatten_design(part, fragments, four_state=True, loops="error", simplify=simplify_exact)
+        sampled = SampledInputs()
+        graph = flatten_design(
+            part, fragments, four_state=True, loops="error", simplify=simplify_exact, sampled=sampled
+        )
         graph, _ = drop_dead_nodes(graph)
         cut = cut_clocks(graph, module.span, simplify_exact)
         if not cut.edges:
             raise Unsupported("a module without a clock", module.span)
-        return self._finish(module, cut, any(p.kind == Kind.INITIAL for each in modules for p in each.processes))
+        return self._finish(
+            module, cut, sampled, any(p.kind == Kind.INITIAL for each in modules for p in each.processes)
+        )
 
     def _awaiting(self, module: Module, top: bool) -> Module:
         """Return a module whose `always @*` await changes; what is inside it comes first."""
@@ -74,10 +80,10 @@ class RegionBuilder:
             new = self._modules[module, top] = await_changes(replace(module, instances=instances), top)
         return new
 
-    def _finish(self, module: Module, cut: CutGraph, initial: bool) -> BuiltRegion:
+    def _finish(self, module: Module, cut: CutGraph, sampled: SampledInputs, initial: bool) -> BuiltRegion:
         inputs = _input_states(cut.graph, module)
         graph = split_planes(cut.graph, simplify_two_state).graph
-        outputs = _split_outputs(graph, module)
+        outputs = _split_outputs(graph, module, sampled.registers)
         if not self.whole:
             graph = _without_unseen(graph, [node for half in outputs for _, nodes in half for node in nodes])
         orders = [[node for _, nodes in half for node in nodes] for half in outputs]
@@ -95,12 +101,8 @@ class RegionBuilder:
         shape = RegionShape(tuple(edge.flag for edge in cut.edges), tuple(orders[0]), tuple(orders[1]), once)
         signals = {state: port.signal for port, state in inputs}
         slots = layout.slots
-        region_inputs: list[RegionInput] = []
-        for port, state in inputs:
-            twin = graph.states[state].twin
-            unknown = slots[twin].offset if twin >= 0 else -1
-            passes = state in passing or twin in passing
-            region_inputs.append(RegionInput(port.signal, slots[state].offset, unknown, slots[state].stride, passes))
+        region_inputs = _region_inputs(graph, layout, inputs, passing)
+        region_inputs += _region_samples(graph, layout, cut, sampled)
         ports = {port: _stub_signal(port) for port in module.ports}
         region = Region(
             inputs=tuple(region_inputs),
@@ -109,6 +111,7 @@ class RegionBuilder:
             through=_places(graph, outputs[1], ports),
             initial=initial,
             settles=bool(latches) or bool(orders[1]),
+            latches=_latch_places(graph, layout),
             begun=slots[begun].offset if begun >= 0 else -1,
             started=slots[started].offset if started >= 0 else -1,
             span=module.span,
@@ -162,8 +165,52 @@ def _input_states(graph: ConeGraph, module: Module) -> list[tuple[Port, int]]:
 _Half = list[tuple[Port, tuple[int, ...]]]
 
 
-def _split_outputs(graph: ConeGraph, module: Module) -> tuple[_Half, _Half]:
-    """Return the output ports that depend on state alone, and those that inputs reach, each with its planes' nodes."""
+def _region_inputs(
+    graph: ConeGraph, layout: StateLayout, inputs: list[tuple[Port, int]], passing: set[int]
+) -> list[RegionInput]:
+    """Return the places of inputs that logic reads; outputs or latches depend on those of `passing`."""
+    reads = (graph.op == _READ) & needed_by_sinks(graph, keep_names=False)
+    live = set(graph.param[reads].tolist()) | passing
+    return [_place_input(graph, layout, port.signal, state, 0, live, passing) for port, state in inputs]
+
+
+def _region_samples(graph: ConeGraph, layout: StateLayout, cut: CutGraph, sampled: SampledInputs) -> list[RegionInput]:
+    """Return the places of inputs that clocked procedures read."""
+    numbers = {edge.flag: number for number, edge in enumerate(cut.edges)}
+    found: list[RegionInput] = []
+    for sample in sampled.samples:
+        if sample.domain >= 0:
+            flags = _inputs_below(graph, [graph.domains[sample.domain].trigger]) & numbers.keys()
+            edges = sum(1 << numbers[flag] for flag in flags)
+            found.append(_place_input(graph, layout, sample.port, sample.state, edges, set(), set()))
+    return found
+
+
+def _place_input(
+    graph: ConeGraph, layout: StateLayout, port: Signal, state: int, edges: int, live: set[int], passing: set[int]
+) -> RegionInput:
+    twin = graph.states[state].twin
+    slot = layout.slots[state]
+    unknown = layout.slots[twin].offset if twin >= 0 else -1
+    read, passes = (state in some or twin in some for some in (live, passing))
+    return RegionInput(port, slot.offset, unknown, slot.stride, edges, read, passes)
+
+
+def _latch_places(graph: ConeGraph, layout: StateLayout) -> tuple[tuple[int, int], ...]:
+    """Return where latches lie in the state, as offsets and sizes, neighbours joined."""
+    found: list[tuple[int, int]] = []
+    for state, slot in zip(graph.states, layout.slots, strict=True):
+        if state.kind == "latch":
+            size = slot.stride * max(slot.depth, 1)
+            if found and sum(found[-1]) == slot.offset:
+                found[-1] = (found[-1][0], found[-1][1] + size)
+            else:
+                found.append((slot.offset, size))
+    return tuple(found)
+
+
+def _split_outputs(graph: ConeGraph, module: Module, registers: set[Signal]) -> tuple[_Half, _Half]:
+    """Return the output ports that are registers, and those that logic computes, each with its planes' nodes."""
     top = graph.scopes[0]
     assert top.unknowns is not None
     at = {signal: number for number, signal in enumerate(top.module.signals)}
@@ -174,7 +221,7 @@ def _split_outputs(graph: ConeGraph, module: Module) -> tuple[_Half, _Half]:
             if value < 0 or port.signal.depth:
                 raise Unsupported(f"the output port '{port.name}' of this kind", port.signal.span)
             nodes = (value, unknown) if port.signal.type.four_state else (value,)
-            halves[bool(_inputs_below(graph, nodes))].append((port, nodes))
+            halves[port.signal not in registers].append((port, nodes))
     return halves
 
 

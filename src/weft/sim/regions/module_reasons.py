@@ -123,6 +123,9 @@ def _check_process(process: Process) -> None:
         raise _Found("a procedure with delays", process.span)
     if process.kind == Kind.FINAL:
         raise _Found("a final procedure", process.span)
+    if any(event.condition is not None for event in process.events):
+        # It counts as it is when the edge comes, which is before the procedure runs and reads its inputs.
+        raise _Found("an event control with iff", process.span, testbench=False)
     _check_paths([part for event in process.events for part in (event.value, event.condition) if part], process.span)
     _check_body(process.body, process.span, LOADS if process.kind == Kind.INITIAL else frozenset())
 

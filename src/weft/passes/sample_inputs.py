@@ -1,0 +1,141 @@
+"""Give clocked processes that read an input of a region directly a sample of it, one for each set of edges.
+
+A process that waits for an edge reads its inputs when that edge comes; logic reads an input when it follows a change of
+it, before or after that edge (IEEE 1800-2023 4.5). Both read the same state in a cone graph. Where somebody else drives
+the graph at single edges (`ir.region`), they must not: so each pair of an input and a set of edges, if processes that
+wait for these edges read the input, becomes an input state of its own, which that somebody fills when such an edge
+comes. The input's own state is what logic reads.
+
+A port of an instance inside is the input itself if it is connected to the whole of it, as in the event engine; behind
+an expression there is logic. In the same sense an output *is* a register, which changes when the register does, or it
+is logic that follows registers.
+"""
+
+from __future__ import annotations
+
+from weft.base.dataclass import dataclass, field
+from weft.ir.design import Signal
+from weft.ir.ops import CODE
+from weft.passes.assign_domains import DomainTable
+from weft.passes.collect_drivers import Driver, Drivers
+from weft.passes.elaborate_instances import Hierarchy, InstancePlace
+from weft.passes.link_items import LinkedItems
+from weft.passes.resolve_drivers import variable_state
+
+_READ = CODE["read"]
+
+
+@dataclass(slots=True)
+class InputSample:
+    """Be an input state that holds `port`, an input of the top, as processes of `domain` read it (-1: none do)."""
+
+    state: int
+    port: Signal
+    place: int
+    trigger: int
+    domain: int = -1
+
+
+@dataclass(slots=True, eq=False)
+class SampledInputs:
+    """Collect the samples of a graph, and the outputs of its top that are registers."""
+
+    samples: list[InputSample] = field(default_factory=list[InputSample])
+    registers: set[Signal] = field(default_factory=set[Signal])
+
+
+class InputSampler:
+    """Find what the inputs of the one top are inside."""
+
+    def __init__(self, hierarchy: Hierarchy, items: LinkedItems, drivers: Drivers, found: SampledInputs) -> None:
+        self.hierarchy, self.items, self.drivers, self.found = hierarchy, items, drivers, found
+        top = hierarchy.places[0]
+        ports = top.plan.module.ports
+        self._inputs = {
+            hierarchy.find(top.first_wire + top.plan.index[port.signal]) for port in ports if port.direction == "input"
+        }
+        self._known: dict[tuple[object, ...], int] = {}
+        found.registers = {
+            port.signal
+            for port in ports
+            if port.direction == "output" and self._is_register(top.first_wire + top.plan.index[port.signal])
+        }
+
+    def sample(self, place: int, use: int) -> int:
+        """Return the item that a process reads for a use with a trigger, or -1 where that is no input of the top."""
+        here = self.hierarchy.places[place]
+        wire = self._source(here.uses[use])
+        if wire not in self._inputs:
+            return -1
+        trigger = here.plan.fragment.uses[use].trigger
+        key = (wire, *self._edges(place, trigger))
+        item = self._known.get(key)
+        if item is None:
+            signal, builder = self.hierarchy.signal[wire], self.items.builder
+            name = f"{self.hierarchy.name(wire)}$sample{len(self._known)}"
+            state = len(builder.states)
+            builder.states.append(variable_state(signal, name, signal.bits, "input"))
+            self.found.samples.append(InputSample(state, signal, place, trigger))
+            item = self._known[key] = self.items.add_node(builder.read(state))
+        return item
+
+    def find_domains(self, domains: DomainTable) -> None:
+        """Note which domain each sample is for."""
+        for sample in self.found.samples:
+            sample.domain = domains.domain(self.hierarchy.places[sample.place], sample.trigger)
+
+    def _edges(self, place: int, trigger: int) -> tuple[object, ...]:
+        """Return what stands for the edges of a trigger: those of inputs of the top are the same everywhere."""
+        here = self.hierarchy.places[place]
+        fragment = here.plan.fragment
+        edges: set[tuple[str, int]] = set()
+        for edge, node, _ in fragment.triggers[trigger].edges:
+            if fragment.builder.op[node] != _READ:
+                return (place, trigger)
+            edges.add((edge, self._source(here.uses[fragment.builder.param[node]])))
+        return tuple(sorted(edges))
+
+    def _source(self, wire: int) -> int:
+        """Return the outermost wire that is the same signal as a wire."""
+        hierarchy = self.hierarchy
+        while (wire := hierarchy.find(wire)) not in self._inputs:
+            driver = self._connection(wire)
+            outside = hierarchy.places[hierarchy.owner[wire]].parent
+            if driver is None or driver.process[0] != outside:
+                return wire
+            parent = hierarchy.places[outside]
+            use = _whole_read(parent, driver.value)
+            if use < 0 or not self._same(parent.uses[use], wire):
+                return wire
+            wire = parent.uses[use]
+        return wire
+
+    def _is_register(self, wire: int) -> bool:
+        """Say whether clocked processes assign a wire, here or in an instance of whose whole port it is the net."""
+        hierarchy, drivers = self.hierarchy, self.drivers
+        while (wire := hierarchy.find(wire)) not in drivers.clocked:
+            driver = self._connection(wire)
+            if driver is None or driver.value >= len(hierarchy.signal) or not self._same(driver.value, wire):
+                return False
+            wire = driver.value
+        return wire not in drivers.driven
+
+    def _connection(self, wire: int) -> Driver | None:
+        """Return the connection that drives the whole of a wire, if that is all that does."""
+        driven = self.drivers.driven.get(wire, [])
+        alone = len(driven) == 1 and wire not in self.drivers.clocked and wire not in self.drivers.outer
+        if not alone or driven[0].process[1] >= 0 or driven[0].low or driven[0].bit:
+            return None
+        return driven[0] if driven[0].width == self.hierarchy.signal[wire].bits else None
+
+    def _same(self, a: int, b: int) -> bool:
+        """Say whether a port joins two signals to one, rather than be an assignment between them."""
+        first, second = self.hierarchy.signal[a], self.hierarchy.signal[b]
+        shapes = [(signal.width, signal.depth, signal.type.four_state) for signal in (first, second)]
+        return shapes[0] == shapes[1]
+
+
+def _whole_read(place: InstancePlace, item: int) -> int:
+    """Return the use that an item of an instance reads as a whole, or -1."""
+    builder, node = place.plan.fragment.builder, item - place.first_item
+    return builder.param[node] if builder.op[node] == _READ else -1
