@@ -11,13 +11,14 @@ import pytest
 
 from events.assertions import ASSERTIONS
 from events.attempts import ATTEMPTS
+from events.covergroups import COVERGROUPS
 from events.programs import NOT_ICARUS, OBJECTS, PROGRAMS
 from events.random_sequences import RANDOM_SEQUENCES
 from events.run_events import run_events
 from events.testbenches import TESTBENCHES
 from events.words import WORDS
 
-ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS, **TESTBENCHES, **WORDS, **RANDOM_SEQUENCES, **ATTEMPTS}
+ALL = {**PROGRAMS, **OBJECTS, **ASSERTIONS, **TESTBENCHES, **WORDS, **RANDOM_SEQUENCES, **ATTEMPTS, **COVERGROUPS}
 
 
 @pytest.mark.parametrize("name", ALL)

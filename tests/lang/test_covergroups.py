@@ -15,14 +15,24 @@ _TEXT = (
 @pytest.mark.parametrize(
     ("items", "statement", "message"),
     [
-        ("coverpoint a {{ bins w[] = {{[0:15]}} with (item % 2 == 0); }}", "", "bins made by an expression"),
+        ("coverpoint a {{ bins w[] = {{[0:15]}} with (item == b); }}", "", "a condition of bins that is no constant"),
+        ("coverpoint a {{ bins w[] = {{1, b}}; }}", "", "bins here whose bounds are no constants"),
         ("coverpoint a {{ wildcard bins w = {{[1:2]}}; }}", "", "a range in wildcard bins"),
         ("coverpoint a {{ ignore_bins i = (1 => 2); }}", "", "transitions that are ignored or illegal"),
         ("coverpoint a {{ bins t = (1 [->2] => 2); }}", "", "this repetition in a transition"),
         ("coverpoint a {{ bins t = (b => 2); }}", "", "this value in a transition"),
         ("coverpoint a {{ bins t = (1); }}", "", "a transition of one value"),
         ("coverpoint a {{ bins t[5000] = {{[0:9]}}; }}", "", "5000 bins in an array"),
-        ("p: coverpoint a; cross p, b {{ ignore_bins i = binsof(p); }}", "", "a cross with bins of its own"),
+        (
+            "p: coverpoint a {{ bins t = (1 => 2); }} x: cross p, b {{ ignore_bins i = binsof(p) intersect {{1}}; }}",
+            "",
+            "a selection of bins of transitions by values",
+        ),
+        (
+            "p: coverpoint a; x: cross p, b {{ bins i = '{{ '{{1, 1}} }}; }}",
+            "",
+            "bins of a cross made by an expression",
+        ),
         ("type_option.merge_instances = 1; coverpoint a;", "", "the option 'merge_instances' here"),
         ("coverpoint a;", "c.option.weight = 2;", "an option of a covergroup that is set when it runs"),
         ("coverpoint a;", 'c.set_inst_name("x");', "the method 'set_inst_name' of a covergroup"),

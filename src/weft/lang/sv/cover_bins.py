@@ -9,8 +9,10 @@ A bin is what values it counts, as ranges, and the property of the covergroup th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import pyslang
 from pyslang import ast
 
 from weft.base.dataclass import dataclass, field
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _MOST = 4096
 """How many bins a coverpoint or cross may have."""
+_MOST_VALUES = 1 << 16
+"""How many values a condition of bins is tried for."""
 
 Range = tuple[Expr, Expr | None]
 """The least and the greatest value; with None the first is a pattern whose unknown bits match any."""
@@ -188,24 +192,97 @@ def _automatic(state: State, point: ast.CoverpointSymbol, layout: Layout, most: 
 
 
 def _ranges(state: State, member: ast.CoverageBinSymbol, layout: Layout) -> list[Range]:
-    if member.withExpr is not None or member.setCoverageExpr is not None:
+    if member.setCoverageExpr is not None:
         state.context.unsupported("bins made by an expression", member)
     if is_transition(member):
         state.context.unsupported("transitions that are ignored or illegal", member)
+    found = _listed(state, member, layout)
+    if member.withExpr is None:
+        return found
+    spans = _constants(state, found, layout, member) if member.values else [_extremes(layout)]
+    kept = _chosen(state, member, spans)
+    return [(_number(low, layout), _number(high, layout)) for low, high in kept]
+
+
+def _chosen(state: State, member: ast.CoverageBinSymbol, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the values of some ranges for which the condition of a declaration holds (19.5.1.1)."""
+    if sum(high - low + 1 for low, high in spans) > _MOST_VALUES:
+        state.context.unsupported(f"a condition for more than {_MOST_VALUES} values", member)
+    condition = member.withExpr
+    variables = iterators(condition)
+    kept: list[tuple[int, int]] = []
+    for low, high in spans:
+        for value in range(low, high + 1):
+            if not condition_holds(state, member, condition, dict.fromkeys(variables.values(), value)):
+                continue
+            if kept and kept[-1][1] == value - 1:
+                kept[-1] = kept[-1][0], value
+            else:
+                kept.append((value, value))
+    return kept
+
+
+def iterators(condition: ast.Expression) -> dict[str, ast.ValueSymbol]:
+    """Return the variables that stand for the values of bins in a condition: `item`, or coverpoints of a cross."""
+    found: dict[str, ast.ValueSymbol] = {}
+
+    def look(node: ast.NamedValueExpression) -> None:
+        if isinstance(node.symbol, ast.IteratorSymbol):
+            found[node.symbol.name] = node.symbol
+
+    condition.visit(lookup_table={ast.ExpressionKind.NamedValue: look})
+    return found
+
+
+def condition_holds(
+    state: State, member: ast.CoverageBinSymbol, condition: ast.Expression, values: dict[ast.ValueSymbol, int]
+) -> bool:
+    """Return what a constant condition says of values of its variables."""
+    context = ast.EvalContext(member)
+    context.pushEmptyFrame()
+    for symbol, value in values.items():
+        width = symbol.type.bitWidth
+        number = pyslang.SVInt(width, value & (1 << width) - 1, symbol.type.isSigned)
+        context.createLocal(symbol, pyslang.ConstantValue(number))
+    result = condition.eval(context)
+    if not result:
+        state.context.unsupported("a condition of bins that is no constant", condition)
+    return result.isTrue()
+
+
+def spans_of(state: State, made: Bin, layout: Layout, node: ast.Symbol) -> list[tuple[int, int]]:
+    """Return the ranges of a bin's values, which must be constants."""
+    if made.sequences:
+        state.context.unsupported("a selection of bins of transitions by values", node)
+    return _constants(state, made.ranges, layout, node)
+
+
+def listed_spans(
+    state: State, values: Iterable[ast.Expression], layout: Layout, node: ast.Symbol
+) -> list[tuple[int, int]]:
+    """Return constant values and ranges as ranges."""
+    return _constants(state, [_span(state, value, layout) for value in values], layout, node)
+
+
+def _span(state: State, value: ast.Expression, layout: Layout) -> Range:
+    if isinstance(value, ast.ValueRangeExpression):
+        least, largest = _extremes(layout)
+        return _bound(state, value.left, layout, least), _bound(state, value.right, layout, largest)
+    number = _bound(state, value, layout, 0)
+    return number, number
+
+
+def _listed(state: State, member: ast.CoverageBinSymbol, layout: Layout) -> list[Range]:
+    """Return the ranges that a declaration lists."""
     found: list[Range] = []
     for value in member.values:
-        if isinstance(value, ast.ValueRangeExpression):
-            if member.isWildcard:
-                state.context.unsupported("a range in wildcard bins", member)
-            least, largest = _extremes(layout)
-            low = _bound(state, value.left, layout, least)
-            high = _bound(state, value.right, layout, largest)
-            found.append((low, high))
-        elif member.isWildcard:
+        ranged = isinstance(value, ast.ValueRangeExpression)
+        if member.isWildcard and ranged:
+            state.context.unsupported("a range in wildcard bins", member)
+        if member.isWildcard:
             found.append((resize(value_of(state, value), layout.width, layout.signed), None))
         else:
-            number = _bound(state, value, layout, 0)
-            found.append((number, number))
+            found.append(_span(state, value, layout))
     return found
 
 

@@ -5,8 +5,8 @@ compares and counts. `get_inst_coverage` looks which counters have reached `at_l
 mean over the instances, which a static queue lists (19.11.3 without `merge_instances`). A covergroup inside a class has
 the object around it as a property.
 
-Bins made by expressions, selections of cross products, arguments by reference and options that
-are set when it runs are `Unsupported`.
+Bins made by expressions that are no constants, arguments by reference and options that are set when it runs are
+`Unsupported`.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -54,6 +54,7 @@ from weft.lang.sv.build import constant
 from weft.lang.sv.classes import class_around
 from weft.lang.sv.constants import index_value
 from weft.lang.sv.cover_bins import Bin, Bins, find_bins, in_ranges, matches
+from weft.lang.sv.cover_crosses import CrossBins, find_cross_bins
 from weft.lang.sv.dispatch import truth_of, value_of
 from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import REAL_TYPE
@@ -346,7 +347,7 @@ def _sample_point(
         if steps:
             body.append(Block(tuple(steps)) if enabled is None else If(enabled, Block(tuple(steps)), span=span))
     body += [
-        If(_reported(made, value, layout.signed, enabled), _illegal(state, made, point), span=span)
+        If(_reported(made, value, layout.signed, enabled), _illegal(state, made.name, point), span=span)
         for made in bins.illegal
     ]
     return [Assign(value, value_of(state, point.coverageExpr), True, span), *body]
@@ -377,9 +378,9 @@ def _reported(made: Bin, value: Expr, signed: bool, enabled: Expr | None) -> Exp
     return inside if enabled is None else Binary("land", enabled, inside, 1)
 
 
-def _illegal(state: State, made: Bin, point: ast.CoverpointSymbol) -> Statement:
-    text = Text(f"the illegal bin '{made.name}' of '{point.name}' has been hit")
-    return SystemTask("$error", (text,), (False,), state.context.span(point), state.scope)
+def _illegal(state: State, name: str, part: ast.CoverpointSymbol | ast.CoverCrossSymbol) -> Statement:
+    text = Text(f"the illegal bin '{name}' of '{part.name}' has been hit")
+    return SystemTask("$error", (text,), (False,), state.context.span(part), state.scope)
 
 
 def _sample_cross(
@@ -388,30 +389,59 @@ def _sample_cross(
     """Count each combination of bins (19.6)."""
     context, span = state.context, state.context.span(cross)
     options = _options(state, cross, {**outer, "weight": 1})
-    if any(isinstance(member, ast.CoverageBinSymbol) for body in cross for member in _members(body)):
-        context.unsupported("a cross with bins of its own", cross)
     points = [group.parts[target] for target in cross.targets]
     total = 1
     for point in points:
         total *= len(point.hits)
     if total > _MOST:
         context.unsupported(f"a cross with more than {_MOST} bins", cross)
+    listed = [
+        (point.symbol, point.bins.counted)
+        for point in points
+        if isinstance(point.symbol, ast.CoverpointSymbol) and point.bins is not None
+    ]
+    found = find_cross_bins(state, cross, listed)
     part = group.parts[cross] = _Part(cross, [], options["weight"], options["at_least"])
+    name = f"{cross.name or 'cross'}{len(group.parts)}"
+    own = {number: Signal(f"{name}.{found.own[number].name}", 64, _COUNT) for number in _counting(found)}
+    part.counters += own.values()
+    group.made.fields += own.values()
 
-    def combinations(depth: int, name: str) -> Statement:
-        if depth == len(points):
-            counter = Signal(f"{cross.name or 'cross'}{len(group.parts)}{name}", 64, _COUNT)
-            part.counters.append(counter)
-            return _count(group, this, counter)
-        hits = enumerate(points[depth].hits)
-        return Block(tuple(If(hit, combinations(depth + 1, f"{name}.{i}"), span=span) for i, hit in hits))
+    def count(place: tuple[int, ...]) -> Statement:
+        if place in found.illegal:
+            return _illegal(state, found.illegal[place], cross)
+        if place in found.ignored:
+            return Block(())
+        if place in found.counted:
+            return Block(tuple(_count_own(state, found, number, own[number], this) for number in found.counted[place]))
+        counter = Signal(".".join((name, *map(str, place))), 64, _COUNT)
+        part.counters.append(counter)
+        return _count(group, this, counter)
 
-    body = combinations(0, "")
+    def combinations(place: tuple[int, ...]) -> Statement:
+        if len(place) == len(points):
+            return count(place)
+        hits = enumerate(points[len(place)].hits)
+        return Block(tuple(If(hit, combinations((*place, i)), span=span) for i, hit in hits))
+
+    body = combinations(())
     return [If(truth_of(state, cross.iffExpr), body, span=span) if cross.iffExpr is not None else body]
 
 
-def _members(symbol: ast.Symbol) -> list[ast.Symbol]:
-    return list(symbol) if isinstance(symbol, ast.CoverCrossBodySymbol) else []
+def _counting(found: CrossBins) -> list[int]:
+    """Return the declared bins of a cross that some combination is left for."""
+    places = found.counted.items()
+    counting = {
+        number for place, own in places for number in own if place not in found.illegal and place not in found.ignored
+    }
+    return sorted(counting)
+
+
+def _count_own(state: State, found: CrossBins, number: int, counter: Signal, this: Signal) -> Statement:
+    place = Field(Ref(this), counter)
+    step = Assign(place, Binary("add", place, constant(64, 1), 64), True)
+    guard = found.own[number].iffExpr
+    return step if guard is None else If(truth_of(state, guard), step)
 
 
 def _sample_on_event(state: State, found: ast.CovergroupType, group: Covergroup) -> None:

@@ -1,0 +1,87 @@
+"""Covergroups, and what they count (IEEE 1800-2023 clause 19)."""
+
+from __future__ import annotations
+
+COVERGROUPS: dict[str, tuple[str, str]] = {
+    "bins are made by conditions and select combinations": (
+        """
+        module t;
+          bit [3:0] a; bit [3:0] b;
+          covergroup g;
+            pa: coverpoint a {
+              bins w[] = {[0:15]} with (item % 4 == 0); bins odd = pa with (item % 2 == 1 && item < 8);
+              ignore_bins no = {[0:15]} with (item == 4);
+            }
+            pb: coverpoint b { bins lo = {[0:7]}; bins hi[2] = {[8:15]}; }
+            c: cross pa, pb {
+              bins one = binsof(pa) intersect {[1:3]} && binsof(pb.lo);
+              ignore_bins two = binsof(pa.w) intersect {8} && !binsof(pb.lo);
+              illegal_bins bad = binsof(pa.w) && binsof(pb.hi) with (pa + pb > 26);
+            }
+          endgroup
+          g cg = new;
+          task show;
+            $write("%0d %0d: %.2f ", a, b, cg.pa.get_inst_coverage());
+            $display("%.2f %.2f", cg.c.get_inst_coverage(), cg.get_coverage());
+          endtask
+          initial begin
+            a = 1; b = 2; cg.sample(); show();
+            a = 0; b = 2; cg.sample(); show();
+            a = 8; b = 12; cg.sample(); show();
+            a = 12; b = 15; cg.sample(); show();
+            a = 4; b = 9; cg.sample(); show();
+            a = 3; b = 9; cg.sample(); show();
+          end
+        endmodule
+        """,
+        "1 2: 25.00 11.11 23.15\n"
+        "0 2: 50.00 22.22 35.19\n"
+        "8 12: 75.00 22.22 54.63\n"
+        "ERROR: t.sv:10: the illegal bin 'bad' of 'c' has been hit\n"
+        "       Time: 0  Scope: t.g::sample\n"
+        "12 15: 100.00 22.22 62.96\n"
+        "4 9: 100.00 22.22 74.07\n"
+        "3 9: 100.00 33.33 77.78\n",
+    ),
+    "a cross counts tuples that match often enough": (
+        """
+        module t;
+          bit [1:0] a, b; bit on = 1;
+          covergroup g;
+            a: coverpoint a; pair: coverpoint b { bins low = {0, 1}; bins high = {2, 3}; }
+            x: cross a, pair {
+              bins equal = x with (a == pair);
+              bins all_less = binsof(a) with (a < pair) matches $;
+              bins guarded = binsof(a) intersect {3} && binsof(pair.low) iff (on);
+              ignore_bins rest = !binsof(pair.low) && binsof(a) intersect {[2:3]} with (a + pair > 4);
+            }
+          endgroup
+          g cg = new;
+          initial begin
+            $display("%.3f", cg.x.get_inst_coverage());
+            for (int i = 0; i < 16; i++) begin
+              {a, b} = i; on = i != 12 && i != 13; cg.sample();
+              $display("%0d %0d %.3f", a, b, cg.x.get_inst_coverage());
+            end
+          end
+        endmodule
+        """,
+        "0.000\n"
+        "0 0 25.000\n"
+        "0 1 25.000\n"
+        "0 2 50.000\n"
+        "0 3 50.000\n"
+        "1 0 50.000\n"
+        "1 1 50.000\n"
+        "1 2 50.000\n"
+        "1 3 50.000\n"
+        "2 0 75.000\n"
+        "2 1 75.000\n"
+        "2 2 75.000\n"
+        "2 3 75.000\n"
+        "3 0 75.000\n"
+        "3 1 75.000\n"
+        "3 2 75.000\n"
+        "3 3 75.000\n",
+    ),
+}
