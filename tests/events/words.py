@@ -88,4 +88,27 @@ WORDS = {
         """,
         ("7 1\n"),
     ),
+    "tagged unions print the member that they hold": (
+        """
+        module t;
+          typedef union tagged { void none; bit [3:0] valid; struct packed { bit a; bit [1:0] b; } pair; } value;
+          typedef union tagged packed { bit [3:0] x; bit [3:0] y; } packed_value;
+          value v, row[2]; struct { int n; value m; } s; packed_value p;
+          initial begin
+            $display("%p", v);
+            v = tagged valid (10); $display("%p %0p", v, v);
+            v = tagged pair '{1, 2}; $display("%p", v);
+            v = tagged none; row[0] = tagged valid 3; row[1] = v; $display("%p", row);
+            s.n = 4; s.m = tagged valid 7; $display("%0p", s);
+            p = tagged y 4'd9; $display("%p %b", p, p);
+          end
+        endmodule
+        """,
+        "'{none}\n"
+        "'{valid:10} '{valid:10}\n"
+        "'{pair:'{a:1, b:2}}\n"
+        "'{'{valid:3}, '{none}}\n"
+        "'{n:4,m:'{valid:7}}\n"
+        "'{y:9} 11001\n",
+    ),
 }

@@ -135,7 +135,7 @@ def read_argument(
             value = _read_bits(shape, buffer)
             if shape.low >= 0:
                 return _with_strengths(engine, node, shape, value)
-            if shape.type is not None and shape.type.kind in ("enum", "struct", "union"):
+            if shape.type is not None and shape.type.kind in ("enum", "struct", "union", "tagged"):
                 return value
             return value
         case "net":

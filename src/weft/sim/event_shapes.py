@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weft.sim.event_simulation import EventSimulation
 
 _CONTAINERS = frozenset({"queue", "dynamic", "assoc"})
-_SHAPED = frozenset({"struct", "union", "enum"})
+_SHAPED = frozenset({"struct", "union", "tagged", "enum"})
 
 
 def shaped_arguments(simulation: EventSimulation, site: HostSite, arguments: list[Any]) -> list[TaskArgument]:

@@ -1,7 +1,8 @@
 """Show values as assignment patterns, `%p` (IEEE 1800-2023 21.2.1.7): `'{a:1, b:'{2, 3}, c:"text"}`.
 
-Integers print in decimal, an enum as the name of its member, a string in quotes, a struct with its members' names, an
-associative array with its keys, a handle of nothing as null. `%0p` is the same without blanks.
+Integers print in decimal, an enum as the name of its member, a string in quotes, a struct with its members' names, a
+tagged union as a struct of the member that it holds, an associative array with its keys, a handle of nothing as null.
+`%0p` is the same without blanks.
 """
 
 from __future__ import annotations
@@ -66,7 +67,21 @@ class _Flat:
             return self._list(
                 [text_bytes(f"{name}:") + self.show(member, member.unpacked, part) for name, member, part in parts]
             )
+        if kind.kind == "tagged" and kind.members:
+            return self._tagged(kind, value)
         return _name(kind, value) or pattern_text(self._leaf(kind, value), self.short)
+
+    def _tagged(self, kind: Type, value: Value) -> bytes:
+        """Return a tagged union: the member that it holds by its name; one without a value is the name alone."""
+        low = max(offset + _bits(member) for _, offset, member in kind.members)
+        tag = value.value >> low
+        if value.unknown >> low or tag >= len(kind.members):
+            return decimal(value, 0).encode()
+        name, offset, member = kind.members[tag]
+        if not _bits(member):
+            return self._list([text_bytes(name)])
+        part = _part(value, offset, _bits(member), member)
+        return self._list([text_bytes(f"{name}:") + self.show(member, member.unpacked, part)])
 
     def _list(self, shown: list[bytes]) -> bytes:
         return b"'{" + (b"," if self.short else b", ").join(shown) + b"}"
