@@ -285,3 +285,26 @@ endmodule
         "error: lane 2 does not settle at 5000000 fs: a zero-delay oscillation [no-convergence]"
     )
     assert list(batch.finished) == [False, False, True]
+
+
+def test_memories_whose_last_word_is_narrow_begin_as_they_are():
+    """An element of 72 bits is two words of different sizes, in a memory of each lane and in one that all share."""
+    source = """
+    module top(input logic clk, input logic [2:0] at, output logic [71:0] q, output logic [71:0] r);
+      logic [71:0] rom [0:7]; logic [71:0] ram [0:7]; logic [7:0] after [0:7];
+      initial for (int i = 0; i < 8; i++) begin
+        rom[i] = {8'(i + 1), 64'(i)}; ram[i] = {8'(i + 9), 64'(i)}; after[i] = 8'(i + 70);
+      end
+      always_ff @(posedge clk) begin ram[at] <= ram[at]; after[at] <= after[at]; end
+      assign q = rom[at], r = ram[at] ^ after[at];
+    endmodule
+    """
+    sim = weft.compile(texts={"top.sv": source}, top="top", cache=False)
+    batch = sim.batch(40, "cpu")
+    batch["at"][:] = np.arange(40) % 8
+    batch.run_cycles(2)
+    q, r = batch.peek("q"), batch.peek("r")
+    for lane in range(40):
+        sim.poke("at", lane % 8)
+        for row, name in ((q, "q"), (r, "r")):
+            assert int(row[lane][0]) | int(row[lane][1]) << 64 == int(sim.peek(name)), (lane, name)

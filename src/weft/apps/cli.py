@@ -282,6 +282,92 @@ def bench(
     raise typer.Exit(REGRESSED if run_bench(plan, words.slang, words.plusargs) else 0)
 
 
+@app.command(
+    help=f"Simulate faults, one in each lane of a batch, and report how many of them the outputs show.\n\n{_FILES}"
+)
+def faults(
+    context: typer.Context,
+    top: Top = "",
+    cycles: Annotated[int, typer.Option(min=1, help="Run the good machine for so many cycles, or to its end.")] = 1000,
+    sites: Annotated[
+        list[str] | None, typer.Option(help="Signals and memories that have faults: a glob; one with ! leaves out.")
+    ] = None,
+    models: Annotated[str, typer.Option(help="Kinds of faults: stuck, sa0, sa1, flip; several as a,b.")] = "stuck",
+    fault_list: Annotated[str, typer.Option("--faults", help="Take the faults from this file instead.")] = "",
+    observe: Annotated[
+        list[str] | None, typer.Option(help="Signals that show faults: a glob; the top's outputs otherwise.")
+    ] = None,
+    until: Annotated[str, typer.Option(help="The good machine ends when this expression holds.")] = "",
+    timeout: Annotated[int | None, typer.Option(min=1, help="A run that takes more cycles hangs.")] = None,
+    compare: Annotated[str, typer.Option(help="Compare outputs at the end of each cycle, or of the run (end).")] = (
+        "cycle"
+    ),
+    at: Annotated[str, typer.Option(help="The cycles of flips, as 100,200; a random one for each otherwise.")] = "",
+    sample: Annotated[int | None, typer.Option(min=1, help="Draw so many of all faults.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="What decides draws and the cycles of flips.")] = 0,
+    collapse: Annotated[
+        bool, typer.Option("--collapse/--no-collapse", help="Simulate one of the faults that no test can tell apart.")
+    ] = True,
+    stimulus: Annotated[
+        str, typer.Option(help="random:SEED, or a file: names of inputs, then a line of hex values for each cycle.")
+    ] = "",
+    warmup: Annotated[int, typer.Option(min=0, help="Run so many cycles after the reset, before the campaign.")] = 0,
+    load: Annotated[str, typer.Option(help="Begin from a saved state instead of a reset.")] = "",
+    clock: Annotated[str, typer.Option(help="The clock input.")] = "",
+    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
+    reset: Annotated[str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or auto: a GPU where there are one and many faults.")
+    ] = "auto",
+    lanes: Annotated[int | None, typer.Option(min=1, help="Simulate so many faults at a time.")] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of the CPU; 0: one for each core.")] = 0,
+    report: Annotated[
+        list[str] | None, typer.Option(help="Write the report to this file: .md, .json, else text; may be repeated.")
+    ] = None,
+    no_cache: NoCache = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report.")] = False,
+    all_warnings: Warnings = False,
+) -> None:
+    """Run `weft faults`."""
+    from weft.apps.fault_command import FaultPlan, read_cycles, run_faults
+
+    words: Words = context.obj
+    campaign: dict[str, Any] = {
+        "sites": tuple(sites or ("*",)),
+        "models": models,
+        "faults": fault_list or None,
+        "observe": tuple(observe) if observe else None,
+        "until": until,
+        "timeout": timeout,
+        "compare": compare,
+        "at": read_cycles(at),
+        "sample": sample,
+        "seed": seed,
+        "collapse": collapse,
+        "lanes": lanes,
+        "device": device,
+        "threads": threads,
+    }
+    plan = FaultPlan(
+        slang=tuple(words.slang),
+        plusargs=tuple(words.plusargs),
+        top=top,
+        cycles=cycles,
+        campaign=campaign,
+        clock=clock,
+        period=period,
+        reset=reset,
+        warmup=warmup,
+        load=load,
+        stimulus=stimulus,
+        reports=tuple(report or ()),
+        cache=not no_cache,
+        quiet=quiet,
+        all_warnings=all_warnings,
+    )
+    run_faults(plan)
+
+
 @app.command(help=f"Show the instances of a design.\n\n{_FILES}")
 def hierarchy(
     context: typer.Context,

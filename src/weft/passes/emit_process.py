@@ -154,6 +154,8 @@ class ProcessLowering:
             assigned = self._assigned(executor, variable)
             if not assigned:
                 continue
+            if variable.forwarded:
+                self.fragment.forwarded.add(".".join((*variable.path, variable.signal.name)))
             if variable.pending is None:
                 context.writers.setdefault(variable.signal, set()).add(executor.process)
             own = variable.signal.local or variable.signal in context.static

@@ -128,7 +128,11 @@ class Connection:
 
 @dataclass(slots=True)
 class Fragment:
-    """Hold one lowered module."""
+    """Hold one lowered module.
+
+    `forwarded` names signals that a process reads after it has assigned them: what it reads there is what it assigned,
+    whatever a force or a fault makes of the signal.
+    """
 
     module: Module
     builder: GraphBuilder
@@ -139,3 +143,4 @@ class Fragment:
     clocked_memories: list[ClockedMemory] = field(default_factory=list[ClockedMemory])
     effects: list[FragmentEffect] = field(default_factory=list[FragmentEffect])
     connections: list[Connection] = field(default_factory=list[Connection])
+    forwarded: set[str] = field(default_factory=set[str])

@@ -11,7 +11,7 @@ value until its next assignment, so its own states (`ForcePoint.driven` reads th
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported, UserError
@@ -26,8 +26,9 @@ _ENABLE, _VALUE = "$force_enable ", "$force_value "
 
 @dataclass(frozen=True, slots=True)
 class ForcePoint:
-    """Be a signal that can be forced: its states, and the node of what drives it when it is not."""
+    """Be a signal that can be forced: its node, its states, and the node of what drives it when it is not."""
 
+    node: int
     enable: int
     value: int
     driven: int
@@ -71,13 +72,24 @@ def force_wire(items: LinkedItems, wire: int, path: str) -> None:
 
 def find_force_point(graph: ConeGraph, path: str) -> ForcePoint | None:
     """Return the force point of a signal in a finished (perhaps split) graph; None if it was not made forceable."""
+    return find_force_points(graph, (path,)).get(path)
+
+
+def find_force_points(graph: ConeGraph, paths: Iterable[str]) -> dict[str, ForcePoint]:
+    """Return the force points that the graph has for some signals, in one pass over it."""
     named = {state.name: index for index, state in enumerate(graph.states) if state.plane != "unknown"}
-    enable, value = named.get(_ENABLE + path), named.get(_VALUE + path)
-    if enable is None or value is None:
-        return None
+    wanted: dict[tuple[int, int], str] = {}
+    for path in paths:
+        enable, value = named.get(_ENABLE + path), named.get(_VALUE + path)
+        if enable is not None and value is not None:
+            wanted[enable, value] = path
+    found: dict[str, ForcePoint] = {}
     read = CODE["read"]
-    for node in (graph.op == _MUX).nonzero()[0].tolist():
+    for node in (graph.op == _MUX).nonzero()[0].tolist() if wanted else ():
         cond, then, driven = graph.sources(node)
-        if graph.op[cond] == graph.op[then] == read and (graph.param[cond], graph.param[then]) == (enable, value):
-            return ForcePoint(enable, value, driven)
-    return None
+        if graph.op[cond] == graph.op[then] == read:
+            states = int(graph.param[cond]), int(graph.param[then])
+            path = wanted.get(states)
+            if path is not None:
+                found[path] = ForcePoint(node, *states, driven)
+    return found

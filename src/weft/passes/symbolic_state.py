@@ -32,10 +32,12 @@ class Variable:
     """Be something that a process reads or writes.
 
     `origin` makes the node that reads a range of bits as they were when the process began, and `key` plus a piece's low
-    bit is that piece's key in the environment. `read_first` has a 1 for each bit read before it was assigned.
+    bit is that piece's key in the environment. `read_first` has a 1 for each bit read before it was assigned;
+    `forwarded` says that some were read after it.
     """
 
     __slots__ = (
+        "forwarded",
         "key",
         "lows",
         "memory",
@@ -54,6 +56,7 @@ class Variable:
         self.memory = False
         self.private = False  # an automatic variable: nobody else sees it
         self.read_first = 0
+        self.forwarded = False
         self.pending: Variable | None = None
         self.origin: Callable[[int, int], int] | None = None
 
@@ -161,6 +164,7 @@ class Environment:
             if entry is None:
                 parts.append(self.first(variable, position, stop - position))
             else:
+                variable.forwarded = True
                 node = self._whole(variable, start, entry)
                 parts.append(self.builder.slice(node, position - start, stop - position))
             position = stop

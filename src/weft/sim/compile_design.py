@@ -129,9 +129,17 @@ def compile_design(
     if engine in ("cpu", "cycle", "auto"):
         prepare_engine()
 
+    def make(forced: tuple[str, ...]) -> tuple[Build, Callable[[], None]]:
+        options = BuildOptions(front_end, four_state, loops, cache, tuple(sorted(set(forced))))
+        return _make_design(files, options, texts or {}, stages)
+
+    def redesign(forced: tuple[str, ...]) -> CompiledDesign:
+        build, keep = make(forced)
+        keep()
+        return build.design
+
     def build(forced: tuple[str, ...]) -> tuple[CompiledDesign, Program]:
-        options = BuildOptions(front_end, four_state, loops, cache, tuple(sorted(forced)))
-        build, keep = _make_design(files, options, texts or {}, stages)
+        build, keep = make(forced)
         with stages.stage("generate code"):
             program = without_collector(lambda: make_program(build.design, engine))
         keep()  # while other threads compile
@@ -149,7 +157,7 @@ def compile_design(
         return compile_events()
     run_options = RunOptions(x_initial, plain, clock, period, output)
     with stages.stage("initialise"):
-        simulation = CycleSimulation(design, program, run_options, build)
+        simulation = CycleSimulation(design, program, run_options, build, redesign=redesign)
     if not background:
         with stages.stage("compile fully"):
             compile_fully(design, program)

@@ -26,6 +26,7 @@ class CompiledDesign:
 
     `drivers` lists for each module what drives its signals, by signal name. `digest` identifies sources, options and
     compiler; `warnings` are the front end's; in state `watch_memory` the simulation remembers watched values.
+    `forwarded` names for each module the signals that a process reads after it has assigned them (`passes.fragment`).
     """
 
     graph: ConeGraph
@@ -41,6 +42,8 @@ class CompiledDesign:
     drivers: dict[Module, dict[str, tuple[DriverNote, ...]]] = field(
         default_factory=dict[Module, dict[str, tuple[DriverNote, ...]]]
     )
+
+    forwarded: dict[Module, frozenset[str]] = field(default_factory=dict[Module, frozenset[str]])
 
     def state_digest(self) -> str:
         """Return a hash of the state table: state files and checkpoints belong to one."""

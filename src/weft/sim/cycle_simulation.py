@@ -60,9 +60,10 @@ class CycleSimulation(Simulation):
         options: RunOptions | None = None,
         rebuild: Callable[[tuple[str, ...]], tuple[CompiledDesign, Program]] | None = None,
         start: Checkpoint | None = None,
+        redesign: Callable[[tuple[str, ...]], CompiledDesign] | None = None,
     ) -> None:
         options = options or RunOptions()
-        self._rebuild, self._forced = rebuild, design.forced
+        self._rebuild, self._redesign, self._forced = rebuild, redesign, design.forced
         super().__init__(design)
         self.options = options
         self._clocks: tuple[ChosenClock, ...] | None = None
@@ -171,6 +172,14 @@ class CycleSimulation(Simulation):
         world = self._world
         world.graph, world.layout, world.state = self.design.graph, program.layout, self.engine.state
         world.evaluate = self.engine.evaluate
+
+    def with_forces(self, paths: tuple[str, ...]) -> CompiledDesign:
+        """Return the design compiled again with these signals forceable; this simulation stays as it is."""
+        if not paths:
+            return self.design
+        if self._redesign is None:
+            raise Unsupported("faults in a simulation that was not made by weft.compile")
+        return self._redesign((*self._forced, *paths))
 
     @property
     def engine(self) -> CycleEngine:

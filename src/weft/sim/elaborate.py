@@ -76,6 +76,7 @@ def elaborate(
         watch_memory=watch_memory,
         clocks=clocks,
         drivers=drivers,
+        forwarded={module: frozenset(fragment.forwarded) for module, fragment in fragments.items()},
         warnings=tuple(design.warnings),
         forced=forced,
     )

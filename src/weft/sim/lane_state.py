@@ -42,6 +42,7 @@ class LaneState:
         for plane, memory in enumerate(self.program.memories):
             view = self.single.view(state, memory.state)
             elements = view if view.ndim == 1 else view[:, memory.word]
+            elements = elements.astype(f"u{container_bytes(memory.width)}", copy=False)  # a last word may be narrower
             if memory.shared:
                 self.data.write(self.layout.memories[plane], np.ascontiguousarray(elements).view(np.uint8))
                 continue

@@ -18,7 +18,7 @@ from weft.ir.ops import CODE
 _READ, _CONCAT, _SLICE = CODE["read"], CODE["concat"], CODE["slice"]
 
 
-_PART_NAME = re.compile(r"(.*)\[(?:\d+:)?(\d+)\]", re.DOTALL)
+PART_NAME = re.compile(r"(.*)\[(?:\d+:)?(\d+)\]", re.DOTALL)
 """How `passes.flatten_design` names a state that holds some bits of a variable, counted from 0: `top.q[7:4]`."""
 
 
@@ -141,7 +141,7 @@ class SignalMap:
             self._latches = {}
             for number, state in enumerate(self.graph.states):
                 if state.kind == "latch" and state.plane != "unknown":
-                    match = _PART_NAME.fullmatch(state.name)
+                    match = PART_NAME.fullmatch(state.name)
                     path, low = (match[1], int(match[2])) if match else (state.name, 0)
                     self._latches.setdefault(path, []).append(Part(low, state.width, number, 0))
         return tuple(self._latches.get(f"{self.graph.scopes[scope].path}.{signal}", ()))

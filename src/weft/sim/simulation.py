@@ -26,6 +26,7 @@ from weft.sim.signal_map import Found, SignalMap
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
     from weft.sim.cycle_simulation import CycleSimulation
+    from weft.sim.faults.campaign import FaultCampaign
 
 
 @dataclass(slots=True)
@@ -192,6 +193,66 @@ class Simulation(ABC):
         from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
 
         return make_batch(self._batch_source(), lanes, device, random or {}, tuple(private), messages, threads)
+
+    def faults(
+        self,
+        cycles: int,
+        *,
+        sites: str | Sequence[str] = "*",
+        models: str | Sequence[str] = ("stuck",),
+        observe: str | Sequence[str] | None = None,
+        faults: str | Path | Sequence[str] | None = None,
+        stimulus: Mapping[str, Any] | None = None,
+        random: Mapping[str, int] | None = None,
+        until: str = "",
+        timeout: int | None = None,
+        compare: str = "cycle",
+        at: Sequence[int] | None = None,
+        sample: int | None = None,
+        seed: int = 0,
+        collapse: bool = True,
+        lanes: int | None = None,
+        device: str = "auto",
+        threads: int = 0,
+    ) -> FaultCampaign:
+        """Return a fault campaign that begins from this simulation as it is now; its `run` gives the report.
+
+        `sites` are globs over signals and memories, those that begin with `!` without; `models` some of `stuck`,
+        `sa0`, `sa1` and `flip`. `faults` names a file of faults instead, or has its lines (`sim.faults.fault_list`).
+        Every bit of every site has each stuck-at fault; a `flip` comes once in each bit, at a cycle drawn from `seed`,
+        or at each of the cycles `at`. `sample` draws so many of all faults.
+
+        The good machine runs for `cycles`, or until it finishes or `until` holds. With `compare="cycle"` a fault is
+        detected when one of the signals that `observe` names (globs; the top's outputs by default) differs at the end
+        of a cycle; with `"end"` when one differs at the end of the run. A run that does not end as the good machine's
+        does within `timeout` cycles (by default, twice as many and 1,000) hangs. `stimulus` gives inputs a value for
+        each cycle, `random` a random one from a seed. Faults that are equivalent are simulated once (`collapse`).
+        `lanes`, `device` and `threads` are as for `batch`; more faults than lanes take several turns.
+        """
+        from weft.sim.faults.campaign import CampaignOptions, FaultCampaign  # as rare as batches
+
+        def words(text: str | Sequence[str]) -> tuple[str, ...]:
+            return tuple(text.split(",")) if isinstance(text, str) else tuple(text)
+
+        listed = () if faults is None else faults if isinstance(faults, str | Path) else tuple(faults)
+        options = CampaignOptions(
+            cycles=cycles,
+            sites=words(sites),
+            models=words(models),
+            observe=None if observe is None else words(observe),
+            faults=listed,
+            until=until,
+            timeout=timeout,
+            compare=compare,
+            at=None if at is None else tuple(at),
+            sample=sample,
+            seed=seed,
+            collapse=collapse,
+            lanes=lanes,
+            device=device,
+            threads=threads,
+        )
+        return FaultCampaign(self._batch_source(), options, stimulus, random)
 
     @abstractmethod
     def _batch_source(self) -> CycleSimulation:
