@@ -1,4 +1,4 @@
-"""The command line: `weft run`, `weft sim`, `weft build`, `weft archive`, `weft bench`, and so on.
+"""The command line: `weft run`, `weft sim`, `weft batch`, `weft build`, `weft archive`, `weft bench`, and so on.
 
 Each command imports what it needs when it runs, so that `weft --help` starts in a blink. Exit status: 0 finished, 1 the
 design reported an error, 2 bad input (3 a bug of Weft, 130 Ctrl-C).
@@ -214,6 +214,99 @@ def run_testbench(
     with use_pipeline(pipeline, print_note, print_note):
         status = run_plan(plan)
     raise typer.Exit(status)
+
+
+@app.command(
+    help="Run many instances of a design at once, each with stimulus of its own; write what became of each.\n\n"
+    + _FILES
+)
+def batch(
+    context: typer.Context,
+    lanes: Annotated[int, typer.Option(min=1, help="How many instances.")],
+    top: Top = "",
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU for many lanes if there is one.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="Threads of the CPU; 0 takes all.")] = 0,
+    cycles: Annotated[int | None, typer.Option(min=0, help="Run so many clock cycles, at most.")] = None,
+    until: Annotated[str, typer.Option(help="Stop each lane where this expression holds in it.")] = "",
+    clock: Annotated[str, typer.Option(help="The clock input; several as a,b. Found by itself if there is one.")] = "",
+    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
+    reset: Annotated[
+        str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")
+    ] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Set an input in all lanes: a=5.")] = None,
+    generate: Annotated[
+        list[str] | None,
+        typer.Option(help="Drive an input by an expression of lane, cycle, random and signals: a=lane+1."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Where random numbers begin.")] = 0,
+    stimulus: Annotated[
+        list[str] | None,
+        typer.Option(help="Drive inputs from a .vcd, .fst, .npy, .npz or .parquet; repeat it for lanes."),
+    ] = None,
+    port: Annotated[list[str] | None, typer.Option(help="Feed an input from a signal of the file: a=tb.dut.a.")] = None,
+    sample_clock: Annotated[
+        str, typer.Option(help="The waveform's clock; the one named like the clock otherwise.")
+    ] = "",
+    sample_edge: Annotated[str, typer.Option(help="Sample a waveform before each rising or falling edge.")] = "rising",
+    sample_period: Annotated[str, typer.Option(help="Sample a waveform at times so far apart.")] = "",
+    unknown: Annotated[int | None, typer.Option(min=0, max=1, help="Replace x and z of a waveform.")] = None,
+    out: Annotated[str, typer.Option(help="Write a row for each lane to this .npz or .parquet file.")] = "",
+    signals: Annotated[list[str] | None, typer.Option(help="Write signals whose path matches this glob.")] = None,
+    wave: Annotated[
+        str, typer.Option(help="Run one lane again and write its waveform to this .fst or .vcd file.")
+    ] = "",
+    wave_lane: Annotated[int, typer.Option(min=0, help="Which lane.")] = 0,
+    four_state: FourState = False,
+    x_initial: Annotated[str, typer.Option(help="Registers begin as 0, 1 or random:SEED (2-state).")] = "0",
+    loops: Loops = "error",
+    assertions: Assertions = "error",
+    no_cache: NoCache = False,
+    pipeline_archive: Archive = "",
+    pipeline_load: Load = None,
+    pipeline_save: Save = None,
+    pipeline_async: Background = None,
+    pipeline_log: Log = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    all_warnings: Warnings = False,
+) -> None:
+    """Run `weft batch`."""
+    from weft.apps.run_batch import BatchPlan, run_batch
+    from weft.sim.pipeline_options import pipeline_options
+    from weft.sim.stimulus.files import FileOptions
+
+    words: Words = context.obj
+    plan = BatchPlan(
+        slang=tuple(words.slang),
+        lanes=lanes,
+        top=top,
+        plusargs=tuple(words.plusargs),
+        device=device,
+        threads=threads,
+        cycles=cycles,
+        until=until,
+        clock=clock,
+        period=period,
+        reset=reset,
+        values=tuple(set_ or ()),
+        generators=tuple(generate or ()),
+        seed=seed,
+        stimulus=tuple(stimulus or ()),
+        ports=tuple(port or ()),
+        files=FileOptions(clock=sample_clock, edge=sample_edge, period=sample_period, unknown=unknown),
+        out=out,
+        signals=tuple(signals or ()),
+        wave=wave,
+        wave_lane=wave_lane,
+        four_state=four_state,
+        x_initial=x_initial,
+        loops=loops,
+        assertions=assertions,
+        cache=not no_cache,
+        pipeline=pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log),
+        quiet=quiet,
+        all_warnings=all_warnings,
+    )
+    raise typer.Exit(DESIGN_FAILED if run_batch(plan) else 0)
 
 
 @app.command(help=f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{_FILES}")

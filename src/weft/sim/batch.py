@@ -24,6 +24,8 @@ from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.drive_batch import DrivenBatch
+from weft.sim.interrupts import Interrupt, defer_interrupt
+from weft.sim.lane_habits import LaneHabits
 from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values
 from weft.sim.lane_slots import slot_clock
 from weft.sim.lane_state import LaneState
@@ -31,9 +33,6 @@ from weft.sim.signal_map import Found, Part, SignalMap
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 
 _ENDED = (LaneStatus.FINISH, LaneStatus.FATAL, LaneStatus.OSCILLATION)
-
-_SAMPLES = 8
-"""After how many slices the habits of the lanes are known."""
 
 _SLICE_SLOTS = 1 << 16
 """A run is cut into calls of this many slots, so that Ctrl-C gets through; with more than 64 lanes on the CPU fewer."""
@@ -78,9 +77,7 @@ class Batch(DrivenBatch):
         self._private = self._private_memories(options.private)
         self.kernels: dict[tuple[str, bool, bool, Any], tuple[LaneProgram, LaneKernel]] = {}
         self._begin_driving()
-        self._habits: dict[int, int] | None = {}
-        self._found_habits: dict[int, int] = {}
-        self._samples = 0
+        self._habits = LaneHabits()
         self._conditions: dict[str, Condition] = {}
         self._looks: dict[tuple[int, tuple[int, ...]], LaneStep] = {}
         self.program = self._build("", False)[0]
@@ -114,7 +111,7 @@ class Batch(DrivenBatch):
 
     def _choose(self, condition: str, steady: bool) -> tuple[LaneProgram, LaneKernel]:
         """Return the best program and kernel for a run that there are."""
-        if self._found_habits and (steady or not self._steady_resets()):
+        if self._habits.found and (steady or not self._steady_resets()):
             better = self._build(condition, steady, True)
             better[1].begin()
             if better[1].ready:
@@ -134,7 +131,7 @@ class Batch(DrivenBatch):
                     condition=(each.graph, each.node) if each is not None else None,
                     private=self._private,
                     count_messages=self.options.messages == "count",
-                    habits=self._found_habits if habits else None,
+                    habits=self._habits.found if habits else None,
                     drive=self._plan,
                 )
             except WeftError as error:
@@ -142,31 +139,6 @@ class Batch(DrivenBatch):
                 raise
             self.kernels[key] = program, self.device.kernel(program)
         return self.kernels[key]
-
-    def _notice_habits(self) -> None:
-        """After some slices of running, make code for what every lane's state has had all the time."""
-        if self._habits is None or self.device.kind != "cpu":
-            return
-        for word, value in list(self._habits.items()) if self._samples else enumerate([None] * len(self.program.words)):
-            row = self.state.word_row(word)
-            if (row != (row[0] if value is None else value)).any():
-                self._habits.pop(word, None)
-            else:
-                self._habits[word] = int(row[0])
-        self._samples += 1
-        if self._samples >= _SAMPLES:
-            self._found_habits = self._habitual_states(self._habits)
-            self._habits = None
-
-    def _habitual_states(self, words: dict[int, int]) -> dict[int, int]:
-        """Return the registers all of whose words have habits."""
-        found: dict[int, int] = {}
-        for number, state in enumerate(self.design.graph.states):
-            if state.kind in ("register", "latch") and not state.depth:
-                places = range(self.program.places[number], self.program.places[number] + -(-state.width // 64))
-                if all(place in words for place in places):
-                    found[number] = sum(words[place] << 64 * n for n, place in enumerate(places))
-        return found
 
     def _steady_resets(self) -> dict[int, int]:
         """Return the value of each reset (and its unknown plane) while it is not active, but for those driven."""
@@ -394,8 +366,22 @@ class Batch(DrivenBatch):
         keep: NDArray[np.bool_] | None = None,
         raises: bool = True,
     ) -> NDArray[np.uint8]:
-        """Run the lanes that have not ended, in slices, and note their times; the status of those in `keep` stays."""
+        """Run the lanes that have not ended, in slices, and note their times; the status of those in `keep` stays.
+
+        Ctrl-C ends it after a slice.
+        """
         self.settle()
+        with defer_interrupt() as interrupt:
+            return self._slice(duration_fs, condition, holds, keep, interrupt)
+
+    def _slice(
+        self,
+        duration_fs: Any,
+        condition: str,
+        holds: NDArray[np.bool_] | None,
+        keep: NDArray[np.bool_] | None,
+        interrupt: Interrupt,
+    ) -> NDArray[np.uint8]:
         steady = self._resets_rest()
         program, kernel = self._choose(condition, steady)
         clock, control, lanes = slot_clock(program), self._control, self.lanes
@@ -412,16 +398,17 @@ class Batch(DrivenBatch):
             self.status[holds] = LaneStatus.CONDITION
         if keep is not None:
             self.status[keep] = kept[keep]
-        done = last.copy()
+        done, begin = last.copy(), first
         at, end = int(first[goes].min()) if goes.any() else 0, int(last.max())
         slots = max(2, self._slice_slots())
-        while at < end:
+        while at < end and not interrupt.pending:
             at = min(at + slots, end)
             control.first[:lanes], control.last[:lanes] = first, np.minimum(last, np.uint64(at))
             control.first[:lanes] = np.minimum(control.first[:lanes], control.last[:lanes])
             control.status[:] = 0
             if at >= slots and (steady or not self._steady_resets()):
-                self._notice_habits()
+                if self.device.kind == "cpu":
+                    self._habits.notice(self.state, self.program, self.design.graph.states)
                 program, kernel = self._choose(condition, steady)
             kernel.run(self._run_layout, self.data, control)
             stopped = control.status[:lanes] > 0
@@ -431,6 +418,9 @@ class Batch(DrivenBatch):
             first = np.maximum(first, np.minimum(last, np.uint64(at)))
             end = min(end, int(last.max()))
         times = np.where(goes & (self.status == 0), until, now)
+        if at < end:
+            early = goes & (self.status == 0) & (last > at)
+            times[early] = np.where(begin < at, clock.times(now, np.full(lanes, at, np.uint64)), now)[early]
         early = goes & (self.status > 0)
         times[early] = clock.times(now[early], done[early])
         self.state.set_row(self.program.places[self._time], times)

@@ -25,7 +25,7 @@ from weft.sim.choose_clock import ChosenClock
 from weft.sim.lane_handles import check_values
 from weft.sim.lane_state import LaneState
 from weft.sim.signal_map import Found, SignalMap
-from weft.sim.stimulus.files import FileOptions, StimulusPath, map_ports, open_file, read_stimulus
+from weft.sim.stimulus.files import Column, FileOptions, StimulusPath, map_ports, open_file, read_stimulus
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 from weft.sim.stimulus.plan import Generator, Port, check_generator, find_port, make_plan
 from weft.sim.stimulus.planes import Block, DrivePlanes, Staged, stage
@@ -69,6 +69,7 @@ class DrivenBatch:
         self._planes: dict[bool, tuple[PlanKey, DrivePlanes]] = {}
         self._key: PlanKey | None = None
         self._record: Record | None = None
+        self.driven_cycles = 0
         self._shared_rows: dict[str, tuple[Found, NDArray[Any]]] = {}
 
     @property
@@ -214,6 +215,7 @@ class DrivenBatch:
         planes = self._activate(ports, size)
         self._key = None
         planes.commit(staged)
+        self.driven_cycles += cycles
         still = np.zeros(self.lanes, np.bool_) if keep is None else keep
         self.status = np.where(still, self.status, self._end)
         return self._drive(None, cycles, until, still, ports, size, block)
@@ -247,16 +249,25 @@ class DrivenBatch:
         of its `cycle_column` if it has one. Raises `bad-stimulus`, `no-such-file`, or `no-package`.
         """
         options = FileOptions(clock, edge, period, start, lane_column, cycle_column, unknown)
+        return self.drive(self.read_stimulus(source, ports, options, cycles), until)
+
+    def read_stimulus(
+        self,
+        source: StimulusPath | Sequence[StimulusPath],
+        ports: Mapping[str, str] | None = None,
+        options: FileOptions | None = None,
+        cycles: int | None = None,
+    ) -> dict[str, Column]:
+        """Return what `stream` would drive, for `drive`: something like an array of cycles for each input, by path."""
         paths = [source] if isinstance(source, str | Path) else list(source)
+        if not paths:
+            raise UserError("bad-stimulus", "there are no files")
         name = self.clocks[0].name.rpartition(".")[2] if self.clocks else ""
-        files = [open_file(path, options, self.lanes, name) for path in paths]
+        files = [open_file(path, options or FileOptions(), self.lanes, name) for path in paths]
         wanted = None
         if ports is not None:
             wanted = {port: column for port, (_, column) in self.find_ports(ports).items()}
-        if not files:
-            raise UserError("bad-stimulus", "there are no files")
-        chosen = map_ports(files[0], self.inputs(), wanted)
-        return self.drive(read_stimulus(files, chosen, self.lanes, cycles), until)
+        return read_stimulus(files, map_ports(files[0], self.inputs(), wanted), self.lanes, cycles)
 
     def inputs(self) -> list[Port]:
         """Return the inputs of the top that can be driven and that no expression drives."""

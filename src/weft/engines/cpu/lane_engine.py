@@ -267,6 +267,8 @@ class CpuLanes:
             return
         jobs = [_workers.submit(lambda a=a, b=b: work(a, b)) for a, b in pairwise(bounds)]
         for job in jobs:
+            job.settled()
+        for job in jobs:
             job.result()
 
 
