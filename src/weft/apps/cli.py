@@ -14,6 +14,22 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from weft.apps.archive_commands import archive_app
+from weft.apps.cli_options import (
+    DESIGN_FAILED,
+    FILES,
+    Archive,
+    Assertions,
+    Background,
+    FourState,
+    Load,
+    Log,
+    Loops,
+    NoCache,
+    Save,
+    Top,
+    Warnings,
+)
+from weft.apps.lane_commands import batch, faults
 from weft.apps.run_words import expand_words
 from weft.apps.split_words import Words, split_words
 from weft.base.errors import InternalError, UserError, WeftError
@@ -23,11 +39,8 @@ if TYPE_CHECKING:
 
     from click import Command
 
-DESIGN_FAILED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 3, 130
+BAD_INPUT, BUG, INTERRUPTED = 2, 3, 130
 REGRESSED = 1
-
-_FILES = """FILES and all of slang's options (-f LIST, -I DIR, -D NAME=TEXT, -y DIR, -v FILE, -G NAME=VALUE,
---timescale 1ns/1ps, --std 1800-2017, -Wno-...) go to slang as they are; +words are plusargs of the design."""
 
 app = typer.Typer(
     name="weft",
@@ -40,29 +53,8 @@ app = typer.Typer(
 
 app.add_typer(archive_app, name="archive")
 
-FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
-Top = Annotated[str, typer.Option(help="The top module.")]
-Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
-Assertions = Annotated[
-    str, typer.Option(help="Concurrent assertions: error (only 'weft run' has them); off, as are checks of unique.")
-]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
-Archive = Annotated[str, typer.Option("--pipeline-archive", help="The archive of compiled code to use.")]
-Load = Annotated[
-    bool | None, typer.Option("--pipeline-load/--no-pipeline-load", help="Take what is in the archive from it.")
-]
-Save = Annotated[
-    bool | None, typer.Option("--pipeline-save/--no-pipeline-save", help="Add what was used to the archive.")
-]
-Background = Annotated[
-    bool | None,
-    typer.Option("--pipeline-async/--no-pipeline-async", help="Make better code while running (yes), or all before."),
-]
-Log = Annotated[bool | None, typer.Option("--pipeline-log/--no-pipeline-log", help="Say what was found and made.")]
-Warnings = Annotated[bool, typer.Option("--all-warnings", help="Show all warnings, not only the first ten.")]
 
-
-@app.command(help=f"Simulate a design.\n\n{_FILES}")
+@app.command(help=f"Simulate a design.\n\n{FILES}")
 def sim(
     context: typer.Context,
     top: Top = "",
@@ -144,7 +136,7 @@ def sim(
 @app.command(
     "run",
     help="Run a testbench, as iverilog and vvp do: events, delays, four states.\n\n"
-    f"{_FILES} -I, -D, -y, -Y, -f, -c, -l and -u are as iverilog's.",
+    f"{FILES} -I, -D, -y, -Y, -f, -c, -l and -u are as iverilog's.",
 )
 def run_testbench(
     context: typer.Context,
@@ -216,100 +208,7 @@ def run_testbench(
     raise typer.Exit(status)
 
 
-@app.command(
-    help="Run many instances of a design at once, each with stimulus of its own; write what became of each.\n\n"
-    + _FILES
-)
-def batch(
-    context: typer.Context,
-    lanes: Annotated[int, typer.Option(min=1, help="How many instances.")],
-    top: Top = "",
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU for many lanes if there is one.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="Threads of the CPU; 0 takes all.")] = 0,
-    cycles: Annotated[int | None, typer.Option(min=0, help="Run so many clock cycles, at most.")] = None,
-    until: Annotated[str, typer.Option(help="Stop each lane where this expression holds in it.")] = "",
-    clock: Annotated[str, typer.Option(help="The clock input; several as a,b. Found by itself if there is one.")] = "",
-    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
-    reset: Annotated[
-        str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")
-    ] = "",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Set an input in all lanes: a=5.")] = None,
-    generate: Annotated[
-        list[str] | None,
-        typer.Option(help="Drive an input by an expression of lane, cycle, random and signals: a=lane+1."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Where random numbers begin.")] = 0,
-    stimulus: Annotated[
-        list[str] | None,
-        typer.Option(help="Drive inputs from a .vcd, .fst, .npy, .npz or .parquet; repeat it for lanes."),
-    ] = None,
-    port: Annotated[list[str] | None, typer.Option(help="Feed an input from a signal of the file: a=tb.dut.a.")] = None,
-    sample_clock: Annotated[
-        str, typer.Option(help="The waveform's clock; the one named like the clock otherwise.")
-    ] = "",
-    sample_edge: Annotated[str, typer.Option(help="Sample a waveform before each rising or falling edge.")] = "rising",
-    sample_period: Annotated[str, typer.Option(help="Sample a waveform at times so far apart.")] = "",
-    unknown: Annotated[int | None, typer.Option(min=0, max=1, help="Replace x and z of a waveform.")] = None,
-    out: Annotated[str, typer.Option(help="Write a row for each lane to this .npz or .parquet file.")] = "",
-    signals: Annotated[list[str] | None, typer.Option(help="Write signals whose path matches this glob.")] = None,
-    wave: Annotated[
-        str, typer.Option(help="Run one lane again and write its waveform to this .fst or .vcd file.")
-    ] = "",
-    wave_lane: Annotated[int, typer.Option(min=0, help="Which lane.")] = 0,
-    four_state: FourState = False,
-    x_initial: Annotated[str, typer.Option(help="Registers begin as 0, 1 or random:SEED (2-state).")] = "0",
-    loops: Loops = "error",
-    assertions: Assertions = "error",
-    no_cache: NoCache = False,
-    pipeline_archive: Archive = "",
-    pipeline_load: Load = None,
-    pipeline_save: Save = None,
-    pipeline_async: Background = None,
-    pipeline_log: Log = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
-    all_warnings: Warnings = False,
-) -> None:
-    """Run `weft batch`."""
-    from weft.apps.run_batch import BatchPlan, run_batch
-    from weft.sim.pipeline_options import pipeline_options
-    from weft.sim.stimulus.files import FileOptions
-
-    words: Words = context.obj
-    plan = BatchPlan(
-        slang=tuple(words.slang),
-        lanes=lanes,
-        top=top,
-        plusargs=tuple(words.plusargs),
-        device=device,
-        threads=threads,
-        cycles=cycles,
-        until=until,
-        clock=clock,
-        period=period,
-        reset=reset,
-        values=tuple(set_ or ()),
-        generators=tuple(generate or ()),
-        seed=seed,
-        stimulus=tuple(stimulus or ()),
-        ports=tuple(port or ()),
-        files=FileOptions(clock=sample_clock, edge=sample_edge, period=sample_period, unknown=unknown),
-        out=out,
-        signals=tuple(signals or ()),
-        wave=wave,
-        wave_lane=wave_lane,
-        four_state=four_state,
-        x_initial=x_initial,
-        loops=loops,
-        assertions=assertions,
-        cache=not no_cache,
-        pipeline=pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log),
-        quiet=quiet,
-        all_warnings=all_warnings,
-    )
-    raise typer.Exit(DESIGN_FAILED if run_batch(plan) else 0)
-
-
-@app.command(help=f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{_FILES}")
+@app.command(help=f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{FILES}")
 def build(
     context: typer.Context,
     top: Top = "",
@@ -375,93 +274,7 @@ def bench(
     raise typer.Exit(REGRESSED if run_bench(plan, words.slang, words.plusargs) else 0)
 
 
-@app.command(
-    help=f"Simulate faults, one in each lane of a batch, and report how many of them the outputs show.\n\n{_FILES}"
-)
-def faults(
-    context: typer.Context,
-    top: Top = "",
-    cycles: Annotated[int, typer.Option(min=1, help="Run the good machine for so many cycles, or to its end.")] = 1000,
-    sites: Annotated[
-        list[str] | None, typer.Option(help="Signals and memories that have faults: a glob; one with ! leaves out.")
-    ] = None,
-    models: Annotated[str, typer.Option(help="Kinds of faults: stuck, sa0, sa1, flip; several as a,b.")] = "stuck",
-    fault_list: Annotated[str, typer.Option("--faults", help="Take the faults from this file instead.")] = "",
-    observe: Annotated[
-        list[str] | None, typer.Option(help="Signals that show faults: a glob; the top's outputs otherwise.")
-    ] = None,
-    until: Annotated[str, typer.Option(help="The good machine ends when this expression holds.")] = "",
-    timeout: Annotated[int | None, typer.Option(min=1, help="A run that takes more cycles hangs.")] = None,
-    compare: Annotated[str, typer.Option(help="Compare outputs at the end of each cycle, or of the run (end).")] = (
-        "cycle"
-    ),
-    at: Annotated[str, typer.Option(help="The cycles of flips, as 100,200; a random one for each otherwise.")] = "",
-    sample: Annotated[int | None, typer.Option(min=1, help="Draw so many of all faults.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="What decides draws and the cycles of flips.")] = 0,
-    collapse: Annotated[
-        bool, typer.Option("--collapse/--no-collapse", help="Simulate one of the faults that no test can tell apart.")
-    ] = True,
-    stimulus: Annotated[
-        str, typer.Option(help="random:SEED, or a file: names of inputs, then a line of hex values for each cycle.")
-    ] = "",
-    warmup: Annotated[int, typer.Option(min=0, help="Run so many cycles after the reset, before the campaign.")] = 0,
-    load: Annotated[str, typer.Option(help="Begin from a saved state instead of a reset.")] = "",
-    clock: Annotated[str, typer.Option(help="The clock input.")] = "",
-    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
-    reset: Annotated[str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
-    device: Annotated[
-        str, typer.Option(help="cpu, cuda, or auto: a GPU where there are one and many faults.")
-    ] = "auto",
-    lanes: Annotated[int | None, typer.Option(min=1, help="Simulate so many faults at a time.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of the CPU; 0: one for each core.")] = 0,
-    report: Annotated[
-        list[str] | None, typer.Option(help="Write the report to this file: .md, .json, else text; may be repeated.")
-    ] = None,
-    no_cache: NoCache = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report.")] = False,
-    all_warnings: Warnings = False,
-) -> None:
-    """Run `weft faults`."""
-    from weft.apps.fault_command import FaultPlan, read_cycles, run_faults
-
-    words: Words = context.obj
-    campaign: dict[str, Any] = {
-        "sites": tuple(sites or ("*",)),
-        "models": models,
-        "faults": fault_list or None,
-        "observe": tuple(observe) if observe else None,
-        "until": until,
-        "timeout": timeout,
-        "compare": compare,
-        "at": read_cycles(at),
-        "sample": sample,
-        "seed": seed,
-        "collapse": collapse,
-        "lanes": lanes,
-        "device": device,
-        "threads": threads,
-    }
-    plan = FaultPlan(
-        slang=tuple(words.slang),
-        plusargs=tuple(words.plusargs),
-        top=top,
-        cycles=cycles,
-        campaign=campaign,
-        clock=clock,
-        period=period,
-        reset=reset,
-        warmup=warmup,
-        load=load,
-        stimulus=stimulus,
-        reports=tuple(report or ()),
-        cache=not no_cache,
-        quiet=quiet,
-        all_warnings=all_warnings,
-    )
-    run_faults(plan)
-
-
-@app.command(help=f"Show the instances of a design.\n\n{_FILES}")
+@app.command(help=f"Show the instances of a design.\n\n{FILES}")
 def hierarchy(
     context: typer.Context,
     top: Top = "",
@@ -484,6 +297,10 @@ def doctor() -> None:
     from weft.apps.doctor import examine
 
     examine()
+
+
+app.command(help=f"Run many instances of a design at once, each with its own stimulus.\n\n{FILES}")(batch)
+app.command(help=f"Simulate faults, one in each lane of a batch; report how many the outputs show.\n\n{FILES}")(faults)
 
 
 @app.callback(invoke_without_command=True)

@@ -372,7 +372,7 @@ class Batch(DrivenBatch):
         """
         self.settle()
         with defer_interrupt() as interrupt:
-            return self._slice(duration_fs, condition, holds, keep, interrupt)
+            return self._slice(duration_fs, condition, holds, keep, raises, interrupt)
 
     def _slice(
         self,
@@ -380,6 +380,7 @@ class Batch(DrivenBatch):
         condition: str,
         holds: NDArray[np.bool_] | None,
         keep: NDArray[np.bool_] | None,
+        raises: bool,
         interrupt: Interrupt,
     ) -> NDArray[np.uint8]:
         steady = self._resets_rest()

@@ -1,0 +1,34 @@
+"""What the commands of `weft` have in common: options, and texts of their help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DESIGN_FAILED = 1
+"""The exit status where the design reported an error."""
+
+FILES = """FILES and all of slang's options (-f LIST, -I DIR, -D NAME=TEXT, -y DIR, -v FILE, -G NAME=VALUE,
+--timescale 1ns/1ps, --std 1800-2017, -Wno-...) go to slang as they are; +words are plusargs of the design."""
+
+FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
+Top = Annotated[str, typer.Option(help="The top module.")]
+Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
+Assertions = Annotated[
+    str, typer.Option(help="Concurrent assertions: error (only 'weft run' has them); off, as are checks of unique.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
+Archive = Annotated[str, typer.Option("--pipeline-archive", help="The archive of compiled code to use.")]
+Load = Annotated[
+    bool | None, typer.Option("--pipeline-load/--no-pipeline-load", help="Take what is in the archive from it.")
+]
+Save = Annotated[
+    bool | None, typer.Option("--pipeline-save/--no-pipeline-save", help="Add what was used to the archive.")
+]
+Background = Annotated[
+    bool | None,
+    typer.Option("--pipeline-async/--no-pipeline-async", help="Make better code while running (yes), or all before."),
+]
+Log = Annotated[bool | None, typer.Option("--pipeline-log/--no-pipeline-log", help="Say what was found and made.")]
+Warnings = Annotated[bool, typer.Option("--all-warnings", help="Show all warnings, not only the first ten.")]
