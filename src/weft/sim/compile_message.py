@@ -159,6 +159,12 @@ class _Builder:
             if piece.letter == "h" and not field:
                 self.positions.append(position)
                 return b"%x" if field == 0 else f"%0{-(-width // 4)}x".encode()
+            if piece.letter == "c" and field is None:
+                if width <= 8:
+                    self.positions.append(position)
+                else:
+                    self._convert(position, lambda value: value & 0xFF)
+                return b"%c"
             if piece.letter == "s" and not piece.zeros:
                 size = (width + 7) // 8
                 self._convert(position, _string_of(size, size if field is None else field))

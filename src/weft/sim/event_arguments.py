@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from weft.base.dataclass import dataclass, field
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.host_sites import HostSite, Shape
+from weft.engines.event.layout import element_bytes
+from weft.engines.event.records import SIGNAL_WATCHES
+from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
 from weft.sim.format_arguments import NetValue, RealTime, Value
 from weft.sim.tasks.task_call import Result, TaskArgument
@@ -120,6 +125,20 @@ class SignalMemory:
         if self._write is None:
             self._write = self.engine.writer(self.node, self.signal)
         self._write(self._number(index), value.value, value.unknown)
+
+    def fill(self, index: int, values: Sequence[int]) -> None:
+        """Write elements without unknown bits from a declared index up; fast where nobody watches them."""
+        engine, signal = self.engine, self.signal
+        start, step, size = engine.pointer_of(self.node, signal), element_bytes(signal), plane_bytes(signal.width)
+        if engine.word(start - SIGNAL_WATCHES) or size > 8:
+            write = engine.writer(self.node, signal)
+            for number, value in enumerate(values, self._number(index)):
+                write(number, value, 0)
+            return
+        at = start + self._number(index) * step
+        rows = engine.memory[at : at + len(values) * step].reshape(len(values), step)
+        rows[:, size:] = 0
+        rows[:, :size] = np.array(values, "<u8").view(np.uint8).reshape(len(values), 8)[:, :size]
 
 
 def read_argument(

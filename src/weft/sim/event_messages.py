@@ -2,7 +2,8 @@
 
 What a call prints is known but for the values, so it is compiled once for each site and instance (`compile_message`),
 which takes a call from 25 to some 6 microseconds. Messages with strings, reals, strengths or `%p`, and values with
-unknown bits, are left to the general way (`tasks.print_tasks`), which is the meaning.
+unknown bits, are left to the general way (`tasks.print_tasks`), which is the meaning. `$fflush` of all files often
+follows a message, so it is one of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    text: CompiledMessage
+    """Be what a site prints; without a text it is a `$fflush` of all files."""
+
+    text: CompiledMessage | None
     size: int
     unit_fs: int
 
@@ -46,6 +49,9 @@ class EventMessages:
         if message is None:
             return False
         state = self.host.state
+        if message.text is None:
+            state.files.flush()
+            return True
         state.formats.time_unit_fs = message.unit_fs
         found = message.text.text(ctypes.string_at(buffer, message.size), 0)
         if found is None:
@@ -63,6 +69,8 @@ class EventMessages:
         from weft.ir.cone_graph import Effect
 
         shapes = site.arguments
+        if site.name == "$fflush" and not shapes:
+            return _Message(None, 0, _unit(node))
         for shape in shapes:
             plain = shape.kind == "bits" and shape.width and shape.low < 0
             plain = plain and (shape.type is None or not shape.type.unpacked)

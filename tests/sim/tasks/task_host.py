@@ -28,6 +28,11 @@ class Memory:
         assert index in self.words and value.width == self.width
         self.words[index] = value
 
+    def fill(self, index: int, values: Sequence[int]) -> None:
+        for number, value in enumerate(values, index):
+            assert value >> self.width == 0
+            self.set(number, Value(self.width, value, 0, self.signed))
+
     def numbers(self) -> list[int | str]:
         """Return the words by ascending index; one with unknown bits as `x`."""
         return ["x" if self.words[index].unknown else self.words[index].value for index in sorted(self.words)]

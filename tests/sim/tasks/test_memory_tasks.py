@@ -1,11 +1,14 @@
 """Memory images: what is stored, what is written, and how complaints are worded."""
 
+import io
 import random
 
 import pytest
 
 from sim.tasks.icarus import needs_icarus, run_icarus
 from sim.tasks.task_host import Memory, TaskHost, integer, unknown
+from weft.lang.sv.compile_sources import load_design
+from weft.sim.event_simulation import EventSimulation
 from weft.sim.format_arguments import Value
 
 
@@ -121,3 +124,34 @@ def test_as_icarus(tmp_path, monkeypatch):
         return [line for line in said if "Excess" not in line and "1364-2005" not in line]
 
     assert compared("".join(expected)) == compared(got)
+
+
+@pytest.mark.parametrize("width", [3, 8, 12, 33, 64, 70])
+@pytest.mark.parametrize("watched", [False, True])
+def test_images_of_plain_words_fill_memories_at_once(width, watched, tmp_path):
+    """Elements of all sizes, in a running design, from an address up, whether or not something waits for them."""
+    source = random.Random(width)
+    values = [source.getrandbits(width) for _ in range(20)]
+    (tmp_path / "image").write_text("\n".join(f"{value:x}" for value in values))
+    text = f"""
+        module t;
+          reg [{width - 1}:0] m [4:30]; integer i;
+          {"always @(m[7]) $display(m[7]);" if watched else ""}
+          initial begin
+            #1 $readmemh("{tmp_path}/image", m, 6, 25);
+            #1 for (i = 5; i < 27; i = i + 1) $display("%h", m[i]);
+          end
+        endmodule
+        """
+    out = io.BytesIO()
+    assert EventSimulation(load_design(texts={"t.sv": text}), out).run() == 0
+    digits = -(-width // 4)
+    shown = ["x" * digits, *(f"{value:0{digits}x}" for value in values), "x" * digits]
+    assert out.getvalue().decode().split() == [*([str(values[1])] if watched else []), *shown]
+
+
+def test_plain_words_that_are_too_wide_are_cut(tmp_path):
+    words, said = load("7f 1ff", tmp_path, 0, 1, width=9)
+    assert (words[:2], said) == ([0x7F, 0x1FF], "")
+    words, said = load("fff 001", tmp_path, 0, 1, width=9)
+    assert (words[:2], said) == ([0x1FF, 1], "")

@@ -16,6 +16,7 @@ from weft.sim.memory_files import image_lines, image_tokens, image_word
 from weft.sim.tasks.task_call import Handler, MemoryView, TaskCall
 
 _WORD = {16: re.compile(r"[0-9a-fA-FxXzZ_]+"), 2: re.compile(r"[01xXzZ_]+")}
+_PLAIN = re.compile(r"[0-9a-fA-F\s]*", re.ASCII)
 _ADDRESS = re.compile(r"@[0-9a-fA-F]+")
 _PER_DIGIT = {16: 4, 2: 1}
 
@@ -92,12 +93,29 @@ class _Reader:
         return f"{self.call.name}({self.path}):"
 
     def read(self, text: str) -> None:
-        for _, token in image_tokens(text):
+        """Load the image: its plain words at once, where it has nothing else."""
+        words = self._plain_words(text)
+        if words is not None:
+            self.memory.fill(self.at, words)
+            self.missing -= len(words)
+        for _, token in image_tokens(text) if words is None else ():
             if not (self._address(token) if token.startswith("@") else self._words(token)):
                 return
         if self.missing > 0:
             span = f"[{self.first}:{self.last}]"
             self.call.warn(f"{self.head} Not enough words in the file for the requested range {span}.")
+
+    def _plain_words(self, text: str) -> list[int] | None:
+        """Return the words of an image that has neither addresses nor unknown bits nor anything to warn of."""
+        if self.down or self.base != 16 or not _PLAIN.fullmatch(text):
+            return None
+        tokens = text.split()
+        widest = max(map(len, tokens), default=0)
+        if len(tokens) > self.missing or 4 * widest >= self.memory.width + 4:
+            return None
+        words = [int(token, 16) for token in tokens]
+        ones = (1 << self.memory.width) - 1
+        return words if 4 * widest <= self.memory.width else [word & ones for word in words]
 
     def _address(self, token: str) -> bool:
         match = _ADDRESS.match(token)

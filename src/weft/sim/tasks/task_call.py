@@ -38,6 +38,10 @@ class MemoryView(Protocol):
         """Write the element at a declared index."""
         ...
 
+    def fill(self, index: int, values: Sequence[int]) -> None:
+        """Write elements without unknown bits from a declared index up."""
+        ...
+
 
 TaskArgument: TypeAlias = Argument | MemoryView
 Result: TypeAlias = Value | str | float | int | None
