@@ -7,6 +7,7 @@ import textwrap
 
 import pytest
 
+from events.mixed_modules import module_testbench
 from events.programs import PROGRAMS
 from weft.engines.event.walk import written_signals
 from weft.ir.design import Module
@@ -14,7 +15,7 @@ from weft.lang.sv.compile_sources import load_design
 from weft.sim.event_program import program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation
 from weft.sim.regions.engine_choice import EngineChoice
-from weft.sim.regions.group_siblings import Group, group_siblings
+from weft.sim.regions.group_siblings import Group, group_siblings, reached_outputs
 from weft.sim.regions.report_parts import report_text
 
 
@@ -48,6 +49,15 @@ def group_of(text: str) -> Group | None:
 def test_programs_print_the_same(name: str) -> None:
     text, expected = PROGRAMS[name]
     assert grouped(text)[0] == expected
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+def test_random_modules_do_the_same(seed: int) -> None:
+    """Also at time 0, where `always @*` awaits a change, and where something changes twice in a time step."""
+    text = module_testbench(seed)
+    printed, simulation = grouped(text)
+    assert printed == events(text)
+    assert any(stub.name.endswith("$group") for stub in simulation.mixed.regions)
 
 
 TESTBENCH = """
@@ -87,6 +97,14 @@ def test_siblings_do_the_same_together() -> None:
         "t.one     stage   cycle   stepped by posedge clk, with its siblings",
         "t.two     stage   cycle   stepped by posedge clk, with its siblings",
     ]
+
+
+def test_what_inputs_reach_without_an_edge_is_no_output_of_a_group() -> None:
+    _, simulation = grouped(TESTBENCH, worth=3)
+    (built,) = simulation.mixed.regions.values()
+    assert not reached_outputs(built)
+    # `sum` follows `given`, which the testbench sets, and is seen outside.
+    assert [(port.name, port.direction) for port in built.stub.ports if port.name == "sum"] == [("sum", "input")]
 
 
 def test_a_group_has_a_port_for_what_it_shares() -> None:

@@ -8,12 +8,15 @@ Parts are evicted until the group can be a module: what writes a signal that the
 or a net of a special kind with the rest, clocked procedures whose blocking assignments something else sees, and logic
 that has nothing to do with anything in the group. What cannot be in a region (`module_reasons`) never gets in, nor do
 calls of the module's functions, whose variables the rest may share.
+
+Nor may the group have an output that its inputs reach: logic between the rest and the rest is computed in the order of
+its events, in which the values that it takes on its way to the last one can be seen (`reached_outputs`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from weft.base.dataclass import dataclass, field, replace
 from weft.engines.event.elaborate import PLAIN_NETS, roots_of
@@ -33,7 +36,11 @@ from weft.ir.design import (
     operands,
 )
 from weft.ir.expressions import WORD_KINDS, AssignExpr, Call, Element, Ref, SystemCall
+from weft.ir.ops import CODE
+from weft.sim.regions.mixed_design import BuiltRegion
 from weft.sim.regions.module_reasons import blocking_in, has_edge, own_reason
+
+_READ = CODE["read"]
 
 _PRINTING = ("$display", "$write", "$strobe", "$monitor", "$fdisplay", "$fwrite", "$fstrobe", "$fmonitor")
 _READING = ("$finish", "$stop", "$fatal", "$error", "$warning", "$info", "$time", "$stime", "$realtime")
@@ -60,12 +67,12 @@ class _Part:
     blocking: set[Signal] = field(default_factory=set[Signal])
 
 
-def group_siblings(module: Module, fits: Callable[[Module], bool]) -> Group | None:
+def group_siblings(module: Module, fits: Callable[[Module], bool], outside: Collection[str] = ()) -> Group | None:
     """Return the group of a module; None if nothing is clocked, or there is just an instance.
 
-    `fits` says whether an instance of a module may be in the group.
+    `fits` says whether an instance of a module may be in the group, `outside` names signals that it must not write.
     """
-    parts = _parts(module, fits)
+    parts = [part for part in _parts(module, fits) if not any(signal.name in outside for signal in part.writes)]
     _evict(module, parts)
     alone = len(parts) == 1 and isinstance(parts[0].what, Instance)
     if alone or not any(part.clocked for part in parts):
@@ -73,8 +80,8 @@ def group_siblings(module: Module, fits: Callable[[Module], bool]) -> Group | No
     taken = {id(part.what) for part in parts}
     written = set[Signal]().union(*(part.writes for part in parts))
     used = written.union(*(part.reads for part in parts))
-    outside = _Outside(module, taken)
-    shared = [signal for signal in module.signals if signal in used and signal in outside.used]
+    rest = _Outside(module, taken)
+    shared = [signal for signal in module.signals if signal in used and signal in rest.used]
     inner = used - set(shared)
     ports = [Port(signal.name, "output" if signal in written else "input", signal) for signal in shared]
     inside = Module(
@@ -98,6 +105,25 @@ def group_siblings(module: Module, fits: Callable[[Module], bool]) -> Group | No
         instances=[place, *(each for each in module.instances if id(each) not in taken)],
     )
     return Group(inside, around, tuple(inside.instances))
+
+
+def reached_outputs(built: BuiltRegion) -> set[str]:
+    """Return the output ports of a region that inputs reach without a clock edge."""
+    graph = built.graph
+    starts, sources, params = graph.start.tolist(), graph.src.tolist(), graph.param.tolist()
+    reached: list[bool] = []
+    for node, op in enumerate(graph.op.tolist()):
+        given = op == _READ and graph.states[params[node]].kind == "input"
+        reached.append(given or any(reached[source] for source in sources[starts[node] : starts[node + 1]]))
+    found: set[str] = set()
+    for outputs, nodes in ((built.region.direct, built.shape.direct), (built.region.through, built.shape.through)):
+        at = 0
+        for output in outputs:
+            planes = 1 if output.unknown < 0 else 2
+            if any(reached[node] for node in nodes[at : at + planes]):
+                found.add(output.signal.name)
+            at += planes
+    return found
 
 
 # ------------------------------------------------------------------------------------------- parts

@@ -16,7 +16,7 @@ from weft.base.recursion import deep_recursion
 from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, Module
 from weft.sim.regions.build_region import RegionBuilder, modules_below
-from weft.sim.regions.group_siblings import Group, group_siblings
+from weft.sim.regions.group_siblings import Group, group_siblings, reached_outputs
 from weft.sim.regions.mixed_design import WORTH, BuiltRegion, MixedDesign, Part, Reason
 from weft.sim.regions.module_reasons import is_clocked, own_reason, reached_modules, refused
 
@@ -111,11 +111,18 @@ class _Mixer:
         """Return what is left of a module whose clocked parts become one region, or the module."""
         if self.whole or module in self.reached or self._weight(module) < self.worth:
             return module
-        group = group_siblings(module, lambda inside: self._joins(module, inside))
-        if group is None or self._build(group.module) is None:
-            return module
-        self._groups[module] = group
-        return group.around
+        outside: set[str] = set()
+        while True:
+            group = group_siblings(module, lambda inside: self._joins(module, inside), outside)
+            built = self._build(group.module) if group is not None else None
+            if group is None or built is None:
+                return module
+            reached = reached_outputs(built)
+            if not reached:
+                self._groups[module] = group
+                return group.around
+            del self._built[group.module]
+            outside |= reached
 
     def _joins(self, module: Module, inside: Module) -> bool:
         """Say whether an instance of a module may be in a group: one that is a region alone shares its code."""
