@@ -84,4 +84,46 @@ COVERGROUPS: dict[str, tuple[str, str]] = {
         "3 2 75.000\n"
         "3 3 75.000\n",
     ),
+    "references are numbers among the variables of a module": (
+        """
+        module u #(int K = 0)(input bit clk);
+          bit [1:0] a, b; bit [3:0] m[2]; struct { bit [1:0] f; } s;
+          covergroup g(ref bit [1:0] x, input int k, ref bit [3:0] y) @(posedge clk);
+            p: coverpoint x; q: coverpoint y { bins low = {[0:k]}; bins high = default; }
+          endgroup
+          g one = new(a, 7, m[0]), two = new(b, 3, m[1]), three = new(s.f, 3, m[1]);
+          int n; always @(negedge clk) begin n++; a <= n; b <= K; m[0] <= n; m[1] <= 15; s.f <= n / 2; end
+          final begin
+            $write("%0d: %.2f %.2f ", K, one.p.get_inst_coverage(), two.p.get_inst_coverage());
+            $write("%.2f ", three.p.get_inst_coverage());
+            $display("%.2f %.2f", one.q.get_inst_coverage(), two.q.get_inst_coverage());
+          end
+        endmodule
+        module t;
+          bit clk; always #5 clk = ~clk;
+          initial #62 $finish(0);
+          u #(1) i1(clk); u #(2) i2(clk); u #(2) i3(clk);
+        endmodule
+        """,
+        "1: 100.00 50.00 75.00 100.00 100.00\n"
+        "2: 100.00 50.00 75.00 100.00 100.00\n"
+        "2: 100.00 50.00 75.00 100.00 100.00\n",
+    ),
+    "types of covergroups have a coverage": (
+        """
+        package p; bit [1:0] v; covergroup pg; coverpoint v; endgroup endpackage
+        module t;
+          bit [1:0] a;
+          covergroup g; pp: coverpoint a; endgroup
+          g c, d; p::pg e;
+          initial begin
+            $display("%.1f", g::get_coverage());
+            c = new; d = new; c.sample(); a = 3; c.sample();
+            $display("%.1f %.1f %.1f", g::get_coverage(), g::pp::get_coverage(), p::pg::get_coverage());
+            e = new; e.sample(); $display("%.1f", p::pg::get_coverage());
+          end
+        endmodule
+        """,
+        "0.0\n25.0 25.0 0.0\n25.0\n",
+    ),
 }

@@ -36,7 +36,6 @@ _TEXT = (
         ("type_option.merge_instances = 1; coverpoint a;", "", "the option 'merge_instances' here"),
         ("coverpoint a;", "c.option.weight = 2;", "an option of a covergroup that is set when it runs"),
         ("coverpoint a;", 'c.set_inst_name("x");', "the method 'set_inst_name' of a covergroup"),
-        ("coverpoint a;", "$display(g::get_coverage());", "the coverage of a covergroup without an instance"),
     ],
 )
 def test_what_is_refused(items: str, statement: str, message: str):
@@ -46,12 +45,21 @@ def test_what_is_refused(items: str, statement: str, message: str):
     assert "^" in error.value.render()
 
 
-def test_an_argument_by_reference_is_refused():
-    text = "module t; bit a; covergroup g(ref bit x); coverpoint x; endgroup g c = new(a); endmodule"
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "package p; covergroup g(ref bit x); coverpoint x; endgroup endpackage "
+            "module t; bit a; p::g c = new(a); endmodule",
+            "an argument by reference of a covergroup outside modules",
+        ),
+        (
+            "module t; bit a[]; covergroup g(ref bit x); coverpoint x; endgroup g c = new(a[0]); endmodule",
+            "an argument by reference of a covergroup that is no static variable",
+        ),
+    ],
+)
+def test_references_that_are_refused(text: str, message: str):
     with pytest.raises(Unsupported) as error:
         load(text, "-Wnone")
-    assert (
-        error.value.render()
-        .splitlines()[0]
-        .endswith("an argument of a covergroup by reference is not supported yet [unsupported]")
-    )
+    assert error.value.render().splitlines()[0].endswith(f"{message} is not supported yet [unsupported]")

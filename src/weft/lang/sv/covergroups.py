@@ -5,8 +5,7 @@ compares and counts. `get_inst_coverage` looks which counters have reached `at_l
 mean over the instances, which a static queue lists (19.11.3 without `merge_instances`). A covergroup inside a class has
 the object around it as a property.
 
-Bins made by expressions that are no constants, arguments by reference and options that are set when it runs are
-`Unsupported`.
+Bins made by expressions that are no constants and options that are set when it runs are `Unsupported`.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -55,6 +54,7 @@ from weft.lang.sv.classes import class_around
 from weft.lang.sv.constants import index_value
 from weft.lang.sv.cover_bins import Bin, Bins, find_bins, in_ranges, matches
 from weft.lang.sv.cover_crosses import CrossBins, find_cross_bins
+from weft.lang.sv.cover_references import CoverReference
 from weft.lang.sv.dispatch import truth_of, value_of
 from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import REAL_TYPE
@@ -93,6 +93,7 @@ class Covergroup:
     arguments: list[Signal]
     outer: Signal | None
     running: Signal
+    references: dict[ast.Symbol, CoverReference] = field(default_factory=dict[ast.Symbol, CoverReference])
     parts: dict[ast.Symbol, _Part] = field(default_factory=dict[ast.Symbol, _Part])
     sample: Function = field(default_factory=lambda: Function("sample"))
     coverage: Function = field(default_factory=lambda: Function("get_inst_coverage"))
@@ -115,7 +116,10 @@ def convert_new_group(state: State, node: ast.Expression) -> Expr:
             state.context.unsupported("a covergroup of a class without an object here", node)
         args.append(state.this)
     for formal, actual in zip(found.arguments, node.arguments, strict=True):
-        args.append(assigned(state, actual, formal.type))
+        if formal in group.references:
+            args.append(constant(32, group.references[formal].number(state, actual)))
+        else:
+            args.append(assigned(state, actual, formal.type))
     return New(group.made, tuple(args), state.context.span(node))
 
 
@@ -123,9 +127,7 @@ def convert_group_method(state: State, node: ast.CallExpression) -> Expr | None:
     """Convert a method of a covergroup, coverpoint or cross; None if the call is none."""
     owner = node.thisClass
     if owner is None:
-        if node.subroutineName in ("get_coverage", "get_inst_coverage"):
-            state.context.unsupported("the coverage of a covergroup without an instance", node)
-        return None
+        return _type_coverage(state, node)
     part: ast.Symbol | None = None
     if isinstance(owner, ast.MemberAccessExpression) and isinstance(owner.member, _PARTS):
         part, owner = owner.member, owner.value
@@ -151,15 +153,36 @@ def convert_group_method(state: State, node: ast.CallExpression) -> Expr | None:
     return state.context.unsupported(f"the method '{name}' of a covergroup", node)
 
 
+def _type_coverage(state: State, node: ast.CallExpression) -> Expr | None:
+    """Convert `group::get_coverage()`, of a covergroup, a coverpoint or a cross; None if the call is none of these."""
+    method = node.subroutine
+    if node.subroutineName != "get_coverage" or not isinstance(method, ast.SubroutineSymbol):
+        return None
+    scope = method.parentScope
+    part: ast.Symbol | None = None
+    for name in reversed(method.hierarchicalPath.replace("::", ".").split(".")[:-1]):
+        found = scope.lookupName(name)
+        if isinstance(found, ast.CovergroupType):
+            group = _group(state, found, node)
+            function = group.coverage if part is None else group.parts[part].coverage
+            assert function is not None
+            return _mean(state, group, function)
+        if part is not None or not isinstance(found, _PARTS):
+            break
+        part = found
+    return None
+
+
 def _mean(state: State, group: Covergroup, function: Function) -> Expr:
-    """Return the mean of what a method returns for all instances."""
+    """Return the mean of what a method returns for all instances, 0 without any."""
     kind = Type("class", 64, four_state=False, name=group.made.key)
     item = Signal(state.fresh_label("group"), 64, kind, automatic=True, local=True)
     index = Signal(state.fresh_label("index"), 32, Type("int", 32, True, False), 0, True, automatic=True, local=True)
     body = Call(function, (), 64, receiver=Ref(item))
     total = Iterate("sum", group.instances, item, index, body, 64, REAL_TYPE, True)
-    size = Unary("itof", SystemCall("array.size", (group.instances,), 32, True), 64)
-    return Binary("fdiv", total, size, 64)
+    count = SystemCall("array.size", (group.instances,), 32, True)
+    mean = Binary("fdiv", total, Unary("itof", count, 64), 64)
+    return Cond(Binary("eq", count, constant(32, 0), 1), Real(0.0), mean, 64)
 
 
 # ------------------------------------------------------------------------------------------------- the class
@@ -192,18 +215,22 @@ def _make(state: State, found: ast.CovergroupType, outer_class: ast.ClassType | 
         outer = Signal("$outer", 64, context.describe(outer_class))
         made.fields.append(outer)
     arguments: list[Signal] = []
-    for formal in found.arguments:
-        if formal.direction != ast.ArgumentDirection.In:
-            context.unsupported("an argument of a covergroup by reference", formal)
+    references: dict[ast.Symbol, CoverReference] = {}
+    for number, formal in enumerate(found.arguments):
         layout = state.layout(formal.type)
-        arguments.append(Signal(formal.name, layout.width, context.describe(formal.type), 0, layout.signed))
+        if formal.direction == ast.ArgumentDirection.In:
+            arguments.append(Signal(formal.name, layout.width, context.describe(formal.type), 0, layout.signed))
+        else:
+            references[formal] = CoverReference(state, found, number)
+            arguments.append(Signal(f"{formal.name}$variable", 32, Type("int", 32, True, False), 0, True))
     running = Signal("$running", 1, Type("bit", 1, four_state=False))
     made.fields += [*arguments, running]
-    group = Covergroup(made, Ref(instances, context.home), arguments, outer, running)
+    group = Covergroup(made, Ref(instances, context.home), arguments, outer, running, references)
     this = Signal("this", 64, kind, automatic=True, local=True)
     kept = state.enter_method(Field(Ref(this), outer) if outer is not None else None)
     for formal, signal in zip(found.arguments, arguments, strict=True):
-        state.names[formal] = Field(Ref(this), signal)
+        value = Field(Ref(this), signal)
+        state.names[formal] = references[formal].choose(value) if formal in references else value
     made.constructor = Function("new")
     context.convert_inside(made.constructor, lambda: _constructor(group, this))
     context.convert_inside(group.sample, lambda: _sample(state, found, group, this))
