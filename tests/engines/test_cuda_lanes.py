@@ -1,17 +1,21 @@
 """The CUDA engine: kernels are assembled everywhere, run where there is a GPU; errors of a driver that is not there."""
 
+import gc
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import weft
+from cuda_host import HostGpu, use_host_gpu
 from lane_batches import CLOCKS, Lanes
 from random_graphs import random_graph
 from weft import Unsupported, UserError
+from weft.engines.cuda import dlpack
 from weft.engines.cuda import driver as driver_module
 from weft.engines.cuda.assemble import architecture, assemble
 from weft.engines.cuda.device import CudaDevice, find_gpu
+from weft.engines.cuda.dlpack import foreign_array, make_capsule
 from weft.engines.cuda.driver import Driver
 from weft.engines.cuda.kernel_emitter import KernelOptions, look_text, run_text, settle_text
 from weft.passes.build_lane_program import build_lane_program, build_look
@@ -39,34 +43,15 @@ def test_architectures():
     assert found == {(7, 5): 0, (8, 0): 80, (8, 7): 86, (8, 9): 89, (9, 0): 90, (12, 0): 90}
 
 
-class FakeApi:
-    """Answer as a driver does that has a GPU with 1 GB, or fails in one call."""
+KEPT = "what its lanes held is lost; a checkpoint that the host keeps can go on in a new batch"
 
-    CUdevice_attribute = SimpleNamespace(
-        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR=0,
-        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR=1,
-        CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT=2,
-        CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR=3,
-    )
 
-    def __init__(self, **answers):
-        self.answers = {
-            "cuInit": (0,),
-            "cuDeviceGetCount": (0, 1),
-            "cuDriverGetVersion": (0, 13000),
-            "cuDeviceGet": (0, 0),
-            "cuDevicePrimaryCtxRetain": (0, 1),
-            "cuCtxSetCurrent": (0,),
-            "cuDeviceGetName": (0, b"Test GPU\0\0"),
-            "cuGetErrorString": (0, b"something is wrong"),
-            "cuMemGetInfo": (0, 10**9, 2 * 10**9),
-            "cuDeviceGetAttribute": (0, 9),
-            **answers,
-        }
-
-    def __getattr__(self, name):
-        answer = self.answers[name]
-        return lambda *given: answer
+def failing(**answers):
+    """Return a driver that answers some calls in its own way."""
+    api = HostGpu(memory=10**9)
+    for name, answer in answers.items():
+        setattr(api, name, lambda *given, answer=answer: answer)
+    return api
 
 
 @pytest.mark.parametrize(
@@ -84,18 +69,33 @@ class FakeApi:
             "no-gpu",
             "Test GPU has compute capability 7.7, and batches need 8.0",
         ),
-        ({"cuMemGetInfo": (719,)}, "gpu-failed", "the GPU failed: something is wrong (CUDA error 719)"),
+        ({"cuMemGetInfo": (1,)}, "gpu-failed", "the GPU failed: something is wrong (CUDA error 1)"),
+        (
+            {"cuMemGetInfo": (719,)},
+            "gpu-failed",
+            f"the GPU failed: something is wrong (CUDA error 719): {KEPT}",
+        ),
+        (
+            {"cuMemAlloc": (702,)},
+            "gpu-failed",
+            f"the GPU failed: a kernel ran longer than the watchdog of the display allows (CUDA error 702): {KEPT}",
+        ),
+        (
+            {"cuMemAlloc": (2,)},
+            "no-memory",
+            "the GPU has too little memory: something is wrong (CUDA error 2)",
+        ),
     ],
 )
 def test_errors(answers, code, message):
     with pytest.raises(UserError) as caught:
-        CudaDevice(api=FakeApi(**answers)).allocate(1)
+        CudaDevice(api=failing(**answers)).allocate(1)
     assert str(caught.value) == f"error: {message} [{code}]"
 
 
 def test_too_little_memory():
     with pytest.raises(UserError) as caught:
-        CudaDevice(api=FakeApi()).allocate(2 * 10**9, lanes=100_000, per_lane=20_000)
+        CudaDevice(api=failing()).allocate(2 * 10**9, lanes=100_000, per_lane=20_000)
     assert str(caught.value) == (
         "error: Test GPU has 1,000,000,000 bytes free, and 100,000 lanes need 2,000,000,000:"
         " about 47,500 lanes would fit [no-memory]"
@@ -113,14 +113,21 @@ def test_no_driver(monkeypatch):
         "error: batches on a GPU need the packages of the extra 'cuda': pip install 'weft[cuda]' [no-gpu]"
     )
 
-    class Absent(FakeApi):
-        @staticmethod
-        def cuInit(flags):  # noqa: N802
-            raise RuntimeError("no library")
+    def absent(flags):
+        raise RuntimeError("no library")
 
+    api = HostGpu()
+    api.cuInit = absent
     with pytest.raises(UserError) as caught:
-        Driver(Absent())
+        Driver(api)
     assert str(caught.value) == "error: CUDA finds no GPU here: the NVIDIA driver is not installed [no-gpu]"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_graphs_without_a_gpu(seed, monkeypatch):
+    """The kernels' text, on this processor."""
+    use_host_gpu(monkeypatch, HostGpu())
+    run_random_graph(seed)
 
 
 @pytest.mark.device
@@ -128,6 +135,10 @@ def test_no_driver(monkeypatch):
 def test_random_graphs(seed):
     if not find_gpu():
         pytest.skip("no GPU: it needs an NVIDIA GPU, its driver and pip install 'weft[cuda]'")
+    run_random_graph(seed)
+
+
+def run_random_graph(seed):
     graph = random_graph(seed, 40)
     options = KernelOptions(local_bytes=64 * (seed % 3), pack_bits=seed % 2 == 0)
     try:
@@ -155,6 +166,11 @@ module top(input logic clk, input logic [7:0] a, input logic [99:0] w, output lo
   end
 endmodule
 """
+
+
+def test_a_batch_without_a_gpu(monkeypatch):
+    use_host_gpu(monkeypatch, HostGpu(), threads=32)
+    compare_devices()
 
 
 def test_driven_kernels_assemble():
@@ -198,6 +214,131 @@ def test_stimulus_is_the_same_on_both_devices():
 def test_a_batch_is_the_same_on_both_devices():
     if not find_gpu():
         pytest.skip("no GPU: it needs an NVIDIA GPU, its driver and pip install 'weft[cuda]'")
+    compare_devices()
+
+
+def test_finished_lanes_are_left_out(monkeypatch):
+    """What still runs is put together when that saves warps."""
+    use_host_gpu(monkeypatch, HostGpu(), threads=32)
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    gpu, cpu = (sim.batch(300, device, resident=False) for device in ("cuda", "cpu"))
+    launched = []
+    real = HostGpu.cuLaunchKernel
+    monkeypatch.setattr(HostGpu, "cuLaunchKernel", lambda s, f, n, *more: launched.append(n) or real(s, f, n, *more))
+    for batch in (gpu, cpu):
+        batch["a"][:] = np.where(np.arange(300) % 25, 1, 0)
+        batch.run_until("q == 4", max_cycles=30)
+        batch.run_until("q == 4 || slow == 13", max_cycles=60)
+    assert launched[-1] == 1 and 10 in launched
+    assert np.array_equal(gpu.time_fs, cpu.time_fs) and np.array_equal(gpu.status, cpu.status)
+    for lane in range(0, 300, 7):
+        assert np.array_equal(gpu.lane_state(lane), cpu.lane_state(lane))
+
+
+def test_a_lost_gpu_leaves_the_last_checkpoint(monkeypatch, tmp_path):
+    api = use_host_gpu(monkeypatch, HostGpu(), threads=32)
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    batch, other = sim.batch(70, "cuda", resident=False), sim.batch(70, "cpu")
+    for each in (batch, other):
+        each["a"][:] = np.arange(70) + 1
+        each.run_cycles(9)
+    kept, near = batch.checkpoint(), batch.checkpoint(keep="device")
+    api.fail["cuCtxSynchronize"] = 700
+    with pytest.raises(UserError) as caught:
+        batch.run_cycles(9)
+    assert str(caught.value) == f"error: the GPU failed: something is wrong (CUDA error 700): {KEPT} [gpu-failed]"
+    kept.save(tmp_path / "kept.npz")
+    rescued = [sim.batch(70, device) for device in ("cpu", "cuda")]
+    rescued[0].restore(kept)
+    rescued[1].load(tmp_path / "kept.npz")
+    other.run_cycles(9)
+    for each in rescued:
+        each.run_cycles(9)
+        assert np.array_equal(each.time_fs, other.time_fs)
+        for lane in (0, 15, 16, 40, 69):
+            assert np.array_equal(each.lane_state(lane), other.lane_state(lane))
+    for call, message in (
+        (lambda: rescued[0].restore(near), "a checkpoint that the device keeps is for batches on that device"),
+        (lambda: sim.batch(71, "cpu").restore(kept), "the checkpoint belongs to another design or number of lanes"),
+    ):
+        with pytest.raises(UserError) as caught:
+            call()
+        assert str(caught.value) == f"error: {message} [bad-state-file]"
+    (tmp_path / "bad.npz").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="is no state of a batch, or damaged"):
+        rescued[0].load(tmp_path / "bad.npz")
+    with pytest.raises(UserError, match="cannot read the state"):
+        rescued[0].load(tmp_path / "none.npz")
+
+
+def test_arrays_for_others(monkeypatch):
+    """DLPack capsules are well formed: NumPy takes one, with this machine's memory as the GPU's."""
+    use_host_gpu(monkeypatch, HostGpu(), threads=32)
+    batch = weft.compile(texts={"top.sv": SOURCE}, cache=False).batch(64, "cuda", resident=False)
+    batch["a"][:] = np.arange(64)
+    array = batch["a"].array
+    assert array.__dlpack_device__() == (2, 0) and array.__cuda_array_interface__["shape"] == (64,)
+
+    class Here:
+        def __dlpack__(self, **options):
+            return make_capsule(array._owner, array._address, array._count, array._kind, (1, 0))
+
+        def __dlpack_device__(self):
+            return 1, 0
+
+    assert np.from_dlpack(Here()).tolist() == list(range(64))
+    gc.collect()
+    assert not dlpack._alive
+    address, shape, kind, _ = foreign_array(SimpleNamespace(__dlpack__=array.__dlpack__))
+    assert (address, shape, kind) == (array._address, (64,), "u1")
+    # An array of a GPU goes in without the host, if it fits; else with a clear message.
+    batch["q"][:] = array
+    assert batch.peek("q").tolist() == list(range(64))
+    short = SimpleNamespace(__cuda_array_interface__={**array.__cuda_array_interface__, "shape": (5,)})
+    with pytest.raises(UserError) as caught:
+        batch["q"][:] = short
+    assert str(caught.value) == "error: 'q': SimpleNamespace is on a GPU and cannot be copied from it [bad-lanes]"
+
+
+def test_kernels_are_kept(monkeypatch, tmp_path):
+    """A second batch loads the machine code of the first; what the driver does not take is made again."""
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
+    api = use_host_gpu(monkeypatch, HostGpu(), threads=32)
+
+    def run():
+        batch = weft.compile(texts={"top.sv": SOURCE}, cache=False).batch(40, "cuda", resident=False)
+        batch["a"][:] = 3
+        batch.run_cycles(5)
+        return batch.peek("q").tolist(), api.linked
+
+    first, made = run()
+    assert made >= 2 and run() == (first, made)
+    archive = tmp_path / "gpu.weftar"
+    assert weft.archive.save(archive).taken >= made
+    labels = [entry.label for entry in weft.archive.entries(archive) if entry.label.kind == "cubin"]
+    assert len(labels) == made and {label.device for label in labels} == {"nvidia sm_90"}
+    assert all("cuda driver 13.0" in label.compiler and label.note.startswith("lanes_") for label in labels)
+    # An entry that is whole, and no code.
+    monkeypatch.setattr(HostGpu, "cuModuleLoadData", refuse_once(HostGpu.cuModuleLoadData))
+    assert run() == (first, made + 1)
+    # Another driver takes nothing of this.
+    api.version = 12080
+    assert run() == (first, 2 * made + 1)
+
+
+def refuse_once(real):
+    refused = []
+
+    def load(self, code):
+        if not refused:
+            refused.append(code)
+            return 200, None
+        return real(self, code)
+
+    return load
+
+
+def compare_devices():
     sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
     gpu, cpu = (sim.batch(300, device, random={"w": 3}) for device in ("cuda", "cpu"))
     statuses = []

@@ -310,7 +310,7 @@ def test_code_for_a_level_of_cpus(machine, tmp_path, monkeypatch):
 
 def test_entries_of_other_engines_travel_too(machine, tmp_path, monkeypatch):
     """An engine gives its entries labels and keys, and is otherwise unknown here."""
-    label = Label("cubin", "llvm 22, ptxas 13.0", "sm_90", note="soc, 65,536 lanes")
+    label = Label("spirv", "llvm 22, some assembler 13.0", "model 90", note="soc, 65,536 lanes")
     key = entry_key(label, "digest of the text", "options")
     path = tmp_path / "gpu.weftar"
     with weft.archive.harvest(path):
@@ -320,15 +320,15 @@ def test_entries_of_other_engines_travel_too(machine, tmp_path, monkeypatch):
     with weft.archive.use(path):
         assert ObjectCache().load(key) == b"code"
     machine("three")
-    monkeypatch.setitem(fit_entries._PRESENT, "cubin", ("weft.test_devices", "present_labels"))
+    monkeypatch.setitem(fit_entries._PRESENT, "spirv", ("weft.test_devices", "present_labels"))
     module = types.ModuleType("weft.test_devices")
     monkeypatch.setitem(sys.modules, "weft.test_devices", module)
     module.present_labels = list  # the engine finds no device
     assert weft.archive.load(path).lines == [
-        f"1 cubin entry of '{path}' is for sm_90, and there is no such device here: to be compiled again"
+        f"1 spirv entry of '{path}' is for model 90, and there is no such device here: to be compiled again"
     ]
     fit_entries.present_labels.cache_clear()
-    module.present_labels = lambda: [Label("cubin", label.compiler, "sm_80"), Label("cubin", label.compiler, "sm_90")]
+    module.present_labels = lambda: [Label("spirv", label.compiler, each) for each in ("model 80", "model 90")]
     assert weft.archive.load(path).taken == 1
 
 

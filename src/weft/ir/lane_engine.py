@@ -6,7 +6,7 @@ lanes, laid out by `ir.lane_layout`, and gives each call a `LaneControl`. Every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,11 +84,84 @@ class LaneBytes(Protocol):
         ...
 
 
+class ResidentLanes(Protocol):
+    """Be a kernel that stays on its device and does commands, which cost microseconds and no launch.
+
+    What is put happens with the next command, in order. `status` is what `run` and `settle` have answered, for lanes
+    that have stopped: a `LaneStatus`. Each lane's time is kept in its state.
+    """
+
+    status: Bytes
+
+    def put_value(self, word: int, value: int) -> None:
+        """Set a word in all lanes."""
+        ...
+
+    def put_row(self, word: int, values: NDArray[Any]) -> None:
+        """Set a word from an array of its containers over all lanes."""
+        ...
+
+    def get_row(self, word: int) -> NDArray[Any]:
+        """Return a word in all lanes."""
+        ...
+
+    def ask_rows(self, words: Sequence[int]) -> list[int]:
+        """Ask for a few words as they will be after the next command; return where they will be."""
+        ...
+
+    def asked_row(self, place: int, word: int) -> NDArray[Any]:
+        """Return a word that was asked for."""
+        ...
+
+    def settle(self) -> bool:
+        """Settle every lane; say whether some have stopped."""
+        ...
+
+    def run(self, duration_fs: int, *, settle: bool, until: bool) -> bool:
+        """Run the lanes that have not ended; say whether some have stopped."""
+        ...
+
+    def exchange(self, duration_fs: int, settle: bool, outputs: int) -> bool:
+        """Run, and compute one output of the look or all of them (`EVERY`) or `NONE`, in one command.
+
+        Words that were asked for just before are those after the run.
+        """
+        ...
+
+    def look(self, first: int, count: int) -> list[NDArray[Any]]:
+        """Return words of the look in all lanes."""
+        ...
+
+    def output(self, number: int) -> NDArray[Any]:
+        """Return a word of the look as the last command has left it."""
+        ...
+
+    def set_ended(self, ended: Bytes) -> None:
+        """Say which lanes do not go on, and why."""
+        ...
+
+    def take_counts(self) -> NDArray[np.uint32] | None:
+        """Return how often each message ran in each lane since the last time, or None if nothing is counted."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the device to others until the next command."""
+        ...
+
+    def close(self) -> None:
+        """End for good."""
+        ...
+
+
+EVERY, NONE = (1 << 64) - 1, (1 << 64) - 2
+"""As an output of `ResidentLanes.exchange`: all of them, none of them."""
+
+
 class LaneKernel(Protocol):
     """Be a lane program compiled for a device."""
 
-    def begin(self) -> None:
-        """Begin to compile, in another thread if that can be."""
+    def begin(self, tell: Callable[[str], None] = ...) -> None:
+        """Begin to compile, in another thread if that can be; `tell` is told the steps."""
         ...
 
     @property
@@ -102,6 +175,19 @@ class LaneKernel(Protocol):
 
     def report(self) -> list[str]:
         """Return what the code of a run takes of a GPU: registers, local memory, occupancy; nothing on a CPU."""
+        ...
+
+    def begin_resident(self, look: LaneStep | None, layout: LaneLayout) -> None:
+        """Begin to compile a kernel that stays on the device, in another thread."""
+        ...
+
+    @property
+    def resident_ready(self) -> bool:
+        """Say whether its code is there."""
+        ...
+
+    def resident(self, look: LaneStep | None, layout: LaneLayout, data: Any) -> ResidentLanes | None:
+        """Return a kernel that stays on the device and knows a look's outputs; None if it cannot."""
         ...
 
     def run(self, layout: LaneLayout, data: Any, control: LaneControl) -> None:
@@ -124,8 +210,15 @@ class LaneDevice(Protocol):
     name: str
     tile: int
 
-    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0) -> Any:
-        """Return zeroed `LaneBytes`; raises `no-memory` with what `lanes` of `per_lane` bytes need and have."""
+    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0, layout: LaneLayout | None = None) -> Any:
+        """Return zeroed `LaneBytes`; raises `no-memory` with what `lanes` of `per_lane` bytes need and have.
+
+        With a `layout` they are for the lanes that it places, which a device of several parts needs to know.
+        """
+        ...
+
+    def resident_lanes(self) -> int:
+        """Return how many lanes a kernel that stays on the device may have; 0 if none can."""
         ...
 
     def kernel(self, program: LaneProgram) -> LaneKernel:

@@ -342,6 +342,22 @@ def poke_graph(step: StepGraph, inputs: Iterable[int]) -> StepGraph:
     )
 
 
+def settles_after(step: StepGraph, state: int) -> bool:
+    """Say whether a settled design may have to settle again when a state has been set from outside.
+
+    It need not where no trigger, and nothing that every step does (latches, samples), depends on the state.
+    """
+    moved = _moved_by(step, {state})
+    watched = list(step.triggers)
+    for write in step.writes:
+        watched += [write.value, write.enable] if write.domain == SETTLE else []
+    for write in step.memory_writes:
+        watched += [write.address, write.value, write.enable, write.mask] if write.domain == SETTLE else []
+    for _, effect in step.effects:
+        watched += [*effect.args, *effect.unknowns, effect.enable] if effect.domain == SETTLE else []
+    return any(moved[node] for node in watched if node >= 0)
+
+
 def _sort_samples(step: StepGraph, clock: int, moving: Iterable[str]) -> tuple[list[int], dict[int, int]]:
     """Return the samples of the clock itself, and the node of each sample that equals what it samples.
 

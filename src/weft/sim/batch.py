@@ -8,27 +8,32 @@ lanes and threads, and on a GPU; this module is what both have in common: names,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.base.dataclass import dataclass
 from weft.base.errors import UserError, WeftError
 from weft.ir.lane_engine import LaneControl, LaneDevice, LaneKernel
 from weft.ir.lane_program import LaneProgram, LaneStatus, LaneStep
 from weft.ir.layout import StateLayout, container_bytes
 from weft.passes.build_lane_program import build_lane_program, build_look
 from weft.passes.insert_random import LANE
+from weft.sim.batch_checkpoint import BatchCheckpoint, put_back, read_checkpoint, take_checkpoint
+from weft.sim.batch_options import BatchOptions
 from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.drive_batch import DrivenBatch
 from weft.sim.interrupts import Interrupt, defer_interrupt
+from weft.sim.lane_arrays import take_array
 from weft.sim.lane_habits import LaneHabits
 from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values
 from weft.sim.lane_slots import slot_clock
 from weft.sim.lane_state import LaneState
+from weft.sim.lane_stepper import LaneStepper
+from weft.sim.residency import Residency
 from weft.sim.signal_map import Found, Part, SignalMap
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 
@@ -36,25 +41,6 @@ _ENDED = (LaneStatus.FINISH, LaneStatus.FATAL, LaneStatus.OSCILLATION)
 
 _SLICE_SLOTS = 1 << 16
 """A run is cut into calls of this many slots, so that Ctrl-C gets through; with more than 64 lanes on the CPU fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchCheckpoint:
-    """Hold everything that a batch remembers, where its device keeps it."""
-
-    design: str
-    data: Any
-    status: NDArray[np.uint8]
-    end: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """Choose what a batch is; `Simulation.batch` explains the fields."""
-
-    lanes: int
-    private: tuple[str, ...] = ()
-    messages: str = "error"
 
 
 class Batch(DrivenBatch):
@@ -87,8 +73,9 @@ class Batch(DrivenBatch):
         self._end = np.zeros(self.lanes, np.uint8)  # the status of lanes that have ended for good
         self.status: NDArray[np.uint8] = np.zeros(self.lanes, np.uint8)
         self._time = next(i for i, s in enumerate(design.graph.states) if s.kind == "time")
-        self._dirty = False
+        self.dirty = False  # something was set since the lanes were settled
         self.state.spread(state)
+        self.residency = Residency(self, options.resident)
 
     def __len__(self) -> int:
         return self.lanes
@@ -168,13 +155,13 @@ class Batch(DrivenBatch):
         state = next((number for number, each in enumerate(self.design.graph.states) if each.name == LANE), -1)
         if state >= 0:
             self.state.set_row(self.program.places[state], np.arange(self.lanes))
-            self._dirty = True
+            self.dirty = True
 
     def settle(self) -> None:
         """Settle every lane after pokes, at its present time."""
-        if not self._dirty:
+        if not self.dirty or self.residency.settle():
             return
-        self._dirty = False
+        self.dirty = False
         self._control.status[:] = 0
         _, kernel = self._build("", False)
         kernel.settle(self.layout, self.data, self._control)
@@ -205,8 +192,10 @@ class Batch(DrivenBatch):
 
     def put(self, path: str, found: Found, lanes: Any, values: Any) -> None:
         """Set an input or variable in some lanes."""
+        self.residency.forget()
         parts = self._parts(path, found)
-        if self._record is None and lanes == slice(None) and self._take(path, found, values):
+        if self._record is None and lanes == slice(None) and take_array(self, found, values):
+            self.dirty = True
             return
         try:
             chosen = np.atleast_1d(np.arange(self.lanes)[lanes])
@@ -216,21 +205,13 @@ class Batch(DrivenBatch):
         self._note_poke(found, chosen, data)
         for part in parts:
             self.state.put_part(part, chosen, data, found.signal.bits > 64)
-        self._dirty = True
+        self.dirty = True
 
-    def _take(self, path: str, found: Found, values: Any) -> bool:
-        """Copy an array of the batch's own GPU to a signal that is one word, without the detour; say if that worked."""
-        if self.device.kind == "cpu" or not hasattr(values, "__cuda_array_interface__"):
-            return False
-        parts = self.signals.parts(found.node) or ()
-        width = found.signal.bits
-        if len(parts) != 1 or width not in (8, 16, 32, 64) or self.design.graph.states[parts[0].state].width != width:
-            return False
-        if self.design.graph.states[parts[0].state].twin >= 0:
-            return False
-        at = self.layout.rows[self.program.places[parts[0].state]]
-        self._dirty = True
-        return self.data.take(at, self.lanes * width // 8, values)
+    def is_free(self, path: str) -> bool:
+        """Say whether a signal is one word of the state that may be set, and known if it is."""
+        found = self._signal(path)
+        (part,) = self._parts(path, found)
+        return self.design.graph.states[part.state].twin < 0
 
     def _parts(self, path: str, found: Found) -> tuple[Part, ...]:
         parts = self.signals.parts(found.node) if found.node >= 0 else None
@@ -248,7 +229,8 @@ class Batch(DrivenBatch):
             raise UserError("bad-lanes", f"'{path}' is not one word of the state: read it with batch['{path}'][:]")
         self.settle()
         self._note_shared(path, found)
-        self._dirty = True
+        self.dirty = True
+        self.residency.forget()
         word = self.program.places[parts[0].state]
         item = container_bytes(self.program.words[word].width)
         return self.data.array_at(self.layout.rows[word], self.lanes, f"u{item}")
@@ -261,7 +243,7 @@ class Batch(DrivenBatch):
 
     def __setitem__(self, path: str, values: Any) -> None:
         """Set a signal in all lanes."""
-        self[path][:] = values
+        self.poke(path, values)
 
     def _signal(self, path: str) -> Found:
         found = self.signals.find(path)
@@ -271,11 +253,13 @@ class Batch(DrivenBatch):
 
     def peek(self, path: str) -> LaneValues:
         """Return a signal's settled values, one for each lane."""
-        return self.get(self._signal(path))
+        values = self.residency.peek(path)
+        return values if values is not None else self.get(self._signal(path))
 
     def poke(self, path: str, values: Any) -> None:
         """Set an input or a register in all lanes: an int, or an array over lanes."""
-        self[path][:] = values
+        if not self.residency.poke(path, values):
+            self.put(path, self._signal(path), slice(None), values)
 
     def memory(self, path: str, lanes: Any = None) -> LaneMemory:
         """Return a memory in some lanes (all by default), as an array `[lane, element]`."""
@@ -304,13 +288,14 @@ class Batch(DrivenBatch):
         width = self.design.graph.states[found.memory].width
         data = check_values(path, values, width, (len(lanes), len(elements)), self.device.kind)
         self._note_poke(found, lanes, data, elements)
+        self.residency.forget()
         twin = self.design.graph.states[found.memory].twin
         for word, plane in enumerate(self.state.planes(found.memory)):
             self.state.put_plane(path, plane, lanes, elements, data[..., word] if width > 64 else data)
             if twin >= 0:
                 zeros = np.zeros((len(lanes), len(elements)), data.dtype)
                 self.state.put_plane(path, self.program.places[twin] + word, lanes, elements, zeros)
-        self._dirty = True
+        self.dirty = True
 
     # -------------------------------------------------------------------------------------------------- time
 
@@ -328,6 +313,8 @@ class Batch(DrivenBatch):
     def messages(self) -> dict[str, NDArray[np.uint32]]:
         """Return how often each message ran in each lane, by task and place; only with `messages="count"`."""
         found: dict[str, NDArray[np.uint32]] = {}
+        for counts in self.residency.take_counts():
+            self._control.counts += counts
         for number, index in enumerate(self.program.messages):
             task = self.design.graph.effects[index].task
             name = f"{task.name} at {self.design.sources.describe(task.span)}"
@@ -338,7 +325,14 @@ class Batch(DrivenBatch):
         """Advance every lane by clock cycles; return why each stopped (`LaneStatus`)."""
         if not self.clocks:
             raise UserError("ambiguous-clock", "the design has no clock to run cycles of; name one with clock=")
+        resident = self.residency.choose("", count)
+        if resident is not None:
+            return self.residency.run(resident, count * self.clocks[0].clock.period_fs, "")
         return self._run(count * self.clocks[0].clock.period_fs)
+
+    def stepper(self, inputs: Sequence[str], outputs: Sequence[str], cycles: int = 1) -> LaneStepper:
+        """Return a function that sets inputs, runs some cycles and returns outputs: the quickest way to interact."""
+        return LaneStepper(self, tuple(inputs), tuple(outputs), cycles)
 
     def run_until(self, condition: str, max_cycles: int) -> NDArray[np.uint8]:
         """Advance every lane until an expression holds in it, at most `max_cycles`; return why each stopped.
@@ -347,13 +341,20 @@ class Batch(DrivenBatch):
         """
         if not self.clocks:
             raise UserError("ambiguous-clock", "the design has no clock, so nothing will change; name one with clock=")
+        self._find_condition(condition)
+        resident = self.residency.choose(condition, max_cycles)
+        if resident is not None:
+            return self.residency.run(resident, max_cycles * self.clocks[0].clock.period_fs, condition)
         return self._run(max_cycles * self.clocks[0].clock.period_fs, condition, self._holds(condition))
+
+    def _find_condition(self, condition: str) -> Condition:
+        if condition not in self._conditions:
+            self._conditions[condition] = build_condition(condition, self.signals)
+        return self._conditions[condition]
 
     def _holds(self, condition: str) -> NDArray[np.bool_]:
         """Say in which lanes a condition holds."""
-        found = self._conditions.get(condition)
-        if found is None:
-            found = self._conditions[condition] = build_condition(condition, self.signals)
+        found = self._find_condition(condition)
         self.settle()
         (holds,) = self._look(found.graph, (found.node,))
         return holds.astype(np.bool_)
@@ -408,8 +409,7 @@ class Batch(DrivenBatch):
             control.first[:lanes] = np.minimum(control.first[:lanes], control.last[:lanes])
             control.status[:] = 0
             if at >= slots and (steady or not self._steady_resets()):
-                if self.device.kind == "cpu":
-                    self._habits.notice(self.state, self.program, self.design.graph.states)
+                self._habits.notice(self)
                 program, kernel = self._choose(condition, steady)
             kernel.run(self._run_layout, self.data, control)
             stopped = control.status[:lanes] > 0
@@ -426,19 +426,38 @@ class Batch(DrivenBatch):
         times[early] = clock.times(now[early], done[early])
         self.state.set_row(self.program.places[self._time], times)
         if raises and (self.status[goes] == LaneStatus.OSCILLATION).any():
-            lane = int(np.nonzero(goes & (self.status == LaneStatus.OSCILLATION))[0][0])
-            at_fs = int(times[lane])
-            raise UserError("no-convergence", f"lane {lane} does not settle at {at_fs} fs: a zero-delay oscillation")
+            self.report_oscillation(int(np.nonzero(goes & (self.status == LaneStatus.OSCILLATION))[0][0]))
         return self.status.copy()
+
+    def report_oscillation(self, lane: int) -> None:
+        """Raise that a lane does not settle."""
+        at_fs = int(self.time_fs[lane])
+        raise UserError("no-convergence", f"lane {lane} does not settle at {at_fs} fs: a zero-delay oscillation")
 
     def _slice_slots(self) -> int:
         return max(64, _SLICE_SLOTS * 64 // self.layout.stride) if self.device.kind == "cpu" else _SLICE_SLOTS
 
     def _take_status(self, stopped: NDArray[np.bool_]) -> None:
         """Note the status of lanes that have stopped."""
-        self.status[stopped] = self._control.status[: self.lanes][stopped]
+        self.note_status(self._control.status[: self.lanes], stopped)
+
+    def note_status(self, status: NDArray[np.uint8], stopped: NDArray[np.bool_]) -> None:
+        """Note the status of lanes that have stopped, for good or not."""
+        self.status[stopped] = status[stopped]
         ended = stopped & np.isin(self.status, _ENDED)
-        self._end[ended] = self.status[ended]
+        if ended.any():
+            self._end[ended] = self.status[ended]
+            self.residency.stale = True
+
+    def ended_row(self) -> NDArray[np.uint8]:
+        """Return why lanes have ended for good, with room for those that a row is padded with."""
+        row = np.zeros(self.layout.stride, np.uint8)
+        row[: self.lanes] = self._end
+        return row
+
+    def build(self, condition: str) -> tuple[LaneProgram, LaneKernel]:
+        """Return the program and kernel of a run with a condition, whatever the resets are."""
+        return self._build(condition, False)
 
     def kernel_report(self) -> list[str]:
         """Return what each GPU kernel of a run that was made takes: registers, local memory, occupancy."""
@@ -472,20 +491,25 @@ class Batch(DrivenBatch):
         if not 0 <= lane < self.lanes:
             raise UserError("bad-lanes", f"there is no lane {lane}: the batch has lanes 0 to {self.lanes - 1}")
 
-    def checkpoint(self) -> BatchCheckpoint:
-        """Return a copy of everything that the lanes remember, for `restore`."""
-        self.settle()
-        return BatchCheckpoint(self.design.digest, self.data.copy(), self.status.copy(), self._end.copy())
+    def checkpoint(self, keep: str = "host") -> BatchCheckpoint:
+        """Return a copy of everything that the lanes remember, for `restore`.
+
+        The host keeps it, so that it outlives a GPU that fails; with `keep="device"` it stays there, which is faster.
+        """
+        return take_checkpoint(self, keep)
 
     def restore(self, checkpoint: BatchCheckpoint) -> None:
-        """Go back to a checkpoint of this batch."""
-        if checkpoint.design != self.design.digest or len(checkpoint.status) != self.lanes:
-            raise UserError("bad-state-file", "the checkpoint belongs to another design or number of lanes")
-        self.data.assign(checkpoint.data)
+        """Go back to a checkpoint of this batch, or on from one of another batch of the same design and lanes."""
+        self.residency.forget()
+        put_back(self, checkpoint)
         self.status, self._end = checkpoint.status.copy(), checkpoint.end.copy()
-        self._dirty = False
+        self.dirty, self.residency.stale = False, True
         if self.recording:
             self.record()
+
+    def load(self, path: str | Path) -> None:
+        """Go on from a checkpoint that `BatchCheckpoint.save` has written."""
+        self.restore(read_checkpoint(path))
 
     def fork(self, lane: int, into: Any) -> None:
         """Copy the state of one lane into others: a lane, a range, a slice or an array of them.
@@ -501,4 +525,6 @@ class Batch(DrivenBatch):
         self._note_fork(lane, chosen)
         self.state.copy_lane(lane, chosen)
         self.number_lanes()
+        self.residency.forget()
         self.status[chosen], self._end[chosen] = self.status[lane], self._end[lane]
+        self.residency.stale = True

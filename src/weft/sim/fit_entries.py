@@ -17,6 +17,7 @@ from weft.base.cache_label import Label
 _PRESENT = {
     # kind: (module, function that returns a label or a list of them)
     "object": ("weft.engines.cpu.jit", "present_label"),
+    "cubin": ("weft.engines.cuda.device", "present_labels"),
     "design": ("weft.sim.design_cache", "present_label"),
     "index": ("weft.sim.design_cache", "present_label"),
 }

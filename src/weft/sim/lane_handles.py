@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from weft.base.errors import UserError
 from weft.ir.layout import container_bytes
 from weft.sim.handles import lowest_index
+from weft.sim.lane_arrays import is_on_gpu
 from weft.sim.signal_map import Found
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def check_values(path: str, values: Any, width: int, shape: tuple[int, ...], kin
     For more than 64 bits the array has a last axis of 64-bit words.
     """
     item = container_bytes(width)
-    if hasattr(values, "__cuda_array_interface__") and kind == "cpu":
+    if kind == "cpu" and is_on_gpu(values):
         raise UserError("bad-lanes", f"'{path}': the array is on a GPU and the batch on the CPU; copy it first")
     if isinstance(values, int):
         if not -(1 << width >> 1) <= values < 1 << width:
@@ -205,8 +206,7 @@ def _check_words(path: str, array: NDArray[Any], width: int) -> LaneValues:
 
 def _as_array(path: str, values: Any) -> NDArray[Any]:
     """Return a foreign array as NumPy's, from a GPU too."""
-    interface = getattr(values, "__cuda_array_interface__", None)
-    if interface is not None:
+    if is_on_gpu(values):
         for method in ("get", "cpu"):  # CuPy's and PyTorch's ways home
             if hasattr(values, method):
                 return np.asarray(getattr(values, method)())

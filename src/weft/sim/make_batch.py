@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from weft.base.dataclass import replace
 from weft.base.errors import UserError
+from weft.engines.cpu.object_cache import ObjectCache
 from weft.ir.lane_engine import LaneDevice
 from weft.passes.insert_random import insert_random
-from weft.sim.batch import Batch, BatchOptions
+from weft.sim.batch import Batch
+from weft.sim.batch_options import BatchOptions
 from weft.sim.compile_design import make_program
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.cycle_engine import copy_states
@@ -34,12 +36,15 @@ def make_batch(
     private: tuple[str, ...],
     messages: str,
     threads: int,
+    resident: str | bool = "auto",
 ) -> Batch:
     """Return a batch; `Simulation.batch` explains the arguments."""
     if lanes < 1:
         raise UserError("bad-lanes", f"a batch has at least one lane, not {lanes}")
     if messages not in ("error", "count"):
         raise UserError("bad-option", f"messages is error or count, not '{messages}'")
+    if resident not in ("auto", True, False):
+        raise UserError("bad-option", f"resident is auto, True or False, not '{resident}'")
     place = choose_device(device, lanes, threads)
     design, program, state = simulation.design, simulation.engine.program, simulation.engine.state
     simulation.engine.settle()
@@ -63,7 +68,7 @@ def make_batch(
         state,
         simulation.clocks,
         place,
-        BatchOptions(lanes, private, messages),
+        BatchOptions(lanes, private, messages, resident),
         replay,
     )
     if random:
@@ -79,7 +84,7 @@ def choose_device(device: str, lanes: int, threads: int = 0) -> LaneDevice:
         from weft.engines.cuda.device import CudaDevice, find_gpu
 
         if device == "cuda" or find_gpu():
-            return CudaDevice()
+            return CudaDevice(cache=ObjectCache())
     from weft.engines.cpu.lane_engine import CpuDevice
 
     return CpuDevice(threads=threads)

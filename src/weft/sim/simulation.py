@@ -181,6 +181,7 @@ class Simulation(ABC):
         private: Sequence[str] = (),
         messages: str = "error",
         threads: int = 0,
+        resident: str | bool = "auto",
     ) -> Batch:
         """Return a batch of `lanes` instances, each a copy of this simulation as it is now.
 
@@ -189,10 +190,15 @@ class Simulation(ABC):
         (`passes.insert_random`). Memories that the design never writes are held once for all lanes, but for those in
         `private`. With `messages="count"` messages such as `$display` are counted for each lane; otherwise a design
         that has some cannot be a batch. `threads` limits those of the CPU.
+
+        With `resident=True` one kernel stays on the GPU, so that poke, run and peek cost microseconds; the lanes must
+        all run at once there. `auto` does so when the batch is run for a few cycles often; False never.
         """
         from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
 
-        return make_batch(self._batch_source(), lanes, device, random or {}, tuple(private), messages, threads)
+        return make_batch(
+            self._batch_source(), lanes, device, random or {}, tuple(private), messages, threads, resident
+        )
 
     def faults(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -167,7 +167,11 @@ class CpuDevice:
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = threads or usable
 
-    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0) -> HostBytes:
+    def resident_lanes(self) -> int:
+        """Return 0: calls of compiled code need no kernel that stays."""
+        return 0
+
+    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0, layout: LaneLayout | None = None) -> HostBytes:
         """Return zeroed bytes; raises `no-memory` when there are too few."""
         try:
             return HostBytes(aligned_bytes(size))
@@ -194,7 +198,7 @@ class CpuLanes:
         self._run: Any = None
         self._settle: Any = None
 
-    def begin(self) -> None:
+    def begin(self, tell: Callable[[str], None] = lambda step: None) -> None:
         """Begin to compile in another thread."""
         if self._job is None:
             self._job = self._compiler.submit(module_text(self.program, self.shape), self._tier)
@@ -217,6 +221,18 @@ class CpuLanes:
     def report(self) -> list[str]:
         """Return nothing: registers and occupancy are matters of GPUs."""
         return []
+
+    def begin_resident(self, look: LaneStep | None, layout: LaneLayout) -> None:
+        """Do nothing: see `resident`."""
+
+    @property
+    def resident_ready(self) -> bool:
+        """Say that there is nothing to wait for."""
+        return True
+
+    def resident(self, look: LaneStep | None, layout: LaneLayout, data: HostBytes) -> None:
+        """Return nothing: there is no kernel to launch, so none to keep."""
+        return
 
     def run(self, layout: LaneLayout, data: HostBytes, control: LaneControl) -> None:
         """Take every lane from its first slot to its last, or to where it stops."""

@@ -24,6 +24,11 @@ def _target() -> Any:
     return llvm.Target.from_triple(TRIPLE)
 
 
+def compiler_version() -> str:
+    """Return the version of LLVM."""
+    return ".".join(map(str, llvm.llvm_version_info))
+
+
 def architecture(capability: tuple[int, int]) -> int:
     """Return the newest architecture that a GPU of some compute capability can run; 0 if there is none."""
     number = 10 * capability[0] + capability[1]

@@ -1,27 +1,67 @@
 """Run lane programs on a GPU: its memory, and kernels made by `kernel_emitter`, `assemble` and the driver.
 
-A run uploads which slots each lane takes, launches one kernel for all lanes, waits, and downloads why they stopped.
+A run uploads which slots each lane takes, launches one kernel, waits, and downloads why lanes stopped. When so many
+lanes have nothing left to do that whole warps can be saved, the kernel runs over a list of the others only. Machine
+code is kept in the cache under a hash of the kernel's text and all that turns it into code: LLVM, driver, GPU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.cache_label import Label, entry_key
+from weft.base.dataclass import dataclass, replace
 from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
-from weft.engines.cuda.assemble import architecture, assemble
-from weft.engines.cuda.driver import Driver
-from weft.engines.cuda.kernel_emitter import TILE, KernelOptions, look_text, run_text, settle_text
-from weft.ir.lane_engine import Bytes, LaneControl
+from weft.engines.cuda.assemble import architecture, assemble, compiler_version
+from weft.engines.cuda.device_bytes import DeviceBytes
+from weft.engines.cuda.driver import Driver, FunctionFacts, version_text
+from weft.engines.cuda.kernel_emitter import ROWS, TILE, KernelOptions, look_text, run_text, settle_text
+from weft.engines.cuda.resident import ResidentKernel
+from weft.engines.cuda.serve_emitter import serve_text
+from weft.ir.lane_engine import LaneControl
 from weft.ir.lane_layout import LaneLayout
 from weft.ir.lane_program import LaneProgram, LaneStep
 from weft.ir.layout import container_bytes
 
 _workers = Workers("weft-cuda", 2)
+
+_WORTH_A_LIST = 0.75
+"""A list of lanes is used when it takes at most this part of the warps that lanes to run are spread over."""
+
+Tell = Callable[[str], None]
+"""Told the name of each step of a compilation, as `sim.compile_progress` has them."""
+
+
+def _say_nothing(step: str) -> None:
+    """Say nothing."""
+
+
+class KernelCache(Protocol):
+    """Keep machine code: `base` has the caches, and the batch's maker hands one over."""
+
+    def load(self, key: str) -> bytes | None:
+        """Return what is stored under a key, or None."""
+        ...
+
+    def store(self, key: str, data: bytes, label: Label | None = None) -> None:
+        """Keep an entry."""
+        ...
+
+
+@dataclass(slots=True)
+class KernelTimes:
+    """Add up what a kernel took: seconds by the GPU's clock, launches, slots of lanes."""
+
+    seconds: float = 0.0
+    launches: int = 0
+    lane_slots: int = 0
 
 
 def find_gpu() -> bool:
@@ -32,103 +72,47 @@ def find_gpu() -> bool:
         return False
 
 
-class DeviceArray:
-    """Be an array in the GPU's memory, for CuPy, PyTorch and others: it has no methods of its own."""
-
-    def __init__(self, owner: DeviceBytes, address: int, count: int, kind: str) -> None:
-        self._owner = owner
-        self.__cuda_array_interface__ = {
-            "shape": (count,),
-            "typestr": np.dtype(kind).str,
-            "data": (address, False),
-            "strides": None,
-            "version": 3,
-        }
+def gpu_label(version: int, capability: tuple[int, int]) -> Label:
+    """Return the label of machine code for a GPU: it is the driver's assembler that makes it."""
+    compiler = f"llvm {compiler_version()}, cuda driver {version_text(version)}"
+    return Label("cubin", compiler, f"nvidia sm_{capability[0]}{capability[1]}")
 
 
-class DeviceBytes:
-    """Implement `ir.lane_engine.LaneBytes` in a GPU's memory."""
-
-    def __init__(self, driver: Driver, size: int) -> None:
-        self._driver, self._size = driver, size
-        self._address = driver.allocate(size)
-
-    def __del__(self) -> None:
-        address = getattr(self, "_address", 0)
-        if address:
-            self._driver.free(address)
-
-    def address(self) -> int:
-        """Return where the bytes begin."""
-        return self._address
-
-    def read(self, offset: int, count: int) -> Bytes:
-        """Return a copy of some bytes."""
-        return self._driver.read(self._address + offset, count)
-
-    def write(self, offset: int, data: Bytes) -> None:
-        """Set some bytes."""
-        self._driver.write(self._address + offset, data)
-
-    def read_rows(self, offset: int, pitch: int, width: int, rows: int) -> Bytes:
-        """Return `rows` rows of `width` bytes that begin `pitch` bytes apart."""
-        data = np.empty((rows, width), np.uint8)
-        self._driver.copy_rows(self._address + offset, pitch, data, inwards=False)
-        return data
-
-    def write_rows(self, offset: int, pitch: int, data: Bytes) -> None:
-        """Set rows that begin `pitch` bytes apart."""
-        self._driver.copy_rows(self._address + offset, pitch, np.ascontiguousarray(data), inwards=True)
-
-    def repeat(self, offset: int, size: int, count: int) -> None:
-        """Copy `size` bytes to the places behind them, so that there are `count` copies."""
-        done = 1
-        while done < count:
-            more = min(done, count - done)
-            self._driver.copy(self._address + offset + done * size, self._address + offset, more * size)
-            done += more
-
-    def take(self, offset: int, size: int, foreign: Any) -> bool:
-        """Copy a foreign array of this GPU that is just these bytes; say whether that was possible."""
-        interface = foreign.__cuda_array_interface__
-        count = int(np.prod(interface["shape"])) * np.dtype(interface["typestr"]).itemsize
-        if count != size or interface.get("strides") is not None or np.dtype(interface["typestr"]).kind not in "ui":
-            return False
-        self._driver.copy(self._address + offset, int(interface["data"][0]), size)
-        return True
-
-    def array_at(self, offset: int, count: int, kind: str) -> DeviceArray:
-        """Return an array of some elements, without a copy."""
-        return DeviceArray(self, self._address + offset, count, kind)
-
-    def copy(self) -> DeviceBytes:
-        """Return a copy on the GPU."""
-        other = DeviceBytes(self._driver, self._size)
-        other.assign(self)
-        return other
-
-    def assign(self, other: DeviceBytes) -> None:
-        """Set all bytes to those of a copy."""
-        self._driver.copy(self._address, other.address(), self._size)
+def present_labels() -> list[Label]:
+    """Return the labels of code that this machine's GPUs run, one for each model."""
+    try:
+        version, capabilities = Driver.capabilities()
+    except UserError:
+        return []
+    return [gpu_label(version, each) for each in dict.fromkeys(capabilities) if architecture(each)]
 
 
 class CudaDevice:
-    """Implement `ir.lane_engine.LaneDevice` on the first GPU."""
+    """Implement `ir.lane_engine.LaneDevice` on one GPU."""
 
     kind = "cuda"
     tile = TILE
 
-    def __init__(self, options: KernelOptions | None = None, api: Any = None) -> None:
-        self.driver = Driver(api)
+    def __init__(
+        self,
+        options: KernelOptions | None = None,
+        api: Any = None,
+        ordinal: int = 0,
+        cache: KernelCache | None = None,
+    ) -> None:
+        self.driver = Driver(api, ordinal)
         self.name = self.driver.name
         self.options = options or KernelOptions()
+        self.cache = cache
         self.architecture = architecture(self.driver.capability)
         if not self.architecture:
             major, minor = self.driver.capability
             raise UserError("no-gpu", f"{self.name} has compute capability {major}.{minor}, and batches need 8.0")
+        self.times: dict[str, KernelTimes] | None = {} if os.environ.get("WEFT_GPU_TIMESTAMPS", "0") == "1" else None
 
-    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0) -> DeviceBytes:
+    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0, layout: LaneLayout | None = None) -> DeviceBytes:
         """Return zeroed bytes; raises `no-memory`, and says how many lanes would fit."""
+        self.driver.clear()
         free, _ = self.driver.memory()
         # The driver needs some for kernels and their stacks.
         usable = int(free * 0.95)
@@ -143,24 +127,62 @@ class CudaDevice:
         """Return a program for this device."""
         return CudaLanes(self, program)
 
+    def resident_lanes(self) -> int:
+        """Return how many lanes a resident kernel may have: blocks must all run at once; 0 if none can stay.
+
+        Where a display's watchdog ends kernels that take long, none can.
+        """
+        if self.driver.has_watchdog or not self.driver.maps_host_memory:
+            return 0
+        return self.driver.multiprocessors * self.options.threads
+
+    def code(self, name: str, text: str, tell: Tell) -> tuple[bytes, bool]:
+        """Return the machine code of a kernel's text, and whether it came from the cache."""
+        _, key = self._entry(text)
+        if self.cache is not None:
+            tell("load from cache")
+            found = self.cache.load(key)
+            if found is not None:
+                return found, True
+        return self.make_code(name, text, tell), False
+
+    def _entry(self, text: str) -> tuple[Label, str]:
+        """Return the label and the key of a kernel's machine code."""
+        label = gpu_label(self.driver.version, self.driver.capability)
+        return label, entry_key(label, f"sm_{self.architecture}", hashlib.sha256(text.encode()).hexdigest())
+
+    def make_code(self, name: str, text: str, tell: Tell) -> bytes:
+        """Make the machine code of a kernel's text, and keep it in the cache."""
+        label, key = self._entry(text)
+        tell("write code")
+        ptx = assemble(text, self.architecture)
+        tell("assemble")
+        code = self.driver.assemble(ptx)
+        if self.cache is not None:
+            self.cache.store(key, code, replace(label, note=name))
+        return code
+
 
 class CudaLanes:
     """Implement `ir.lane_engine.LaneKernel`: a lane program as kernels of a GPU."""
 
     def __init__(self, device: CudaDevice, program: LaneProgram) -> None:
         self.device, self.program = device, program
-        self._job: Job[str] | None = None
+        self._job: Job[tuple[str, bytes, bool]] | None = None
+        self._serve: Job[tuple[str, bytes, bool]] | None = None
         self._functions: dict[str, Any] = {}
         self._modules: list[Any] = []
         self._looks: dict[int, tuple[LaneStep, Any]] = {}
         self._control: tuple[LaneLayout, DeviceBytes] | None = None
 
-    def begin(self) -> None:
+    # -------------------------------------------------------------------------------------------- compilation
+
+    def begin(self, tell: Tell = _say_nothing) -> None:
         """Begin to compile the kernel of a run, in another thread."""
         if self._job is None and "lanes_run" not in self._functions:
-            device = self.device
-            text = run_text(self.program, device.options)
-            self._job = _workers.submit(lambda: assemble(text, device.architecture))
+            self._job = _workers.submit(
+                lambda: self._make("lanes_run", lambda: run_text(self.program, self.device.options), tell)
+            )
 
     @property
     def ready(self) -> bool:
@@ -172,70 +194,146 @@ class CudaLanes:
         if "lanes_run" not in self._functions:
             self.begin()
             assert self._job is not None
-            self._functions["lanes_run"] = self._load(self._job.result(), "lanes_run")
-            self._job = None
+            job, self._job = self._job, None
+            self._functions["lanes_run"] = self._load("lanes_run", *job.result())
 
-    def report(self) -> list[str]:
+    def _make(self, name: str, write: Callable[[], str], tell: Tell) -> tuple[str, bytes, bool]:
+        tell("generate code")
+        text = write()
+        return (text, *self.device.code(name, text, tell))
+
+    def _load(self, name: str, text: str, code: bytes, cached: bool) -> Any:
+        """Load machine code; make it again if it was kept and the driver does not take it."""
+        driver = self.device.driver
+        try:
+            module = driver.load(code)
+        except UserError:
+            if not cached or driver.lost:
+                raise
+            module = driver.load(self.device.make_code(name, text, _say_nothing))
+        self._modules.append(module)
+        return driver.function(module, name)
+
+    def _function(self, name: str, write: Callable[[], str]) -> Any:
+        return self._load(name, *self._make(name, write, _say_nothing))
+
+    def facts(self) -> FunctionFacts:
         """Return what the kernel of a run takes."""
         self.compile()
-        driver, threads = self.device.driver, self.device.options.threads
-        facts = driver.facts(self._functions["lanes_run"], threads)
-        warps, most = facts.blocks * threads // 32, driver.threads // 32
+        return self.device.driver.facts(self._functions["lanes_run"], self.device.options.threads)
+
+    def report(self) -> list[str]:
+        """Return what the kernel of a run takes, as a line."""
+        driver, facts = self.device.driver, self.facts()
+        warps, most = facts.blocks * self.device.options.threads // 32, driver.threads // 32
         memory = f"{facts.local_bytes} bytes of local memory"
         return [f"{facts.registers} registers, {memory}, {warps} of {most} warps a multiprocessor"]
 
-    def _load(self, ptx: str, name: str) -> Any:
-        module = self.device.driver.load(ptx)
-        self._modules.append(module)
-        return self.device.driver.function(module, name)
+    def begin_resident(self, look: LaneStep | None, layout: LaneLayout) -> None:
+        """Begin to compile the resident kernel, which knows a look's outputs, in another thread."""
+        if self._serve is None:
+            options, stride = self.device.options, layout.stride
+            self._serve = _workers.submit(
+                lambda: self._make("lanes_serve", lambda: serve_text(self.program, look, options, stride), _say_nothing)
+            )
+
+    @property
+    def resident_ready(self) -> bool:
+        """Say whether its code is there."""
+        return self._serve is not None and self._serve.is_done
+
+    def resident(self, look: LaneStep | None, layout: LaneLayout, data: DeviceBytes) -> ResidentKernel | None:
+        """Return a kernel that stays on the GPU and knows a look's outputs, or None if its blocks have no room."""
+        driver, threads = self.device.driver, self.device.options.threads
+        self.begin_resident(look, layout)
+        assert self._serve is not None
+        function = self._load("lanes_serve", *self._serve.result())
+        if -(-layout.lanes // threads) > driver.facts(function, threads).blocks * driver.multiprocessors:
+            return None
+        return ResidentKernel(driver, function, self.program, look, layout, data.address(), threads)
+
+    # ------------------------------------------------------------------------------------------------- launches
 
     def run(self, layout: LaneLayout, data: DeviceBytes, control: LaneControl) -> None:
         """Take every lane from its first slot to its last, or to where it stops."""
         self.compile()
-        self._launch(self._functions["lanes_run"], layout, data, control)
+        self._launch("lanes_run", layout, data, control, choose_lanes(layout, control))
 
     def settle(self, layout: LaneLayout, data: DeviceBytes, control: LaneControl) -> None:
         """Settle every lane at its present time."""
-        if "lanes_settle" not in self._functions:
-            ptx = assemble(settle_text(self.program, self.device.options), self.device.architecture)
-            self._functions["lanes_settle"] = self._load(ptx, "lanes_settle")
-        self._launch(self._functions["lanes_settle"], layout, data, control)
+        name = "lanes_settle"
+        if name not in self._functions:
+            self._functions[name] = self._function(name, lambda: settle_text(self.program, self.device.options))
+        self._launch(name, layout, data, control, None)
 
     def look(self, look: LaneStep, layout: LaneLayout, data: DeviceBytes, widths: Sequence[int]) -> list[NDArray[Any]]:
         """Compute a look's outputs for every lane: rows of `stride` containers."""
         if id(look) not in self._looks:
-            ptx = assemble(look_text(self.program, look, self.device.options), self.device.architecture)
-            self._looks[id(look)] = look, self._load(ptx, "lanes_look")
+            function = self._function("lanes_look", lambda: look_text(self.program, look, self.device.options))
+            self._looks[id(look)] = look, function
         sizes = [container_bytes(width) for width in widths]
         places = np.cumsum([0, *(size * layout.stride for size in sizes)]).tolist()
         rows = DeviceBytes(self.device.driver, places[-1])
         outputs = [rows.address() + place for place in places[:-1]]
-        self._call(self._looks[id(look)][1], layout, data, [0] * 5, outputs)
+        self._call("look", self._looks[id(look)][1], layout.lanes, layout, data, [0] * (len(ROWS) - 1), outputs)
         return [
             rows.read(place, size * layout.stride).view(f"u{size}")
             for place, size in zip(places[:-1], sizes, strict=True)
         ]
 
-    def _launch(self, function: Any, layout: LaneLayout, data: DeviceBytes, control: LaneControl) -> None:
+    def _launch(
+        self, name: str, layout: LaneLayout, data: DeviceBytes, control: LaneControl, chosen: NDArray[np.uint32] | None
+    ) -> None:
         """Run a kernel between an upload and a download of what the lanes are told and answer."""
         rows = (control.first, control.last, control.done, control.counts.reshape(-1), control.status)
-        places = np.cumsum([0, *(row.nbytes for row in rows)]).tolist()
+        room = np.empty(0, np.uint32) if chosen is None else chosen
+        places = np.cumsum([0, *(row.nbytes for row in rows), 4 * layout.stride]).tolist()
         if self._control is None or self._control[0] is not layout:
             self._control = layout, DeviceBytes(self.device.driver, places[-1])
         memory = self._control[1]
         counting = bool(self.program.messages)
-        for row, place in zip(rows, places, strict=False):
-            if counting or row is not rows[3]:
+        for row, place in zip((*rows, room), places, strict=False):
+            if (counting or row is not rows[3]) and row is not rows[2] and row.nbytes:
                 memory.write(place, row.view(np.uint8))
-        first, last, done, counts, status = (memory.address() + place for place in places[:-1])
-        self._call(function, layout, data, [first, last, status, done, counts], ())
+        first, last, done, counts, status, listed = (memory.address() + place for place in places[:-1])
+        count = layout.lanes if chosen is None else len(chosen)
+        pointers = [0 if chosen is None else listed, first, last, status, done, counts]
+        slots = int((control.last - control.first).sum()) if name == "lanes_run" else 0
+        self._call(name.removeprefix("lanes_"), self._functions[name], count, layout, data, pointers, (), slots)
         for number in (2, 3, 4) if counting else (2, 4):
             rows[number].view(np.uint8)[:] = memory.read(places[number], rows[number].nbytes)
 
     def _call(
-        self, function: Any, layout: LaneLayout, data: DeviceBytes, rows: Sequence[int], outputs: Sequence[int]
+        self,
+        what: str,
+        function: Any,
+        count: int,
+        layout: LaneLayout,
+        data: DeviceBytes,
+        rows: Sequence[int],
+        outputs: Sequence[int],
+        slots: int = 0,
     ) -> None:
-        threads, at = self.device.options.threads, data.address()
+        threads, at, driver = self.device.options.threads, data.address(), self.device.driver
         planes = [at + place for place in layout.memories]
-        arguments = [layout.lanes, layout.stride, at, *rows, *planes, *outputs]
-        self.device.driver.launch(function, -(-layout.lanes // threads), threads, arguments)
+        arguments = [count, layout.stride, at, *rows, *planes, *outputs]
+        blocks = -(-count // threads)
+        if self.device.times is None:
+            driver.launch(function, blocks, threads, arguments)
+            return
+        times = self.device.times.setdefault(what, KernelTimes())
+        times.seconds += driver.time_launch(function, blocks, threads, arguments)
+        times.launches += 1
+        times.lane_slots += slots
+
+
+def choose_lanes(layout: LaneLayout, control: LaneControl) -> NDArray[np.uint32] | None:
+    """Return the lanes that have something to do, or None where a list of them would not save many warps."""
+    goes = control.first < control.last
+    lanes = int(goes.sum())
+    if lanes >= _WORTH_A_LIST * layout.lanes:
+        return None
+    warps = int(goes.reshape(-1, TILE).any(axis=1).sum())
+    if -(-lanes // TILE) > _WORTH_A_LIST * warps or not lanes:
+        return None
+    return np.nonzero(goes)[0].astype(np.uint32)

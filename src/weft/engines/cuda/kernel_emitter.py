@@ -26,9 +26,13 @@ TILE = 32
 
 _SCALAR = Shape(1, 1)
 _GLOBAL = "ptr addrspace(1)"
+
+ROWS = ("state", "chosen", "first", "last", "status", "done", "counts")
+"""The parameters of every kernel behind the number of lanes and the stride: addresses, in this order."""
+
 _EMPTY = LaneStep("", [], [], [], [], [], [])
 
-_DECLARATIONS = """declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()
+DECLARATIONS = """declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()
 declare i32 @llvm.nvvm.read.ptx.sreg.ntid.x()
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
 """
@@ -46,17 +50,17 @@ class KernelOptions:
 
 def run_text(program: LaneProgram, options: KernelOptions) -> str:
     """Return the module with the kernel `lanes_run`."""
-    return _DECLARATIONS + KernelEmitter(program, options).run()
+    return DECLARATIONS + KernelEmitter(program, options).run()
 
 
 def settle_text(program: LaneProgram, options: KernelOptions) -> str:
     """Return the module with the kernel `lanes_settle`."""
-    return _DECLARATIONS + KernelEmitter(program, replace(options, local_bytes=0)).settle()
+    return DECLARATIONS + KernelEmitter(program, replace(options, local_bytes=0)).settle()
 
 
 def look_text(program: LaneProgram, look: LaneStep, options: KernelOptions) -> str:
     """Return the module with the kernel `lanes_look`, whose outputs are further parameters."""
-    return _DECLARATIONS + KernelEmitter(program, replace(options, local_bytes=0)).look(look)
+    return DECLARATIONS + KernelEmitter(program, replace(options, local_bytes=0)).look(look)
 
 
 class KernelEmitter(LaneEmitter):
@@ -105,8 +109,8 @@ class KernelEmitter(LaneEmitter):
         self._copy_local(inwards=False)
         return self._close("lanes_run")
 
-    def _events(self, count: int) -> None:
-        """Emit the event that is next, what settles the design after it, and the condition."""
+    def _events(self, count: int, looks: str = "") -> None:
+        """Emit the event that is next, what settles the design after it, and the condition (if bit `looks` is 1)."""
         labels = [self.label() for _ in range(count)]
         after = self.label()
         event = self.put("load i64, ptr %event")
@@ -126,7 +130,10 @@ class KernelEmitter(LaneEmitter):
         if self.program.fires:
             self._settle_loop()
         if self.program.condition is not None:
+            done = self._if(looks) if looks else ""
             self._step(self.program.condition)
+            if done:
+                self._join(done)
 
     def settle(self) -> str:
         """Return the kernel that settles each lane at its present time."""
@@ -170,11 +177,31 @@ class KernelEmitter(LaneEmitter):
 
     def _enter(self) -> None:
         """Find this thread's lane, leave if there is none, and make room for its state."""
+        self._make_room()
+        thread = self._thread_number()
+        self._leave_unless(self.put(f"icmp ult i64 {thread}, %lanes"))
+        # With `chosen` the threads take the lanes that it lists: those that still run, side by side.
+        before, listed, found = self.here, self.label(), self.label()
+        some = self.put(f"icmp ne {_GLOBAL} %chosen, null")
+        self.add(f"br i1 {some}, label %{listed}, label %{found}")
+        self.begin(listed)
+        place = self.put(f"getelementptr i32, {_GLOBAL} %chosen, i64 {thread}")
+        lane = self.put(f"zext i32 {self.put(f'load i32, {_GLOBAL} {place}')} to i64")
+        self.add(f"br label %{found}")
+        self.begin(found)
+        self._lane = self.put(f"phi i64 [{thread}, %{before}], [{lane}, %{listed}]")
+        self._find_memories()
+
+    def _thread_number(self) -> str:
+        """Return which thread of all this is."""
         block = self.put("call i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()")
         size = self.put("call i32 @llvm.nvvm.read.ptx.sreg.ntid.x()")
         thread = self.put("call i32 @llvm.nvvm.read.ptx.sreg.tid.x()")
-        lane = self.put(f"add i32 {self.put(f'mul i32 {block}, {size}')}, {thread}")
-        self._lane = self.put(f"zext i32 {lane} to i64")
+        number = self.put(f"add i32 {self.put(f'mul i32 {block}, {size}')}, {thread}")
+        return self.put(f"zext i32 {number} to i64")
+
+    def _make_room(self) -> None:
+        """Make room for the state of a lane."""
         for number, word in enumerate(self.program.words):
             if number not in self._packed:
                 self.add(f"%w{number} = alloca {_kind(word.width)}")
@@ -187,7 +214,9 @@ class KernelEmitter(LaneEmitter):
             memory = self.program.memories[plane]
             self.add(f"%local{plane} = alloca [{memory.depth} x i{8 * container_bytes(memory.width)}], align 16")
         self.add("store i1 false, ptr %fire")
-        self._leave_unless(self.put(f"icmp ult i64 {self._lane}, %lanes"))
+
+    def _find_memories(self) -> None:
+        """Compute where the lane's memories begin."""
         tile = self.put(f"lshr i64 {self._lane}, {TILE.bit_length() - 1}")
         place = self.put(f"and i64 {self._lane}, {TILE - 1}")
         self._bases: list[str] = []
@@ -245,20 +274,26 @@ class KernelEmitter(LaneEmitter):
         self.add(f"store i32 {self.put(f'or i32 {others}, {mine}')}, ptr %p{group}")
 
     def _finish(self) -> None:
-        """Store the words and the status.
+        """Store the words and the status."""
+        self._store_words()
+        status = self.put(f"trunc i32 {self.put('load i32, ptr %stop')} to i8")
+        self.add(f"store i8 {status}, {_GLOBAL} {self._row_of('%status', 1)}")
+
+    def _store_words(self) -> None:
+        """Store the words.
 
         The addresses are computed anew from numbers of which LLVM does not know that they are the same, for it would
         rather keep two registers for each word over the whole loop.
         """
-        self._lane, self._stride = self._forget(self._lane), self._forget("%stride")
+        self._lane = self._forget(self._lane)
+        if self._stride == "%stride":
+            self._stride = self._forget(self._stride)
         for number, word in enumerate(self.program.words):
             item, kind = container_bytes(word.width), _kind(word.width)
             value = self._get(number)
             if f"i{8 * item}" != kind:
                 value = self.put(f"{'zext' if word.width == 1 else 'trunc'} {kind} {value} to i{8 * item}")
             self.add(f"store i{8 * item} {value}, {_GLOBAL} {self._word_place(number)}, align {item}")
-        status = self.put(f"trunc i32 {self.put('load i32, ptr %stop')} to i8")
-        self.add(f"store i8 {status}, {_GLOBAL} {self._row_of('%status', 1)}")
 
     def _forget(self, value: str) -> str:
         """Return a copy of a number that LLVM cannot see through."""
@@ -285,14 +320,17 @@ class KernelEmitter(LaneEmitter):
 
     def _close(self, name: str, outputs: int = 0) -> str:
         self.add("ret void")
-        rows = ", ".join(f"{_GLOBAL} %{row}" for row in ("state", "first", "last", "status", "done", "counts"))
+        rows = ", ".join(f"{_GLOBAL} %{row}" for row in ROWS)
         planes = "".join(f", {_GLOBAL} noalias %m{plane}" for plane in range(len(self.program.memories)))
         more = "".join(f", {_GLOBAL} %o{number}" for number in range(outputs))
+        return self._function(name, f"i64 %lanes, i64 %stride, {rows}{planes}{more}")
+
+    def _function(self, name: str, parameters: str) -> str:
         body = "\n  ".join(self.lines)
         attributes = f'"nvvm.maxntid"="{self.options.threads}"'
         if self.options.blocks:
             attributes += f' "nvvm.minctasm"="{self.options.blocks}"'
-        head = f"define ptx_kernel void @{name}(i64 %lanes, i64 %stride, {rows}{planes}{more}) nounwind {attributes}"
+        head = f"define ptx_kernel void @{name}({parameters}) nounwind {attributes}"
         return f"{head} {{\nentry:\n  {body}\n}}\n"
 
     def _step(self, step: LaneStep) -> None:

@@ -1,0 +1,102 @@
+"""A batch's bytes in the memory of a GPU, and arrays over them for other packages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from weft.engines.cuda.dlpack import CUDA, foreign_array, make_capsule
+from weft.engines.cuda.driver import Driver
+from weft.ir.lane_engine import Bytes
+
+
+class DeviceArray:
+    """Be an array in the GPU's memory, for CuPy, PyTorch and JAX: it has no methods of its own."""
+
+    def __init__(self, owner: DeviceBytes, address: int, count: int, kind: str, ordinal: int) -> None:
+        self._owner, self._address, self._count, self._kind, self._ordinal = owner, address, count, kind, ordinal
+        self.__cuda_array_interface__ = {
+            "shape": (count,),
+            "typestr": np.dtype(kind).str,
+            "data": (address, False),
+            "strides": None,
+            "version": 3,
+        }
+
+    def __dlpack__(self, *, stream: Any = None, **options: Any) -> Any:
+        """Return a DLPack capsule. Nothing writes the memory while Python has it, so no stream has to wait."""
+        return make_capsule(self._owner, self._address, self._count, self._kind, self.__dlpack_device__())
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return which GPU it is on."""
+        return CUDA, self._ordinal
+
+
+class DeviceBytes:
+    """Implement `ir.lane_engine.LaneBytes` in a GPU's memory."""
+
+    def __init__(self, driver: Driver, size: int) -> None:
+        self._driver, self._size = driver, size
+        self._address = driver.allocate(size)
+
+    def __del__(self) -> None:
+        address = getattr(self, "_address", 0)
+        if address:
+            self._driver.free(address)
+
+    def address(self) -> int:
+        """Return where the bytes begin."""
+        return self._address
+
+    def read(self, offset: int, count: int) -> Bytes:
+        """Return a copy of some bytes."""
+        return self._driver.read(self._address + offset, count)
+
+    def write(self, offset: int, data: Bytes) -> None:
+        """Set some bytes."""
+        self._driver.write(self._address + offset, data)
+
+    def read_rows(self, offset: int, pitch: int, width: int, rows: int) -> Bytes:
+        """Return `rows` rows of `width` bytes that begin `pitch` bytes apart."""
+        data = np.empty((rows, width), np.uint8)
+        self._driver.copy_rows(self._address + offset, pitch, data, inwards=False)
+        return data
+
+    def write_rows(self, offset: int, pitch: int, data: Bytes) -> None:
+        """Set rows that begin `pitch` bytes apart."""
+        self._driver.copy_rows(self._address + offset, pitch, np.ascontiguousarray(data), inwards=True)
+
+    def repeat(self, offset: int, size: int, count: int) -> None:
+        """Copy `size` bytes to the places behind them, so that there are `count` copies."""
+        done = 1
+        while done < count:
+            more = min(done, count - done)
+            self._driver.copy(self._address + offset + done * size, self._address + offset, more * size)
+            done += more
+
+    def take(self, offset: int, size: int, foreign: Any) -> bool:
+        """Copy a foreign array of a GPU that is just these bytes, of integers; say whether that was possible."""
+        found = foreign_array(foreign)
+        if found is None:
+            return False
+        address, shape, kind, _alive = found
+        if len(shape) != 1 or shape[0] * np.dtype(kind).itemsize != size or np.dtype(kind).kind not in "ui":
+            return False
+        self._driver.synchronise()
+        self._driver.copy(self._address + offset, address, size)
+        return True
+
+    def array_at(self, offset: int, count: int, kind: str) -> DeviceArray:
+        """Return an array of some elements, without a copy."""
+        return DeviceArray(self, self._address + offset, count, kind, self._driver.ordinal)
+
+    def copy(self) -> DeviceBytes:
+        """Return a copy on the GPU."""
+        other = DeviceBytes(self._driver, self._size)
+        other.assign(self)
+        return other
+
+    def assign(self, other: DeviceBytes) -> None:
+        """Set all bytes to those of a copy."""
+        self._driver.copy(self._address, other.address(), self._size)

@@ -1,0 +1,296 @@
+"""The host's side of a resident kernel: start it, give it commands, wait for its answers, let it leave.
+
+A command is gathered in `command` (transfers, then what to do) and posted by one call of machine code (`host_calls`);
+what need not be waited for is posted and forgotten, up to the length of the ring. The kernel leaves by itself when it
+has nothing to do for a while, or when something else needs the GPU; the next wait, or command, starts it again where it
+was. A run is cut by the kernel's clock into parts of `PART_NS`, between which Ctrl-C gets through; a kernel that does
+not answer within `WATCHDOG_S` beyond that is taken for dead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.errors import UserError
+from weft.engines.cuda import host_calls
+from weft.engines.cuda import mailbox as at
+from weft.engines.cuda.kernel_emitter import TILE
+from weft.engines.cuda.serve_emitter import output_bytes
+from weft.ir.lane_engine import EVERY, NONE, Bytes, aligned_bytes
+from weft.ir.lane_layout import LaneLayout
+from weft.ir.lane_program import LaneProgram, LaneStep
+from weft.ir.layout import container_bytes
+
+if TYPE_CHECKING:
+    from weft.engines.cuda.driver import Driver
+
+PART_NS = 50_000_000
+"""The longest part of a run, after which the host looks whether it is still wanted."""
+
+IDLE_NS = 100_000_000
+"""A kernel that has had no command for so long leaves the GPU to others."""
+
+WATCHDOG_S = 10.0
+"""How long the host waits for an answer that is late."""
+
+_LOOKS = 200_000
+"""Looks at the answer before Python looks around: a few milliseconds."""
+
+
+class ResidentKernel:
+    """Implement `ir.lane_engine.ResidentLanes`: one kernel that stays on a GPU and serves one batch."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        function: Any,
+        program: LaneProgram,
+        look: LaneStep | None,
+        layout: LaneLayout,
+        data_address: int,
+        threads: int,
+        idle_ns: int = IDLE_NS,
+    ) -> None:
+        self._driver, self._function, self._program = driver, function, program
+        self.layout, self._threads = layout, threads
+        self._part, self._idle = (time_ns * driver.clock_khz // 1_000_000 for time_ns in (PART_NS, idle_ns))
+        self._data = data_address
+        self._blocks = -(-layout.lanes // threads)
+        self._sizes = output_bytes(look)
+        self.mail = at.place_mail(layout.stride, self._sizes)
+        self._mail, self._seen_mail = driver.allocate_mail(self.mail.size)
+        counts = 4 * layout.stride * max(1, len(program.messages))
+        self._counts_bytes = counts if program.messages else 0
+        # On the GPU: the board, then the rows `ended`, `until` and `counts`.
+        board = 8 * at.BOARD_WORDS
+        self._places = [0, _aligned(board)]
+        self._places.append(self._places[1] + layout.stride)
+        self._places.append(self._places[2] + 8 * layout.stride)
+        self._memory = driver.allocate(self._places[3] + counts)
+        self._stream = driver.new_stream()
+        self._post, self._wait = host_calls.host_calls()
+        self._array = np.ctypeslib.as_array((ctypes.c_uint8 * self.mail.size).from_address(self._mail))
+        self._answer: Any = memoryview(self._array[:8].view(np.uint64).data)
+        self.status = self._array[self.mail.status : self.mail.status + layout.lanes]
+        self._command = aligned_bytes(8 * at.ENTRY_WORDS).view(np.uint64)
+        self._command_at = self._command.ctypes.data
+        self._words: Any = memoryview(self._command.data)  # four times as fast as NumPy for single words
+        self._transfers = 0
+        self._asked: list[int] = []
+        self._generation = self._number = 0
+        self._running = False
+        self._next_row = 0
+        self._row_uses = [0] * at.ROWS_IN
+        driver.residents.add(self)
+
+    def __del__(self) -> None:
+        if getattr(self, "_mail", 0) and not sys.is_finalizing():
+            self.close()
+
+    def close(self) -> None:
+        """Leave the GPU and give all memory back; what the kernel has counted is lost."""
+        if self._mail:
+            if not self._driver.lost:
+                self.leave()
+            self._driver.residents.discard(self)
+            self._driver.free(self._memory)
+            self._driver.free_mail(self._mail)
+            self._mail = 0
+
+    # ---------------------------------------------------------------------------------------------- transfers
+
+    def put_value(self, word: int, value: int) -> None:
+        """Set a word of the state in all lanes, with the next command."""
+        self._transfer(word, at.IN_VALUE, value)
+
+    def put_row(self, word: int, values: NDArray[Any]) -> None:
+        """Set a word of the state from an array of its containers over all lanes, with the next command."""
+        number = self._next_row
+        self._next_row = (number + 1) % at.ROWS_IN
+        if self._row_uses[number]:
+            self._await(self._row_uses[number])
+        place = self.mail.rows_in + 8 * self.layout.stride * number
+        data = values.view(np.uint8)
+        self._array[place : place + len(data)] = data
+        self._transfer(word, at.IN_ROW, place)
+        self._row_uses[number] = self._number + 1
+
+    def get_row(self, word: int) -> NDArray[Any]:
+        """Return a word of the state in all lanes, after all that was asked for before."""
+        place = self.mail.rows_out + 8 * self.layout.stride * at.MOST_TRANSFERS
+        self._transfer(word, at.OUT_ROW, place)
+        self._send(0, wait=True)
+        return self.asked_row(place, word)
+
+    def ask_rows(self, words: Sequence[int]) -> list[int]:
+        """Ask for words of the state as they are after the next command, `MOST_TRANSFERS` at most; return places."""
+        if self._transfers + len(words) > at.MOST_TRANSFERS:
+            self._send(0, wait=False)
+        self._asked = list(words)
+        return self._ask_again()
+
+    def _ask_again(self) -> list[int]:
+        """Ask for the same words in the next command."""
+        places: list[int] = []
+        for number, word in enumerate(self._asked):
+            places.append(self.mail.rows_out + 8 * self.layout.stride * number)
+            self._transfer(word, at.OUT_ROW, places[-1])
+        return places
+
+    def asked_row(self, place: int, word: int) -> NDArray[Any]:
+        """Return a word that was asked for, after the command."""
+        return self._row(place, container_bytes(self._program.words[word].width))
+
+    def _row(self, place: int, item: int) -> NDArray[Any]:
+        return self._array[place : place + item * self.layout.lanes].view(f"u{item}").copy()
+
+    def _transfer(self, word: int, kind: int, value: int) -> None:
+        if self._transfers == at.MOST_TRANSFERS:
+            self._send(0, wait=False)
+        item = container_bytes(self._program.words[word].width)
+        first = at.TRANSFERS + at.TRANSFER_WORDS * self._transfers
+        words = self._words
+        words[first] = self.layout.rows[word] << 8 | kind | item.bit_length() - 1
+        words[first + 1] = TILE * item
+        words[first + 2] = value
+        self._transfers += 1
+
+    # ----------------------------------------------------------------------------------------------- commands
+
+    def settle(self) -> bool:
+        """Settle every lane; say whether some have stopped (`status`)."""
+        self.drain()
+        self.status[:] = 0  # lanes that do not stop leave theirs alone
+        self._send(at.SETTLE, wait=True)
+        return bool(self._answer[0] & 3)
+
+    def run(self, duration_fs: int, *, settle: bool, until: bool) -> bool:
+        """Run every lane that has not ended for a time, or until the condition; say whether some have stopped."""
+        flags = at.RUN | (at.SETTLE if settle else 0) | (at.UNTIL if until else 0)
+        self._asked.clear()
+        words = self._words
+        words[at.DURATION], words[at.LIMIT] = duration_fs, self._part
+        self._send(flags, wait=True)
+        stopped = self._answer[0] & 3
+        while stopped & at.SOME_PAUSED:
+            self._ask_again()
+            words[at.LIMIT] = self._part
+            self._send(at.RUN | at.CONTINUE | (flags & at.UNTIL), wait=True)
+            stopped = stopped & at.SOME_STOPPED | self._answer[0] & 3
+        return bool(stopped)
+
+    def exchange(self, duration_fs: int, settle: bool, outputs: int) -> bool:
+        """Do the transfers, run, and compute a look's output (`EVERY` of them, `NONE`): one command for a step."""
+        looks = 0 if outputs == NONE else at.LOOK
+        flags = at.RUN | looks | (at.SETTLE if settle else 0)
+        words = self._words
+        words[at.DURATION], words[at.LIMIT], words[at.CHOSEN] = duration_fs, self._part, outputs
+        self._send(flags, wait=True)
+        stopped = self._answer[0] & 3
+        while stopped & at.SOME_PAUSED:
+            self._ask_again()
+            words[at.LIMIT], words[at.CHOSEN] = self._part, outputs
+            self._send(at.RUN | at.CONTINUE | looks, wait=True)
+            stopped = stopped & at.SOME_STOPPED | self._answer[0] & 3
+        return bool(stopped)
+
+    def look(self, first: int, count: int) -> list[NDArray[Any]]:
+        """Return words of the look in all lanes."""
+        self._words[at.CHOSEN] = first if count == 1 else EVERY
+        self._send(at.LOOK, wait=True)
+        return [self.output(number) for number in range(first, first + count)]
+
+    def output(self, number: int) -> NDArray[Any]:
+        """Return a copy of a word of the look as the last command has left it."""
+        return self._row(self.mail.outputs[number], self._sizes[number])
+
+    def set_ended(self, ended: Bytes) -> None:
+        """Say which lanes do not go on, and why."""
+        self._driver.write(self._memory + self._places[1], ended)
+
+    def take_counts(self) -> NDArray[np.uint32] | None:
+        """Return how often each message ran in each lane since the last time, or None if nothing is counted."""
+        if not self._counts_bytes:
+            return None
+        place = self._memory + self._places[3]
+        found = self._driver.read(place, self._counts_bytes).view(np.uint32).reshape(-1, self.layout.stride)
+        self._driver.write(place, np.zeros(self._counts_bytes, np.uint8))
+        return found
+
+    def drain(self) -> None:
+        """Wait until everything that was asked for is done."""
+        if self._transfers:
+            self._send(0, wait=True)
+        elif self._running:
+            self._await(self._number)
+
+    def leave(self) -> None:
+        """Do what was asked for, and leave the GPU."""
+        self.drain()
+        if self._running:
+            self._send(at.QUIT, wait=True)
+            self._driver.wait(self._stream)
+            self._running = False
+
+    # ------------------------------------------------------------------------------------------------ the mail
+
+    def _send(self, flags: int, wait: bool) -> None:
+        """Post the command that was gathered."""
+        words = self._words
+        words[at.FLAGS], words[at.COUNT] = flags, self._transfers
+        self._transfers = 0
+        if not self._running:
+            self._start()
+        number = self._number + 1
+        if number >= at.RING and not wait:
+            self._await(number - at.RING + 1)  # the entry is free when its last command is done
+        self._number = number
+        code = self._post(self._mail, self._command_at, number, self._generation, _LOOKS if wait else 0)
+        if wait and code:
+            self._await(number)
+
+    def _await(self, number: int) -> None:
+        """Wait until a command is done; start the kernel again if it has left, and give up if it does not answer."""
+        limit = time.monotonic() + WATCHDOG_S + PART_NS / 1e9
+        while True:
+            code = self._wait(self._mail, number, self._generation, _LOOKS)
+            if code == host_calls.ANSWERED:
+                return
+            if code == host_calls.LEFT:
+                self._driver.wait(self._stream)
+                self._start()
+            elif self._driver.is_over(self._stream):
+                if self._wait(self._mail, number, self._generation, 1) == host_calls.WAITING:
+                    raise UserError("gpu-failed", "the GPU failed: its resident kernel has ended without an answer")
+            elif time.monotonic() > limit:
+                self._driver.lost = True
+                message = f"the GPU failed: its resident kernel has not answered for {WATCHDOG_S:.0f} s"
+                raise UserError("gpu-failed", message)
+
+    def _start(self) -> None:
+        """Put the kernel on the GPU: it goes on behind the last command that was answered."""
+        answered = self._answer[0] >> at.SUMMARY_BITS
+        self._generation += 1
+        board = np.zeros(at.BOARD_WORDS, np.uint64)
+        board[at.POSTED] = answered
+        # This kernel is not there, so there is nothing to wait for before its board is written.
+        self._driver.write_now(self._memory, board.view(np.uint8))
+        ended, until, counts = (self._memory + place for place in self._places[1:])
+        planes = [self._data + place for place in self.layout.memories]
+        layout, mail, memory = self.layout, self._seen_mail, self._memory
+        pointers = [self._data, mail, memory, ended, until, counts]
+        numbers = [self._generation, answered, self._idle, self._blocks]
+        arguments = [layout.lanes, layout.stride, *pointers, *numbers, *planes]
+        self._driver.begin(self._function, self._blocks, self._threads, arguments, self._stream)
+        self._running = True
+
+
+def _aligned(size: int) -> int:
+    return -(-size // 64) * 64

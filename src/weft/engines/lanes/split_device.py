@@ -1,0 +1,262 @@
+"""Run one batch on several devices of a host: each has a range of the lanes, with a kernel and a thread of its own.
+
+To the batch it is one device with one array of bytes. That array is virtual: a row of words, or a memory that lanes do
+not share, is cut where the ranges of lanes meet (always between whole tiles, `ir.lane_layout.PADDING`), and each part
+lies on its device as that device's own layout says; a shared memory is on all of them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.base.dataclass import dataclass
+from weft.base.errors import InternalError, Unsupported, UserError
+from weft.base.workers import Workers
+from weft.ir.lane_engine import Bytes, LaneControl, LaneDevice, LaneKernel
+from weft.ir.lane_layout import PADDING, LaneLayout, place_lanes
+from weft.ir.lane_program import LaneProgram, LaneStep
+from weft.ir.layout import container_bytes
+
+_workers = Workers("weft-devices", 32)
+
+
+def cut_lanes(lanes: int, devices: int) -> list[int]:
+    """Return where the ranges of lanes begin, and where the last ends: none is empty, so there may be fewer."""
+    units = -(-lanes // PADDING)
+    devices = min(devices, units)
+    return [*(units * number // devices * PADDING for number in range(devices)), lanes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """Be a row or a memory: where it begins, in all and in each part, and its bytes for each lane; 0 if it is shared."""
+
+    begin: int
+    parts: tuple[int, ...]
+    per_lane: int
+
+
+class SplitBytes:
+    """Implement `ir.lane_engine.LaneBytes` over several devices."""
+
+    def __init__(self, parts: Sequence[Any], layouts: Sequence[LaneLayout], regions: list[_Region]) -> None:
+        self.parts, self.layouts = list(parts), list(layouts)
+        self._regions, self._begins = regions, [region.begin for region in regions]
+        self._cuts = np.cumsum([0, *(layout.stride for layout in layouts)]).tolist()
+
+    def _pieces(self, offset: int, count: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield (part, offset there, first byte, end) of bytes that lie in one region that is not shared."""
+        region = self._region(offset)
+        first = offset - region.begin
+        for part, (low, high) in enumerate(pairwise(self._cuts)):
+            begin, end = max(first, low * region.per_lane), min(first + count, high * region.per_lane)
+            if begin < end:
+                yield part, region.parts[part] + begin - low * region.per_lane, begin - first, end - first
+
+    def _region(self, offset: int) -> _Region:
+        return self._regions[bisect_right(self._begins, offset) - 1]
+
+    def read(self, offset: int, count: int) -> Bytes:
+        """Return a copy of some bytes."""
+        region = self._region(offset)
+        if not region.per_lane:
+            return self.parts[0].read(region.parts[0] + offset - region.begin, count)
+        data = np.empty(count, np.uint8)
+        for part, place, begin, end in self._pieces(offset, count):
+            data[begin:end] = self.parts[part].read(place, end - begin)
+        return data
+
+    def write(self, offset: int, data: Bytes) -> None:
+        """Set some bytes; those of a shared memory everywhere."""
+        region = self._region(offset)
+        if not region.per_lane:
+            for part, begin in zip(self.parts, region.parts, strict=True):
+                part.write(begin + offset - region.begin, data)
+            return
+        for part, place, begin, end in self._pieces(offset, len(data)):
+            self.parts[part].write(place, data[begin:end])
+
+    def _rows(self, offset: int, pitch: int, rows: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield (part, offset there, first row, end)."""
+        region = self._region(offset)
+        first = offset - region.begin
+        for part, (low, high) in enumerate(pairwise(self._cuts)):
+            begin = max(0, -(-(low * region.per_lane - first) // pitch))
+            end = min(rows, -(-(high * region.per_lane - first) // pitch))
+            if begin < end:
+                yield part, region.parts[part] + first + begin * pitch - low * region.per_lane, begin, end
+
+    def read_rows(self, offset: int, pitch: int, width: int, rows: int) -> Bytes:
+        """Return `rows` rows of `width` bytes that begin `pitch` bytes apart."""
+        data = np.empty((rows, width), np.uint8)
+        for part, place, begin, end in self._rows(offset, pitch, rows):
+            data[begin:end] = self.parts[part].read_rows(place, pitch, width, end - begin)
+        return data
+
+    def write_rows(self, offset: int, pitch: int, data: Bytes) -> None:
+        """Set rows that begin `pitch` bytes apart."""
+        for part, place, begin, end in self._rows(offset, pitch, len(data)):
+            self.parts[part].write_rows(place, pitch, data[begin:end])
+
+    def repeat(self, offset: int, size: int, count: int) -> None:
+        """Copy the first `size` bytes of a memory over all of it."""
+        region = self._region(offset)
+        if offset != region.begin or not region.per_lane or count * size != self._cuts[-1] * region.per_lane:
+            raise InternalError("only a whole memory is filled with copies")
+        data = np.array(self.read(offset, size))
+        for part, place, (low, high) in zip(self.parts, region.parts, pairwise(self._cuts), strict=True):
+            part.write(place, data)
+            part.repeat(place, size, (high - low) * region.per_lane // size)
+
+    def take(self, offset: int, size: int, foreign: Any) -> bool:
+        """Take nothing: an array is on one device, the lanes are on several."""
+        return False
+
+    def array_at(self, offset: int, count: int, kind: str) -> Any:
+        """Refuse: there is no one array."""
+        raise UserError("bad-lanes", "the lanes are on several devices, so no one array holds a signal of all of them")
+
+    def copy(self) -> SplitBytes:
+        """Return a copy, each part on its device."""
+        return SplitBytes([part.copy() for part in self.parts], self.layouts, self._regions)
+
+    def assign(self, other: SplitBytes) -> None:
+        """Set all bytes to those of a copy."""
+        for part, source in zip(self.parts, other.parts, strict=True):
+            part.assign(source)
+
+    def address(self) -> int:
+        """Refuse: there is no one address."""
+        raise InternalError("bytes on several devices have no address")
+
+
+class SplitDevice:
+    """Implement `ir.lane_engine.LaneDevice` on several of one kind."""
+
+    def __init__(self, devices: Sequence[LaneDevice]) -> None:
+        self.devices = list(devices)
+        self.kind, self.tile = devices[0].kind, devices[0].tile
+        names = dict.fromkeys(device.name for device in devices)
+        self.name = " and ".join(f"{sum(each.name == name for each in devices)} x {name}" for name in names)
+
+    def allocate(
+        self,
+        size: int,
+        lanes: int = 0,
+        per_lane: int = 0,
+        layout: LaneLayout | None = None,
+        program: LaneProgram | None = None,
+    ) -> SplitBytes:
+        """Return zeroed bytes for the lanes of a layout; raises `no-memory`."""
+        if layout is None or program is None:
+            raise Unsupported("driving the inputs of a batch on several GPUs")
+        cuts = cut_lanes(layout.lanes, len(self.devices))
+        layouts = [place_lanes(program, end - begin, self.tile) for begin, end in pairwise(cuts)]
+        regions = [
+            _Region(place, tuple(each.rows[number] for each in layouts), container_bytes(program.words[number].width))
+            for number, place in enumerate(layout.rows)
+        ]
+        for number, place in enumerate(layout.memories):
+            memory = program.memories[number]
+            each = 0 if memory.shared else container_bytes(memory.width) * memory.depth
+            regions.append(_Region(place, tuple(part.memories[number] for part in layouts), each))
+        parts = [
+            device.allocate(part.size, part.lanes, part.size // part.stride, part)
+            for device, part in zip(self.devices, layouts, strict=False)
+        ]
+        return SplitBytes(parts, layouts, regions)
+
+    def resident_lanes(self) -> int:
+        """Return 0: a command is for one device."""
+        return 0
+
+    def kernel(self, program: LaneProgram) -> SplitKernel:
+        """Return a program for all devices."""
+        return SplitKernel(program, [device.kernel(program) for device in self.devices])
+
+
+class SplitKernel:
+    """Implement `ir.lane_engine.LaneKernel`: a kernel for each device, run at the same time."""
+
+    def __init__(self, program: LaneProgram, kernels: list[LaneKernel]) -> None:
+        self.program, self.kernels = program, kernels
+
+    def begin(self, tell: Callable[[str], None] = lambda step: None) -> None:
+        """Begin to compile; devices of one model find what the first has made in the cache."""
+        for kernel in self.kernels:
+            kernel.begin(tell)
+
+    @property
+    def ready(self) -> bool:
+        """Say whether all code is there."""
+        return all(kernel.ready for kernel in self.kernels)
+
+    def compile(self) -> None:
+        """Compile now."""
+        for kernel in self.kernels:
+            kernel.compile()
+
+    def report(self) -> list[str]:
+        """Return what the code of a run takes on each kind of GPU."""
+        return list(dict.fromkeys(line for kernel in self.kernels for line in kernel.report()))
+
+    def begin_resident(self, look: LaneStep | None, layout: LaneLayout) -> None:
+        """Do nothing: see `resident`."""
+
+    @property
+    def resident_ready(self) -> bool:
+        """Say that there is nothing to wait for."""
+        return True
+
+    def resident(self, look: LaneStep | None, layout: LaneLayout, data: SplitBytes) -> None:
+        """Return nothing: a command is for one device."""
+        return
+
+    def run(self, layout: LaneLayout, data: SplitBytes, control: LaneControl) -> None:
+        """Take every lane from its first slot to its last, or to where it stops, on all devices at once."""
+        self._call(data, control, lambda kernel, part, bytes_, mine: kernel.run(part, bytes_, mine))
+
+    def settle(self, layout: LaneLayout, data: SplitBytes, control: LaneControl) -> None:
+        """Settle every lane at its present time."""
+        self._call(data, control, lambda kernel, part, bytes_, mine: kernel.settle(part, bytes_, mine))
+
+    def look(self, look: LaneStep, layout: LaneLayout, data: SplitBytes, widths: Sequence[int]) -> list[NDArray[Any]]:
+        """Compute a look's outputs for every lane: rows of `stride` containers."""
+        jobs = [
+            _workers.submit(lambda k=kernel, p=part, b=bytes_: k.look(look, p, b, widths))
+            for kernel, part, bytes_ in zip(self.kernels, data.layouts, data.parts, strict=False)
+        ]
+        found = [job.result() for job in jobs]
+        return [
+            np.concatenate([rows[number][: part.stride] for rows, part in zip(found, data.layouts, strict=True)])
+            for number in range(len(widths))
+        ]
+
+    def _call(self, data: SplitBytes, control: LaneControl, work: Callable[..., None]) -> None:
+        """Do some work with each device's part of the control, in threads."""
+        jobs: list[Any] = []
+        mine: list[LaneControl] = []
+        at = 0
+        for kernel, part, bytes_ in zip(self.kernels, data.layouts, data.parts, strict=False):
+            each = LaneControl(part.stride, len(self.program.messages))
+            for name in ("first", "last", "done", "status"):
+                getattr(each, name)[:] = getattr(control, name)[at : at + part.stride]
+            each.counts[:] = control.counts[:, at : at + part.stride]
+            mine.append(each)
+            jobs.append(_workers.submit(lambda k=kernel, p=part, b=bytes_, m=each: work(k, p, b, m)))
+            at += part.stride
+        errors = [error for job in jobs if (error := job.settled()) is not None]
+        at = 0
+        for each, part in zip(mine, data.layouts, strict=True):
+            for name in ("done", "status"):
+                getattr(control, name)[at : at + part.stride] = getattr(each, name)
+            control.counts[:, at : at + part.stride] = each.counts
+            at += part.stride
+        if errors:
+            raise errors[0]

@@ -1,0 +1,294 @@
+"""A CUDA driver that has no GPU: kernels are compiled for this machine's processor, and its memory is the GPU's.
+
+What `kernel_emitter` and `serve_emitter` write is LLVM IR; but for a few instructions that only a GPU has, it is as
+good for a CPU. So the text itself runs here, thread by thread, or, for a resident kernel with one thread in each block,
+with a thread of the operating system for each block. `HostGpu` is the driver's API as `engines.cuda.driver` uses it;
+`use_host_gpu` puts it in the driver's place, and in the assembler's one that returns its text.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from weft.engines.cpu.jit import QUICK, Library, compile_object
+
+_NATIVE = """
+declare i32 @usleep(i32)
+declare i32 @clock_gettime(i32, ptr)
+define internal i64 @host_clock() {
+  %t = alloca [2 x i64]
+  %r = call i32 @clock_gettime(i32 1, ptr %t)
+  %s = load i64, ptr %t
+  %np = getelementptr i64, ptr %t, i64 1
+  %n = load i64, ptr %np
+  %m = mul i64 %s, 1000000000
+  %x = add i64 %m, %n
+  ret i64 %x
+}
+"""
+
+
+def native_text(text: str) -> str:
+    """Return a kernel's text for a CPU: the numbers of its block and thread are its first parameters."""
+    text = re.sub(r"ptr addrspace\([13]\)", "ptr", text)
+    shared = re.search(r"@words = internal addrspace\(3\) global (\[\d+ x i64\]).*\n", text)
+    if shared is not None:  # of a block: here, of a thread
+        text = text.replace(shared[0], "").replace("entry:\n", f"entry:\n  %words = alloca {shared[1]}, align 16\n", 1)
+        text = text.replace("@words", "%words")
+    text = re.sub(r"declare i32 @llvm\.nvvm.*\n", "", text)
+    text = text.replace("define ptx_kernel void @", "define void @")
+    text = re.sub(r"(define void @lanes_\w+\()", r"\1i32 %ctaid, i32 %tid, i32 %ntid, ", text)
+    text = re.sub(r"call i32 @llvm\.nvvm\.read\.ptx\.sreg\.(\w+)\.x\(\)", r"add i32 %\1, 0", text)
+    text = text.replace('call void asm sideeffect "barrier.sync 0;", "~{memory}"() convergent', "fence seq_cst")
+    text = re.sub(r'call void asm sideeffect "nanosleep.*', "call i32 @usleep(i32 20)", text)
+    text = text.replace('call i64 asm sideeffect "mov.u64 $0, %clock64;", "=l,~{memory}"()', "call i64 @host_clock()")
+    text = text.replace(
+        'call void asm sideeffect "bar.warp.sync 0xffffffff;", "~{memory}"() convergent', "fence seq_cst"
+    )
+    text = re.sub(r'call i32 asm sideeffect "shfl\.sync.*\(i32 (%\w+)\) convergent', r"add i32 \1, 0", text)
+    text = re.sub(r'call i64 asm sideeffect "mov\.u64 \$0, \$1;", "=l,l"\(i64 (%\w+)\)', r"add i64 \1, 0", text)
+    assert "asm" not in text and "nvvm.read" not in text
+    return _NATIVE + text
+
+
+_kept: list[HostGpu] = []
+"""A kernel that was given up may still run, and needs its memory and code."""
+
+
+class _Stream:
+    """Be a stream: the threads of its kernels."""
+
+    def __init__(self) -> None:
+        self.threads: list[threading.Thread] = []
+
+
+class HostGpu:
+    """Be the driver's API of `gpus` GPUs with so much memory; `fail` names calls that return an error, once."""
+
+    CUdevice_attribute = SimpleNamespace(
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR="major",
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR="minor",
+        CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT="multiprocessors",
+        CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR="threads",
+        CU_DEVICE_ATTRIBUTE_KERNEL_EXEC_TIMEOUT="watchdog",
+        CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY="maps",
+        CU_DEVICE_ATTRIBUTE_CLOCK_RATE="clock",
+    )
+    CUfunction_attribute = SimpleNamespace(
+        CU_FUNC_ATTRIBUTE_NUM_REGS="regs", CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES="local"
+    )
+    CUmemorytype = SimpleNamespace(CU_MEMORYTYPE_HOST=1, CU_MEMORYTYPE_DEVICE=2)
+    CUjitInputType = SimpleNamespace(CU_JIT_INPUT_PTX=1)
+    CUDA_MEMCPY2D = SimpleNamespace
+    CUdeviceptr = int
+
+    def __init__(self, gpus: int = 1, memory: int = 1 << 30, **attributes: int) -> None:
+        self.gpus, self.total, self.used = gpus, memory, 0
+        self.attributes = {
+            "major": 9,
+            "minor": 0,
+            "multiprocessors": 4,
+            "threads": 2048,
+            "watchdog": 0,
+            "maps": 1,
+            "clock": 1_000_000,
+            **attributes,
+        }
+        self.fail: dict[str, int] = {}
+        self.calls: list[str] = []
+        self.blocks: dict[int, Any] = {}
+        self.images: list[Any] = []
+        self.linked = 0
+        self.modules: list[Library] = []
+        self.version = 13000
+        _kept.append(self)
+
+    def __getattribute__(self, name: str) -> Any:
+        found = object.__getattribute__(self, name)
+        if name.startswith("cu") and name != "cuGetErrorString":
+            self.calls.append(name)
+            if name in self.fail:
+                code = self.fail.pop(name)
+                return lambda *given: (code, None)
+        return found
+
+    # Names and attributes.
+    def cuInit(self, flags):  # noqa: N802
+        return (0,)
+
+    def cuDeviceGetCount(self):  # noqa: N802
+        return 0, self.gpus
+
+    def cuDriverGetVersion(self):  # noqa: N802
+        return 0, self.version
+
+    def cuDeviceGet(self, ordinal):  # noqa: N802
+        return 0, ordinal
+
+    def cuDevicePrimaryCtxRetain(self, device):  # noqa: N802
+        return 0, device
+
+    def cuCtxSetCurrent(self, context):  # noqa: N802
+        return (0,)
+
+    def cuDeviceGetName(self, size, device):  # noqa: N802
+        return 0, b"Test GPU\0\0"
+
+    def cuGetErrorString(self, code):  # noqa: N802
+        return 0, b"something is wrong"
+
+    def cuDeviceGetAttribute(self, kind, device):  # noqa: N802
+        return 0, self.attributes[kind]
+
+    # Memory.
+    def cuMemGetInfo(self):  # noqa: N802
+        return 0, self.total - self.used, self.total
+
+    def _new(self, size: int) -> int:
+        raw = np.full(size + 256, 0xA5, np.uint8)  # what is not written is seen
+        address = -(-raw.ctypes.data // 128) * 128
+        self.blocks[address] = raw
+        self.used += size
+        return address
+
+    def _gone(self, address: int):
+        self.used -= len(self.blocks.pop(address)) - 256
+        return (0,)
+
+    def cuMemAlloc(self, size):  # noqa: N802
+        return 0, self._new(size)
+
+    def cuMemFree(self, address):  # noqa: N802
+        return self._gone(address)
+
+    def cuMemHostAlloc(self, size, flags):  # noqa: N802
+        return 0, self._new(size)
+
+    def cuMemFreeHost(self, address):  # noqa: N802
+        return self._gone(address)
+
+    def cuMemHostGetDevicePointer(self, address, flags):  # noqa: N802
+        return 0, address
+
+    def cuMemsetD8(self, address, value, size):  # noqa: N802
+        ctypes.memset(address, value, size)
+        return (0,)
+
+    def cuMemcpyHtoD(self, target, source, size):  # noqa: N802
+        ctypes.memmove(target, source, size)
+        return (0,)
+
+    cuMemcpyDtoH = cuMemcpyDtoD = cuMemcpyHtoD  # noqa: N815
+
+    def cuMemcpyDtoDAsync(self, target, source, size, stream):  # noqa: N802
+        return self.cuMemcpyHtoD(target, source, size)
+
+    def cuMemcpy2DUnaligned(self, order):  # noqa: N802
+        source = order.srcHost if order.srcMemoryType == 1 else order.srcDevice
+        target = order.dstHost if order.dstMemoryType == 1 else order.dstDevice
+        for row in range(order.Height):
+            ctypes.memmove(target + row * order.dstPitch, source + row * order.srcPitch, order.WidthInBytes)
+        return (0,)
+
+    # Code.
+    def cuLinkCreate(self, count, options, values):  # noqa: N802
+        return 0, []
+
+    def cuLinkAddData(self, link, kind, data, size, name, count, options, values):  # noqa: N802
+        link.append(bytes(data))
+        return (0,)
+
+    def cuLinkComplete(self, link):  # noqa: N802
+        self.linked += 1
+        image = ctypes.create_string_buffer(link[0])
+        self.images.append(image)
+        return 0, ctypes.addressof(image), len(link[0])
+
+    def cuLinkDestroy(self, link):  # noqa: N802
+        return (0,)
+
+    def cuModuleLoadData(self, code):  # noqa: N802
+        text = code.split(b"\0")[0].decode()
+        if not text.startswith("declare"):
+            return 200, None
+        names = re.findall(r"@(lanes_\w+)\(", text)
+        self.modules.append(Library([compile_object(native_text(text), QUICK)], names))
+        return 0, self.modules[-1]
+
+    def cuModuleGetFunction(self, module, name):  # noqa: N802
+        return 0, (module, module.addresses[name.decode()])
+
+    def cuFuncGetAttribute(self, kind, function):  # noqa: N802
+        return 0, 40
+
+    def cuOccupancyMaxActiveBlocksPerMultiprocessor(self, function, threads, shared):  # noqa: N802
+        return 0, 16
+
+    # Launches.
+    def cuLaunchKernel(self, function, blocks, y, z, threads, v, w, shared, stream, values, more):  # noqa: N802
+        arguments = values[0]
+        kinds = [ctypes.c_uint32] * 3 + [ctypes.c_uint64] * len(arguments)
+        entry = ctypes.CFUNCTYPE(None, *kinds)(function[1])
+        if stream == 0:
+            for block in range(blocks):
+                for thread in range(threads):
+                    entry(block, thread, threads, *arguments)
+            return (0,)
+        assert threads == 1, "there are no barriers here"
+        for block in range(blocks):
+            thread = threading.Thread(target=entry, args=(block, 0, 1, *arguments), daemon=True)
+            thread.start()
+            stream.threads.append(thread)
+        return (0,)
+
+    def cuCtxSynchronize(self):  # noqa: N802
+        return (0,)
+
+    def cuStreamCreate(self, flags):  # noqa: N802
+        assert flags == 1
+        return 0, _Stream()
+
+    def cuStreamSynchronize(self, stream):  # noqa: N802
+        if stream != 0:
+            for thread in stream.threads:
+                thread.join()
+            stream.threads.clear()
+        return (0,)
+
+    def cuStreamQuery(self, stream):  # noqa: N802
+        return (600 if any(thread.is_alive() for thread in stream.threads) else 0,)
+
+    # Events.
+    def cuEventCreate(self, flags):  # noqa: N802
+        return 0, [0.0]
+
+    def cuEventDestroy(self, event):  # noqa: N802
+        return (0,)
+
+    def cuEventRecord(self, event, stream):  # noqa: N802
+        event[0] = time.perf_counter()
+        return (0,)
+
+    def cuEventSynchronize(self, event):  # noqa: N802
+        return (0,)
+
+    def cuEventElapsedTime(self, first, last):  # noqa: N802
+        return 0, 1000 * (last[0] - first[0])
+
+
+def use_host_gpu(monkeypatch: Any, api: HostGpu, threads: int = 1) -> HostGpu:
+    """Let batches on `cuda` run on this machine's processor until the test is over."""
+    from weft.engines.cuda import device, driver
+    from weft.engines.cuda.kernel_emitter import KernelOptions
+
+    monkeypatch.setattr(driver, "_bindings", lambda: api)
+    monkeypatch.setattr(device, "assemble", lambda text, sm: text)
+    monkeypatch.setattr(device, "KernelOptions", lambda: KernelOptions(threads=threads))
+    return api
