@@ -35,7 +35,7 @@ def cut_lanes(lanes: int, devices: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """Be a row or a memory: where it begins, in all and in each part, and its bytes for each lane; 0 if it is shared."""
+    """Be a row or a memory: where it begins, in all and in each part, and its bytes for each lane (0: shared)."""
 
     begin: int
     parts: tuple[int, ...]
