@@ -66,7 +66,14 @@ def test_four_state_is_the_same(name):
 
 @pytest.mark.parametrize(
     ("name", "four_state"),
-    [("picorv32", False), ("picorv32", True), ("serv", False), ("vexriscv_linux", False), ("ibex", False)],
+    [
+        ("picorv32", False),
+        ("picorv32", True),
+        ("picorv32_x4", False),
+        ("serv", False),
+        ("vexriscv_linux", False),
+        ("ibex", False),
+    ],
 )
 def test_speculative_code_is_the_same(name, four_state, monkeypatch):
     """Code that is made early takes more for granted than is so later: it is used, and misses, thousands of times."""
