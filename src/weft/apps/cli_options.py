@@ -16,7 +16,7 @@ FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z 
 Top = Annotated[str, typer.Option(help="The top module.")]
 Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
 Assertions = Annotated[
-    str, typer.Option(help="Concurrent assertions: error (only 'weft run' has them); off, as are checks of unique.")
+    str, typer.Option(help="Concurrent assertions: error (a failure is an error); off, as are checks of unique.")
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
 Archive = Annotated[str, typer.Option("--pipeline-archive", help="The archive of compiled code to use.")]

@@ -18,6 +18,7 @@ from collections import Counter
 from weft.base.dataclass import dataclass
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.ops import CODE
+from weft.passes.clock_assertions import is_tick
 
 _READ, _NOT, _MUX, _AND, _OR, _CONST = (CODE[name] for name in ("read", "not", "mux", "and", "or", "const"))
 _TRUE = CODE["true"]
@@ -93,6 +94,8 @@ class _Tracer:
         self.graph = graph
         self.sinks = Counter(write.domain for write in (*graph.writes, *graph.memory_writes, *graph.effects))
         self.clocked = {write.domain for write in (*graph.writes, *graph.memory_writes)}
+        # What assertions do is no part of the design.
+        self.watching = {number for number, domain in enumerate(graph.domains) if self._is_ticked(domain.trigger)}
         self.votes: dict[int, Counter[tuple[int, bool]]] = {}
         self._count_conditions()
 
@@ -103,7 +106,7 @@ class _Tracer:
         asynchronous: dict[int, tuple[bool, int]] = {}
         pending: list[tuple[int, str, list[int]]] = []
         for number, domain in enumerate(self.graph.domains):
-            if number == SETTLE:
+            if number == SETTLE or number in self.watching:
                 continue
             edges = self._edges(domain.trigger)
             if number not in self.clocked and all(edge == "changed" for edge, _ in edges):
@@ -158,7 +161,7 @@ class _Tracer:
     def _count_conditions(self) -> None:
         """Count for each domain which inputs, at which level, choose a constant near the root of a next value."""
         for write in self.graph.writes:
-            if write.domain == SETTLE:
+            if write.domain == SETTLE or write.domain in self.watching:
                 continue
             votes = self.votes.setdefault(write.domain, Counter())
             found: set[tuple[int, bool]] = set()
@@ -211,6 +214,9 @@ class _Tracer:
             elif op in (_OR, _AND):
                 pending += self.graph.sources(node)
         return list(result)
+
+    def _is_ticked(self, trigger: int) -> bool:
+        return any(is_tick(self._name(state)) for _, node in self._edges(trigger) if (state := self._state(node)) >= 0)
 
     def _resets(self, domain: int, edges: list[tuple[str, int]]) -> set[tuple[str, int]]:
         """Return which edges of a domain are asynchronous resets: not all of them, and conditions of its values."""

@@ -17,6 +17,7 @@ from weft.ir.verify_graph import verify_graph
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.check_cycle_support import check_cycle_support
+from weft.passes.clock_assertions import clock_assertions, refuse_made_clocks
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
 from weft.passes.lower_module import lower_module
@@ -44,13 +45,16 @@ def elaborate(
     simplify = simplify_exact if four_state else simplify_two_state
     try:
         with stages.stage("lower modules"):
-            check_cycle_support(design)
             modules = all_modules(design)
+            for module in modules:
+                clock_assertions(module)
+            check_cycle_support(design)
             fragments = {module: lower_module(module, four_state=four_state, simplify=simplify) for module in modules}
         with stages.stage("flatten"):
             graph = flatten_design(
                 design, fragments, four_state=four_state, loops=loops, simplify=simplify, forced=forced
             )
+            refuse_made_clocks(graph)
             graph, _ = drop_dead_nodes(graph)
             _verify(graph)
     except WeftError as error:

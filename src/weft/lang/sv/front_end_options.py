@@ -49,8 +49,8 @@ class FrontEndOptions:
 
     `defines` maps a macro to its text (None or empty: defined as 1). `parameters` overrides parameters of the top
     modules; text that is neither a Verilog number nor in double quotes is a string. `warnings` are slang's words
-    (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (they are converted; the cycle engines refuse concurrent
-    ones) or `off` (concurrent ones, and the checks of `unique` and `priority`, are left out). `specify` says that the
+    (`-Wno-width-trunc`, `-Werror`). `assertions` is `error` (they are converted, and a failure is an error) or
+    `off` (concurrent ones, and the checks of `unique` and `priority`, are left out). `specify` says that the
     paths and timing checks of specify blocks are wanted, which only event simulation has a use for. `delays` is `min`,
     `typ` or `max`: which of `#(1:2:3)` counts. `arguments` are words of slang's command line.
     """
