@@ -10,7 +10,8 @@ that has nothing to do with anything in the group. What cannot be in a region (`
 calls of the module's functions, whose variables the rest may share.
 
 Nor may the group have an output that its inputs reach: logic between the rest and the rest is computed in the order of
-its events, in which the values that it takes on its way to the last one can be seen (`reached_outputs`).
+its events, in which the values that it takes on its way to the last one can be seen (`reached_outputs`). The same holds
+at the start for what has a value without any clock (`late_outputs`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from weft.base.dataclass import dataclass, field, replace
 from weft.engines.event.elaborate import PLAIN_NETS, roots_of
 from weft.engines.event.walk import calls_in, expressions_of, statements_in, subexpressions
+from weft.engines.reference.program import ReferenceProgram
 from weft.ir.design import (
     ContinuousAssign,
     Expr,
@@ -122,6 +124,34 @@ def reached_outputs(built: BuiltRegion) -> set[str]:
             planes = 1 if output.unknown < 0 else 2
             if any(reached[node] for node in nodes[at : at + planes]):
                 found.add(output.signal.name)
+            at += planes
+    return found
+
+
+def late_outputs(built: BuiltRegion, module: Module) -> set[str]:
+    """Return the output ports of a group that have a value at the start, which events would give them later.
+
+    An instance runs before the assignments around it, so what it makes of nets that those assign comes when procedures
+    wait already, and wakes `always @*`. A group gives its outputs their first values at once.
+    """
+    parts = _parts(module, lambda inside: True)
+    logic = set[Signal]().union(*(p.writes for p in parts if not isinstance(p.what, Process) or not p.clocked))
+    late = {
+        signal.name
+        for p in parts
+        if p.reads & logic and (isinstance(p.what, Instance) or not p.clocked)
+        for signal in p.writes
+    }
+    found: set[str] = set()
+    reference = ReferenceProgram(built.graph)
+    for outputs, nodes in ((built.region.direct, built.shape.direct), (built.region.through, built.shape.through)):
+        at = 0
+        for output in outputs:
+            planes = 1 if output.unknown < 0 else 2
+            if output.signal.name in late:
+                values = reference.evaluate(built.state.copy(), built.graph, list(nodes[at : at + planes]))
+                if planes == 1 or values[1] != (1 << output.signal.width) - 1:
+                    found.add(output.signal.name)
             at += planes
     return found
 

@@ -16,7 +16,7 @@ from weft.base.recursion import deep_recursion
 from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, Module
 from weft.sim.regions.build_region import RegionBuilder, modules_below
-from weft.sim.regions.group_siblings import Group, group_siblings, reached_outputs
+from weft.sim.regions.group_siblings import Group, group_siblings, late_outputs, reached_outputs
 from weft.sim.regions.mixed_design import WORTH, BuiltRegion, MixedDesign, Part, Reason
 from weft.sim.regions.module_reasons import is_clocked, own_reason, reached_modules, refused
 
@@ -117,12 +117,12 @@ class _Mixer:
             built = self._build(group.module) if group is not None else None
             if group is None or built is None:
                 return module
-            reached = reached_outputs(built)
-            if not reached:
+            unfit = reached_outputs(built) or late_outputs(built, group.module)
+            if not unfit:
                 self._groups[module] = group
                 return group.around
             del self._built[group.module]
-            outside |= reached
+            outside |= unfit
 
     def _joins(self, module: Module, inside: Module) -> bool:
         """Say whether an instance of a module may be in a group: one that is a region alone shares its code."""
