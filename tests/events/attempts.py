@@ -205,4 +205,32 @@ ATTEMPTS: dict[str, tuple[str, str]] = {
         "INFO: t.sv:11: cover 'm2': 3 matches in 10 attempts\n"
         "      Time: 100  Scope: t.m2\n",
     ),
+    "the global clock is what its module declares": (
+        """
+        module t;
+          bit clk, a; always #5 clk = ~clk;
+          global clocking gc @(posedge clk); endclocking
+          string as = "0110100"; int n = -1;
+          always @(posedge clk) begin n++; if (n == 6) #1 $finish(0); a <= as[n] == "1"; end
+          always @($global_clock)
+            $display("%0d: %b %b %b", n, $rose_gclk(a), $fell_gclk(a), $stable_gclk(a));
+          assert property (@($global_clock) $rose_gclk(a) |=> a) else $display("%0d failed", n);
+          always @(negedge clk) $display("   %b %b %b", $sampled(a), $past_gclk(a), $changed_gclk(a));
+        endmodule
+        """,
+        "0: 0 0 1\n"
+        "   0 0 0\n"
+        "1: 0 0 1\n"
+        "   1 0 1\n"
+        "2: 1 0 0\n"
+        "   1 1 0\n"
+        "3: 0 0 1\n"
+        "   0 1 1\n"
+        "4: 0 1 0\n"
+        "   1 0 1\n"
+        "5: 1 0 0\n"
+        "   0 1 1\n"
+        "6: 0 1 0\n"
+        "6 failed\n",
+    ),
 }

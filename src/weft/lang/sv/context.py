@@ -257,9 +257,9 @@ class ModuleContext:
             self.unsupported("a cycle delay without a default clocking block of the module", node)
         return self._signals[block], self.named(f"{self._signals[block].name}$time")
 
-    def default_clock(self) -> tuple[Event, ...]:
-        """Return the event of the default clocking block, if the module has one."""
-        block = default_clocking(self.body) if self.body is not None else None
+    def default_clock(self, word: str = "default") -> tuple[Event, ...]:
+        """Return the event of the default (or `global`) clocking block, if the module has one."""
+        block = default_clocking(self.body, word) if self.body is not None else None
         return events_of(self.state, block.event) if block is not None else ()
 
     def default_disable(self, node: Located) -> Expr | None:

@@ -1,4 +1,4 @@
-"""What a module says for all its assertions: the default clocking block and the default `disable iff`."""
+"""What a module says for all in it: the default and global clocking blocks, the default `disable iff`."""
 
 # pyslang's stubs do not say where None can come back.
 # pyright: reportUnnecessaryComparison=false
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from weft.lang.sv.state import State
 
 
-def default_clocking(body: ast.InstanceBodySymbol) -> ast.ClockingBlockSymbol | None:
-    """Return the default clocking block that a module body declares or names (IEEE 1800-2023 14.12)."""
+def default_clocking(body: ast.InstanceBodySymbol, word: str = "default") -> ast.ClockingBlockSymbol | None:
+    """Return the default clocking block that a module body declares or names (IEEE 1800-2023 14.12).
+
+    With the word `global` it is the module's own global one (14.14).
+    """
     blocks = [member for member in body if isinstance(member, ast.ClockingBlockSymbol)]
     for block in blocks:
-        word = getattr(block.syntax, "globalOrDefault", None)
-        if word is not None and word.valueText == "default":
+        written = getattr(block.syntax, "globalOrDefault", None)
+        if written is not None and written.valueText == word:
             return block
+    if word == "global":
+        return None
     for member in getattr(body.definition.syntax, "members", ()):
         name = getattr(member, "name", None)
         if type(member).__name__ == "DefaultClockingReferenceSyntax" and name is not None:

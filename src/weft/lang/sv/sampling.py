@@ -165,8 +165,20 @@ def _new_history(state: State, expression: Expr, ticks: int, clock: Events, gate
 
 
 def convert_sampled(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
-    """Convert `$sampled`, `$past`, `$rose`, `$fell`, `$stable` or `$changed`."""
-    name, subject = node.subroutineName, arguments[0]
+    """Convert `$sampled`, `$past`, `$rose`, `$fell`, `$stable` or `$changed`, or those of the global clock (16.9.4)."""
+    name = node.subroutineName.removesuffix("_gclk")
+    if name != node.subroutineName:
+        outer, state.clock = state.clock, state.context.default_clock("global")
+        if not state.clock:
+            state.context.unsupported("the global clock of a module around this one", node)
+        result = _convert_sampled(state, node, name, arguments)
+        state.clock = outer
+        return result
+    return _convert_sampled(state, node, name, arguments)
+
+
+def _convert_sampled(state: State, node: ast.CallExpression, name: str, arguments: list[ast.Expression]) -> Expr:
+    subject = arguments[0]
     layout_of(state, subject)
     value = value_of(state, subject)
     if name == "$sampled":

@@ -136,7 +136,7 @@ class Context(Protocol):
         """Give a function the contents that `convert` makes, and the variables that are created meanwhile."""
         ...
 
-    def default_clock(self) -> tuple[Event, ...]:
+    def default_clock(self, word: str = "default") -> tuple[Event, ...]:
         """Return the event of the default clocking block, if the body has one."""
         ...
 

@@ -395,6 +395,7 @@ _FUNCTIONS: dict[str, SystemFunction] = {
     "$isunknown": _vector_function("isunknown"),
     "$countbits": _count_bits,
     **dict.fromkeys(("$sampled", "$past", "$rose", "$fell", "$stable", "$changed"), convert_sampled),
+    **dict.fromkeys((f"${name}_gclk" for name in ("past", "rose", "fell", "stable", "changed")), convert_sampled),
 }
 
 _METHODS: dict[str, SystemFunction] = {

@@ -50,6 +50,9 @@ _EDGES = {ast.EdgeKind.PosEdge: "posedge", ast.EdgeKind.NegEdge: "negedge", ast.
 def events_of(state: State, control: ast.TimingControl) -> tuple[Event, ...]:
     """Return the events of an event control; none for an implicit one."""
     if isinstance(control, ast.SignalEventControl):
+        expression = control.expr
+        if isinstance(expression, ast.CallExpression) and expression.subroutineName == "$global_clock":
+            return _global_clock(state, control)
         return (_event(state, control),)
     if isinstance(control, ast.EventListControl):
         return tuple(event for inner in control.events for event in events_of(state, inner))
@@ -65,6 +68,19 @@ _NAMES: dict[type[ast.TimingControl], str] = {
     ast.OneStepDelayControl: "a '1step' delay",
     ast.BlockEventListControl: "a block event",
 }
+
+
+def _global_clock(state: State, control: ast.SignalEventControl) -> tuple[Event, ...]:
+    """Return the event that the global clocking block of the module declares (14.14).
+
+    Modules that slang shares may have different ones around them, so those further out are not looked for.
+    """
+    if control.edge in _EDGES or control.iffCondition is not None:
+        state.context.unsupported("'$global_clock' with an edge or condition", control)
+    found = state.context.default_clock("global")
+    if not found:
+        state.context.unsupported("'$global_clock' of a module around this one", control)
+    return found
 
 
 def _event(state: State, control: ast.SignalEventControl) -> Event:
