@@ -439,7 +439,8 @@ class Batch(DrivenBatch):
 
     def _take_status(self, stopped: NDArray[np.bool_]) -> None:
         """Note the status of lanes that have stopped."""
-        self.note_status(self._control.status[: self.lanes], stopped)
+        if stopped.any():
+            self.note_status(self._control.status[: self.lanes], stopped)
 
     def note_status(self, status: NDArray[np.uint8], stopped: NDArray[np.bool_]) -> None:
         """Note the status of lanes that have stopped, for good or not."""

@@ -184,6 +184,8 @@ def check_values(path: str, values: Any, width: int, shape: tuple[int, ...], kin
         raise UserError("bad-lanes", f"'{path}' takes an array of shape {full}, not {array.shape}") from None
     if item > 8:
         return _check_words(path, array, width)
+    if array.dtype.kind == "u" and array.dtype.itemsize == item and width == 8 * item:
+        return array.copy()
     if array.size and array.dtype.kind == "i" and width < 64 and array.min() < -(1 << width >> 1):
         raise UserError("value-range", f"{array.min()} does not fit '{path}', which has {width} bits")
     if array.size and width < 64 and array.max() >= 1 << width:

@@ -83,7 +83,7 @@ def stage(block: Block, ports: Sequence[Port], cycles: int, depth: int, layout: 
 def _interleave(values: NDArray[Any], cycles: int, depth: int, item: int, layout: LaneLayout) -> NDArray[np.uint8]:
     """Return `[cycle, lane]` as `[tile, row, lane in tile]`."""
     tile, lanes = layout.tile, layout.lanes
-    full = np.zeros((layout.stride // tile, depth, tile), f"u{item}")
+    full = np.empty((layout.stride // tile, depth, tile), f"u{item}")
     if values.shape[1] == 1:
         full[:, :cycles] = values[:cycles].reshape(1, cycles, 1)
         return full.reshape(-1).view(np.uint8)
