@@ -65,7 +65,7 @@ def test_random_graphs(seed):
     }
     block = {port: array if port.width > 64 else array[..., 0] for port, array in block.items()}
     planes.begin(np.zeros(LANES, np.uint64))
-    planes.commit(stage(block, ports, CYCLES, 16, lanes.layout))
+    planes.commit(stage(block, ports, CYCLES, lanes.layout))
     lanes.settle()
     assert lanes.differences() == []
     period = clocks[0].period_fs

@@ -20,6 +20,7 @@ from weft.base.workers import Job, Workers
 from weft.ir.lane_engine import LaneDevice
 from weft.ir.lane_layout import LaneLayout
 from weft.ir.lane_program import LaneProgram, LaneStatus
+from weft.ir.layout import container_bytes
 from weft.passes.drive_inputs import CYCLE, DrivePlan
 from weft.sim.choose_clock import ChosenClock
 from weft.sim.lane_handles import check_values
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 _DEPTHS = (16, 128, 1024)
 """The rows that blocks have room for: few, since each is other code."""
 
-_BLOCK_BYTES = 1 << 27
-"""Blocks are no larger than that, if 16 cycles fit."""
+_BLOCK_BYTES = 1 << 25
+"""Blocks are no larger than that, if 16 cycles fit: larger ones are slower, for a cache no longer holds them."""
 
 _workers = Workers("weft-stimulus", 1)
 
@@ -169,7 +170,7 @@ class DrivenBatch:
 
     def block_depth(self, ports: Sequence[Port], cycles: int) -> int:
         """Return how many cycles a block of some inputs has room for."""
-        per_cycle = self.layout.stride * sum(8 * -(-port.width // 64) for port in ports)
+        per_cycle = self.layout.stride * sum(container_bytes(port.width) for port in ports)
         fitting = [depth for depth in _DEPTHS if depth == _DEPTHS[0] or depth * per_cycle <= _BLOCK_BYTES]
         return next((depth for depth in fitting if depth >= cycles), fitting[-1])
 
@@ -205,7 +206,7 @@ class DrivenBatch:
             array = block[port]
             checked[port] = check_values(port.path, array, port.width, array.shape[:2], "host")
         cycles = len(next(iter(checked.values())))
-        return stage(checked, ports, cycles, size, self.layout), cycles, checked
+        return stage(checked, ports, cycles, self.layout), cycles, checked
 
     def run_block(
         self, prepared: Prepared, ports: Sequence[Port], size: int, until: str = "", keep: Lanes | None = None

@@ -96,7 +96,7 @@ class LaneBench:
         declared = [self._port(path) for path in options.ports]
         self._depth = batch.block_depth(declared or self._widest(), options.block)
         size = min(options.block, self._depth)
-        self._writer = BlockWriter(batch.layout, size, self._depth, batch.recording)
+        self._writer = BlockWriter(batch.layout, size, batch.recording)
         self._writer.declare(declared, [batch.get(port.found) for port in declared])
         self._watched = self._find_watched()
         self._seen = self._look(0)

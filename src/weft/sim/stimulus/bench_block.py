@@ -35,8 +35,8 @@ class FullBlock:
 class BlockWriter:
     """Collect rows; `layout` is the batch's, `keep` says that rows are recorded and so must not be written again."""
 
-    def __init__(self, layout: Any, size: int, depth: int, keep: bool) -> None:
-        self.layout, self.size, self.depth, self.keep = layout, size, depth, keep
+    def __init__(self, layout: Any, size: int, keep: bool) -> None:
+        self.layout, self.size, self.keep = layout, size, keep
         self.filled = 0
         self._now: dict[Port, LaneRow] = {}
         self._set: dict[Port, LaneRow] = {}
@@ -95,7 +95,7 @@ class BlockWriter:
         if self._varies:
             pokes = {port: row for port, row in pokes.items() if port not in ports}
             rows = {port: self._rows[port][:cycles] for port in ports}
-            staged = stage(rows, ports, cycles, self.depth, self.layout)
+            staged = stage(rows, ports, cycles, self.layout)
             if self.keep:
                 self._rows = {}
         self.filled, self._set, self._varies = 0, {}, False

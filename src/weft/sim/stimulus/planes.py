@@ -22,7 +22,7 @@ from weft.passes.drive_inputs import AT, CYCLE, LANE
 from weft.sim.stimulus.plan import Port
 
 Staged = list[NDArray[np.uint8]]
-"""The bytes of the blocks' planes."""
+"""The bytes of the blocks' planes, a row for each tile."""
 
 Block = Mapping[Port, NDArray[Any]]
 """Values of inputs: `[cycle, lane]`, or `[cycle, lane, word]` for more than 64 bits; one lane stands for all."""
@@ -32,7 +32,7 @@ class DrivePlanes:
     """Hold the planes of the last memories of a program, for the lanes of a batch."""
 
     def __init__(self, program: LaneProgram, first: int, device: LaneDevice, layout: LaneLayout, data: Any) -> None:
-        self.stride, self.lanes = layout.stride, layout.lanes
+        self.stride, self.lanes, self._tile = layout.stride, layout.lanes, layout.tile
         self._memories = program.memories[first:]
         self._places: list[int] = []
         at = 0
@@ -64,32 +64,33 @@ class DrivePlanes:
 
     def commit(self, staged: Staged) -> None:
         """Copy a staged block to the device, which must be at rest."""
-        for place, data in zip(self._places[AT + 1 :], staged, strict=True):
-            self.data.write(place, data)
+        for place, memory, data in zip(self._places[AT + 1 :], self._memories[AT + 1 :], staged, strict=True):
+            pitch = container_bytes(memory.width) * memory.depth * self._tile
+            self.data.write_rows(place, pitch, data)
 
 
-def stage(block: Block, ports: Sequence[Port], cycles: int, depth: int, layout: LaneLayout) -> Staged:
-    """Return some cycles of a block in the order of their planes, which have `depth` rows."""
+def stage(block: Block, ports: Sequence[Port], cycles: int, layout: LaneLayout) -> Staged:
+    """Return some cycles of a block in the order of their planes: for each tile a row of bytes."""
     staged: Staged = []
     for port in ports:
         values, count = block[port], -(-port.width // 64)
         for word in range(count):
             item = container_bytes(min(64, port.width - 64 * word))
             part = values[..., word] if count > 1 else values
-            staged.append(_interleave(part, cycles, depth, item, layout))
+            staged.append(_interleave(part, cycles, item, layout))
     return staged
 
 
-def _interleave(values: NDArray[Any], cycles: int, depth: int, item: int, layout: LaneLayout) -> NDArray[np.uint8]:
-    """Return `[cycle, lane]` as `[tile, row, lane in tile]`."""
+def _interleave(values: NDArray[Any], cycles: int, item: int, layout: LaneLayout) -> NDArray[np.uint8]:
+    """Return `[cycle, lane]` as `[tile, cycle, lane in tile]`, the bytes of a tile in a row."""
     tile, lanes = layout.tile, layout.lanes
-    full = np.empty((layout.stride // tile, depth, tile), f"u{item}")
+    full = np.empty((layout.stride // tile, cycles, tile), f"u{item}")
     if values.shape[1] == 1:
-        full[:, :cycles] = values[:cycles].reshape(1, cycles, 1)
-        return full.reshape(-1).view(np.uint8)
+        full[:] = values[:cycles].reshape(1, cycles, 1)
+        return full.reshape(len(full), -1).view(np.uint8)
     whole = lanes // tile
     most = values[:cycles, : whole * tile].reshape(cycles, whole, tile)
-    full[:whole, :cycles] = most.transpose(1, 0, 2)
+    full[:whole] = most.transpose(1, 0, 2)
     if whole * tile < lanes:
-        full[whole, :cycles, : lanes - whole * tile] = values[:cycles, whole * tile :]
-    return full.reshape(-1).view(np.uint8)
+        full[whole, :, : lanes - whole * tile] = values[:cycles, whole * tile :]
+    return full.reshape(len(full), -1).view(np.uint8)
