@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from weft.base.dataclass import replace
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import Span
 from weft.ir.design import (
@@ -34,6 +35,8 @@ from weft.ir.design import (
     WaitUntil,
 )
 from weft.ir.expressions import Call, Const, Element, Expr, Ref, Signal, Text
+from weft.passes.report_choices import SEVERAL, UNHANDLED
+from weft.passes.side_effects import may_act
 from weft.sim.initial_expressions import ExpressionWriter
 from weft.sim.initial_names import Names, Place
 
@@ -78,7 +81,10 @@ class StatementWriter(ExpressionWriter):
             case Assign():
                 self._assign(statement)
             case If(cond, then, other):
-                self._if(cond, then, other)
+                if statement.check:
+                    self._checked_if(statement)
+                else:
+                    self._if(cond, then, other)
             case Case():
                 self._case(statement)
             case Loop():
@@ -169,20 +175,57 @@ class StatementWriter(ExpressionWriter):
             self.emit("else:")
             self._indented(other)
 
+    def _checked_if(self, statement: If) -> None:
+        """Emit a `unique`, `unique0` or `priority` if: the conditions are all looked at first."""
+        check, span = statement.check, statement.span
+        conditions, bodies = [self.temporary(f"bool({self.value(statement.cond)})")], [statement.then]
+        other = statement.other
+        while isinstance(other, If) and not other.check and not may_act(other.cond):
+            conditions.append(self.temporary(f"bool({self.value(other.cond)})"))
+            bodies.append(other.then)
+            other = other.other
+        if isinstance(other, If) and check != "unique0":
+            other = replace(other, check=other.check or check)  # what is left is a statement of its own
+        self._report_several(check, "if", conditions, span)
+        word = "if"
+        for condition, body in zip(conditions, bodies, strict=True):
+            self.emit(f"{word} {condition}:")
+            self._indented(body)
+            word = "elif"
+        last = other or self._unhandled(check, "if", span)
+        if last is not None:
+            self.emit("else:")
+            self._indented(last)
+
+    def _unhandled(self, check: str, word: str, span: Span) -> Statement | None:
+        """Return what reports that no item of a checked statement matches; None if that is allowed."""
+        return _warning(UNHANDLED % word, span) if check in ("unique", "priority") else None
+
+    def _report_several(self, check: str, word: str, conditions: Sequence[str], span: Span) -> None:
+        if check in ("unique", "unique0") and len(conditions) > 1:
+            self.emit(f"if {' + '.join(conditions)} > 1:")
+            self._indented(_warning(SEVERAL % word, span))
+
     def _case(self, statement: Case) -> None:
         subject = self.temporary(self.value(statement.subject))
         labels = [[self._label(statement, subject, label) for label in item.labels] for item in statement.items]
+        default = statement.default
+        if statement.check:
+            conditions = [self.temporary(f"bool({' or '.join(tests)})") for tests in labels]
+            labels = [[condition] for condition in conditions]
+            self._report_several(statement.check, "case", conditions, statement.span)
+            default = default or self._unhandled(statement.check, "case", statement.span)
         word = "if"
         for item, tests in zip(statement.items, labels, strict=True):
             self.emit(f"{word} {' or '.join(tests)}:")
             self._indented(item.body)
             word = "elif"
-        if statement.default is not None:
+        if default is not None:
             if statement.items:
                 self.emit("else:")
-                self._indented(statement.default)
+                self._indented(default)
             else:
-                self.statement(statement.default)
+                self.statement(default)
 
     def _label(self, statement: Case, subject: str, label: Expr | tuple[Expr, Expr]) -> str:
         """Return the test of one label (IEEE 1800-2023 12.5)."""
@@ -431,3 +474,7 @@ def _first_span(statement: Statement) -> Span:
     while isinstance(statement, Block) and statement.body:
         statement = statement.body[0]
     return getattr(statement, "span", Span(-1, 0, 0))
+
+
+def _warning(text: str, span: Span) -> SystemTask:
+    return SystemTask("$warning", (Text(text),), (False,), span)
