@@ -5,6 +5,8 @@ import itertools
 
 import pytest
 from tests.fuzz.fuzz_events import EventFuzzer, difference, run_weft_events
+from tests.fuzz.fuzz_mixed import MixedFuzzer
+from tests.fuzz.generate_mixed import generate_mixed
 from tests.fuzz.generate_modules import generate_module, generate_stimulus
 from tests.fuzz.generate_testbenches import generate_testbench
 from tests.fuzz.peers import has_icarus
@@ -115,3 +117,22 @@ def test_some_testbenches_agree_with_icarus(tmp_path):
         fuzzer.check(seed)
     assert fuzzer.counts["DIFFERENT"] == 0, fuzzer.counts
     assert fuzzer.counts["testbenches equal to Icarus"] >= 3
+
+
+def test_mixed_execution_agrees_with_events_where_testbenches_race(tmp_path):
+    assert generate_mixed(3).render() == generate_mixed(3).render() != generate_mixed(4).render()
+    fuzzer = MixedFuzzer(tmp_path)
+    for seed in range(3):
+        fuzzer.check(seed)
+    assert fuzzer.counts["DIFFERENT"] == 0 and fuzzer.counts["regions"] >= 3
+
+
+def test_a_difference_of_mixed_execution_is_made_smaller(tmp_path, monkeypatch, capsys):
+    def difference_of(text):
+        return ("line 1: 'a', not 'b'" if "always_comb" in text else "", 1)
+
+    monkeypatch.setattr("tests.fuzz.fuzz_mixed.mixed_difference", difference_of)
+    seed = next(seed for seed in range(50) if "always_comb" in generate_mixed(seed).render())
+    MixedFuzzer(tmp_path, 5).check(seed)
+    written = (tmp_path / f"{seed}-mixed.sv").read_text()
+    assert written.count("always") == 1 and f"seed {seed} (mixed)" in capsys.readouterr().out

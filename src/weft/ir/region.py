@@ -60,16 +60,19 @@ class RegionOutput:
 class Region:
     """Describe one region's ports and edges.
 
+    Of the outputs that are registers, `early` ones change before those that logic computes are asked for.
+
     `initial` says that procedures inside give first values at time 0, `settles` that there are outputs that logic
-    computes, or latches; `latches` says where these lie in the state, as pairs of a place and a size. `begun` is the
-    byte that is 1 from when procedures begin to wait for levels on, `started` that from when `always_comb` runs on, or
-    -1.
+    computes, or latches; `latches` says where those that inputs reach lie in the state, as pairs of a place and a size.
+    `begun` is the byte that is 1 from when procedures begin to wait for levels on, `started` that from when
+    `always_comb` runs on, or -1.
     """
 
     inputs: tuple[RegionInput, ...]
     edges: tuple[RegionEdge, ...]
     direct: tuple[RegionOutput, ...]
     through: tuple[RegionOutput, ...]
+    early: int
     initial: bool
     settles: bool
     latches: tuple[tuple[int, int], ...]

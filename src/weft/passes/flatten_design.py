@@ -104,6 +104,7 @@ class _Flattener:
         self._write_latches(resolver, order, domains, splitter)
         if sampler is not None:
             sampler.find_domains(domains)
+            sampler.rank_states(resolver.register_writes, entries)
         for place in hierarchy.places:
             for effect in place.plan.fragment.effects:
                 domains.add_effect(place, effect)

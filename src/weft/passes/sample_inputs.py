@@ -13,6 +13,8 @@ is logic that follows registers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from weft.base.dataclass import dataclass, field
 from weft.ir.design import Signal
 from weft.ir.ops import CODE
@@ -20,7 +22,8 @@ from weft.passes.assign_domains import DomainTable
 from weft.passes.collect_drivers import Driver, Drivers
 from weft.passes.elaborate_instances import Hierarchy, InstancePlace
 from weft.passes.link_items import LinkedItems
-from weft.passes.resolve_drivers import variable_state
+from weft.passes.place_memories import MemoryEntry
+from weft.passes.resolve_drivers import RegisterWrite, variable_state
 
 _READ = CODE["read"]
 
@@ -38,10 +41,14 @@ class InputSample:
 
 @dataclass(slots=True, eq=False)
 class SampledInputs:
-    """Collect the samples of a graph, and the outputs of its top that are registers."""
+    """Collect the samples of a graph, and the outputs of its top that are registers.
+
+    `ranks` says of each register and memory when its first process runs among those that wait for the same edge.
+    """
 
     samples: list[InputSample] = field(default_factory=list[InputSample])
     registers: set[Signal] = field(default_factory=set[Signal])
+    ranks: dict[int, tuple[int, int, int]] = field(default_factory=dict[int, tuple[int, int, int]])
 
 
 class InputSampler:
@@ -83,6 +90,17 @@ class InputSampler:
         """Note which domain each sample is for."""
         for sample in self.found.samples:
             sample.domain = domains.domain(self.hierarchy.places[sample.place], sample.trigger)
+
+    def rank_states(self, writes: Iterable[RegisterWrite], entries: Iterable[MemoryEntry]) -> None:
+        """Note the order of what processes assign: as who waits for an edge is woken, by modules and then instances."""
+        places = self.hierarchy.places
+        modules = {module: number for number, module in enumerate(dict.fromkeys(p.plan.module for p in places))}
+        found = [(write.state, write.driver.instance, write.driver.process) for write in writes]
+        found += [(entry.state, entry.instance, entry.process) for entry in entries]
+        ranks = self.found.ranks
+        for state, instance, process in found:
+            rank = (modules[places[instance].plan.module], process, instance)
+            ranks[state] = min(rank, ranks.get(state, rank))
 
     def _edges(self, place: int, trigger: int) -> tuple[object, ...]:
         """Return what stands for the edges of a trigger: those of inputs of the top are the same everywhere."""

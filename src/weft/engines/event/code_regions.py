@@ -215,8 +215,11 @@ class _RegionWriter:
         w.label(call)
         self._call(f, w.emit(f"load i64, ptr {slot}"), out=False)
         self._put_back(f)
-        self._publish(f, REGION_DIRECT, region.direct)
+        if region.direct:
+            self._call(f, w.load_word("%Ip", self.record + REGION_DIRECT), out=True)
+        self._store(f, region.direct[: region.early])
         self._make_settle(f)
+        self._store(f, region.direct[region.early :])
         w.ret()
         self.unit.add_function(f)
         # The NBA region calls with the address of what was pushed: the thread, which knows its instance.

@@ -83,7 +83,7 @@ class RegionBuilder:
     def _finish(self, module: Module, cut: CutGraph, sampled: SampledInputs, initial: bool) -> BuiltRegion:
         inputs = _input_states(cut.graph, module)
         graph = split_planes(cut.graph, simplify_two_state).graph
-        outputs = _split_outputs(graph, module, sampled.registers)
+        outputs, early = _split_outputs(graph, module, sampled)
         if not self.whole:
             graph = _without_unseen(graph, [node for half in outputs for _, nodes in half for node in nodes])
         orders = [[node for _, nodes in half for node in nodes] for half in outputs]
@@ -109,6 +109,7 @@ class RegionBuilder:
             edges=tuple(RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset) for edge in cut.edges),
             direct=_places(graph, outputs[0], ports),
             through=_places(graph, outputs[1], ports),
+            early=early,
             initial=initial,
             settles=bool(latches) or bool(orders[1]),
             latches=_latch_places(graph, layout),
@@ -197,10 +198,13 @@ def _place_input(
 
 
 def _latch_places(graph: ConeGraph, layout: StateLayout) -> tuple[tuple[int, int], ...]:
-    """Return where latches lie in the state, as offsets and sizes, neighbours joined."""
+    """Return where latches that inputs reach lie in the state, as offsets and sizes, neighbours joined."""
+    latches = [write for write in graph.writes if write.domain == SETTLE]
+    above = _above_inputs(graph) if latches else bytearray()
+    reached = {write.state for write in latches if above[write.value] or above[write.enable]}
     found: list[tuple[int, int]] = []
-    for state, slot in zip(graph.states, layout.slots, strict=True):
-        if state.kind == "latch":
+    for number, slot in enumerate(layout.slots):
+        if number in reached:
             size = slot.stride * max(slot.depth, 1)
             if found and sum(found[-1]) == slot.offset:
                 found[-1] = (found[-1][0], found[-1][1] + size)
@@ -209,8 +213,12 @@ def _latch_places(graph: ConeGraph, layout: StateLayout) -> tuple[tuple[int, int
     return tuple(found)
 
 
-def _split_outputs(graph: ConeGraph, module: Module, registers: set[Signal]) -> tuple[_Half, _Half]:
-    """Return the output ports that are registers, and those that logic computes, each with its planes' nodes."""
+def _split_outputs(graph: ConeGraph, module: Module, sampled: SampledInputs) -> tuple[tuple[_Half, _Half], int]:
+    """Return the output ports that are registers, and those that logic computes, each with its planes' nodes.
+
+    They are in the order in which the processes that assign registers make them change; so many registers come before
+    the first logic.
+    """
     top = graph.scopes[0]
     assert top.unknowns is not None
     at = {signal: number for number, signal in enumerate(top.module.signals)}
@@ -221,22 +229,46 @@ def _split_outputs(graph: ConeGraph, module: Module, registers: set[Signal]) -> 
             if value < 0 or port.signal.depth:
                 raise Unsupported(f"the output port '{port.name}' of this kind", port.signal.span)
             nodes = (value, unknown) if port.signal.type.four_state else (value,)
-            halves[port.signal not in registers].append((port, nodes))
-    return halves
+            halves[port.signal not in sampled.registers].append((port, nodes))
+    last = (len(graph.scopes), 0, 0)
+    ranks = {
+        port: min((sampled.ranks.get(state, last) for state in _states_below(graph, nodes)), default=last)
+        for half in halves
+        for port, nodes in half
+    }
+    for half in halves:
+        half.sort(key=lambda output: ranks[output[0]])
+    first = min((ranks[port] for port, _ in halves[1]), default=last)
+    return halves, sum(ranks[port] <= first for port, _ in halves[0])
 
 
 def _inputs_below(graph: ConeGraph, nodes: list[int] | tuple[int, ...]) -> set[int]:
     """Return the input states that some nodes depend on."""
+    return {state for state in _states_below(graph, nodes) if graph.states[state].kind == "input"}
+
+
+def _states_below(graph: ConeGraph, nodes: list[int] | tuple[int, ...]) -> set[int]:
+    """Return the states that some nodes depend on."""
     seen, stack, found = set(nodes), list(nodes), set[int]()
     while stack:
         node = stack.pop()
-        if graph.op[node] == _READ and graph.states[int(graph.param[node])].kind == "input":
+        if graph.op[node] in (_READ, _MEMREAD):
             found.add(int(graph.param[node]))
         for source in graph.sources(node):
             if source not in seen:
                 seen.add(source)
                 stack.append(source)
     return found
+
+
+def _above_inputs(graph: ConeGraph) -> bytearray:
+    """Return a 1 for each node that depends on an input."""
+    starts, srcs = graph.start.tolist(), graph.src.tolist()
+    above = bytearray(len(graph))
+    for node, (op, state) in enumerate(zip(graph.op.tolist(), graph.param.tolist(), strict=True)):
+        sources = srcs[starts[node] : starts[node + 1]]
+        above[node] = any(above[each] for each in sources) or (op == _READ and graph.states[state].kind == "input")
+    return above
 
 
 def _without_unseen(graph: ConeGraph, nodes: list[int]) -> ConeGraph:
