@@ -362,6 +362,7 @@ def test_initial_procedures_of_a_region_run_in_their_place() -> None:
         ("wire c = clk & d; always @(posedge c) q <= d;", "a clock that is computed inside"),
         ("always @(posedge clk) q <= d; tri1 w;", "a net of type tri1 ('w')"),
         ("always @* q = d;", "nothing in it waits for a clock edge"),
+        ("wire c = clk; always @(posedge c) q <= d;", "a clock that an assignment inside passes on"),
         ("always @(posedge clk iff d) q <= d;", "an event control with iff"),
     ],
 )

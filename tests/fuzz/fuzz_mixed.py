@@ -15,24 +15,36 @@ from tests.fuzz.tree import Node, prune, shrink
 
 import weft
 from weft.lang.sv.compile_sources import load_design
+from weft.sim.event_program import program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation
+from weft.sim.regions.engine_choice import EngineChoice
 
 
-def run_mixed(text: str, engine: str) -> tuple[list[str], int]:
-    """Return what a testbench prints with an engine, and how many regions there are."""
+def run_mixed(text: str, engine: str, whole: bool = True) -> tuple[list[str], int]:
+    """Return what a testbench prints with an engine, and how many parts are in regions.
+
+    If regions need not be `whole`, clocked parts of the testbench's own modules become regions too.
+    """
     out = io.BytesIO()
     design = load_design(texts={"fuzz.sv": text})
-    simulation = EventSimulation(design, out, EventOptions(max_deltas=10_000, engine=engine, region_worth=0))
+    program = program_of(design, choice=EngineChoice(engine, worth=0, whole=whole))
+    simulation = EventSimulation(program.design, out, EventOptions(max_deltas=10_000, engine=engine), program)
     simulation.run()
     regions = sum(part.engine == "cycle" for part in simulation.mixed.parts)
     return out.getvalue().decode("latin-1").splitlines(), regions
 
 
 def mixed_difference(text: str) -> tuple[str, int]:
-    """Return the first word in which both ways of running differ, or nothing, and how many regions there were."""
+    """Return the first word in which ways of running differ, or nothing, and how many parts were in regions."""
     want, _ = run_mixed(text, "event")
-    got, regions = run_mixed(text, "auto")
-    return difference(want, got), regions
+    count = 0
+    for whole in (True, False):
+        got, regions = run_mixed(text, "auto", whole)
+        what = difference(want, got)
+        if what:
+            return what, regions
+        count += regions
+    return "", count
 
 
 @dataclass(slots=True)

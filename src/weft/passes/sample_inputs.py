@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from weft.base.dataclass import dataclass, field
+from weft.base.source import Span
 from weft.ir.design import Signal
 from weft.ir.ops import CODE
 from weft.passes.assign_domains import DomainTable
@@ -43,11 +44,13 @@ class InputSample:
 class SampledInputs:
     """Collect the samples of a graph, and the outputs of its top that are registers.
 
+    `distant` is where an edge is waited for of something else than an input: events see it later than the input's edge.
     `ranks` says of each register and memory when its first process runs among those that wait for the same edge.
     """
 
     samples: list[InputSample] = field(default_factory=list[InputSample])
     registers: set[Signal] = field(default_factory=set[Signal])
+    distant: Span | None = None
     ranks: dict[int, tuple[int, int, int]] = field(default_factory=dict[int, tuple[int, int, int]])
 
 
@@ -87,9 +90,15 @@ class InputSampler:
         return item
 
     def find_domains(self, domains: DomainTable) -> None:
-        """Note which domain each sample is for."""
+        """Note which domain each sample is for, and edges of what is no input."""
         for sample in self.found.samples:
             sample.domain = domains.domain(self.hierarchy.places[sample.place], sample.trigger)
+        for number, place in enumerate(self.hierarchy.places):
+            for trigger, waits in enumerate(place.plan.fragment.triggers):
+                edges = self._edges(number, trigger)
+                direct = all(isinstance(edge, tuple) and edge[1] in self._inputs for edge in edges)
+                if any(edge != "any" for edge, _, _ in waits.edges) and not direct:
+                    self.found.distant = self.found.distant or waits.span
 
     def rank_states(self, writes: Iterable[RegisterWrite], entries: Iterable[MemoryEntry]) -> None:
         """Note the order of what processes assign: as who waits for an edge is woken, by modules and then instances."""
@@ -109,7 +118,7 @@ class InputSampler:
         edges: set[tuple[str, int]] = set()
         for edge, node, _ in fragment.triggers[trigger].edges:
             if fragment.builder.op[node] != _READ:
-                return (place, trigger)
+                return (f"{place}", trigger)
             edges.add((edge, self._source(here.uses[fragment.builder.param[node]])))
         return tuple(sorted(edges))
 

@@ -40,15 +40,15 @@ from weft.engines.event.records import (
     WATCH_ANY,
 )
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import reads_of, statement_reads, written_signals
+from weft.engines.event.walk import may_draw, reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, mask
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
 from weft.ir.system_tasks import is_report
 
 
-def write_process(unit: UnitCode, number: int, process: Process) -> None:
-    """Write an always, initial or final procedure, the module's procedure of a number."""
+def write_process(unit: UnitCode, seed: str, process: Process) -> None:
+    """Write an always, initial or final procedure; `seed` stands for it where random numbers begin."""
     program = unit.program
     f = FunctionCode(unit, unit.symbol("process"), "thread")
     f.span, f.scope = process.span, process.scope
@@ -61,7 +61,7 @@ def write_process(unit: UnitCode, number: int, process: Process) -> None:
         f.frames = [layout]
     f.labels = [Label("", f.w.fresh("return"), len(f.frames))]
     plan = unit.thread(f.name, _start_order(process))
-    plan.seed = f"procedure {number}"
+    plan.seed = seed
     plan.rereads = f.rereads = rereads(process)
     plan.frame, plan.flags, plan.what = layout, _flags(process), process.keyword
     plan.span, plan.scope = process.span, process.scope
@@ -174,7 +174,8 @@ def write_assign(unit: UnitCode, index: int, assign: ContinuousAssign) -> None:
     w.ret()
     unit.add_function(f)
     plan = unit.thread(f.name, 0)
-    plan.seed = f"assign {index}"
+    if may_draw(assign.rhs):
+        plan.seed = f"assign {sum(may_draw(each.rhs) for each in unit.unit.assigns[:index])}"
     plan.what, plan.span, plan.rereads = "assign", assign.span, None
 
 

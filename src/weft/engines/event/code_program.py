@@ -45,6 +45,7 @@ from weft.engines.event.sites import Watch
 from weft.engines.event.walk import (
     Suspensions,
     calls_in,
+    may_draw_in,
     statements_in,
     subexpressions,
 )
@@ -54,6 +55,7 @@ from weft.ir.design import (
     Disable,
     Expr,
     Function,
+    Kind,
     Module,
     Signal,
     SystemTask,
@@ -361,8 +363,12 @@ class ProgramCode:
                     write_assign(code, index, assign)
             for stamp in unit.module.stamps:
                 write_stamp(code, stamp)
-            for number, process in enumerate(unit.module.processes):
-                write_process(code, number, process)
+            numbers = {True: 0, False: 0}
+            for process in unit.module.processes:
+                loops = process.kind in (Kind.COMB, Kind.EVENTS)
+                write_process(code, f"{'loop' if loops else 'procedure'} {numbers[loops]}", process)
+                # Of those that may be in a region instead, what draws no random numbers does not count.
+                numbers[loops] += not loops or may_draw_in(process.body)
             if unit.module in self.regions:
                 self.records[unit] = write_region(code, self.regions[unit.module])
         while self._pending:

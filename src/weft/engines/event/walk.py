@@ -32,7 +32,7 @@ from weft.ir.design import (
     WaitUntil,
     operands,
 )
-from weft.ir.expressions import AssignExpr, Call, Concat, Element, Field, Item, New, Ref, Slice, SystemCall
+from weft.ir.expressions import AssignExpr, Call, Concat, Element, Field, Item, New, Randomize, Ref, Slice, SystemCall
 
 SUSPENDING_CALLS = frozenset(
     {"mailbox.put", "mailbox.get", "mailbox.peek", "semaphore.get", "process.await", "process.suspend"}
@@ -141,6 +141,24 @@ def calls_in(statement: Statement | None) -> Iterator[Call | SystemCall | New]:
             for part in subexpressions(expression):
                 if isinstance(part, Call | SystemCall | New):
                     yield part
+
+
+def may_draw(*expressions: Expr) -> bool:
+    """Say whether something in expressions may draw random numbers: a call, a new object, a random choice."""
+    return any(
+        isinstance(part, Call | SystemCall | New | Randomize)
+        for expression in expressions
+        for part in subexpressions(expression)
+    )
+
+
+def may_draw_in(statement: Statement | None) -> bool:
+    """Say whether something in a statement may draw random numbers."""
+    return any(
+        isinstance(inner, SystemTask) or may_draw(*reads, *writes)
+        for inner in statements_in(statement)
+        for reads, writes in (expressions_of(inner),)
+    )
 
 
 class Suspensions:

@@ -68,6 +68,8 @@ class RegionBuilder:
         cut = cut_clocks(graph, module.span, simplify_exact)
         if not cut.edges:
             raise Unsupported("a module without a clock", module.span)
+        if sampled.distant is not None:
+            raise Unsupported("a clock that an assignment inside passes on", sampled.distant)
         return self._finish(
             module, cut, sampled, any(p.kind == Kind.INITIAL for each in modules for p in each.processes)
         )
