@@ -34,7 +34,7 @@ RAMS = {
     "vexriscv_linux": "soc.ram",
     "vexriscv_min": "soc.ram",
 }
-"""The RAM of each computer, which begins at address 0."""
+"""The RAM of each computer, which begins at address 0; others run their own firmware, the same in all lanes."""
 
 RAM_BYTES = {"serv": 8192}
 """Their sizes, where they are not 64 KiB."""
@@ -54,6 +54,8 @@ def compile_single(design: Design) -> Any:
 
 def load(target: Any, name: str, lanes: int, agree: bool = False) -> None:
     """Put the program into the RAM of a batch (`lanes` > 0) or a simulation, with its seeds; one for all to `agree`."""
+    if name not in RAMS:
+        return
     memory = target.memory(RAMS[name])
     words = np.array(program(4 * memory.depth), np.uint32)
     if lanes:
@@ -103,12 +105,13 @@ def measure_cpu(name: str, lanes: int, cycles: int, rounds: int, threads: int, a
     )
 
 
-def measure_gpu(name: str, lanes: int, cycles: int, rounds: int) -> None:
+def measure_gpu(name: str, lanes: int, cycles: int, rounds: int, devices: str) -> None:
     """Print the rate of a batch on a GPU, and what its kernel takes."""
     began = time.perf_counter()
     design = find_design(name)
     single = compile_single(design)
-    batch = single.batch(lanes, "cuda", messages="count")
+    chosen = "all" if devices == "all" else [int(each) for each in devices.split(",")]
+    batch = single.batch(lanes, "cuda", messages="count", devices=chosen)
     load(batch, name, lanes)
     loaded = time.perf_counter()
     reset(batch, design)
@@ -120,11 +123,13 @@ def measure_gpu(name: str, lanes: int, cycles: int, rounds: int) -> None:
         before = time.perf_counter()
         batch.run_cycles(cycles)
         rates.append(lanes * cycles / (time.perf_counter() - before))
-    rounds_run = batch.memory(RAMS[name], lanes=slice(0, 4096))[:, COUNT_ADDRESS // 4]
+    counted = (
+        batch.memory(RAMS[name], lanes=slice(0, 4096))[:, COUNT_ADDRESS // 4] if name in RAMS else np.zeros(1, int)
+    )
     print(
         f"{name}: {lanes} lanes x {cycles} cycles on {batch.device.name}: {statistics.median(rates) / 1e9:.2f}"
-        f" G instance-cycles/s (best {max(rates) / 1e9:.2f}); rounds of the program {rounds_run.min()} to"
-        f" {rounds_run.max()}; build and load {loaded - began:.1f} s, reset (first kernel) {first - loaded:.1f} s,"
+        f" G instance-cycles/s (best {max(rates) / 1e9:.2f}); rounds of the program {counted.min()} to"
+        f" {counted.max()}; build and load {loaded - began:.1f} s, reset (first kernel) {first - loaded:.1f} s,"
         f" second kernel {ready - first:.1f} s"
     )
     for line in batch.kernel_report():
@@ -197,6 +202,7 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=1024)
     parser.add_argument("--cycles", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--devices", default="0", help="numbers of GPUs, or all")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU; rates are for each CPU second")
     parser.add_argument("--check", type=int, default=0, help="compare this many lanes instead")
     parser.add_argument("--agree", action="store_true", help="give all lanes of a CPU batch one seed")
@@ -213,7 +219,7 @@ def main() -> None:
         elif options.device == "cpu":
             measure_cpu(name, options.lanes, options.cycles, options.rounds, options.threads, options.agree)
         else:
-            measure_gpu(name, options.lanes, options.cycles, options.rounds)
+            measure_gpu(name, options.lanes, options.cycles, options.rounds, options.devices)
 
 
 if __name__ == "__main__":

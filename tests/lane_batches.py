@@ -30,7 +30,7 @@ class Lanes:
         self.graph, self.lanes, self.clocks = graph, lanes, clocks
         self.program: LaneProgram = build_lane_program(graph, clocks, count_messages=True)
         self.layout: LaneLayout = place_lanes(self.program, lanes, device.tile)
-        self.data: Any = device.allocate(self.layout.size)
+        self.data: Any = device.allocate(self.layout.size, layout=self.layout, program=self.program)
         self.kernel = device.kernel(self.program)
         self.control = LaneControl(self.layout.stride, len(self.program.messages))
         self.reference = ReferenceProgram(graph)

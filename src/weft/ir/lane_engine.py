@@ -210,10 +210,17 @@ class LaneDevice(Protocol):
     name: str
     tile: int
 
-    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0, layout: LaneLayout | None = None) -> Any:
+    def allocate(
+        self,
+        size: int,
+        lanes: int = 0,
+        per_lane: int = 0,
+        layout: LaneLayout | None = None,
+        program: LaneProgram | None = None,
+    ) -> Any:
         """Return zeroed `LaneBytes`; raises `no-memory` with what `lanes` of `per_lane` bytes need and have.
 
-        With a `layout` they are for the lanes that it places, which a device of several parts needs to know.
+        With a `layout` they are for the lanes of a program that it places, which a device of several parts must know.
         """
         ...
 

@@ -7,6 +7,7 @@ lanes and threads, and on a GPU; this module is what both have in common: names,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from weft.sim.interrupts import Interrupt, defer_interrupt
 from weft.sim.lane_arrays import take_array
 from weft.sim.lane_habits import LaneHabits
 from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values
-from weft.sim.lane_slots import slot_clock
+from weft.sim.lane_slots import FIRST_SLICE, fit_slice, slot_clock
 from weft.sim.lane_state import LaneState
 from weft.sim.lane_stepper import LaneStepper
 from weft.sim.residency import Residency
@@ -64,6 +65,7 @@ class Batch(DrivenBatch):
         self.kernels: dict[tuple[str, bool, bool, Any], tuple[LaneProgram, LaneKernel]] = {}
         self._begin_driving()
         self._habits = LaneHabits()
+        self._slots = FIRST_SLICE
         self._conditions: dict[str, Condition] = {}
         self._looks: dict[tuple[int, tuple[int, ...]], LaneStep] = {}
         self.program = self._build("", False)[0]
@@ -411,7 +413,10 @@ class Batch(DrivenBatch):
             if at >= slots and (steady or not self._steady_resets()):
                 self._habits.notice(self)
                 program, kernel = self._choose(condition, steady)
+            began = time.perf_counter()
             kernel.run(self._run_layout, self.data, control)
+            self._slots = fit_slice(self._slots, time.perf_counter() - began)
+            slots = max(2, self._slice_slots())
             stopped = control.status[:lanes] > 0
             done[stopped] = control.done[:lanes][stopped]
             self._take_status(stopped)
@@ -435,7 +440,7 @@ class Batch(DrivenBatch):
         raise UserError("no-convergence", f"lane {lane} does not settle at {at_fs} fs: a zero-delay oscillation")
 
     def _slice_slots(self) -> int:
-        return max(64, _SLICE_SLOTS * 64 // self.layout.stride) if self.device.kind == "cpu" else _SLICE_SLOTS
+        return max(64, _SLICE_SLOTS * 64 // self.layout.stride) if self.device.kind == "cpu" else self._slots
 
     def _take_status(self, stopped: NDArray[np.bool_]) -> None:
         """Note the status of lanes that have stopped."""

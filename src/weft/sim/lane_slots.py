@@ -14,6 +14,19 @@ from weft.ir.lane_program import LaneProgram
 
 Times = NDArray[np.uint64]
 
+FIRST_SLICE, _LONGEST_SLICE = 4096, 1 << 16
+"""Slots of the first slice of a run on a GPU, and of the longest."""
+
+_SLICE_S = (0.05, 0.25)
+"""How long slices of a run on a GPU should take: a display's watchdog, Ctrl-C and finished lanes wait for their end."""
+
+
+def fit_slice(slots: int, seconds: float) -> int:
+    """Return the length of the next slice after one of so many slots took so long."""
+    if seconds < _SLICE_S[0]:
+        return min(2 * slots, _LONGEST_SLICE)
+    return max(slots // 2, 64) if seconds > _SLICE_S[1] else slots
+
 
 @dataclass(frozen=True, slots=True)
 class SlotClock:

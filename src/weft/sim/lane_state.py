@@ -30,7 +30,8 @@ class LaneState:
         self.program, self.single, self.lanes = program, single, lanes
         self.states: list[State] = program.states
         self.layout: LaneLayout = place_lanes(program, lanes, device.tile)
-        self.data: Any = device.allocate(self.layout.size, lanes, self.layout.size // self.layout.stride)
+        per_lane = self.layout.size // self.layout.stride
+        self.data: Any = device.allocate(self.layout.size, lanes, per_lane, self.layout, program)
 
     # ------------------------------------------------------------------------------------------- single lanes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from weft.base.dataclass import replace
@@ -37,6 +37,7 @@ def make_batch(
     messages: str,
     threads: int,
     resident: str | bool = "auto",
+    devices: str | Sequence[int] = (0,),
 ) -> Batch:
     """Return a batch; `Simulation.batch` explains the arguments."""
     if lanes < 1:
@@ -45,7 +46,7 @@ def make_batch(
         raise UserError("bad-option", f"messages is error or count, not '{messages}'")
     if resident not in ("auto", True, False):
         raise UserError("bad-option", f"resident is auto, True or False, not '{resident}'")
-    place = choose_device(device, lanes, threads)
+    place = choose_device(device, lanes, threads, devices)
     design, program, state = simulation.design, simulation.engine.program, simulation.engine.state
     simulation.engine.settle()
     if random:
@@ -76,18 +77,37 @@ def make_batch(
     return batch
 
 
-def choose_device(device: str, lanes: int, threads: int = 0) -> LaneDevice:
-    """Return the device of a name."""
+def choose_device(device: str, lanes: int, threads: int = 0, devices: str | Sequence[int] = (0,)) -> LaneDevice:
+    """Return the device of a name; of several GPUs one that is all of them."""
     if device not in ("cpu", "cuda", "auto"):
         raise UserError("bad-option", f"device is cpu, cuda or auto, not '{device}'")
     if device == "cuda" or (device == "auto" and lanes >= _MANY_LANES and importlib.util.find_spec("cuda")):
-        from weft.engines.cuda.device import CudaDevice, find_gpu
+        from weft.engines.cuda.device import find_gpu
 
         if device == "cuda" or find_gpu():
-            return CudaDevice(cache=ObjectCache())
+            return _choose_gpus(lanes, devices)
     from weft.engines.cpu.lane_engine import CpuDevice
 
     return CpuDevice(threads=threads)
+
+
+def _choose_gpus(lanes: int, devices: str | Sequence[int]) -> LaneDevice:
+    """Return one GPU, or several as one device, each with 64 lanes at least."""
+    from weft.engines.cuda.device import CudaDevice
+    from weft.engines.lanes.split_device import SplitDevice, cut_lanes
+
+    if isinstance(devices, str) and devices != "all":
+        raise UserError("bad-option", f"devices is all, or a list of numbers of GPUs, not '{devices}'")
+    cache = ObjectCache()
+    first = CudaDevice(cache=cache, ordinal=0 if isinstance(devices, str) else next(iter(devices), 0))
+    chosen = list(range(first.driver.count)) if isinstance(devices, str) else list(dict.fromkeys(devices))
+    if not chosen:
+        raise UserError("bad-option", "devices needs the number of at least one GPU")
+    count = len(cut_lanes(lanes, len(chosen))) - 1
+    if count == 1:
+        return first
+    others = [CudaDevice(cache=cache, api=first.driver.api, ordinal=ordinal) for ordinal in chosen[1:count]]
+    return SplitDevice([first, *others])
 
 
 def _with_random(simulation: CycleSimulation, random: Mapping[str, int]) -> CompiledDesign:

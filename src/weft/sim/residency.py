@@ -75,6 +75,7 @@ class Residency:
         self._free: dict[str, _Place | None] = {}
         self._looked_at: tuple[int, ...] = ()
         self._fresh: dict[int, int] = {}
+        self._plans: dict[tuple[str, ...], tuple[list[_Place], list[int], int]] = {}
 
     # -------------------------------------------------------------------------------------------- when it is there
 
@@ -245,42 +246,40 @@ class Residency:
         batch = self._batch
         self._fresh.clear()
         if condition:
-            return self._took(lanes, lanes.run(duration_fs, settle=batch.dirty, until=True))
+            return self._took(lanes, lanes.run(duration_fs, settle=batch.dirty, until=True)).copy()
         words = self._looked_at
         rows = lanes.ask_rows(words)
         stopped = lanes.exchange(duration_fs, batch.dirty, NONE)
         found = self._took(lanes, stopped)
         for word, row in zip(words, rows, strict=True):
             self._fresh[word] = row
-        return found
+        return found.copy()
 
     def _took(self, lanes: ResidentLanes, stopped: bool) -> NDArray[np.uint8]:
+        """Note what came of a run; return why lanes stopped, which is the batch's own."""
         batch = self._batch
         batch.dirty = False
         if not stopped:
             batch.status = np.zeros(batch.lanes, np.uint8)
-            return batch.status.copy()
+            return batch.status
         status = lanes.status.copy()
         bad = (status == LaneStatus.OSCILLATION) & ~batch.finished
         batch.note_status(status, status > 0)
         batch.status, self.stale = status, False  # the kernel has kept that itself
         if bad.any():
             batch.report_oscillation(int(np.nonzero(bad)[0][0]))
-        return batch.status.copy()
+        return batch.status
 
     def step(self, lanes: ResidentLanes, duration_fs: int, outputs: tuple[str, ...]) -> tuple[LaneValues, ...] | None:
         """Run all lanes and return outputs in one command, or None where it takes more; pokes wait until then."""
-        places = [self._place(path) for path in outputs]
-        if any(place is None for place in places) or sum(place.word >= 0 for place in places if place) > _AT_ONCE:
+        plan = self._plans.get(outputs) or self._plan(outputs)
+        if plan is None:
             return None
-        known = [place for place in places if place is not None]
-        firsts = [place.first for place in known if place.word < 0]
-        chosen = firsts[0] if len(firsts) == 1 and all(place.count <= 1 for place in known) else EVERY
-        chosen = chosen if firsts else NONE
-        self._fresh.clear()
-        rows = lanes.ask_rows([place.word for place in known if place.word >= 0])
-        stopped = lanes.exchange(duration_fs, self._batch.dirty, chosen)
-        self._took(lanes, stopped)
+        known, words, chosen = plan
+        if self._fresh:
+            self._fresh.clear()
+        rows = lanes.ask_rows(words)
+        self._took(lanes, lanes.exchange(duration_fs, self._batch.dirty, chosen))
         values: list[LaneValues] = []
         for place in known:
             if place.word >= 0:
@@ -289,6 +288,20 @@ class Residency:
                 words = [lanes.output(number) for number in range(place.first, place.first + place.count)]
                 values.append(words[0] if len(words) == 1 else np.stack([w.astype(np.uint64) for w in words], axis=-1))
         return tuple(values)
+
+    def _plan(self, outputs: tuple[str, ...]) -> tuple[list[_Place], list[int], int] | None:
+        """Return where some outputs are, the words of the state among them, and what to compute of the look."""
+        places = [self._place(path) for path in outputs]
+        known = [place for place in places if place is not None]
+        words = [place.word for place in known if place.word >= 0]
+        if len(known) < len(places) or len(words) > _AT_ONCE:
+            return None
+        looked = [place for place in known if place.word < 0]
+        chosen = NONE if not looked else EVERY
+        if len(looked) == 1 and looked[0].count == 1:
+            chosen = looked[0].first
+        self._plans[outputs] = known, words, chosen
+        return self._plans[outputs]
 
     def take_counts(self) -> list[NDArray[np.uint32]]:
         """Return how often messages ran since the last time, in kernels that stay."""

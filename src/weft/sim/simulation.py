@@ -182,6 +182,7 @@ class Simulation(ABC):
         messages: str = "error",
         threads: int = 0,
         resident: str | bool = "auto",
+        devices: str | Sequence[int] = (0,),
     ) -> Batch:
         """Return a batch of `lanes` instances, each a copy of this simulation as it is now.
 
@@ -192,12 +193,13 @@ class Simulation(ABC):
         that has some cannot be a batch. `threads` limits those of the CPU.
 
         With `resident=True` one kernel stays on the GPU, so that poke, run and peek cost microseconds; the lanes must
-        all run at once there. `auto` does so when the batch is run for a few cycles often; False never.
+        all run at once there. `auto` does so when the batch is run for a few cycles often; False never. `devices` are
+        the numbers of the GPUs to use, or `all`: each has a range of the lanes.
         """
         from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
 
         return make_batch(
-            self._batch_source(), lanes, device, random or {}, tuple(private), messages, threads, resident
+            self._batch_source(), lanes, device, random or {}, tuple(private), messages, threads, resident, devices
         )
 
     def faults(

@@ -171,7 +171,14 @@ class CpuDevice:
         """Return 0: calls of compiled code need no kernel that stays."""
         return 0
 
-    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0, layout: LaneLayout | None = None) -> HostBytes:
+    def allocate(
+        self,
+        size: int,
+        lanes: int = 0,
+        per_lane: int = 0,
+        layout: LaneLayout | None = None,
+        program: LaneProgram | None = None,
+    ) -> HostBytes:
         """Return zeroed bytes; raises `no-memory` when there are too few."""
         try:
             return HostBytes(aligned_bytes(size))

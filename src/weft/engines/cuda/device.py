@@ -110,7 +110,14 @@ class CudaDevice:
             raise UserError("no-gpu", f"{self.name} has compute capability {major}.{minor}, and batches need 8.0")
         self.times: dict[str, KernelTimes] | None = {} if os.environ.get("WEFT_GPU_TIMESTAMPS", "0") == "1" else None
 
-    def allocate(self, size: int, lanes: int = 0, per_lane: int = 0, layout: LaneLayout | None = None) -> DeviceBytes:
+    def allocate(
+        self,
+        size: int,
+        lanes: int = 0,
+        per_lane: int = 0,
+        layout: LaneLayout | None = None,
+        program: LaneProgram | None = None,
+    ) -> DeviceBytes:
         """Return zeroed bytes; raises `no-memory`, and says how many lanes would fit."""
         self.driver.clear()
         free, _ = self.driver.memory()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass
 from weft.base.errors import InternalError, Unsupported, UserError
-from weft.base.workers import Workers
+from weft.base.workers import Job, Workers
 from weft.ir.lane_engine import Bytes, LaneControl, LaneDevice, LaneKernel
 from weft.ir.lane_layout import PADDING, LaneLayout, place_lanes
 from weft.ir.lane_program import LaneProgram, LaneStep
@@ -35,9 +36,10 @@ def cut_lanes(lanes: int, devices: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """Be a row or a memory: where it begins, in all and in each part, and its bytes for each lane (0: shared)."""
+    """Be a row or a memory: where it begins, in all and in each part, its bytes, those for each lane (0: shared)."""
 
     begin: int
+    size: int
     parts: tuple[int, ...]
     per_lane: int
 
@@ -62,25 +64,37 @@ class SplitBytes:
     def _region(self, offset: int) -> _Region:
         return self._regions[bisect_right(self._begins, offset) - 1]
 
+    def _spans(self, offset: int, count: int) -> Iterator[tuple[_Region, int, int]]:
+        """Yield (region, place, end) of all regions that some bytes reach; what lies between regions is nobody's."""
+        for region in self._regions[bisect_right(self._begins, offset) - 1 :]:
+            if region.begin >= offset + count:
+                return
+            begin, end = max(offset, region.begin), min(offset + count, region.begin + region.size)
+            if begin < end:
+                yield region, begin, end
+
     def read(self, offset: int, count: int) -> Bytes:
         """Return a copy of some bytes."""
-        region = self._region(offset)
-        if not region.per_lane:
-            return self.parts[0].read(region.parts[0] + offset - region.begin, count)
-        data = np.empty(count, np.uint8)
-        for part, place, begin, end in self._pieces(offset, count):
-            data[begin:end] = self.parts[part].read(place, end - begin)
+        data = np.zeros(count, np.uint8)
+        for region, at, end in self._spans(offset, count):
+            mine = data[at - offset : end - offset]
+            if not region.per_lane:
+                mine[:] = self.parts[0].read(region.parts[0] + at - region.begin, end - at)
+                continue
+            for part, place, low, high in self._pieces(at, end - at):
+                mine[low:high] = self.parts[part].read(place, high - low)
         return data
 
     def write(self, offset: int, data: Bytes) -> None:
         """Set some bytes; those of a shared memory everywhere."""
-        region = self._region(offset)
-        if not region.per_lane:
-            for part, begin in zip(self.parts, region.parts, strict=True):
-                part.write(begin + offset - region.begin, data)
-            return
-        for part, place, begin, end in self._pieces(offset, len(data)):
-            self.parts[part].write(place, data[begin:end])
+        for region, at, end in self._spans(offset, len(data)):
+            mine = data[at - offset : end - offset]
+            if not region.per_lane:
+                for part, begin in zip(self.parts, region.parts, strict=True):
+                    part.write(begin + at - region.begin, mine)
+                continue
+            for part, place, low, high in self._pieces(at, end - at):
+                self.parts[part].write(place, mine[low:high])
 
     def _rows(self, offset: int, pitch: int, rows: int) -> Iterator[tuple[int, int, int, int]]:
         """Yield (part, offset there, first row, end)."""
@@ -158,16 +172,19 @@ class SplitDevice:
             raise Unsupported("driving the inputs of a batch on several GPUs")
         cuts = cut_lanes(layout.lanes, len(self.devices))
         layouts = [place_lanes(program, end - begin, self.tile) for begin, end in pairwise(cuts)]
-        regions = [
-            _Region(place, tuple(each.rows[number] for each in layouts), container_bytes(program.words[number].width))
-            for number, place in enumerate(layout.rows)
-        ]
+        regions: list[_Region] = []
+        for number, place in enumerate(layout.rows):
+            item = container_bytes(program.words[number].width)
+            begins = tuple(part.rows[number] for part in layouts)
+            regions.append(_Region(place, item * layout.stride, begins, item))
         for number, place in enumerate(layout.memories):
             memory = program.memories[number]
-            each = 0 if memory.shared else container_bytes(memory.width) * memory.depth
-            regions.append(_Region(place, tuple(part.memories[number] for part in layouts), each))
+            each = container_bytes(memory.width) * memory.depth
+            begins = tuple(part.memories[number] for part in layouts)
+            size = each if memory.shared else each * layout.stride
+            regions.append(_Region(place, size, begins, 0 if memory.shared else each))
         parts = [
-            device.allocate(part.size, part.lanes, part.size // part.stride, part)
+            device.allocate(part.size, part.lanes, part.size // part.stride, part, program)
             for device, part in zip(self.devices, layouts, strict=False)
         ]
         return SplitBytes(parts, layouts, regions)
@@ -181,13 +198,17 @@ class SplitDevice:
         return SplitKernel(program, [device.kernel(program) for device in self.devices])
 
 
+def _say_nothing(step: str) -> None:
+    """Say nothing."""
+
+
 class SplitKernel:
     """Implement `ir.lane_engine.LaneKernel`: a kernel for each device, run at the same time."""
 
     def __init__(self, program: LaneProgram, kernels: list[LaneKernel]) -> None:
         self.program, self.kernels = program, kernels
 
-    def begin(self, tell: Callable[[str], None] = lambda step: None) -> None:
+    def begin(self, tell: Callable[[str], None] = _say_nothing) -> None:
         """Begin to compile; devices of one model find what the first has made in the cache."""
         for kernel in self.kernels:
             kernel.begin(tell)
@@ -220,16 +241,16 @@ class SplitKernel:
 
     def run(self, layout: LaneLayout, data: SplitBytes, control: LaneControl) -> None:
         """Take every lane from its first slot to its last, or to where it stops, on all devices at once."""
-        self._call(data, control, lambda kernel, part, bytes_, mine: kernel.run(part, bytes_, mine))
+        self._call([kernel.run for kernel in self.kernels], data, control)
 
     def settle(self, layout: LaneLayout, data: SplitBytes, control: LaneControl) -> None:
         """Settle every lane at its present time."""
-        self._call(data, control, lambda kernel, part, bytes_, mine: kernel.settle(part, bytes_, mine))
+        self._call([kernel.settle for kernel in self.kernels], data, control)
 
     def look(self, look: LaneStep, layout: LaneLayout, data: SplitBytes, widths: Sequence[int]) -> list[NDArray[Any]]:
         """Compute a look's outputs for every lane: rows of `stride` containers."""
         jobs = [
-            _workers.submit(lambda k=kernel, p=part, b=bytes_: k.look(look, p, b, widths))
+            _workers.submit(partial(kernel.look, look, part, bytes_, widths))
             for kernel, part, bytes_ in zip(self.kernels, data.layouts, data.parts, strict=False)
         ]
         found = [job.result() for job in jobs]
@@ -238,25 +259,26 @@ class SplitKernel:
             for number in range(len(widths))
         ]
 
-    def _call(self, data: SplitBytes, control: LaneControl, work: Callable[..., None]) -> None:
+    def _call(self, works: list[Callable[..., None]], data: SplitBytes, control: LaneControl) -> None:
         """Do some work with each device's part of the control, in threads."""
-        jobs: list[Any] = []
+        jobs: list[Job[None]] = []
         mine: list[LaneControl] = []
-        at = 0
-        for kernel, part, bytes_ in zip(self.kernels, data.layouts, data.parts, strict=False):
+        cuts = np.cumsum([0, *(part.stride for part in data.layouts)]).tolist()
+        for work, part, bytes_, at in zip(works, data.layouts, data.parts, cuts, strict=False):
             each = LaneControl(part.stride, len(self.program.messages))
-            for name in ("first", "last", "done", "status"):
-                getattr(each, name)[:] = getattr(control, name)[at : at + part.stride]
-            each.counts[:] = control.counts[:, at : at + part.stride]
+            for to, whole in zip(_rows(each), _rows(control), strict=True):
+                to[:] = whole[..., at : at + part.stride]
             mine.append(each)
-            jobs.append(_workers.submit(lambda k=kernel, p=part, b=bytes_, m=each: work(k, p, b, m)))
-            at += part.stride
-        errors = [error for job in jobs if (error := job.settled()) is not None]
-        at = 0
-        for each, part in zip(mine, data.layouts, strict=True):
-            for name in ("done", "status"):
-                getattr(control, name)[at : at + part.stride] = getattr(each, name)
-            control.counts[:, at : at + part.stride] = each.counts
-            at += part.stride
-        if errors:
-            raise errors[0]
+            jobs.append(_workers.submit(partial(work, part, bytes_, each)))
+        for job in jobs:
+            job.settled()
+        for each, part, at in zip(mine, data.layouts, cuts, strict=False):
+            for done, whole in zip(_rows(each)[2:], _rows(control)[2:], strict=True):
+                whole[..., at : at + part.stride] = done
+        for job in jobs:
+            job.result()  # raises what went wrong
+
+
+def _rows(control: LaneControl) -> tuple[NDArray[Any], ...]:
+    """Return the arrays over lanes: two that the lanes are told, three that they answer."""
+    return control.first, control.last, control.done, control.status, control.counts
