@@ -20,6 +20,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     [
         *((seed, None) for seed in range(6)),
         (6, Shape(8, 8, 32)),
+        (1, Shape(32, 16)),  # a memory of bits, whose masks are made in the block of a write
         (8, Shape(32, 16)),
         (9, Shape(16, 4, 32)),
         (10, Shape(64, 8)),

@@ -2,8 +2,8 @@
 
 While a tile runs, its scalar state lies in a *buffer* that fits the first-level cache: a bit of each lane in
 a byte, a word in as many vectors as it takes. `load_columns` and `save_columns` bring the chosen lanes there from the
-batch's array and back. Memories stay in the batch's array: reads are gathers, a write is a loop over the lanes in which
-it fires.
+batch's array and back. Memories stay in the batch's array: reads are gathers; writes are scatters where there are some
+(AVX-512), else a store for each lane.
 
 All functions have the arguments of `SIGNATURE`: the context (`lane_context`), the tile's number, the buffer, and the
 lanes that take part.
@@ -142,7 +142,12 @@ class TileEmitter(LaneEmitter):
     # ---------------------------------------------------------------------------------------------- actions
 
     def act(self, action: LaneAction) -> None:
-        """Emit an action."""
+        """Emit an action; masks that its own blocks make are unknown behind it."""
+        masks, self._masks = self._masks, dict(self._masks)
+        self._act(action)
+        self._masks = masks
+
+    def _act(self, action: LaneAction) -> None:
         match action.kind:
             case "store":
                 self._store(action.target, action.nodes[0])
@@ -326,8 +331,8 @@ class TileEmitter(LaneEmitter):
     def _write(self, action: LaneAction) -> None:
         """Write an element in each lane that asks for it.
 
-        Every lane of the tile stores, those that do not fire to a place where it does no harm: how many fire is random,
-        and a loop over them would be predicted wrongly as often as it ends.
+        Where there is no scatter, every lane of the tile stores, those that do not fire to a place where it does no
+        harm: how many fire is random, and a loop over them would be predicted wrongly as often as it ends.
         """
         if action.count > 1:
             self._fill(action)
@@ -344,6 +349,12 @@ class TileEmitter(LaneEmitter):
         index = self.binary("mul", have, index, self.constants(have, shape.lanes))
         index = self.binary("add", have, index, [self._lane_numbers(chunk, 1, have) for chunk in range(shape.chunks)])
         pointers, base = f"<{shape.chunk} x ptr>", self._bases[action.target]
+        if shape.scatters and item >= 4:
+            index = self.convert(index, have, 32)
+            places = self.each(f"getelementptr {kind}, ptr {base}, {shape.vector(32)} {{0}}", index)
+            self._scatter(action, 8 * item, places, self.unpack(bit))
+            self._join(done)
+            return
         places = self.each(f"getelementptr {kind}, ptr {base}, {shape.vector(have)} {{0}}", index)
         first = self.put(f"insertelement {pointers} poison, ptr {self._scratch}, i64 0")
         nowhere = self.put(
@@ -364,6 +375,22 @@ class TileEmitter(LaneEmitter):
                 new = self._mixed(kind, old, new, bits)
             self.add(f"store {kind} {new}, ptr {place}")
         self._join(done)
+
+    def _scatter(self, action: LaneAction, size: int, places: tuple[str, ...], masks: tuple[str, ...]) -> None:
+        """Write integers of `size` bits in the lanes of some masks, whose places are never the same."""
+        shape, chosen = self.shape, action.nodes[2]
+        kind, pointers = shape.vector(size), f"<{shape.chunk} x ptr>"
+        suffix = f"v{shape.chunk}i{size}.v{shape.chunk}p0"
+        new = self.words(action.nodes[1], size)
+        if chosen >= 0:
+            call = f"call {kind} @llvm.masked.gather.{suffix}({pointers} align {size // 8} {{0}}, {shape.mask} {{1}},"
+            old = self.each(f"{call} {kind} zeroinitializer)", places, masks)
+            bits = self.words(chosen, size)
+            changed = self.binary("and", size, self.binary("xor", size, old, new), bits)
+            new = self.binary("xor", size, old, changed)
+        call = f"call void @llvm.masked.scatter.{suffix}({kind} {{0}}, {pointers} align {size // 8} {{1}},"
+        for group in zip(new, places, masks, strict=True):
+            self.add(f"{call} {shape.mask} {{2}})".format(*group))
 
     def _mixed(self, kind: str, old: str, new: str, bits: str) -> str:
         """Return an element some of whose bits are new."""

@@ -28,14 +28,20 @@ from weft.ir.lane_program import LaneEvent, LaneProgram, LaneStep
 from weft.ir.layout import container_bytes
 
 LANES, BETTER = Tier("lanes", 0, 1), Tier("lanes-better", 1, 1)
-"""How code is compiled that is wanted at once, and code that is made while other code runs: 5 to 10 % faster."""
+"""How code is compiled that is wanted at once, and code that is made while other code runs: 5 to 10 % faster.
+
+Where a word is several vectors, code without the passes is half as fast, and nobody wants that.
+"""
 
 _workers = Workers("weft-lanes", os.cpu_count() or 1)
 
 
 def host_shape() -> Shape:
-    """Return the shape for this machine: a tile is one vector of 32-bit words."""
-    return Shape(16, 16, 8) if "+avx512bw" in host()[1] else Shape(8, 8, 32)
+    """Return the shape for this machine: a tile is one vector of 32-bit words, with AVX-512 two.
+
+    Two halve what is done once for a tile (logic on bits, branches, addresses); AVX2 has too few registers for it.
+    """
+    return Shape(32, 16, 8) if "+avx512bw" in host()[1] else Shape(8, 8, 32)
 
 
 def module_text(program: LaneProgram, shape: Shape) -> str:
@@ -198,7 +204,7 @@ class CpuLanes:
         self._compiler = compiler or Compiler()
         self._buffer = place_buffer(program, self.shape).size + 8 * ctx.MASK_WORDS
         habits = any(event.usual is not None for event in program.events)
-        self._tier = BETTER if habits else LANES
+        self._tier = BETTER if habits or shape.chunks > 1 else LANES
         self._job: Job[bytes] | None = None
         self._looks: dict[int, tuple[LaneStep, Library]] = {}
         self._library: Library | None = None

@@ -21,6 +21,11 @@ class Shape:
     bit_size: int = 8
 
     @property
+    def scatters(self) -> bool:
+        """Say whether the machine can store a vector's integers at places of their own (AVX-512)."""
+        return self.chunk > 1 and self.bit_size == 8
+
+    @property
     def chunks(self) -> int:
         """Return the number of vectors of a word."""
         return self.lanes // self.chunk
