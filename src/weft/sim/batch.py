@@ -8,7 +8,7 @@ lanes and threads, and on a GPU; this module is what both have in common: names,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from weft.ir.layout import StateLayout, container_bytes
 from weft.passes.build_lane_program import build_lane_program, build_look
 from weft.passes.insert_random import LANE
 from weft.sim.batch_checkpoint import BatchCheckpoint, put_back, read_checkpoint, take_checkpoint
-from weft.sim.batch_options import BatchOptions
+from weft.sim.batch_options import BatchOptions, private_memories
+from weft.sim.batch_reports import kernel_lines, message_counts
 from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock
 from weft.sim.compiled_design import CompiledDesign
@@ -61,7 +62,7 @@ class Batch(DrivenBatch):
         self.clocks = tuple(clocks)
         self.signals = SignalMap(design.graph)
         self._replay = replay
-        self._private = self._private_memories(options.private)
+        self._private = private_memories(self.signals, self.design.graph.states, options.private)
         self.kernels: dict[tuple[str, bool, bool, Any], tuple[LaneProgram, LaneKernel]] = {}
         self._begin_driving()
         self._habits = LaneHabits()
@@ -86,17 +87,6 @@ class Batch(DrivenBatch):
         return f"<batch of {self.lanes} lanes of {self.design.tops[0]} on {self.device.kind}>"
 
     # ---------------------------------------------------------------------------------------------- programs
-
-    def _private_memories(self, paths: Sequence[str]) -> Collection[int]:
-        """Return the states of the memories that lanes do not share."""
-        found: set[int] = set()
-        for path in paths:
-            signal = self.signals.find(path)
-            if signal.memory < 0:
-                raise UserError("unknown-signal", f"'{path}' is not kept as a memory, so it cannot be private")
-            twin = self.design.graph.states[signal.memory].twin
-            found |= {signal.memory, twin} - {-1}
-        return found
 
     def _choose(self, condition: str, steady: bool) -> tuple[LaneProgram, LaneKernel]:
         """Return the best program and kernel for a run that there are."""
@@ -314,14 +304,9 @@ class Batch(DrivenBatch):
     @property
     def messages(self) -> dict[str, NDArray[np.uint32]]:
         """Return how often each message ran in each lane, by task and place; only with `messages="count"`."""
-        found: dict[str, NDArray[np.uint32]] = {}
         for counts in self.residency.take_counts():
             self._control.counts += counts
-        for number, index in enumerate(self.program.messages):
-            task = self.design.graph.effects[index].task
-            name = f"{task.name} at {self.design.sources.describe(task.span)}"
-            found[name] = found.get(name, np.uint32(0)) + self._control.counts[number, : self.lanes]
-        return found
+        return message_counts(self.design, self.program, self._control.counts[:, : self.lanes])
 
     def run_cycles(self, count: int) -> NDArray[np.uint8]:
         """Advance every lane by clock cycles; return why each stopped (`LaneStatus`)."""
@@ -467,13 +452,7 @@ class Batch(DrivenBatch):
 
     def kernel_report(self) -> list[str]:
         """Return what each GPU kernel of a run that was made takes: registers, local memory, occupancy."""
-        lines: list[str] = []
-        for (condition, steady, *_), (_, kernel) in self.kernels.items():
-            if kernel.ready:
-                what = f"until {condition}" if condition else "cycles"
-                rest = "at rest" if steady else "in use"
-                lines += [f"kernel for {what}, resets {rest}: {line}" for line in kernel.report()]
-        return lines
+        return kernel_lines(self.kernels)
 
     # ------------------------------------------------------------------------------ single lanes, checkpoints
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from weft.base.dataclass import dataclass
+from weft.base.errors import UserError
+from weft.ir.cone_graph import State
+from weft.sim.signal_map import SignalMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +18,14 @@ class BatchOptions:
     private: tuple[str, ...] = ()
     messages: str = "error"
     resident: str | bool = False
+
+
+def private_memories(signals: SignalMap, states: Sequence[State], paths: Sequence[str]) -> Collection[int]:
+    """Return the states of the memories that lanes do not share."""
+    found: set[int] = set()
+    for path in paths:
+        signal = signals.find(path)
+        if signal.memory < 0:
+            raise UserError("unknown-signal", f"'{path}' is not kept as a memory, so it cannot be private")
+        found |= {signal.memory, states[signal.memory].twin} - {-1}
+    return found
