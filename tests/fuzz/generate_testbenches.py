@@ -236,7 +236,10 @@ class TestbenchGenerator(ItemGenerator):
                 condition = either("iff ({0})", "")
                 check = either("", "if ({0}) ")
                 text = f"always @(posedge {sources[0].name} {condition}) {check}{signal.name} <= {{1}};"
-                return [declared, item(text, self.expression(1), value)]
+                # Of variables that one statement assigns together, Icarus asks after all have changed, Weft after each.
+                name, bound = sources[0].name, self.random.randrange(1 << min(sources[0].width, 30))
+                asked = self.random.choice((f"^{name}", f"{name} > {bound}", f"({name} & {bound}) == 0"))
+                return [declared, item(text, expr(asked), value)]
 
     # ------------------------------------------------------------------------------------------- nets
 
