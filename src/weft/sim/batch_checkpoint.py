@@ -64,7 +64,7 @@ def put_back(batch: Batch, checkpoint: BatchCheckpoint) -> None:
     if checkpoint.design != batch.design.digest or len(checkpoint.status) != batch.lanes:
         raise UserError("bad-state-file", "the checkpoint belongs to another design or number of lanes")
     if not isinstance(checkpoint.data, np.ndarray):
-        if checkpoint.tile != batch.layout.tile:
+        if type(checkpoint.data) is not type(batch.data) or checkpoint.tile != batch.layout.tile:
             raise UserError("bad-state-file", "a checkpoint that the device keeps is for batches on that device")
         batch.data.assign(checkpoint.data)
         return
