@@ -157,7 +157,7 @@ def run_testbench(
     shuffle: Annotated[int | None, typer.Option(help="Shuffle what may happen in any order, by this seed.")] = None,
     engine: Annotated[
         str, typer.Option(help="event; cycle: step all but the testbench by clock edges; auto: where that gains.")
-    ] = "event",
+    ] = "auto",
     report: Annotated[bool, typer.Option("--report", help="Say what runs as events and what by clock edges.")] = False,
     races: Annotated[bool, typer.Option("--races", help="Report processes whose order decides a value.")] = False,
     sdf: Annotated[list[str] | None, typer.Option(help="Annotate delays from FILE, or FILE:scope.")] = None,
