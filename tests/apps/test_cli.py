@@ -169,6 +169,18 @@ def test_profile(here, capfd, monkeypatch):
     assert "flame" not in weft(capfd, "sim", "top.sv", "--cycles", "30", "--no-profile")[2]
 
 
+def test_a_call_goes_no_further_than_max_steps(here, capfd, monkeypatch):
+    from weft.engines.cpu import program
+
+    fitted = []
+    monkeypatch.setattr(program.CpuProgram, "_fit_slice", lambda self, seconds: fitted.append(seconds))
+    assert weft(capfd, "sim", "top.sv", "--cycles", "300", "--max-steps", "5")[0] == 0
+    cut = len(fitted)
+    fitted.clear()
+    assert weft(capfd, "sim", "top.sv", "--cycles", "300")[0] == 0
+    assert cut > 5 * len(fitted), "a slice has five edges"
+
+
 def test_doctor(here, capfd):
     status, out, _ = weft(capfd, "doctor")
     assert status == 0 and "LLVM" in out and "SIMD" in out and "cocotb" in out

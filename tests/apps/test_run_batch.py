@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 
+from cuda_host import HostGpu, use_host_gpu
 from weft.apps.cli import run
 
 SOURCE = """
@@ -145,3 +146,45 @@ def test_interrupts(capsys, monkeypatch):
     with np.load("r.npz") as found:
         cycles = int(found["time_fs"][0]) // 10**7 - 10
         assert cycles > 0 and found["total"].tolist() == [lane * cycles & 0xFFFF for lane in range(3)]
+
+
+def test_profile(tmp_path, capsys, monkeypatch):
+    assert batch("--lanes", "40", "--cycles", "300", "--max-steps", "20", "--profile-output", "p.json") == 0
+    text = capsys.readouterr().err
+    for words in ("generate kernels", "launches", "run ", "host", "12,400 lane cycles on cpu", "flame graph in p.json"):
+        assert words in text
+    assert (tmp_path / "p.json").exists()
+    monkeypatch.setenv("WEFT_PROFILE", "1")
+    batch("--lanes", "2", "--cycles", "3")
+    assert (tmp_path / "top.speedscope.json").exists() and "flame graph in top" in capsys.readouterr().err
+    batch("--lanes", "2", "--cycles", "3", "--no-profile")
+    assert "flame" not in capsys.readouterr().err
+
+
+def test_gpus_and_their_times(capsys, monkeypatch):
+    use_host_gpu(monkeypatch, HostGpu(2), threads=32)
+    words = [
+        "batch",
+        "top.sv",
+        "--top",
+        "top",
+        "--lanes",
+        "128",
+        "--cycles",
+        "9",
+        "--device",
+        "cuda",
+        "--devices",
+        "all",
+    ]
+    assert run(words) == 0 and "by the GPU's clock" not in capsys.readouterr().err
+    monkeypatch.setenv("WEFT_GPU_TIMESTAMPS", "1")
+    assert run(words) == 0
+    text = capsys.readouterr().err
+    assert "128 lanes on 2 x Test GPU" in text and "kernel run: " in text and "s by the GPU's clock" in text
+    assert run([*words, "--profile"]) == 0
+    text = capsys.readouterr().err
+    assert "% of the" in text and "that its integer units allow, by" in text and "of a copy there" in text
+    assert "registers" in text and "bytes to the device" in text
+    assert run([*words, "--devices", "x"]) == 2
+    assert "--devices takes all or numbers of GPUs such as 0,1, not 'x'" in capsys.readouterr().err

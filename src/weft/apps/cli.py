@@ -24,7 +24,10 @@ from weft.apps.cli_options import (
     Load,
     Log,
     Loops,
+    MaxSteps,
     NoCache,
+    Profile,
+    ProfileOutput,
     Save,
     Top,
     Warnings,
@@ -86,10 +89,9 @@ def sim(
     pipeline_save: Save = None,
     pipeline_async: Background = None,
     pipeline_log: Log = None,
-    profile: Annotated[
-        bool | None, typer.Option("--profile/--no-profile", help="Show where the time goes, and write a flame graph.")
-    ] = None,
-    profile_output: Annotated[str, typer.Option(help="The flame graph's file; TOP.speedscope.json otherwise.")] = "",
+    max_steps: MaxSteps = 0,
+    profile: Profile = None,
+    profile_output: ProfileOutput = "",
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
     ] = False,
@@ -124,6 +126,7 @@ def sim(
         engine=engine,
         cache=not no_cache,
         pipeline=pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log),
+        max_steps=max_steps,
         profile=switch(profile, bool(profile_output), "WEFT_PROFILE"),
         profile_output=profile_output,
         quiet=quiet,

@@ -31,4 +31,11 @@ Background = Annotated[
     typer.Option("--pipeline-async/--no-pipeline-async", help="Make better code while running (yes), or all before."),
 ]
 Log = Annotated[bool | None, typer.Option("--pipeline-log/--no-pipeline-log", help="Say what was found and made.")]
+Profile = Annotated[
+    bool | None, typer.Option("--profile/--no-profile", help="Show where the time goes, and write a flame graph.")
+]
+ProfileOutput = Annotated[str, typer.Option(help="The flame graph's file; TOP.speedscope.json otherwise.")]
+MaxSteps = Annotated[
+    int, typer.Option("--max-steps", min=0, help="Run so many clock events at once, at most; 0: what takes a moment.")
+]
 Warnings = Annotated[bool, typer.Option("--all-warnings", help="Show all warnings, not only the first ten.")]

@@ -15,7 +15,10 @@ from weft.apps.cli_options import (
     Load,
     Log,
     Loops,
+    MaxSteps,
     NoCache,
+    Profile,
+    ProfileOutput,
     Save,
     Top,
     Warnings,
@@ -69,12 +72,16 @@ def batch(
     pipeline_save: Save = None,
     pipeline_async: Background = None,
     pipeline_log: Log = None,
+    devices: Annotated[str, typer.Option(help="Which GPUs, as 0,1, or all: each has a range of the lanes.")] = "0",
+    max_steps: MaxSteps = 0,
+    profile: Profile = None,
+    profile_output: ProfileOutput = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
     all_warnings: Warnings = False,
 ) -> None:
     """Run `weft batch`."""
     from weft.apps.run_batch import BatchPlan, run_batch
-    from weft.sim.pipeline_options import pipeline_options
+    from weft.sim.pipeline_options import pipeline_options, switch
     from weft.sim.stimulus.files import FileOptions
 
     words: Words = context.obj
@@ -106,6 +113,10 @@ def batch(
         assertions=assertions,
         cache=not no_cache,
         pipeline=pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log),
+        devices=devices,
+        max_steps=max_steps,
+        profile=switch(profile, bool(profile_output), "WEFT_PROFILE"),
+        profile_output=profile_output,
         quiet=quiet,
         all_warnings=all_warnings,
     )

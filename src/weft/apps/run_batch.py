@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,10 @@ class BatchPlan:
     assertions: str = "error"
     cache: bool = True
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    devices: str = "0"
+    max_steps: int = 0
+    profile: bool = False
+    profile_output: str = ""
     quiet: bool = False
     all_warnings: bool = False
 
@@ -71,7 +76,8 @@ def run_batch(plan: BatchPlan) -> bool:
     with use_pipeline(plan.pipeline, print_note, print_note):
         run = _Run(plan)
         try:
-            run.run()
+            with run.profile():
+                run.run()
         finally:
             run.finish()
         run.write_wave()
@@ -87,6 +93,14 @@ def pairs(words: Sequence[str], option: str) -> dict[str, str]:
             raise UserError("bad-option", f"{option} is NAME=..., not '{word}'")
         found[name.strip()] = text.strip()
     return found
+
+
+def read_devices(text: str) -> str | list[int]:
+    """Return the GPUs of `--devices`: `all`, or their numbers."""
+    try:
+        return text if text == "all" else [int(each) for each in text.split(",")]
+    except ValueError:
+        raise UserError("bad-option", f"--devices takes all or numbers of GPUs such as 0,1, not '{text}'") from None
 
 
 class _Run:
@@ -111,7 +125,14 @@ class _Run:
             )
         assert isinstance(simulation, CycleSimulation)
         self.simulation = simulation
-        self.batch: Batch = simulation.batch(plan.lanes, plan.device, messages="count", threads=plan.threads)
+        self.batch: Batch = simulation.batch(
+            plan.lanes,
+            plan.device,
+            messages="count",
+            threads=plan.threads,
+            devices=read_devices(plan.devices),
+            max_steps=plan.max_steps,
+        )
         self.begun = time.perf_counter()
         if not plan.quiet:
             print_warnings(simulation.design.warnings, plan.all_warnings)
@@ -119,6 +140,21 @@ class _Run:
             print_note(f"{plan.lanes:,} lanes on {self.batch.device.name}")
             for clock in self.batch.clocks:
                 print_note(clock.describe())
+
+    @contextmanager
+    def profile(self) -> Generator[None]:
+        """Measure, show and save a profile of what runs inside, if the plan asks for it."""
+        if not self.plan.profile:
+            yield
+            return
+        from weft.apps.show_batch_profile import show_batch_profile
+
+        with self.batch.profile() as profile:
+            yield
+        show_batch_profile(profile)
+        path = self.plan.profile_output or f"{self.simulation.design.tops[0]}.speedscope.json"
+        profile.save(path)
+        print_note(f"flame graph in {path}: open it on https://www.speedscope.app")
 
     def run(self) -> None:
         """Set, reset, run."""
@@ -202,6 +238,15 @@ class _Run:
         cycles = float(batch.time_fs.astype(np.float64).sum()) / period
         rate = f"{cycles:,.0f} lane cycles, {cycles / seconds:,.0f} a second"
         print_note(f"{text}; {rate}" if self.complete else f"not complete; {rate}")
+        self._say_times()
+
+    def _say_times(self) -> None:
+        """Say what kernels of a GPU took, if the environment asks for times and there is no profile to say so."""
+        times = self.batch.device.times()
+        if self.plan.profile or self.batch.device.kind != "cuda":
+            return
+        for name, each in times.kernels.items():
+            print_note(f"kernel {name}: {each.launches:,} launches, {each.seconds:.6f} s by the GPU's clock")
 
     def _find_outputs(self) -> None:
         """Find the signals whose values are written: the outputs of the top, or those of some patterns."""

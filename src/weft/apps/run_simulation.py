@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from weft.apps.show_progress import RunStatus, compile_progress, print_note, print_warnings
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError, WeftError
+from weft.engines.cpu.program import CpuProgram
 from weft.sim.choose_clock import ChosenReset, choose_reset
 from weft.sim.compile_design import compile_design
 from weft.sim.cycle_simulation import CycleSimulation
@@ -46,6 +47,7 @@ class SimulationPlan:
     engine: str = "cpu"
     cache: bool = True
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    max_steps: int = 0
     profile: bool = False
     profile_output: str = ""
     quiet: bool = False
@@ -80,6 +82,8 @@ def _run_simulation(plan: SimulationPlan) -> bool:
             progress=progress,
         )
     assert isinstance(simulation, CycleSimulation)
+    if plan.max_steps and isinstance(simulation.engine.program, CpuProgram):
+        simulation.engine.program.longest_slice = plan.max_steps
     if not plan.quiet:
         print_warnings(simulation.design.warnings, plan.all_warnings)
         print_note(f"compiled in {time.perf_counter() - start:.2f} s")

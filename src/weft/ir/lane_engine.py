@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from weft.ir.lane_layout import LaneLayout
 from weft.ir.lane_program import LaneProgram, LaneStep
+from weft.ir.lane_times import DeviceLimits, DeviceTimes
 from weft.ir.layout import ALIGNMENT
 
 Bytes = NDArray[np.uint8]
@@ -230,4 +231,16 @@ class LaneDevice(Protocol):
 
     def kernel(self, program: LaneProgram) -> LaneKernel:
         """Return a program for this device; it is compiled when it is first needed."""
+        ...
+
+    def time_kernels(self, on: bool) -> None:
+        """Begin to time kernels, or end it."""
+        ...
+
+    def times(self) -> DeviceTimes:
+        """Return what the device took so far."""
+        ...
+
+    def limits(self) -> DeviceLimits:
+        """Return what the device could reach; measures for some milliseconds."""
         ...

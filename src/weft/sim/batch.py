@@ -23,6 +23,7 @@ from weft.passes.build_lane_program import build_lane_program, build_look
 from weft.passes.insert_random import LANE
 from weft.sim.batch_checkpoint import BatchCheckpoint, put_back, read_checkpoint, take_checkpoint
 from weft.sim.batch_options import BatchOptions, private_memories
+from weft.sim.batch_profile import profile_batch
 from weft.sim.batch_reports import kernel_lines, message_counts
 from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock
@@ -425,7 +426,8 @@ class Batch(DrivenBatch):
         raise UserError("no-convergence", f"lane {lane} does not settle at {at_fs} fs: a zero-delay oscillation")
 
     def _slice_slots(self) -> int:
-        return max(64, _SLICE_SLOTS * 64 // self.layout.stride) if self.device.kind == "cpu" else self._slots
+        slots = max(64, _SLICE_SLOTS * 64 // self.layout.stride) if self.device.kind == "cpu" else self._slots
+        return min(slots, self.options.max_steps or slots)
 
     def _take_status(self, stopped: NDArray[np.bool_]) -> None:
         """Note the status of lanes that have stopped."""
@@ -453,6 +455,8 @@ class Batch(DrivenBatch):
     def kernel_report(self) -> list[str]:
         """Return what each GPU kernel of a run that was made takes: registers, local memory, occupancy."""
         return kernel_lines(self.kernels)
+
+    profile = profile_batch
 
     # ------------------------------------------------------------------------------ single lanes, checkpoints
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from weft.base.dataclass import dataclass
+from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
 from weft.ir.cone_graph import State
 from weft.sim.signal_map import SignalMap
@@ -12,12 +12,14 @@ from weft.sim.signal_map import SignalMap
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """Choose what a batch is; `Simulation.batch` explains the fields."""
+    """Choose what a batch is; `Simulation.batch` explains the fields. `stages` are the seconds of its compilation."""
 
     lanes: int
     private: tuple[str, ...] = ()
     messages: str = "error"
     resident: str | bool = False
+    max_steps: int = 0
+    stages: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def private_memories(signals: SignalMap, states: Sequence[State], paths: Sequence[str]) -> Collection[int]:

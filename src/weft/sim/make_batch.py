@@ -38,6 +38,7 @@ def make_batch(
     threads: int,
     resident: str | bool = "auto",
     devices: str | Sequence[int] = (0,),
+    max_steps: int = 0,
 ) -> Batch:
     """Return a batch; `Simulation.batch` explains the arguments."""
     if lanes < 1:
@@ -46,6 +47,8 @@ def make_batch(
         raise UserError("bad-option", f"messages is error or count, not '{messages}'")
     if resident not in ("auto", True, False):
         raise UserError("bad-option", f"resident is auto, True or False, not '{resident}'")
+    if max_steps < 0:
+        raise UserError("bad-option", f"max_steps is a number of clock events, or 0, not {max_steps}")
     place = choose_device(device, lanes, threads, devices)
     design, program, state = simulation.design, simulation.engine.program, simulation.engine.state
     simulation.engine.settle()
@@ -69,7 +72,7 @@ def make_batch(
         state,
         simulation.clocks,
         place,
-        BatchOptions(lanes, private, messages, resident),
+        BatchOptions(lanes, private, messages, resident, max_steps, dict(simulation.build_seconds)),
         replay,
     )
     if random:

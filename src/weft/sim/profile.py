@@ -2,27 +2,22 @@
 
 `Simulation.profile` measures what happens inside it. Kernels (the code for a clock edge, the general step, conditions,
 traces) are timed by functions around them (`engines.cpu.kernel_timers`); what remains of the compiled code is the run
-loop, and what remains of the run is Python: printing, traces, watches, the test bench. The flame graph is a file of
-speedscope (https://www.speedscope.app, which opens it in the browser), one sample for each row with its seconds.
+loop, and what remains of the run is Python: printing, traces, watches, the test bench. `flame_graph` writes the file.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import weft
 from weft.base.cache_layers import Counts, counts
 from weft.base.dataclass import asdict, dataclass, field
-from weft.base.errors import UserError
 from weft.ir.program import Program
+from weft.sim.flame_graph import flame_graph, save_flame_graph
 
 if TYPE_CHECKING:
     from weft.engines.cpu.kernel_timers import KernelTime, KernelTimers
-
-_SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 @dataclass(slots=True)
@@ -67,33 +62,11 @@ class Profile:
 
     def speedscope(self) -> dict[str, Any]:
         """Return the flame graph in speedscope's format."""
-        stacks = self.stacks()
-        frames = {frame: number for number, frame in enumerate(dict.fromkeys(f for stack, _ in stacks for f in stack))}
-        weights = [seconds for _, seconds in stacks]
-        profile = {
-            "type": "sampled",
-            "name": self.name,
-            "unit": "seconds",
-            "startValue": 0,
-            "endValue": sum(weights),
-            "samples": [[frames[frame] for frame in stack] for stack, _ in stacks],
-            "weights": weights,
-        }
-        return {
-            "$schema": _SCHEMA,
-            "name": self.name,
-            "exporter": f"weft {weft.__version__}",
-            "activeProfileIndex": 0,
-            "shared": {"frames": [{"name": frame} for frame in frames]},
-            "profiles": [profile],
-        }
+        return flame_graph(self.name, self.stacks())
 
     def save(self, path: str | Path) -> None:
         """Write the flame graph; raises `cannot-write`."""
-        try:
-            Path(path).write_text(json.dumps(self.speedscope()))
-        except OSError as error:
-            raise UserError("cannot-write", f"cannot write the profile '{path}': {error.strerror}") from error
+        save_flame_graph(path, self.speedscope())
 
 
 class Profiler:

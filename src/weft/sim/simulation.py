@@ -183,6 +183,7 @@ class Simulation(ABC):
         threads: int = 0,
         resident: str | bool = "auto",
         devices: str | Sequence[int] = (0,),
+        max_steps: int = 0,
     ) -> Batch:
         """Return a batch of `lanes` instances, each a copy of this simulation as it is now.
 
@@ -194,13 +195,13 @@ class Simulation(ABC):
 
         With `resident=True` one kernel stays on the GPU, so that poke, run and peek cost microseconds; the lanes must
         all run at once there. `auto` does so when the batch is run for a few cycles often; False never. `devices` are
-        the numbers of the GPUs to use, or `all`: each has a range of the lanes.
+        the numbers of the GPUs to use, or `all`: each has a range of the lanes. A launch of a kernel takes no lane
+        further than `max_steps` clock events, where that is given, which Ctrl-C and progress wait for.
         """
         from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
 
-        return make_batch(
-            self._batch_source(), lanes, device, random or {}, tuple(private), messages, threads, resident, devices
-        )
+        source, kept = self._batch_source(), tuple(private)
+        return make_batch(source, lanes, device, random or {}, kept, messages, threads, resident, devices, max_steps)
 
     def faults(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -25,6 +26,7 @@ from weft.engines.lanes.shape import Shape
 from weft.ir.lane_engine import Bytes, LaneControl, aligned_bytes
 from weft.ir.lane_layout import LaneLayout
 from weft.ir.lane_program import LaneEvent, LaneProgram, LaneStep
+from weft.ir.lane_times import DeviceLimits, DeviceTimes
 from weft.ir.layout import container_bytes
 
 LANES, BETTER = Tier("lanes", 0, 1), Tier("lanes-better", 1, 1)
@@ -172,6 +174,7 @@ class CpuDevice:
         self.tile = self.shape.lanes
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = threads or usable
+        self._times = DeviceTimes()
 
     def resident_lanes(self) -> int:
         """Return 0: calls of compiled code need no kernel that stays."""
@@ -193,14 +196,34 @@ class CpuDevice:
 
     def kernel(self, program: LaneProgram) -> CpuLanes:
         """Return a program for this device."""
-        return CpuLanes(program, self.shape, self.threads)
+        return CpuLanes(program, self.shape, self.threads, times=self._times)
+
+    def time_kernels(self, on: bool) -> None:
+        """Begin to time calls of compiled code, or end it."""
+        self._times.timed = on
+
+    def times(self) -> DeviceTimes:
+        """Return what was taken so far."""
+        return self._times
+
+    def limits(self) -> DeviceLimits:
+        """Say nothing: what a processor could reach depends on more than a number."""
+        return DeviceLimits()
 
 
 class CpuLanes:
     """Implement `ir.lane_engine.LaneKernel`: a lane program compiled for this machine."""
 
-    def __init__(self, program: LaneProgram, shape: Shape, threads: int, compiler: Compiler | None = None) -> None:
+    def __init__(
+        self,
+        program: LaneProgram,
+        shape: Shape,
+        threads: int,
+        compiler: Compiler | None = None,
+        times: DeviceTimes | None = None,
+    ) -> None:
         self.program, self.shape, self.threads = program, shape, threads
+        self._times = times or DeviceTimes()
         self._compiler = compiler or Compiler()
         self._buffer = place_buffer(program, self.shape).size + 8 * ctx.MASK_WORDS
         habits = any(event.usual is not None for event in program.events)
@@ -214,7 +237,9 @@ class CpuLanes:
     def begin(self, tell: Callable[[str], None] = lambda step: None) -> None:
         """Begin to compile in another thread."""
         if self._job is None:
-            self._job = self._compiler.submit(module_text(self.program, self.shape), self._tier)
+            with self._times.stage("generate kernels"):
+                text = module_text(self.program, self.shape)
+            self._job = self._compiler.submit(text, self._tier)
 
     @property
     def ready(self) -> bool:
@@ -226,8 +251,10 @@ class CpuLanes:
         if self._library is None:
             self.begin()
             assert self._job is not None
-            code = self._job.result()
-            self._library = Library([code], ["lanes_run", "lanes_settle"])
+            with self._times.stage("assemble kernels"):
+                code = self._job.result()
+            with self._times.stage("load kernels"):
+                self._library = Library([code], ["lanes_run", "lanes_settle"])
             self._run = _entry(self._library.addresses["lanes_run"])
             self._settle = _entry(self._library.addresses["lanes_settle"])
 
@@ -250,12 +277,13 @@ class CpuLanes:
     def run(self, layout: LaneLayout, data: HostBytes, control: LaneControl) -> None:
         """Take every lane from its first slot to its last, or to where it stops."""
         self.compile()
-        self._call(self._run, layout, data, control, ())
+        slots = int((control.last - control.first).sum()) if self._times.timed else 0
+        self._timed("run", self._run, layout, data, control, (), slots)
 
     def settle(self, layout: LaneLayout, data: HostBytes, control: LaneControl) -> None:
         """Settle every lane at its present time."""
         self.compile()
-        self._call(self._settle, layout, data, control, ())
+        self._timed("settle", self._settle, layout, data, control, ())
 
     def look(self, look: LaneStep, layout: LaneLayout, data: HostBytes, widths: Sequence[int]) -> list[NDArray[Any]]:
         """Compute a look's outputs for every lane: rows of `stride` containers."""
@@ -265,8 +293,24 @@ class CpuLanes:
         library = self._looks[id(look)][1]
         sizes = [container_bytes(width) for width in widths]
         rows = [aligned_bytes(layout.stride * size).view(f"u{size}") for size in sizes]
-        self._call(_entry(library.addresses["lanes_look"]), layout, data, None, rows)
+        self._timed("look", _entry(library.addresses["lanes_look"]), layout, data, None, rows)
         return rows
+
+    def _timed(
+        self,
+        what: str,
+        function: Any,
+        layout: LaneLayout,
+        data: HostBytes,
+        control: LaneControl | None,
+        outputs: Sequence[NDArray[Any]],
+        slots: int = 0,
+    ) -> None:
+        """Call a function for all tiles, and time that if it is wanted."""
+        began = time.perf_counter()
+        self._call(function, layout, data, control, outputs)
+        if self._times.timed:
+            self._times.kernel(what).add(time.perf_counter() - began, slots)
 
     def _call(
         self,

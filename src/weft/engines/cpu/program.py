@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 1 << 20
 _LONGEST_SLICE = 200_000
 _SLICE_SECONDS = 0.02
-"""A slice has about this length, and at most `_LONGEST_SLICE` edges."""
+"""A slice has about this length, and at most `_LONGEST_SLICE` edges; `CpuProgram.longest_slice` may be less."""
 
 _BUSY_SECONDS = 0.02
 """How long a program runs on the general function alone before code for its clock edges is worth its compilation."""
@@ -104,7 +104,7 @@ class CpuProgram:
         self._seconds = self._kept_seconds = 0.0
         self._recalled = self._fixed_tier is not None
         self._timers: KernelTimers | None = None
-        self._slice = 64
+        self._slice, self.longest_slice = 64, _LONGEST_SLICE
         self._phases: dict[tuple[int, int], TieredUnit] = {}
         self.speculation = Speculation(self.layout, graph, self._speculate)
         self._unseen = self.speculation.distance()  # edges until the next sample
@@ -282,7 +282,7 @@ class CpuProgram:
             if self._improve(phases) or changed:
                 rows[:, ctx.EDGE_FUNCTION : ctx.EDGE_USUAL + 1] = self._edge_functions(edges)
                 self._keep_habits()
-            budget = self._words[ctx.BUDGET] = min(self._slice, self._unseen)
+            budget = self._words[ctx.BUDGET] = min(self._slice, self._unseen, self.longest_slice)
             began = time.perf_counter()
             status = self._run(at, at + self.layout.memory_offset, self._block.ctypes.data, until_fs)
             seconds = time.perf_counter() - began

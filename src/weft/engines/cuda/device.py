@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.cache_label import Label, entry_key
-from weft.base.dataclass import dataclass, replace
+from weft.base.dataclass import replace
 from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
 from weft.engines.cuda.assemble import architecture, assemble, compiler_version
@@ -28,9 +28,17 @@ from weft.engines.cuda.serve_emitter import serve_text
 from weft.ir.lane_engine import LaneControl
 from weft.ir.lane_layout import LaneLayout
 from weft.ir.lane_program import LaneProgram, LaneStep
+from weft.ir.lane_times import DeviceLimits, DeviceTimes
 from weft.ir.layout import container_bytes
 
 _workers = Workers("weft-cuda", 2)
+
+_COPY_BYTES = 1 << 28
+"""How much is copied to measure the memory: more than any cache holds."""
+
+_INTEGER_UNITS = 64
+"""32-bit integer operations that a multiprocessor does in a clock, Ampere to Hopper (CUDA C++ programming guide,
+table of the throughput of arithmetic instructions)."""
 
 _WORTH_A_LIST = 0.75
 """A list of lanes is used when it takes at most this part of the warps that lanes to run are spread over."""
@@ -53,15 +61,6 @@ class KernelCache(Protocol):
     def store(self, key: str, data: bytes, label: Label | None = None) -> None:
         """Keep an entry."""
         ...
-
-
-@dataclass(slots=True)
-class KernelTimes:
-    """Add up what a kernel took: seconds by the GPU's clock, launches, slots of lanes."""
-
-    seconds: float = 0.0
-    launches: int = 0
-    lane_slots: int = 0
 
 
 def find_gpu() -> bool:
@@ -108,7 +107,7 @@ class CudaDevice:
         if not self.architecture:
             major, minor = self.driver.capability
             raise UserError("no-gpu", f"{self.name} has compute capability {major}.{minor}, and batches need 8.0")
-        self.times: dict[str, KernelTimes] | None = {} if os.environ.get("WEFT_GPU_TIMESTAMPS", "0") == "1" else None
+        self.driver.times.timed = os.environ.get("WEFT_GPU_TIMESTAMPS", "0") == "1"
 
     def allocate(
         self,
@@ -134,6 +133,23 @@ class CudaDevice:
         """Return a program for this device."""
         return CudaLanes(self, program)
 
+    def time_kernels(self, on: bool) -> None:
+        """Begin to time kernels by events of the GPU, or end it."""
+        self.driver.times.timed = on
+
+    def times(self) -> DeviceTimes:
+        """Return what the GPU took so far."""
+        return self.driver.times
+
+    def limits(self) -> DeviceLimits:
+        """Measure a copy within the GPU; the integer operations are those of its units at its highest clock."""
+        free, _ = self.driver.memory()
+        size = min(_COPY_BYTES, free // 4)
+        source, target = DeviceBytes(self.driver, size), DeviceBytes(self.driver, size)
+        seconds = min(self.driver.time_copy(target.address(), source.address(), size) for _ in range(4))
+        operations = _INTEGER_UNITS * self.driver.multiprocessors * 1000.0 * self.driver.clock_khz
+        return DeviceLimits(2 * size / max(seconds, 1e-9), operations)
+
     def resident_lanes(self) -> int:
         """Return how many lanes a resident kernel may have: blocks must all run at once; 0 if none can stay.
 
@@ -148,7 +164,8 @@ class CudaDevice:
         _, key = self._entry(text)
         if self.cache is not None:
             tell("load from cache")
-            found = self.cache.load(key)
+            with self.times().stage("find kernels in the cache"):
+                found = self.cache.load(key)
             if found is not None:
                 return found, True
         return self.make_code(name, text, tell), False
@@ -162,9 +179,11 @@ class CudaDevice:
         """Make the machine code of a kernel's text, and keep it in the cache."""
         label, key = self._entry(text)
         tell("write code")
-        ptx = assemble(text, self.architecture)
+        with self.times().stage("write kernels"):
+            ptx = assemble(text, self.architecture)
         tell("assemble")
-        code = self.driver.assemble(ptx)
+        with self.times().stage("assemble kernels"):
+            code = self.driver.assemble(ptx)
         if self.cache is not None:
             self.cache.store(key, code, replace(label, note=name))
         return code
@@ -206,14 +225,16 @@ class CudaLanes:
 
     def _make(self, name: str, write: Callable[[], str], tell: Tell) -> tuple[str, bytes, bool]:
         tell("generate code")
-        text = write()
+        with self.device.times().stage("generate kernels"):
+            text = write()
         return (text, *self.device.code(name, text, tell))
 
     def _load(self, name: str, text: str, code: bytes, cached: bool) -> Any:
         """Load machine code; make it again if it was kept and the driver does not take it."""
         driver = self.device.driver
         try:
-            module = driver.load(code)
+            with self.device.times().stage("load kernels"):
+                module = driver.load(code)
         except UserError:
             if not cached or driver.lost:
                 raise
@@ -325,13 +346,12 @@ class CudaLanes:
         planes = [at + place for place in layout.memories]
         arguments = [count, layout.stride, at, *rows, *planes, *outputs]
         blocks = -(-count // threads)
-        if self.device.times is None:
+        if not driver.times.timed:
             driver.launch(function, blocks, threads, arguments)
             return
-        times = self.device.times.setdefault(what, KernelTimes())
-        times.seconds += driver.time_launch(function, blocks, threads, arguments)
-        times.launches += 1
-        times.lane_slots += slots
+        seconds = driver.time_launch(function, blocks, threads, arguments)
+        lane_bytes = sum(container_bytes(word.width) for word in self.program.words)
+        driver.times.kernel(what).add(seconds, slots, (1 if outputs else 2) * lane_bytes * count)
 
 
 def choose_lanes(layout: LaneLayout, control: LaneControl) -> NDArray[np.uint32] | None:

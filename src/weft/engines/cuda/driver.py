@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import importlib
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -20,6 +21,7 @@ import numpy as np
 from weft.base.dataclass import dataclass
 from weft.base.errors import UserError
 from weft.ir.lane_engine import Bytes
+from weft.ir.lane_times import DeviceTimes
 
 OLDEST_DRIVER = 11_080
 """The CUDA version, as the driver gives it, whose PTX (7.8) the kernels are written in."""
@@ -62,6 +64,7 @@ class Driver:
         self.ordinal = ordinal
         self.lost = False
         self.residents: WeakSet[Resident] = WeakSet()  # they go with their batches
+        self.times = DeviceTimes()
         self._context: Any = None
         self.count = count = self._count()
         if not 0 <= ordinal < count:
@@ -203,7 +206,9 @@ class Driver:
         data = np.empty(size, np.uint8)
         if size:
             self._quiet()
+            began = time.perf_counter()
             self._check(self.api.cuMemcpyDtoH(data.ctypes.data, address, size))
+            self.times.copied(began, 0, size)
         return data
 
     def write(self, address: int, data: Bytes) -> None:
@@ -211,8 +216,10 @@ class Driver:
         data = np.ascontiguousarray(data)
         if data.nbytes:
             self._quiet()
+            began = time.perf_counter()
             self._check(self.api.cuMemcpyHtoD(address, data.ctypes.data, data.nbytes))
             self._settle()
+            self.times.copied(began, data.nbytes)
 
     def write_now(self, address: int, data: Bytes) -> None:
         """Set some bytes that no kernel uses at present."""
@@ -237,8 +244,10 @@ class Driver:
         else:
             order.srcMemoryType, order.srcDevice, order.srcPitch = device, self.api.CUdeviceptr(address), pitch
             order.dstMemoryType, order.dstHost, order.dstPitch = host, data.ctypes.data, data.shape[1]
+        began = time.perf_counter()
         self._check(self.api.cuMemcpy2DUnaligned(order))
         self._settle()
+        self.times.copied(began, data.nbytes if inwards else 0, 0 if inwards else data.nbytes)
 
     # ----------------------------------------------------------------------------------------------- kernels
 

@@ -242,7 +242,16 @@ class ResidentKernel:
     # ------------------------------------------------------------------------------------------------ the mail
 
     def _send(self, flags: int, wait: bool) -> None:
-        """Post the command that was gathered."""
+        """Post the command that was gathered, and time it by the host's clock if that is wanted."""
+        times = self._driver.times
+        if not times.timed:
+            self._post_command(flags, wait)
+            return
+        began = time.perf_counter()
+        self._post_command(flags, wait)
+        times.kernel("commands of the resident kernel").add(time.perf_counter() - began)
+
+    def _post_command(self, flags: int, wait: bool) -> None:
         words = self._words
         words[at.FLAGS], words[at.COUNT] = flags, self._transfers
         self._transfers = 0

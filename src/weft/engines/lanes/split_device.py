@@ -22,6 +22,7 @@ from weft.base.workers import Job, Workers
 from weft.ir.lane_engine import Bytes, LaneControl, LaneDevice, LaneKernel
 from weft.ir.lane_layout import PADDING, LaneLayout, place_lanes
 from weft.ir.lane_program import LaneProgram, LaneStep
+from weft.ir.lane_times import DeviceLimits, DeviceTimes, add_times
 from weft.ir.layout import container_bytes
 
 _workers = Workers("weft-devices", 32)
@@ -196,6 +197,20 @@ class SplitDevice:
     def kernel(self, program: LaneProgram) -> SplitKernel:
         """Return a program for all devices."""
         return SplitKernel(program, [device.kernel(program) for device in self.devices])
+
+    def time_kernels(self, on: bool) -> None:
+        """Begin to time kernels on all devices, or end it."""
+        for device in self.devices:
+            device.time_kernels(on)
+
+    def times(self) -> DeviceTimes:
+        """Return what they took together: the seconds of the one that took longest."""
+        return add_times([device.times() for device in self.devices])
+
+    def limits(self) -> DeviceLimits:
+        """Return what all devices could reach together."""
+        found = [device.limits() for device in self.devices]
+        return DeviceLimits(sum(each.copy_bytes_s for each in found), sum(each.integer_ops_s for each in found))
 
 
 def _say_nothing(step: str) -> None:
