@@ -326,7 +326,8 @@ class CudaLanes:
         first, last, done, counts, status, listed = (memory.address() + place for place in places[:-1])
         count = layout.lanes if chosen is None else len(chosen)
         pointers = [0 if chosen is None else listed, first, last, status, done, counts]
-        slots = int((control.last - control.first).sum()) if name == "lanes_run" else 0
+        timed = self.device.times().timed and name == "lanes_run"
+        slots = int((control.last - control.first).sum()) if timed else 0
         self._call(name.removeprefix("lanes_"), self._functions[name], count, layout, data, pointers, (), slots)
         for number in (2, 3, 4) if counting else (2, 4):
             rows[number].view(np.uint8)[:] = memory.read(places[number], rows[number].nbytes)
