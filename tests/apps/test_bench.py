@@ -58,6 +58,24 @@ def test_measuring(here, capfd):
         assert metric["mean"] == pytest.approx(sum(metric["values"]) / 2)
 
 
+def test_batches(here, capfd):
+    """A cycle is one lane's; a baseline of another number of lanes is told."""
+    words = ("bench", "--design", "counter", "--runs", "1", "--cycles", "400", "--json", "a.json")
+    status, out, _ = weft(capfd, *words, "--lanes", "24", "--device", "cpu")
+    assert status == 0 and "400 that are timed, in each of 24 lanes; one round" in out and " lane cycles/s" in out
+    result = json.loads((here / "a.json").read_text())
+    assert result["lanes"] == 24 and result["machine"] == describe_machine()
+    base = read_baseline("a.json", "counter")
+    batch = BenchResult(MeasuredDesign("d", ("d.v",), lanes=24), 1, result_of(0.1234).metrics, "Some GPU")
+    assert "The baseline is of a batch" not in to_markdown(batch, base, 0.1)
+    assert f"{describe_machine()}, Some GPU." in to_markdown(batch, base, 0.1)
+    assert "another machine" in to_markdown(batch, base, 0.1)
+    assert "The baseline is of a batch of 24 lanes." in to_markdown(result_of(1.0), base, 0.1)
+    assert "The baseline is of one simulation." in to_markdown(batch, {**base, "lanes": 0}, 0.1)
+    status, _, err = weft(capfd, *words, "--device", "cpu")
+    assert (status, err) == (2, "error: --device is for batches: say how many lanes, --lanes N [bad-option]\n")
+
+
 def test_comparing(here, capfd, monkeypatch):
     """The status is 1 if any median is worse than the baseline allows."""
 

@@ -27,6 +27,8 @@ class BenchPlan:
     clock: str = ""
     reset: str = ""
     four_state: bool = False
+    lanes: int | None = None
+    device: str = ""
     baseline: str = ""
     threshold: str = "10%"
     json: str = ""
@@ -37,7 +39,9 @@ def run_bench(plan: BenchPlan, words: Sequence[str], plusargs: Sequence[str]) ->
     """Measure, print the report, and say whether anything has become slower than the baseline allows."""
     threshold = parse_threshold(plan.threshold)
     design = find_design(plan.design, plan.designs, words)
-    given = {"top": plan.top, "clock": plan.clock, "reset": plan.reset, "plusargs": tuple(plusargs)}
+    given: dict[str, str | int | tuple[str, ...] | None]
+    given = {"top": plan.top, "clock": plan.clock, "reset": plan.reset, "device": plan.device, "lanes": plan.lanes}
+    given["plusargs"] = tuple(plusargs)
     design = replace(design, **{name: value for name, value in given.items() if value})
     if plan.four_state:
         design = replace(design, four_state=True)
@@ -45,6 +49,8 @@ def run_bench(plan: BenchPlan, words: Sequence[str], plusargs: Sequence[str]) ->
         design = replace(design, cycles=plan.cycles, warmup=plan.cycles // 10)
     if plan.warmup is not None:
         design = replace(design, warmup=plan.warmup)
+    if design.device and not design.lanes:
+        raise UserError("bad-option", "--device is for batches: say how many lanes, --lanes N")
     baseline = read_baseline(plan.baseline, design.name) if plan.baseline else None
     said = [""]
     with show_status(lambda: said[-1]):

@@ -30,6 +30,8 @@ _KINDS: dict[str, type] = {
     "four_state": bool,
     "cycles": int,
     "warmup": int,
+    "lanes": int,
+    "device": str,
 }
 
 
@@ -38,7 +40,7 @@ class MeasuredDesign:
     """Say what to compile and how long to run it.
 
     `words` are slang's, relative to `folder`; `reset` is as in `weft sim`. `warmup` cycles run before those that are
-    timed.
+    timed. With `lanes` a batch of so many is measured, on a `device`.
     """
 
     name: str
@@ -51,6 +53,8 @@ class MeasuredDesign:
     four_state: bool = False
     cycles: int = DEFAULT_CYCLES
     warmup: int = DEFAULT_CYCLES // 10
+    lanes: int = 0
+    device: str = ""
 
 
 def find_design(name: str, file: str, words: Sequence[str]) -> MeasuredDesign:

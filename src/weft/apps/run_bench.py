@@ -65,6 +65,12 @@ class BenchResult:
     design: MeasuredDesign
     runs: int
     metrics: dict[str, Metric]
+    device: str = ""
+
+    @property
+    def machine(self) -> str:
+        """Return what the figures depend on: this machine, and what a batch ran on if that is something else."""
+        return describe_machine() + (f", {self.device}" if self.device not in ("", "cpu") else "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the JSON file, which can be a baseline."""
@@ -74,8 +80,9 @@ class BenchResult:
             "design": self.design.name,
             "cycles": self.design.cycles,
             "warmup": self.design.warmup,
+            "lanes": self.design.lanes,
             "runs": self.runs,
-            "machine": describe_machine(),
+            "machine": self.machine,
             "metrics": {name: metric.summary() for name, metric in self.metrics.items()},
         }
 
@@ -93,6 +100,7 @@ def describe_machine() -> str:
 def measure_design(design: MeasuredDesign, runs: int, tell: Callable[[str], None] | None = None) -> BenchResult:
     """Measure a design; `tell` hears of each round. Raises `bench-failed`."""
     found: dict[str, list[float]] = {name: [] for name in METRICS}
+    device = ""
     with tempfile.TemporaryDirectory(prefix="weft-bench-") as folder:
         warm = Path(folder) / "warm"
         for number in range(runs + 1):
@@ -105,15 +113,16 @@ def measure_design(design: MeasuredDesign, runs: int, tell: Callable[[str], None
                 # The second run finds the code that the first has made, and makes what a run makes late.
                 _run(design, str(warm))
                 continue
-            cycles = max(1, result["cycles"])
+            cycles, device = max(1, result["cycles"]), result.get("device", "")
             values = (cold["start_s"], result["start_s"], 1e9 * result["run_s"] / cycles)
             values += (1e9 * result["run_cpu_s"] / cycles, result["peak_bytes"] / 2**20)
             for name, value in zip(METRICS, values, strict=True):
                 found[name].append(value)
-    return BenchResult(design, runs, {name: Metric(METRICS[name][0], tuple(each)) for name, each in found.items()})
+    metrics = {name: Metric(METRICS[name][0], tuple(each)) for name, each in found.items()}
+    return BenchResult(design, runs, metrics, device)
 
 
-def _run(design: MeasuredDesign, cache: str, *, fully: bool = False, **changes: int) -> dict[str, float]:
+def _run(design: MeasuredDesign, cache: str, *, fully: bool = False, **changes: int) -> dict[str, Any]:
     """Run the design in a process of its own; `changes` are other numbers of cycles."""
     request = {**asdict(design), **changes, "fully": fully, "began": time.perf_counter()}
     words = [sys.executable, "-m", "weft.apps.measure_once", json.dumps(request)]
@@ -141,7 +150,8 @@ def read_baseline(path: str, design: str) -> dict[str, Any]:
     try:
         assert isinstance(data, dict) and data["format"] == _FORMAT
         medians = {str(name): float(metric["median"]) for name, metric in data["metrics"].items()}
-        baseline = {**data, "medians": medians, "machine": str(data["machine"]), "cycles": int(data["cycles"])}
+        numbers = {"cycles": int(data["cycles"]), "lanes": int(data.get("lanes", 0))}
+        baseline = {**data, "medians": medians, "machine": str(data["machine"]), **numbers}
         name = str(data["design"])
     except (AssertionError, KeyError, TypeError, ValueError, AttributeError):
         raise UserError("bad-option", f"'{path}' is no result of weft bench --json") from None
@@ -167,10 +177,13 @@ def make_notes(result: BenchResult, baseline: Mapping[str, Any] | None, threshol
     if noisy:
         limit = f"{100 * threshold:g} % of the median"
         notes.append(f"The machine is noisy: values differ by more than {limit} ({', '.join(noisy)}).")
-    if baseline is not None and baseline["machine"] != describe_machine():
+    if baseline is not None and baseline["machine"] != result.machine:
         notes.append(f"The baseline is of another machine: {baseline['machine']}.")
     if baseline is not None and baseline["cycles"] != result.design.cycles:
         notes.append(f"The baseline's runs had {baseline['cycles']:,} cycles.")
+    if baseline is not None and baseline.get("lanes", 0) != result.design.lanes:
+        lanes = baseline.get("lanes", 0)
+        notes.append(f"The baseline is of {f'a batch of {lanes:,} lanes' if lanes else 'one simulation'}.")
     return notes
 
 
@@ -178,21 +191,22 @@ def to_markdown(result: BenchResult, baseline: Mapping[str, Any] | None, thresho
     """Return the report."""
     design = result.design
     rate = 1e9 / result.metrics["cycle"].median
+    lanes = f", in each of {design.lanes:,} lanes" if design.lanes else ""
     lines = [
         f"# {design.name}",
         "",
-        f"Weft {weft.__version__}; {describe_machine()}.",
+        f"Weft {weft.__version__}; {result.machine}.",
         "",
         f"{result.runs} rounds: a cold start on an empty cache, then a warm one that runs {design.warmup:,} cycles to "
-        f"warm up and {design.cycles:,} that are timed; one round before them is not counted. Median rate: "
-        f"{rate:,.0f} cycles/s.",
+        f"warm up and {design.cycles:,} that are timed{lanes}; one round before them is not counted. Median rate: "
+        f"{rate:,.0f} {'lane ' if lanes else ''}cycles/s.",
         "",
         "| | mean | median | min | max |" + (" baseline | change |" if baseline is not None else ""),
         "|---|---|---|---|---|" + ("---|---|" if baseline is not None else ""),
     ]
     worse = find_regressions(result, baseline, threshold) if baseline is not None else []
     for name, metric in result.metrics.items():
-        digits = METRICS[name][1]
+        digits = METRICS[name][1] + (3 if design.lanes and metric.unit == "ns" else 0)
         values = (statistics.fmean(metric.values), metric.median, min(metric.values), max(metric.values))
         cells = [f"{name}, {metric.unit}", *(f"{value:,.{digits}f}" for value in values)]
         if baseline is not None:
