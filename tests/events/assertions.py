@@ -185,6 +185,62 @@ INFO: t.sv:10: cover 'all': 2 matches in 7 attempts
       Time: 115  Scope: t.all
 """,
     ),
+    "assertions are turned off by name, scope, level and type": (
+        """
+        module sub(input clk, input a);
+          p1: assert property (@(posedge clk) a) else $display("%m p1 fails at %0t", $time);
+         always @(posedge clk) begin
+            q1: assert (a) $display("pass"); else $display("%m fails at %0t", $time); end endmodule
+        module t; bit clk, a; sub s(clk,a); sub s2(clk,a);
+         always #5 clk = ~clk;
+         if (1) begin : g  p2: assert property (@(posedge clk) a ##3 a) else $display("g.p2 fails at %0t", $time); end
+         task tt; i1: assert (a) else $display("i1"); endtask
+         always_comb begin r4: assert #0 (a) else $display("r4 %0t", $time); end
+         initial begin : blk
+          #12 $display("off s"); $assertoff(0, s);
+          #10 $display("on s.p1"); $asserton(0, s.p1);
+          #10 $display("lock p1, off all"); $assertcontrol(1, 15, 7, 0, t.s.p1); $assertoff; tt; a = 1; #1 a = 0;
+          #9 $display("unlock p1; on q1 of s2 and tt"); $assertcontrol(2); $asserton(1, s2.q1, tt, r4); tt;
+            a = 1; #1 a = 0;
+          #9 $display("off, on, fails off of s2"); $assertoff; $asserton; $assertfailoff(0, s2);
+          #10 $display("kill g"); $assertkill(0, g); #10 a = 1; $assertpassoff(1, t.s2); #10;
+          $finish(0);
+         end
+        endmodule
+        """,
+        """\
+r4 0
+t.s.q1 fails at 5
+t.s2.q1 fails at 5
+g.p2 fails at 5
+t.s.p1 p1 fails at 5
+t.s2.p1 p1 fails at 5
+off s
+t.s2.q1 fails at 15
+g.p2 fails at 15
+t.s2.p1 p1 fails at 15
+on s.p1
+t.s2.q1 fails at 25
+g.p2 fails at 25
+t.s.p1 p1 fails at 25
+t.s2.p1 p1 fails at 25
+lock p1, off all
+t.s.p1 p1 fails at 35
+unlock p1; on q1 of s2 and tt
+i1
+r4 43
+t.s2.q1 fails at 45
+t.s.p1 p1 fails at 45
+off, on, fails off of s2
+t.s.q1 fails at 55
+g.p2 fails at 55
+t.s.p1 p1 fails at 55
+kill g
+t.s.q1 fails at 65
+t.s.p1 p1 fails at 65
+pass
+""",
+    ),
     "deferred assertions report when the step has settled": (
         """
         module t; logic [1:0] a = 0, b = 0; logic x, y; int n;

@@ -40,6 +40,8 @@ SOURCES = {
     "loop variable in an assertion": """
         logic clk; logic [3:0] a;
         always @(posedge clk) for (int i = 0; i < 4; i++) assert property (a[i]);""",
+    "control of the reports of 'unique'": """
+        logic a, b; always_comb unique if (a) b = 1; else b = 0; initial $assertcontrol(4);""",
     "stream with a range": "logic [7:0] a[4]; logic [31:0] b; initial b = {>>{a with [0:1]}};",
     "query of a computed dimension": "int a[3][4]; int n, d; initial n = $size(a, d);",
     "compound assignment with side effects": "int a[4], i, n; initial if ((a[i++] += 2) > 0) n = 1;",

@@ -311,7 +311,8 @@ class SystemCall:
       `array.pack(a, size)` and `array.unpack(bits or a, size)` between a container and its elements in stream order
       (11.4.14), with the blocks of `size` bits, if it is not 0, in reverse;
     * `event.triggered(e)`;
-    * `assertion.enabled()` and `assertion.kills()`: whether `$assertoff` holds not, and the number of `$assertkill`s;
+    * `assertion.enabled(bit)` and `assertion.kills(number)`: what its argument says, which is part of the word by which
+      `$assertoff` and its like control an assertion (`ir.assertion_control`);
     * `union.check(value, tag, wanted)`: the value if the tag is the wanted one, else an error at run time (11.9);
     * `class.copy(object)`, `class.cast(target, object)` (1 and assigned if the object is of the type of `types[0]` or
       null, else 0), `class.srandom(object, seed)`, ..., `class.rand_mode(object, name[, value])` and

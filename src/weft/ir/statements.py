@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
-from weft.ir.expressions import Expr, Signal, Type
+from weft.ir.expressions import Expr, Ref, Signal, Type
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +121,10 @@ class SystemTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assertion:
-    """Check a condition now; `kind` is `assert`, `assume` or `cover`; `deferred` is empty, `observed` or `final`."""
+    """Check a condition now; `kind` is `assert`, `assume` or `cover`; `deferred` is empty, `observed` or `final`.
+
+    `control` is the word by which `$assertoff` and its like turn it off, if the design calls them.
+    """
 
     kind: str
     cond: Expr
@@ -130,6 +133,7 @@ class Assertion:
     deferred: str = ""
     label: str = ""
     span: Span = NOWHERE
+    control: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

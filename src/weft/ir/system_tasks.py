@@ -74,5 +74,5 @@ REPORT_STEM = "deferred$"
 
 
 def is_report(signal: Signal) -> bool:
-    """Say whether a signal belongs to a deferred report, so that `@*` does not look at it."""
+    """Say whether a signal belongs to a deferred report."""
     return signal.name.startswith(REPORT_STEM)

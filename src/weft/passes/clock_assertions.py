@@ -37,7 +37,20 @@ from weft.ir.design import (
     Statement,
     Trigger,
 )
-from weft.ir.expressions import AssignExpr, Binary, Call, Const, Element, Expr, Ref, Signal, SystemCall, Type, Unary
+from weft.ir.expressions import (
+    AssignExpr,
+    Binary,
+    Call,
+    Const,
+    Element,
+    Expr,
+    Ref,
+    Resize,
+    Signal,
+    SystemCall,
+    Type,
+    Unary,
+)
 from weft.ir.ops import CODE
 from weft.ir.step_graph import Specialiser, StepGraph, cone, step_graph
 
@@ -317,13 +330,14 @@ class _Clocking:
     def _simpler(self, part: Any) -> Any:
         """Replace what only the event engine has: control of assertions, and actions in threads of their own."""
         match part:
-            case If(Binary(_, SystemCall("assertion.kills"))):
+            case If(Binary(_, Resize(SystemCall("assertion.kills")))):
                 return Block(())
             case SystemCall("assertion.enabled"):
                 return Const(1, 1)
             case RepeatTimes(count, Block((action,), fork="join_none"), span):
+                shown = _map(action, self._simpler)
                 copies = (
-                    If(Binary("ult", Const(32, number), count, 1), action, span=span) for number in range(MOST_ACTIONS)
+                    If(Binary("ult", Const(32, number), count, 1), shown, span=span) for number in range(MOST_ACTIONS)
                 )
                 return Block(tuple(copies))
             case _:

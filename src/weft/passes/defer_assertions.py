@@ -20,6 +20,7 @@ from itertools import combinations
 from weft.base.dataclass import replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
+from weft.ir.assertion_control import FAILS_OFF, OFF, PASSES_OFF
 from weft.ir.design import (
     Assertion,
     Assign,
@@ -47,7 +48,7 @@ from weft.ir.design import (
     WaitFork,
     WaitUntil,
 )
-from weft.ir.expressions import Call, SystemCall, operands
+from weft.ir.expressions import Call, Slice, SystemCall, Unary, operands
 from weft.ir.system_tasks import REPORT_STEM, is_report
 from weft.passes.report_choices import SEVERAL, UNHANDLED
 
@@ -108,6 +109,10 @@ def _map(statement: Statement, change: Callable[[Statement], Statement]) -> Stat
             return replace(statement, passed=maybe(passed), failed=maybe(failed))
         case _:
             return statement
+
+
+def _is_on(control: Expr, bit: int) -> Expr:
+    return Unary("lnot", Slice(control, Const(32, bit), 1), 1)
 
 
 class _Deferral:
@@ -215,7 +220,11 @@ class _Deferral:
         if failed is None and assertion.kind != "cover":
             failed = SystemTask("$error", (Text("Assertion failed."),), (False,), span, self.scope)
         parts = [Block(()) if part is None else self._report(part, region, span) for part in (assertion.passed, failed)]
-        return If(assertion.cond, parts[0], parts[1], span=span)
+        control = assertion.control
+        if control is None:
+            return If(assertion.cond, parts[0], parts[1], span=span)
+        parts = [If(_is_on(control, bit), part) for bit, part in zip((PASSES_OFF, FAILS_OFF), parts, strict=True)]
+        return If(_is_on(control, OFF), If(assertion.cond, parts[0], parts[1], span=span), span=span)
 
     def _warning(self, text: str, span: Span) -> Statement:
         task = SystemTask("$warning", (Text(text),), (False,), span, self.scope)

@@ -12,10 +12,11 @@ from weft.base.source import Span
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.records import NODE_CODE, NODE_LIST, NODE_SIZE, POSTPONED
+from weft.ir.assertion_control import AssertionControl
 from weft.ir.design import Signal
 from weft.sim.event_scopes import ScopeTree
 from weft.sim.format_arguments import NetValue, Value
-from weft.sim.tasks.dump_scopes import DumpScope
+from weft.sim.tasks.dump_scopes import DumpScope, plain_path
 from weft.sim.tasks.task_call import Writer
 from weft.sim.tasks.task_state import TaskState
 
@@ -140,6 +141,15 @@ class EventHost:
                 self.engine.call("unlink", thread)
 
     # ------------------------------------------------------------------------------------------- the design
+
+    def control_assertions(self, change: Callable[[str, AssertionControl, int], int]) -> None:
+        """Give each assertion the word that `change` returns for it."""
+        for unit in self.engine.code.design.units.values():
+            for control in unit.module.controls:
+                for node in unit.nodes:
+                    path = f"{node.path}.{control.scope}" if control.scope else node.path
+                    word, _ = self.engine.read(node, control.signal)
+                    self.engine.write(node, control.signal, 0, change(plain_path(path), control, word), 0)
 
     def time_scale(self, path: str) -> tuple[int, int]:
         """Return unit and precision of the module that a path leads to."""

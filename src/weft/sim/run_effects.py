@@ -15,6 +15,7 @@ from weft.base.dataclass import dataclass, field
 from weft.base.errors import InternalError, Unsupported
 from weft.base.source import SourceMap, Span
 from weft.base.text_bytes import text_bytes
+from weft.ir.assertion_control import AssertionControl
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.design import SystemTask
 from weft.ir.expressions import Text
@@ -141,6 +142,10 @@ class EffectHost:
     def time_scale(self, path: str) -> tuple[int, int]:
         """Refuse: the effect of `$printtimescale` has the scale of its own module."""
         raise Unsupported(f"$printtimescale of {path}")
+
+    def control_assertions(self, change: Callable[[str, AssertionControl, int], int]) -> None:
+        """Refuse: such assertions are checked without asking."""
+        raise InternalError("a cycle engine controls no assertions")
 
     def driver_counts(self, path: str) -> tuple[int, int, int, bool]:
         """Refuse: nets have no drivers any more."""

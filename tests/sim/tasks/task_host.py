@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from weft.base.source import Span
+from weft.ir.assertion_control import AssertionControl
 from weft.sim.design_files import DesignFiles
 from weft.sim.format_arguments import Value
 from weft.sim.tasks.dump_scopes import DumpScope
@@ -98,6 +99,10 @@ class TaskHost:
 
     def time_scale(self, path: str) -> tuple[int, int]:
         return self.scales[path]
+
+    def control_assertions(self, change: Callable[[str, AssertionControl, int], int]) -> None:
+        """Refuse it: nothing here has assertions that are controlled."""
+        raise NotImplementedError("no assertion can be controlled here")
 
     def driver_counts(self, path: str) -> tuple[int, int, int, bool]:
         raise KeyError(path)

@@ -42,6 +42,7 @@ from weft.engines.event.records import (
 from weft.engines.event.sites import Watch
 from weft.engines.event.walk import may_draw, reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, mask
+from weft.ir.assertion_control import is_control
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
 from weft.ir.system_tasks import is_report
@@ -124,7 +125,10 @@ def _write_comb(f: FunctionCode, process: Process) -> None:
     watches = [
         Watch(ref, WATCH_ANY, low, high)
         for ref, low, high in statement_reads(process.body, inferred)
-        if not f.is_local(ref.signal) and not is_report(ref.signal) and (ref.signal, ref.path) not in written
+        if not f.is_local(ref.signal)
+        and not is_report(ref.signal)
+        and not is_control(ref.signal)
+        and (ref.signal, ref.path) not in written
     ]
     site = unit.site(unique_watches(watches))
     w = f.w

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from weft.engines.event import operators as ops
-from weft.engines.event.code_assertions import CONTROL_TASKS, control_assertions
+from weft.engines.event.code_assertions import UNSUPPORTED_CONTROLS, refuse_control, write_assertion
 from weft.engines.event.code_calls import call_function, enter_task
 from weft.engines.event.code_expressions import condition, value
 from weft.engines.event.code_forks import (
@@ -51,7 +51,7 @@ from weft.ir.design import (
     WaitFork,
     WaitUntil,
 )
-from weft.ir.expressions import Call, Const, SystemCall, Text
+from weft.ir.expressions import Call, Const, SystemCall
 from weft.ir.system_tasks import MONITOR_TASKS, POSTPONED_TASKS
 
 
@@ -379,28 +379,11 @@ def _system_task(f: FunctionCode, task: SystemTask) -> None:
         f.unit.postponed_task(f, task, monitor=task.name in MONITOR_TASKS)
     elif task.name in ("$monitoron", "$monitoroff"):
         f.unit.switch_monitor(f, task.name == "$monitoron")
-    elif task.name in CONTROL_TASKS:
-        control_assertions(f, task)
+    elif task.name in UNSUPPORTED_CONTROLS:
+        refuse_control(f, task)
     else:
         host_task(f, task.name, task.args, task.signed, task.types)
     f.scope = outer
-
-
-def _assertion(f: FunctionCode, assertion: Assertion) -> None:
-    w = f.w
-    passed, failed, after = w.fresh("passed"), w.fresh("failed"), w.fresh("asserted")
-    w.branch(condition(f, assertion.cond), passed, failed)
-    w.label(passed)
-    if assertion.passed is not None:
-        write_statement(f, assertion.passed)
-    w.jump(after)
-    w.label(failed)
-    if assertion.failed is not None:
-        write_statement(f, assertion.failed)
-    elif assertion.kind != "cover":
-        host_task(f, "$error", (Text("Assertion failed."),), (False,))
-    w.jump(after)
-    w.label(after)
 
 
 # ------------------------------------------------------------------------------------------- waiting
@@ -440,7 +423,7 @@ _WRITERS: dict[type, Callable[[FunctionCode, object], None]] = cast(
         Jump: _jump,
         Evaluate: _evaluate,
         SystemTask: _system_task,
-        Assertion: _assertion,
+        Assertion: write_assertion,
         Wait: _wait,
         WaitUntil: _wait_until,
         Force: _force,

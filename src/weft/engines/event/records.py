@@ -189,7 +189,5 @@ CONTROL_SIZE = 12288
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4
 """What `run` returns: nothing is left to do, the time is reached, the budget is used up, a stop, too many deltas."""
 
-ASSERTIONS_OFF, ASSERTION_KILLS = 496, 504
-"""Which assertions `$assertoff` or `$assertkill` has turned off (0 or 1), and how often there was a kill."""
 MONITOR, MONITOR_OFF = 448, 456
 """The thread of the active `$monitor`, and whether `$monitoroff` holds."""

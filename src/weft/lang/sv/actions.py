@@ -12,6 +12,7 @@ from pyslang import ast
 
 from weft.ir.design import Assign, Block, Evaluate, Expr, Statement, SystemTask
 from weft.lang.sv import timing
+from weft.lang.sv.assertion_controls import check_control
 from weft.lang.sv.calls import convert_user_call
 from weft.lang.sv.casts import cast_statement
 from weft.lang.sv.clocking import clock_variable, convert_drive
@@ -106,6 +107,7 @@ _TEXT_ARGUMENTS = {**dict.fromkeys(_MEMORY_TASKS, 0), "$dumpfile": 0}
 
 def _convert_system_task(state: State, node: ast.CallExpression) -> Statement:
     name = node.subroutineName
+    check_control(state, node)
     args: list[Expr | None] = []
     signed: list[bool] = []
     for i, argument in enumerate(node.arguments):

@@ -38,6 +38,7 @@ from weft.ir.design import (
     Process,
     Ref,
     RepeatTimes,
+    Resize,
     Signal,
     Statement,
     SystemCall,
@@ -48,6 +49,7 @@ from weft.ir.design import (
     Unary,
     Wait,
 )
+from weft.lang.sv.assertion_controls import concurrent_kind, guard_actions, is_on, kills_of, make_control
 from weft.lang.sv.attempt_counts import Counts, add_count, clear_counts, element, move_counts, word
 from weft.lang.sv.attempt_threads import AttemptThreads
 from weft.lang.sv.convert_properties import PropertyConverter
@@ -59,6 +61,8 @@ from weft.lang.sv.reals import REAL_TYPE
 from weft.lang.sv.sampling import EVENT_TYPE, key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from weft.base.source import Span
     from weft.lang.sv.context import ModuleContext
     from weft.lang.sv.state import State
@@ -135,12 +139,13 @@ class AssertionProcess:
     ) -> None:
         self.state, self.context = state, state.context
         self.span: Span = self.context.span(node)
+        self.control: Ref | None = None
         if isinstance(node, ast.ConcurrentAssertionStatement):
             self.node = node
             self.cover = node.assertionKind in _COVERS
             self.expect = node.assertionKind == ast.AssertionKind.Expect
+            self.control = make_control(state, *concurrent_kind(node), self.span)
         self.label = label
-        self.controlled = True
         self.stem = state.fresh_label(label or "assertion")
         self.clock: tuple[Event, ...] = state.clock
         self.told: tuple[Signal, Signal] | None = None
@@ -159,7 +164,7 @@ class AssertionProcess:
             word = "assumption" if self.node.assertionKind == ast.AssertionKind.Assume else "assertion"
             text = "'expect' failed" if self.expect else f"{word} {name}failed"
             failed = self._task("$error", (Text(text),))
-        return passed, failed
+        return guard_actions(self.control, passed, failed)
 
     def _task(self, name: str, args: tuple[Expr, ...]) -> SystemTask:
         return SystemTask(name, args, tuple(False for _ in args), self.span, self.state.scope)
@@ -213,13 +218,7 @@ class AssertionProcess:
     def add_tick(self, converter: PropertyConverter, automaton: Automaton, counts: Counts, flag: Signal | None) -> None:
         """Add the process that runs at each tick; attempts are counts."""
         span, states = self.span, len(automaton.moves)
-        kills = self.signal("kills")
-        forget = clear_counts(counts.now, states)
-        body: list[Statement] = []
-        present = SystemCall("assertion.kills", (), 32, span=span)
-        killed = Binary("ne", present, Ref(kills), 1)
-        if self.controlled:
-            body.append(If(killed, Block((*forget, Assign(Ref(kills), present, True, span))), span=span))
+        body = self._forget_killed(clear_counts(counts.now, states))
         work: list[Statement] = [
             *clear_counts(counts.coming, states),
             Assign(Ref(counts.passed), word(0), True, span),
@@ -242,6 +241,16 @@ class AssertionProcess:
         body += self._unless_disabled(converter, work)
         self._add_process(converter, body, converter.clock)
 
+    def _forget_killed(self, forget: Iterable[Statement]) -> list[Statement]:
+        """Return what forgets the attempts that have been killed since the last tick."""
+        if self.control is None:
+            return []
+        present = kills_of(self.control)
+        kills = self.signal("kills")
+        seen = Assign(Ref(kills), Resize(present, 32, False), True, self.span)
+        killed = Binary("ne", Resize(present, 32, False), Ref(kills), 1)
+        return [If(killed, Block((*forget, seen)), span=self.span)]
+
     def prepare_report(self) -> None:
         """Make the counts of a `cover`, and what reports them."""
         if self.cover:
@@ -252,8 +261,8 @@ class AssertionProcess:
         """Return the statement that starts the attempts of a tick, if assertions are on and `enabled` says so."""
         span = self.span
         begun: Expr = word(1) if flag is None else Ref(flag)
-        if self.controlled:
-            enabled = Binary("and", enabled, SystemCall("assertion.enabled", (), 1, span=span), 1)
+        if self.control is not None:
+            enabled = Binary("and", enabled, is_on(self.control), 1)
         if self.total is not None:
             start = Block((add_count(self.total, begun), start))
         if flag is not None:
@@ -296,12 +305,7 @@ class AssertionProcess:
         """Follow attempts with data: each is a thread."""
         span = self.span
         threads = AttemptThreads(self.state, converter, automaton, self.stem, span)
-        body: list[Statement] = []
-        if self.controlled:
-            kills = self.signal("kills")
-            present = SystemCall("assertion.kills", (), 32, span=span)
-            forget = (*threads.forget(), Assign(Ref(kills), present, True, span))
-            body.append(If(Binary("ne", present, Ref(kills), 1), Block(forget), span=span))
+        body = self._forget_killed(threads.forget())
         begun: Expr = word(1) if flag is None else Ref(flag)
         self.prepare_report()
         passed, failed = self.thread_verdicts()

@@ -17,6 +17,7 @@ from pyslang import ast
 
 from weft.base.dataclass import dataclass, field
 from weft.ir.design import Design, Function, Module, Type, UdpTable
+from weft.lang.sv.assertion_controls import CHECK, CONTROL
 from weft.lang.sv.classes import ObjectTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.event_objects import EVENT, EVENT_CLASS, passes_events
@@ -55,6 +56,7 @@ class Elaboration:
     _interfaces: dict[object, list[ast.InstanceBodySymbol]] | None = None
     _disabled: set[tuple[int, int]] | None = None
     _events: bool | None = None
+    _controls: bool | None = None
 
     def release(self) -> None:
         """Let go of everything of slang's, so that its memory is freed before anything else is done.
@@ -172,6 +174,18 @@ class Elaboration:
         if known is None:
             known = self._types[slang_type] = describe_type(slang_type, self.class_key)
         return known
+
+    @property
+    def controls_assertions(self) -> bool:
+        """Say whether the design calls `$assertoff` or its like."""
+        if self._controls is None:
+            self._controls = self.index.mentions("$assert", CONTROL)
+        return self._controls
+
+    @property
+    def checks_choices(self) -> bool:
+        """Say whether the design has a `unique` or `priority` whose reports could be turned off."""
+        return self.index.mentions("unique", CHECK) or self.index.mentions("priority", CHECK)
 
     @property
     def events_are_objects(self) -> bool:

@@ -43,7 +43,7 @@ class SequenceEnd(AssertionProcess):
     def __init__(self, state: State, node: ast.AssertionInstanceExpression, label: str, ended: Signal) -> None:
         super().__init__(state, node, label)
         self.place, self.ended = node, ended
-        self.cover, self.expect, self.controlled = True, False, False
+        self.cover, self.expect = True, False
 
     def follow(self, converter: PropertyConverter, part: Term) -> None:
         """Add the variables and the process."""

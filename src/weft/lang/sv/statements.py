@@ -30,6 +30,7 @@ from weft.ir.design import (
 )
 from weft.lang.sv import events, forks, loops, procedural_assigns, timing
 from weft.lang.sv.actions import convert_expression_statement
+from weft.lang.sv.assertion_controls import immediate_kind, make_control
 from weft.lang.sv.build import constant, resize
 from weft.lang.sv.concurrent_assertions import convert_procedural_assertion
 from weft.lang.sv.dispatch import layout_of, truth_of, value_of
@@ -231,14 +232,16 @@ _ASSERTIONS = {ast.AssertionKind.Assert: "assert", ast.AssertionKind.Assume: "as
 
 def _convert_assertion(state: State, node: ast.Statement) -> Statement:
     assertion = cast("ast.ImmediateAssertionStatement", node)
+    kind, span = _ASSERTIONS.get(assertion.assertionKind, "cover"), state.context.span(node)
     return Assertion(
-        _ASSERTIONS.get(assertion.assertionKind, "cover"),
+        kind,
         truth_of(state, assertion.cond),
         _action(state, assertion.ifTrue),
         _action(state, assertion.ifFalse),
         ("final" if assertion.isFinal else "observed") if assertion.isDeferred else "",
         state.scope,
-        state.context.span(node),
+        span,
+        make_control(state, immediate_kind(assertion), kind, span),
     )
 
 

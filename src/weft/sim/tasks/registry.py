@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weft.sim.tasks import (
     array_logic_tasks,
+    assertion_tasks,
     control_tasks,
     dump_tasks,
     file_tasks,
@@ -23,6 +24,7 @@ from weft.sim.tasks.task_call import Handler
 
 TASKS: dict[str, Handler] = {
     **array_logic_tasks.TASKS,
+    **assertion_tasks.TASKS,
     **control_tasks.TASKS,
     **dump_tasks.TASKS,
     **file_tasks.TASKS,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.base.text_bytes import bytes_text
+from weft.ir.assertion_control import AssertionControl
 from weft.sim.format_arguments import Argument, Shaped, Value, number_of, rounded
 
 if TYPE_CHECKING:
@@ -113,6 +114,10 @@ class Host(Protocol):
 
     def cancel_monitors(self, matches: Callable[[int], bool]) -> None:
         """End each `$fmonitor` to whose descriptor `matches` says yes; its file is closed."""
+        ...
+
+    def control_assertions(self, change: Callable[[str, AssertionControl, int], int]) -> None:
+        """Give each assertion the word that `change` returns for its path, what it is, and its present word."""
         ...
 
     def time_scale(self, path: str) -> tuple[int, int]:
