@@ -136,3 +136,25 @@ def test_a_run_with_files_and_waves(tmp_path, monkeypatch, capfd):
     assert (tmp_path / "out.txt").read_text() == "file\n"
     changes = next(list(var.tv) for var in pywellen.Waveform("a.fst").all_vars() if var.full_name.endswith("tb.a"))
     assert [(time, int(value)) for time, value in changes] == [(0, 0), (5, 1)]
+
+
+def test_coverage_is_shown_and_written(tmp_path, capfd):
+    text = """
+    module t; bit [1:0] a; covergroup g; option.goal = 90; cp: coverpoint a { bins low = {[0:1]}; bins high = {3}; }
+      x: cross cp, a; endgroup
+      g c = new, d = new; initial begin c.set_inst_name("first"); c.sample(); a = 3; c.sample(); end endmodule
+    """
+    (tmp_path / "t.sv").write_text(text)
+    written = tmp_path / "coverage.txt"
+    assert run(["run", "-q", "--coverage", "--coverage-file", str(written), str(tmp_path / "t.sv")]) == 0
+    table = """\
+covergroup         bins        coverage
+t.g                6/28         29.17 %
+  instance first         58.33 % < goal
+    coverpoint cp   2/2        100.00 %
+    coverpoint a    2/4         50.00 %
+      not hit: auto[1], auto[2]
+"""
+    shown = capfd.readouterr().out
+    assert shown == written.read_text()
+    assert shown.startswith(table)

@@ -43,6 +43,47 @@ COVERGROUPS: dict[str, tuple[str, str]] = {
         "4 9: 100.00 22.22 74.07\n"
         "3 9: 100.00 33.33 77.78\n",
     ),
+    "options are set and read, and weigh what is covered": (
+        """
+        module t; bit [1:0] a; bit b;
+         covergroup cg(int w, string s); option.weight = w; option.name = s; option.goal = 90;
+          option.at_least = 2; type_option.weight = 5; type_option.comment = "all";
+          pa: coverpoint a { option.weight = w + 1; type_option.goal = 80; }
+          pb: coverpoint b { option.at_least = 1; }
+          x: cross pa, pb { option.comment = "both"; }
+         endgroup
+         cg c = new(3, "first"), d = new(1, "second");
+         class K; covergroup in; option.per_instance = 1; cp: coverpoint a; endgroup
+           function new; in = new; in.option.weight = 2; in.cp.option.weight = 7; endfunction endclass
+         K k;
+         initial begin
+          k = new;
+          $display("%0d %s %0d %0d %0d %0d %0d", c.option.weight,
+            c.option.name, c.option.goal, c.pa.option.weight,
+            c.pa.option.at_least, c.pb.option.at_least, c.pa.option.auto_bin_max);
+          $display("%0d %s %0d %s",
+            cg::type_option.weight, c.type_option.comment, cg::pa::type_option.goal, c.x.option.comment);
+          a = 1; c.sample; c.sample; a = 2; c.sample; d.sample; k.in.sample;
+          $display("%.2f %.2f %.2f %.2f",
+            c.get_inst_coverage(), d.get_inst_coverage(), c.get_coverage(), k.in.get_coverage());
+          c.pa.option.at_least = 1; c.pb.option.weight = 0; d.option.weight = 7;
+          cg::type_option.weight = 0; c.set_inst_name("third");
+          $display("%.2f %.2f %.2f %s %0d",
+            c.get_inst_coverage(), d.get_inst_coverage(), c.get_coverage(), c.option.name, cg::type_option.weight);
+          $display("%.3f", $get_coverage); k.in.option.weight++;
+          $display("%0d %0d", k.in.option.weight, k.in.cp.option.weight);
+         end
+        endmodule
+        """,
+        """\
+3 first 90 4 2 1 64
+5 all 80 both
+27.08 12.50 23.44 25.00
+42.50 12.50 21.50 third 0
+25.000
+3 7
+""",
+    ),
     "a cross counts tuples that match often enough": (
         """
         module t;

@@ -33,9 +33,9 @@ _TEXT = (
             "",
             "bins of a cross made by an expression",
         ),
-        ("type_option.merge_instances = 1; coverpoint a;", "", "the option 'merge_instances' here"),
-        ("coverpoint a;", "c.option.weight = 2;", "an option of a covergroup that is set when it runs"),
-        ("coverpoint a;", 'c.set_inst_name("x");', "the method 'set_inst_name' of a covergroup"),
+        ("type_option.merge_instances = 1; coverpoint a;", "", "the type option 'merge_instances'"),
+        ("coverpoint a;", "c.option.at_least = 2;", "an assignment of the option 'at_least' of a covergroup"),
+        ("option.auto_bin_max = b; coverpoint a;", "", "an 'auto_bin_max' that is no constant"),
     ],
 )
 def test_what_is_refused(items: str, statement: str, message: str):

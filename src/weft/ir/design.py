@@ -26,6 +26,7 @@ from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, SourceMap, Span
 from weft.ir.assertion_control import AssertionControl
 from weft.ir.constraints import ConstraintBlock
+from weft.ir.coverage import CoverGroup
 from weft.ir.expressions import (
     AssignExpr,
     Binary,
@@ -302,7 +303,8 @@ class Module:
     """Be one parameterisation of a module; `key` is unique among the design's modules.
 
     `paths` and `checks` are what its specify blocks say, `stamps` what the delays of paths need (`ir.specify`).
-    `controls` are the words of its assertions, in a design that controls them.
+    `covergroups` are those that it declares, as far as they are used. `controls` are the words of its assertions, in a
+    design that controls them.
     """
 
     name: str
@@ -318,6 +320,7 @@ class Module:
     paths: list[ModulePath] = field(default_factory=list[ModulePath])
     checks: list[TimingCheck] = field(default_factory=list[TimingCheck])
     stamps: list[PathStamp] = field(default_factory=list[PathStamp])
+    covergroups: list[CoverGroup] = field(default_factory=list[CoverGroup])
     controls: list[AssertionControl] = field(default_factory=list[AssertionControl])
     time_unit_fs: int = 1_000_000
     time_precision_fs: int = 1_000_000

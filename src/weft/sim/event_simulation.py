@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from weft.base.dataclass import dataclass, field
@@ -22,6 +23,7 @@ from weft.engines.event.host_sites import HostSite
 from weft.ir.design import Design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.collect_garbage import Collector
+from weft.sim.cover_report import coverage_text, get_coverage
 from weft.sim.design_files import DesignFiles
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
@@ -50,7 +52,7 @@ from weft.sim.tasks.task_call import TaskCall, Writer
 from weft.sim.tasks.task_state import TaskState
 from weft.sim.tasks.vcd_text import VcdSink
 
-_CALLS = {**OBJECT_CALLS, **RANDOM_CALLS}
+_CALLS = {**OBJECT_CALLS, **RANDOM_CALLS, "$get_coverage": get_coverage}
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +261,27 @@ def run(
         simulation.ask_at_stop(prompt)
     try:
         status = simulation.run()
+        _report_coverage(simulation, plan, out)
         if simulation.host.stopped and plan.on_stop == OnStop.FAIL:
             return status or 1
         return status
     finally:
         gc.unfreeze()  # slang's objects report it when they are not collected
         out.flush()
+
+
+def _report_coverage(simulation: EventSimulation, plan: RunPlan, out: BinaryIO) -> None:
+    """Print what has been covered, or write it to a file, as the user asked."""
+    if not plan.coverage and not plan.coverage_file:
+        return
+    text = coverage_text(simulation)
+    if plan.coverage:
+        out.write(text.encode())
+    if plan.coverage_file:
+        try:
+            Path(plan.coverage_file).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UserError("cannot-write", f"cannot write the coverage '{plan.coverage_file}': {error}") from None
 
 
 def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: Stages, asks: bool) -> EventSimulation:

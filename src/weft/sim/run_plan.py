@@ -50,7 +50,8 @@ class RunPlan:
     `max` or `none`; `specify` and `assertions` say whether specify blocks and assertions count. `seed` begins
     `$random` and `$urandom`; `shuffle` orders what the standard leaves open (None: the documented order). `max_delta`
     is how many steps one time may take. `engine` is `auto`, `event` or `cycle`; `report` tells what runs as what.
-    `races` reports accesses whose order the standard leaves open.
+    `races` reports accesses whose order the standard leaves open. `coverage` prints what of the covergroups was hit,
+    `coverage_file` writes it to a file.
     """
 
     front_end: tuple[str, ...]
@@ -68,6 +69,8 @@ class RunPlan:
     shuffle: int | None = None
     engine: str = "auto"
     races: bool = False
+    coverage: bool = False
+    coverage_file: str = ""
     sdf: tuple[SdfFile, ...] = ()
     allow_system: bool = False
     cache: bool = True

@@ -210,7 +210,6 @@ def _base_arguments(state: State, found: ast.ClassType, base: ast.ClassType) -> 
 def property_of(state: State, symbol: ast.ClassPropertySymbol, owner: ast.Expression | None, node: object) -> Expr:
     """Return a property of an object; of the one that the present method is called on if there is no `owner`."""
     table = state.context.objects
-    _check_declared(state, symbol, node)
     if symbol not in table.fields:
         class_of(state, class_around(symbol))
     this = held_value(state, owner) if owner is not None else implicit_object(state, symbol, node)
@@ -261,18 +260,8 @@ def is_static(symbol: ast.Symbol) -> bool:
     return isinstance(symbol, ast.ClassPropertySymbol) and symbol.lifetime == ast.VariableLifetime.Static
 
 
-def _check_declared(state: State, symbol: ast.Symbol, node: object) -> None:
-    """Refuse what slang gives covergroups in the form of properties."""
-    if symbol.name in ("option", "type_option"):
-        this = symbol.parentScope.lookupName("this")
-        found = this.type.canonicalType if isinstance(this, ast.VariableSymbol) else None
-        if not isinstance(found, ast.ClassType) or found.find(symbol.name) is not symbol:
-            state.context.unsupported("an option of a covergroup that is set when it runs", node)
-
-
 def declare_statics(state: State, symbol: ast.Symbol) -> None:
     """See to it that the class of a static property is there, and so its signal."""
-    _check_declared(state, symbol, symbol)
     class_of(state, class_around(symbol))
 
 

@@ -25,6 +25,7 @@ from weft.lang.sv.classes import declare_statics, is_static, property_of
 from weft.lang.sv.constant_values import constant_value
 from weft.lang.sv.constants import flatten, index_value
 from weft.lang.sv.containers import convert_container_slice, convert_item
+from weft.lang.sv.covergroups import convert_option
 from weft.lang.sv.dispatch import layout_of, lvalue_of, refuse_type, value_of
 from weft.lang.sv.event_objects import event_value, is_event_object
 from weft.lang.sv.shapes import known_parts
@@ -369,6 +370,9 @@ def convert_member_lvalue(state: State, node: ast.Expression) -> Expr:
 
 
 def _member(state: State, node: ast.MemberAccessExpression, lvalue: bool) -> Expr:
+    option = convert_option(state, node, lvalue)
+    if option is not None:
+        return option
     base = node.value
     layout = layout_of(state, base)
     found = node.member

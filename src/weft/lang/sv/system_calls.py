@@ -137,6 +137,7 @@ _OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
     "$dist_erlang": (),
     "$q_full": (),
     "$countdrivers": (),
+    "$get_coverage": (),
     "$rtoi": (),
     "$bitstoreal": (),
     "$realtobits": (),
