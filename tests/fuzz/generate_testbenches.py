@@ -258,10 +258,11 @@ class TestbenchGenerator(ItemGenerator):
     def three_state(self, width: int) -> Node:
         """Return an expression that may be z.
 
-        It is as wide as the net, since Icarus 11 forgets the strengths of an assignment that cuts bits off.
+        It is as wide as the net, since Icarus 11 forgets the strengths of an assignment that cuts bits off; it is no
+        call itself, for of those it forgets them too.
         """
         name = self.cast(width, False)
-        value = expr(either(f"{width}'($unsigned({{0}}))", f"{name}($unsigned({{0}}))"), self.expression(1))
+        value = expr(either(f"{width}'($unsigned({{0}}))", f"{{{{{name}($unsigned({{0}}))}}}}"), self.expression(1))
         return expr(f"({{0}} ? {{1}} : {width}'bz)", self.bit(), value)
 
     def strength(self) -> str:
@@ -282,10 +283,15 @@ class TestbenchGenerator(ItemGenerator):
         kind = self.random.choice(_NETS)
         # Icarus 11 forgets the strengths of what drives wired nets (IEEE 1800-2023 28.12.4).
         wired = kind not in ("wire", "tri", "tri0", "tri1")
+        # Of three drivers, two of them ambiguous, Icarus 11 keeps levels that the third excludes (28.12.2).
+        count = self.random.randint(1, 3)
         drivers = several(
             [
-                item(f"assign {'' if wired else self.strength()}{net.name} = {{0}};", self.three_state(net.width))
-                for _ in range(self.random.randint(1, 3))
+                item(
+                    f"assign {'' if wired or count > 2 else self.strength()}{net.name} = {{0}};",
+                    self.three_state(net.width),
+                )
+                for _ in range(count)
             ]
         )
         if net.width == 1 and not wired:
