@@ -1,6 +1,26 @@
 """Arrays and structs of strings, reals, containers and handles: as variables, arguments and properties."""
 
 WORDS = {
+    "always waits for an event of an object": (
+        """
+        module t;
+         class K; event done; int n = 0; endclass
+         event a; K k = new;
+         always @(a) $display("a at %0t", $time);
+         always @(k.done or a) $display("done or a at %0t", $time);
+         always @(k.n) $display("n is %0d", k.n);
+         initial begin #1 -> a; #1 -> k.done; #1 k.n = 5; #1 -> a; #1; end
+        endmodule
+        """,
+        """\
+a at 1
+done or a at 1
+done or a at 2
+n is 5
+a at 4
+done or a at 4
+""",
+    ),
     "arrays of words are properties": (
         """
         class bag;

@@ -285,6 +285,14 @@ class ProgramCode:
             shadow = Signal(f"shadow${len(self._shadows)}", 1, Type("bit", 1, four_state=False))
             self._shadows[signal] = Ref(shadow, ("$root", top.name))
 
+    def _add_shadows(self, expression: Expr) -> None:
+        """Let all copies of the properties and automatic variables be followed that somebody waits for."""
+        for part in subexpressions(expression):
+            if isinstance(part, Field):
+                self._add_shadow(part.member)
+            elif isinstance(part, Ref | Element) and part.signal.automatic:
+                self._add_shadow(part.signal)
+
     def member_watches(self, expression: Expr, kind: int, code: str) -> list[Watch]:
         """Return the watches for the properties and automatic variables in an expression."""
         found: dict[Signal, Watch] = {}
@@ -331,11 +339,9 @@ class ProgramCode:
                             target = design.reach(node, statement.path)
                             self._disabled.add((target.unit.module, statement.scope))
                     for expression in waited_expressions(statement):
-                        for part in subexpressions(expression):
-                            if isinstance(part, Field):
-                                self._add_shadow(part.member)
-                            elif isinstance(part, Ref | Element) and part.signal.automatic:
-                                self._add_shadow(part.signal)
+                        self._add_shadows(expression)
+            for event in (event for process in module.processes for event in process.events):
+                self._add_shadows(event.value)
             for ref, _, _ in waited(unit):
                 for node in unit.nodes:
                     self._watched.add(design.find(design.reach(node, ref.path), ref.signal))
