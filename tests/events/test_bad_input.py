@@ -66,14 +66,6 @@ def test_a_target_inside_an_expression_that_a_virtual_interface_chooses_is_refus
     )
 
 
-def test_comparing_an_event_with_null_is_refused() -> None:
-    with pytest.raises(Unsupported) as error:
-        run_events("module t; event a, b = a; initial if (a == null) b = a; endmodule")
-    assert error.value.render().splitlines()[0] == (
-        "t.sv:1:39: error: a comparison of an event with null is not supported yet [unsupported]"
-    )
-
-
 def test_a_missing_memory_image_is_a_message(tmp_path: Path) -> None:
     text = f"""
         module t; reg [7:0] m [0:3];

@@ -21,6 +21,48 @@ a at 4
 done or a at 4
 """,
     ),
+    "events are compared with null": (
+        """
+        module t;
+         event a, b, c = null, list[2];
+         class K; event own, none = null; endclass
+         K k = new;
+         function automatic void tell(string name, event e);
+          $display("%s %b %b %b", name, e == null, null != e, e === null);
+         endfunction
+         function automatic event pick(bit which); return which ? a : null; endfunction
+         always @(a) $display("a at %0t", $time);
+         initial begin
+          tell("a", a); tell("c", c); tell("own", k.own); tell("none", k.none); tell("list", list[1]);
+          b = null; tell("b", b); if (b) $display("b is there"); else $display("no b"); if (!b) $display("still none");
+          if (a) $display("a is there");
+          -> b; c = b; b = a; tell("b", b); $display("%b %b", a == b, a != c);
+          list[0] = null; tell("list 0", list[0]); tell("pick", pick(0)); tell("pick", pick(1));
+          #1 -> b; #1 -> k.none; c = a; tell("c", c); #1 -> c;
+          #1;
+         end
+        endmodule
+        """,
+        """\
+a 0 1 0
+c 1 0 1
+own 0 1 0
+none 1 0 1
+list 0 1 0
+b 1 0 1
+no b
+still none
+a is there
+b 0 1 0
+1 1
+list 0 1 0 1
+pick 1 0 1
+pick 0 1 0
+a at 1
+c 0 1 0
+a at 3
+""",
+    ),
     "arrays of words are properties": (
         """
         class bag;

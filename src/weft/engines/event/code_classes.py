@@ -86,12 +86,12 @@ class Classes:
         return handle
 
     def check_null(self, f: FunctionCode, handle: Operand) -> None:
-        """Write the check of a handle that is used."""
+        """Write the check of a handle that is used; null is 0, or 1 among events."""
         from weft.engines.event.code_host import host_task
 
         w = f.w
         null, fine = w.fresh("null"), w.fresh("object")
-        w.branch(w.compare("eq", 64, handle, 0), null, fine)
+        w.branch(w.compare("ult", 64, handle, 2), null, fine)
         w.label(null)
         host_task(f, "$weft$null", (), ())
         w.jump(f.stop_block())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pyslang import ast
 
 from weft.ir.design import Binary, Real
-from weft.lang.sv.build import truth
+from weft.lang.sv.build import constant, truth
 from weft.lang.sv.types import OTHER, REAL, STRING, UNION
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def truth_of(state: State, node: ast.Expression) -> Expr:
     value = value_of(state, node)
     if state.layout(node.type).kind == REAL:
         return Binary("fne", value, Real(0.0), 1)
+    if state.layout.events_are_objects and isinstance(node.type.canonicalType, ast.EventType):
+        return Binary("ugt", value, constant(64, 1), 1)  # null is 1 among events
     return truth(value)
 
 

@@ -2,8 +2,9 @@
 
 In a design that treats events as values, or that has classes, whose events people hand around, an event variable is a
 handle of an object with one property, the event's counter (`ir.expressions`). The object is made when the variable is
-first used; 0 stands for one that has not been, or for null, of which nobody else knows either. So two variables are one
-event when they hold one object. In all other designs an event variable is the counter itself.
+first used; 0 stands for one that has not been, 1 for null. So two variables are one event when they hold one object.
+Who waits for null, or triggers it, does so with a new object that nobody else knows: triggering null has no effect, and
+what waiting for it means is open. In all other designs an event variable is the counter itself.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 EVENT = re.compile(r"\bevent\b")
 EVENT_CLASS = "event"
 """The name of the class of events, which no user's class can have."""
+
+NULL = 1
+"""The handle of the null event, which no object has; for others that is 0."""
 
 _CLASS = re.compile(r"\bclass\b")
 _COUNTER = Type("event", 64, four_state=False)
@@ -78,10 +82,22 @@ def event_value(state: State, node: ast.Expression) -> Expr:
     return Cond(Binary("ne", target, constant(64, 0), 1), target, made, 64)
 
 
+def null_event(state: State, node: ast.Expression) -> Expr | None:
+    """Return what stands for null where an event is wanted; None if the expression is anything else."""
+    if isinstance(node, ast.ConversionExpression) and isinstance(node.operand, ast.NullLiteral):
+        return constant(64, NULL) if is_event_object(state, node.type) else None
+    return None
+
+
 def counter_of(state: State, node: ast.Expression, value: Expr) -> Expr:
     """Return the counter of an event: a change of it is what waiting for the event means."""
     if not is_event_object(state, node.type):
         return value
+    match value:
+        case Cond(Binary("ne", target), held, made) if held is target:
+            value = Cond(Binary("ugt", target, constant(64, NULL), 1), target, made, 64)
+        case _:
+            pass
     return Field(value, _event_class(state).fields[0], state.context.span(node))
 
 

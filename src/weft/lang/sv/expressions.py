@@ -26,6 +26,7 @@ from weft.lang.sv.constants import integer, literal_text
 from weft.lang.sv.containers import convert_end, convert_new_array, unpack_container
 from weft.lang.sv.covergroups import convert_new_group
 from weft.lang.sv.dispatch import LVALUES, VALUES, lvalue_of, refuse_type, value_of
+from weft.lang.sv.event_objects import null_event
 from weft.lang.sv.operators import folded
 from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import convert_number, convert_real_literal
@@ -117,7 +118,7 @@ def _convert_string(state: State, node: ast.Expression) -> Expr:
 
 
 def _convert_conversion(state: State, node: ast.Expression) -> Expr:
-    constant_value = folded(state, node)
+    constant_value = null_event(state, node) or folded(state, node)
     if constant_value is not None:
         return constant_value
     conversion = cast("ast.ConversionExpression", node)

@@ -21,7 +21,7 @@ from weft.lang.sv.build import choose, concat, constant, invert, known, repeat, 
 from weft.lang.sv.constants import flatten
 from weft.lang.sv.containers import join_containers
 from weft.lang.sv.dispatch import layout_of, lvalue_of, truth_of, value_of
-from weft.lang.sv.event_objects import is_event_object
+from weft.lang.sv.event_objects import NULL, is_event_object
 from weft.lang.sv.ownership import default_value, equality
 from weft.lang.sv.reals import convert_real_binary, convert_real_membership, rounded
 from weft.lang.sv.shapes import align, elements_of, leaves_of
@@ -168,12 +168,16 @@ def convert_binary(state: State, node: ast.Expression) -> Expr:
     return Binary("xnor", lhs, rhs, 1)
 
 
+def _compared(state: State, node: ast.Expression, of_events: bool) -> Expr:
+    """Return what is compared or chosen; null is another handle among events."""
+    return constant(64, NULL) if of_events and isinstance(node, ast.NullLiteral) else value_of(state, node)
+
+
 def _convert_comparison(state: State, node: ast.BinaryExpression, names: tuple[str, str]) -> Expr:
     left = layout_of(state, node.left)
     right = layout_of(state, node.right)
-    if is_event_object(state, node.left.type) and isinstance(node.right, ast.NullLiteral | ast.ConversionExpression):
-        state.context.unsupported("a comparison of an event with null", node)
-    lhs, rhs = value_of(state, node.left), value_of(state, node.right)
+    of_events = is_event_object(state, node.left.type) or is_event_object(state, node.right.type)
+    lhs, rhs = (_compared(state, one, of_events) for one in (node.left, node.right))
     if left.kind == STRING:
         return compare_strings(names[1], lhs, rhs)
     if left.has_word and left.kind != HANDLE and right.kind != HANDLE:
@@ -223,8 +227,9 @@ def convert_conditional(state: State, node: ast.Expression) -> Expr:
     conditional = cast("ast.ConditionalExpression", node)
     cond = convert_condition(state, conditional.conditions, node)
     layout = layout_of(state, node)
-    then = _arm(state, conditional.left, layout)
-    other = _arm(state, conditional.right, layout)
+    of_events = is_event_object(state, node.type)
+    then = _arm(state, conditional.left, layout, of_events)
+    other = _arm(state, conditional.right, layout, of_events)
     if layout.kind == PACKED or isinstance(cond, Const):
         return choose(cond, word(then) if layout.kind != STRING else then, other)
     if layout.has_word:
@@ -248,8 +253,8 @@ def _choose_elements(cond: Expr, then: Expr, other: Expr, layout: Layout) -> Exp
     return choose(Unary("isunknown", cond, 1), concat(merged), choose(cond, then, other))
 
 
-def _arm(state: State, node: ast.Expression, layout: Layout) -> Expr:
-    value = value_of(state, node)
+def _arm(state: State, node: ast.Expression, layout: Layout, of_events: bool) -> Expr:
+    value = _compared(state, node, of_events)
     return align(value, layout_of(state, node), layout) if layout.kind in (ARRAY, STRUCT) else value
 
 
