@@ -220,6 +220,29 @@ NOT_ICARUS = frozenset({"edges of expressions", "named events", "force and relea
 """Programs that Icarus Verilog 11 refuses or, by its own word, does not run as the standard has it."""
 
 OBJECTS: dict[str, tuple[str, str]] = {
+    "disable ends what a called task has forked": (
+        """
+        module t;
+         task automatic spawn(string name); fork begin #3 $display("%s at %0t", name, $time); end join_none endtask
+         task automatic outer(string name); spawn(name); endtask
+         class K; task run(string name); outer(name); endtask endclass
+         K k = new;
+         initial begin
+          begin : b  outer("never"); #1; disable b; $display("no"); end
+          #5;
+          begin : c  k.run("never either"); #1; disable c; end
+          #5 outer("once");
+          begin : d  #1 disable d; end
+          work; #5 $display("end");
+         end
+         task work; outer("not this"); #1 disable work; endtask
+        endmodule
+        """,
+        """\
+once at 15
+end
+""",
+    ),
     "disable ends what a block has forked, even when it has been left": (
         """
         module t;

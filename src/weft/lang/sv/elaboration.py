@@ -21,13 +21,15 @@ from weft.lang.sv.assertion_controls import CHECK, CONTROL
 from weft.lang.sv.classes import ObjectTable
 from weft.lang.sv.context import DesignScope, ModuleContext, Path
 from weft.lang.sv.event_objects import EVENT, EVENT_CLASS, passes_events
-from weft.lang.sv.forks import only_jumps
+from weft.lang.sv.forks import forking_names, only_jumps
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.types import describe_type
 from weft.lang.sv.virtual_interfaces import list_interfaces, parameterisation
 
 _DISABLE = re.compile(r"\bdisable\s+(?!(?:iff|fork)\b)[\w$.`\\\[\]]+\s*;|`define[^\n]*\bdisable\b")
 """Matches what may be a `disable` statement, or a macro that makes one."""
+
+_DETACHED = re.compile(r"\bjoin_(?:any|none)\b")
 
 ConvertFunction = Callable[[ModuleContext, ast.SubroutineSymbol], Function]
 
@@ -57,6 +59,7 @@ class Elaboration:
     _disabled: set[tuple[int, int]] | None = None
     _events: bool | None = None
     _controls: bool | None = None
+    _forking: frozenset[str] | None = None
 
     def release(self) -> None:
         """Let go of everything of slang's, so that its memory is freed before anything else is done.
@@ -176,6 +179,14 @@ class Elaboration:
         return known
 
     @property
+    def forking(self) -> frozenset[str]:
+        """Return the names of the routines that may leave threads when they return."""
+        if self._forking is None:
+            some = self.index.mentions("join_", _DETACHED)
+            self._forking = forking_names(self.compilation.getSyntaxTrees()) if some else frozenset()
+        return self._forking
+
+    @property
     def controls_assertions(self) -> bool:
         """Say whether the design calls `$assertoff` or its like."""
         if self._controls is None:
@@ -219,7 +230,9 @@ class Elaboration:
 
             def look(statement: ast.DisableStatement) -> None:
                 target = statement.target
-                if isinstance(target, ast.ArbitrarySymbolExpression) and not only_jumps(statement, target):
+                if isinstance(target, ast.ArbitrarySymbolExpression) and not only_jumps(
+                    statement, target, self.forking
+                ):
                     found.add(_place(target.symbol))
 
             # Looking at every statement of every instance takes long, and few designs disable anything.

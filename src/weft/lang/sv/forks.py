@@ -11,7 +11,7 @@ design means.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
 from pyslang import ast, parsing, syntax
@@ -22,6 +22,7 @@ from weft.lang.sv.flow import statement_of
 from weft.lang.sv.randsequence_text import PREFIX
 
 if TYPE_CHECKING:
+    from weft.lang.sv.context import ModuleContext
     from weft.lang.sv.state import State
 
 _FORKS = {
@@ -86,7 +87,7 @@ def convert_disable(state: State, node: ast.Statement) -> Statement:
     span = state.context.span(node)
     if symbol is None:
         state.context.unsupported("'disable' of this", node)
-    if symbol.name.startswith(PREFIX) or not _leaves_threads(symbol):
+    if symbol.name.startswith(PREFIX) or not _leaves_threads(symbol, _forking(state)):
         if symbol is state.subroutine and not state.forked:
             return Jump("return", span=span)
         label = state.labels.get(symbol)
@@ -96,7 +97,11 @@ def convert_disable(state: State, node: ast.Statement) -> Statement:
     return Disable(scope, path, span)
 
 
-def only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpression) -> bool:
+def _forking(state: State) -> frozenset[str]:
+    return cast("ModuleContext", state.context).owner.forking
+
+
+def only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpression, forking: frozenset[str]) -> bool:
     """Say whether the block or task that a `disable` means is around it in the same thread and leaves no others."""
     if target.hasHierarchicalReference:
         return False
@@ -106,21 +111,56 @@ def only_jumps(statement: ast.DisableStatement, target: ast.ArbitrarySymbolExpre
     node = statement.syntax.parent
     while node is not None and node.kind != syntax.SyntaxKind.ParallelBlockStatement:
         if node.kind == wanted.kind and node.sourceRange == wanted.sourceRange:
-            return not _leaves_threads(target.symbol)
+            return not _leaves_threads(target.symbol, forking)
         node = node.parent
     return False
 
 
-def _leaves_threads(symbol: ast.Symbol) -> bool:
-    """Say whether a block or task has a `fork` in it whose threads can go on when the parent does."""
-    found: list[syntax.SyntaxNode] = []
+def forking_names(trees: Iterable[syntax.SyntaxTree]) -> frozenset[str]:
+    """Return the names of tasks and functions that may leave threads when they return, by themselves or by calls.
+
+    Whatever has the name of such a routine counts as a call of it: a `disable` that ends threads where there are none
+    is only slower than a jump.
+    """
+    words: dict[str, set[str]] = {}
+    found: set[str] = set()
 
     def look(node: object) -> None:
-        if isinstance(node, syntax.BlockStatementSyntax) and node.end.kind in _DETACHED:
-            found.append(node)
+        if isinstance(node, syntax.FunctionDeclarationSyntax):
+            name = node.prototype.name.getLastToken().valueText
+            detached, inside = _contents(node)
+            words.setdefault(name, set()).update(inside - {name})
+            if detached:
+                found.add(name)
 
-    symbol.syntax.visit(look)
-    return bool(found)
+    for tree in trees:
+        tree.root.visit(look)
+    before = -1
+    while before != len(found):
+        before = len(found)
+        found |= {name for name, inside in words.items() if not found.isdisjoint(inside)}
+    return frozenset(found)
+
+
+def _contents(node: syntax.SyntaxNode) -> tuple[bool, set[str]]:
+    """Return whether a part of the source has a `fork` whose threads can outlive it, and all names in it."""
+    forks: list[object] = []
+    names: set[str] = set()
+
+    def look(part: object) -> None:
+        if isinstance(part, syntax.BlockStatementSyntax) and part.end.kind in _DETACHED:
+            forks.append(part)
+        elif isinstance(part, parsing.Token) and part.kind == parsing.TokenKind.Identifier:
+            names.add(part.valueText)
+
+    node.visit(look)
+    return bool(forks), names
+
+
+def _leaves_threads(symbol: ast.Symbol, forking: frozenset[str]) -> bool:
+    """Say whether a block or task may have forked threads that can go on when the parent does."""
+    detached, names = _contents(symbol.syntax)
+    return detached or not forking.isdisjoint(names)
 
 
 _DETACHED = (parsing.TokenKind.JoinAnyKeyword, parsing.TokenKind.JoinNoneKeyword)
