@@ -220,6 +220,53 @@ NOT_ICARUS = frozenset({"edges of expressions", "named events", "force and relea
 """Programs that Icarus Verilog 11 refuses or, by its own word, does not run as the standard has it."""
 
 OBJECTS: dict[str, tuple[str, str]] = {
+    "arguments by reference are elements and members": (
+        """
+        module t;
+         typedef struct {int a; string s; int b[2];} record;
+         int list[4]; record pair, several[2]; int grid[2][3];
+         task automatic watch(ref int value, input string name);
+          repeat (2) begin @(value); $display("%s is %0d at %0t", name, value, $time); end
+          value = 100; #1 value++;
+         endtask
+         task automatic through(ref int row[3], input int j);
+          watch(row[j], $sformatf("row[%0d]", j));
+         endtask
+         task automatic fields(ref record r, input string name);
+          fork watch(r.b[1], {name, ".b[1]"});
+           begin @(r.a) $display("%s.a is %0d at %0t", name, r.a, $time); r.s = "seen"; end join
+         endtask
+         initial begin
+          watch(list[0], "none");
+         end
+         initial begin
+          fork
+           watch(list[2], "list[2]");
+           watch(pair.a, "pair.a");
+           for (int i = 0; i < 2; i++) fork automatic int j = i; through(grid[j], j + 1); join_none
+           fields(several[1], "several[1]");
+          join_none
+          #1 list[2] = 5; #1 pair.a = 6; #1 grid[0][1] = 7; #1 grid[1][2] = 8; several[0].a = 1; several[1].b[1] = 3;
+          #1 list[2] = 15; #1 pair.a = 16; #1 grid[0][1] = 17; #1 grid[1][2] = 18; several[1].a = 4; several[1].b[1] = 5; #10;
+          $display("%p %p %p %p", list, pair, grid, several[1]);
+         end
+        endmodule
+        """,
+        """\
+list[2] is 5 at 1
+pair.a is 6 at 2
+row[1] is 7 at 3
+row[2] is 8 at 4
+several[1].b[1] is 3 at 4
+list[2] is 15 at 5
+pair.a is 16 at 6
+row[1] is 17 at 7
+row[2] is 18 at 8
+several[1].a is 4 at 8
+several[1].b[1] is 5 at 8
+'{0, 0, 101, 0} '{a:101, s:"", b:'{0, 0}} '{'{0, 101, 0}, '{0, 0, 101}} '{a:4, s:"seen", b:'{0, 101}}
+""",
+    ),
     "disable ends what a called task has forked": (
         """
         module t;

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pyslang import ast
 
-from weft.ir.design import Assign, Expr, Ref, Signal
+from weft.ir.design import Assign, Expr, Ref
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.ownership import assigned
 from weft.lang.sv.reals import convert_number
@@ -25,41 +25,12 @@ if TYPE_CHECKING:
     from weft.lang.sv.state import State
 
 
-Path = tuple[str, ...]
-Signals = Signal | dict[Path, Signal]
-
-
 def convert_arguments(
     state: State, subroutine: ast.SubroutineSymbol, node: ast.CallExpression, bound: Container[ast.Symbol] = ()
 ) -> tuple[Expr, ...]:
     """Convert the arguments of a call, one for each formal that is not bound to a variable."""
     pairs = zip(subroutine.arguments, node.arguments, strict=True)
     return tuple(_argument(state, formal, actual) for formal, actual in pairs if formal not in bound)
-
-
-def bound_references(
-    state: State, subroutine: ast.SubroutineSymbol, node: ast.CallExpression
-) -> dict[ast.Symbol, tuple[Signals, Path]]:
-    """Return the static variables that the `ref` arguments of a task are in a call.
-
-    A task that waits must see what others do to such a variable meanwhile, and they what it does (IEEE 1800-2023
-    13.5.2). So it is converted once more for each variable. Other arguments by reference are copied in and out.
-    """
-    found: dict[ast.Symbol, tuple[Signals, Path]] = {}
-    if subroutine.subroutineKind != ast.SubroutineKind.Task or subroutine.thisVar is not None:
-        return found
-    for formal, actual in zip(subroutine.arguments, node.arguments, strict=True):
-        named = isinstance(actual, ast.NamedValueExpression | ast.HierarchicalValueExpression)
-        if formal.direction != ast.ArgumentDirection.Ref or not named:
-            continue
-        symbol = actual.symbol
-        if symbol in state.references:
-            found[formal] = state.references[symbol]
-        elif isinstance(symbol, ast.VariableSymbol) and symbol.lifetime == ast.VariableLifetime.Static:
-            if not isinstance(symbol, ast.ClassPropertySymbol | ast.ClockVarSymbol | ast.FormalArgumentSymbol):
-                whole = state.context.leaves if state.layout(symbol.type).has_struct else state.context.reference
-                found[formal] = whole(symbol)
-    return found
 
 
 def _argument(state: State, formal: ast.FormalArgumentSymbol, actual: ast.Expression) -> Expr:

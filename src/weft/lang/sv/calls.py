@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, cast
 from pyslang import ast, syntax
 
 from weft.ir.design import Call, Expr, SystemCall, Text, Type
-from weft.lang.sv.arguments import bound_references, convert_arguments
+from weft.lang.sv.arguments import convert_arguments
 from weft.lang.sv.build import constant
 from weft.lang.sv.classes import implicit_object
 from weft.lang.sv.covergroups import convert_group_method
 from weft.lang.sv.dispatch import layout_of, lvalue_of, value_of
 from weft.lang.sv.operators import folded
 from weft.lang.sv.ownership import assigned, typed
+from weft.lang.sv.references import bound_references
 from weft.lang.sv.system_calls import convert_system_call
 from weft.lang.sv.types import VOID
 from weft.lang.sv.virtual_interfaces import free_receiver, free_root, function_of, is_virtual, value_through
@@ -60,10 +61,11 @@ def convert_user_call(state: State, node: ast.CallExpression, subroutine: ast.Su
             return value_through(state, owner, node, lambda: convert_user_call(state, node, subroutine))
         function, path = function_of(state, owner, subroutine)
         return Call(function, convert_arguments(state, subroutine, node), width, state.context.span(node), path=path)
-    bound = bound_references(state, subroutine, node)
+    bound, indices = bound_references(state, subroutine, node)
     if bound:
         function = state.context.bound_function(subroutine, bound)
-        return Call(function, convert_arguments(state, subroutine, node, bound), width, state.context.span(node))
+        args = (*convert_arguments(state, subroutine, node, bound), *indices)
+        return Call(function, args, width, state.context.span(node))
     function, path = state.context.callee(subroutine)
     receiver = None
     if subroutine.thisVar is not None or subroutine.flags & ast.MethodFlags.Pure:

@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
     from weft.lang.sv.classes import ObjectTable
     from weft.lang.sv.elaboration import Elaboration
+    from weft.lang.sv.selects import Reference
 
 Path = tuple[str, ...]
 Leaves = dict[LeafPath, Signal]
-Bound = dict[ast.Symbol, tuple[Signal | Leaves, Path]]
 DesignScope = ast.InstanceBodySymbol | ast.PackageSymbol | ast.CompilationUnitSymbol
 
 
@@ -490,9 +490,9 @@ class ModuleContext:
             self._declared.discard(subroutine)
             self.convert_inside(self._functions[subroutine], lambda: self.owner.convert_function(self, subroutine))
 
-    def bound_function(self, subroutine: ast.SubroutineSymbol, bound: Bound) -> Function:
+    def bound_function(self, subroutine: ast.SubroutineSymbol, bound: dict[ast.Symbol, Reference]) -> Function:
         """Return a task converted for certain variables as its arguments by reference, as it is seen from here."""
-        key = (subroutine, *((formal, str(path), id(found)) for formal, (found, path) in bound.items()))
+        key = (subroutine, *((formal, found.key) for formal, found in bound.items()))
         if key not in self._bound:
             shell = self._bound[key] = Function(subroutine.name)
             for table in (self._signals, self._leaves, self._found, self.state.names):

@@ -36,6 +36,8 @@ def convert_function(context: Context, subroutine: ast.SubroutineSymbol) -> Func
     automatic = subroutine.defaultLifetime == ast.VariableLifetime.Automatic
     formals = [formal for formal in subroutine.arguments if formal not in state.references]
     args = [(_DIRECTIONS[formal.direction], _variable(state, subroutine, formal)) for formal in formals]
+    bound = [state.references[formal] for formal in subroutine.arguments if formal in state.references]
+    args += [("input", index) for reference in bound for index in reference.captured]
     task = subroutine.subroutineKind == ast.SubroutineKind.Task
     result_symbol = subroutine.returnValVar
     result = None
@@ -48,7 +50,7 @@ def convert_function(context: Context, subroutine: ast.SubroutineSymbol) -> Func
     if automatic and body is not None:
         fresh = [
             (signal, formal.type)
-            for (direction, signal), formal in zip(args, formals, strict=True)
+            for (direction, signal), formal in zip(args, formals, strict=False)
             if direction == "output"
         ]
         fresh += [(result, subroutine.returnType)] if result is not None else []

@@ -98,6 +98,21 @@ class Place:
         return bits_of(Ref(signal, self.path), affine(index, False, 1, 0, layout.width), layout.width)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Be what an argument by reference stands for in a task: a place, whose `captured` indices the call gives it."""
+
+    place: Place
+    captured: tuple[Signal, ...] = ()
+
+    @property
+    def key(self) -> object:
+        """Return what is equal for references to the same place, whatever the captured indices are."""
+        place = self.place
+        indices = [one.value if isinstance(one.value, Const) else one.value.width for one in place.indices]
+        return (str(place.path), place.leaf, tuple(map(id, place.signals.values())), tuple(indices))
+
+
 def join_indices(indices: tuple[Index, ...]) -> Expr:
     """Return the number of an element of a multi-dimensional array, the first dimension varying slowest."""
     flat, depth = indices[0].value, indices[0].count
@@ -209,8 +224,7 @@ def _root(state: State, node: ast.Expression) -> Place:
         found, path = state.context.reach_instance(body, member_name(state, target))
         signals = found if isinstance(found, dict) else {(): found}
     elif isinstance(target, ast.ValueExpressionBase) and target.symbol in state.references:
-        found, path = state.references[target.symbol]
-        signals = found if isinstance(found, dict) else {(): found}
+        return state.references[target.symbol].place
     elif layout.has_struct:
         signals, path = state.context.leaves(target)
     else:
@@ -227,6 +241,8 @@ def find_place(state: State, node: ast.Expression) -> Place | None:
     match node:
         case ast.NamedValueExpression() | ast.HierarchicalValueExpression():
             symbol = node.symbol
+            if symbol in state.references:
+                return _root(state, node)
             if isinstance(symbol, ast.ClassPropertySymbol):
                 if not is_static(symbol):
                     return None

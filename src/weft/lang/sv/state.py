@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from weft.base.source import Span
     from weft.ir.design import Class, Event, Expr, Function, Process, Signal, Statement, Type
     from weft.lang.sv.classes import ObjectTable
+    from weft.lang.sv.selects import Reference
 
 Path = tuple[str, ...]
 
@@ -54,9 +55,7 @@ class Context(Protocol):
         """Return the signals of the leaf members of a variable of unpacked struct type, and the path to them."""
         ...
 
-    def bound_function(
-        self, subroutine: ast.SubroutineSymbol, bound: dict[ast.Symbol, tuple[Signal | dict[Path, Signal], Path]]
-    ) -> Function:
+    def bound_function(self, subroutine: ast.SubroutineSymbol, bound: dict[ast.Symbol, Reference]) -> Function:
         """Return a task converted for certain variables as its arguments by reference."""
         ...
 
@@ -228,9 +227,7 @@ class State:
     levels: dict[Signal, int] = field(default_factory=dict["Signal", int])
     late: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
     reactive_ends: set[Signal] = field(default_factory=set["Signal"])
-    references: dict[ast.Symbol, tuple[Signal | dict[Path, Signal], Path]] = field(
-        default_factory=dict["ast.Symbol", "tuple[Signal | dict[Path, Signal], Path]"]
-    )
+    references: dict[ast.Symbol, Reference] = field(default_factory=dict["ast.Symbol", "Reference"])
     bound: dict[ast.Expression | ast.Symbol, ast.InstanceBodySymbol] = field(
         default_factory=dict["ast.Expression | ast.Symbol", "ast.InstanceBodySymbol"]
     )
