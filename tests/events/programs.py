@@ -220,6 +220,25 @@ NOT_ICARUS = frozenset({"edges of expressions", "named events", "force and relea
 """Programs that Icarus Verilog 11 refuses or, by its own word, does not run as the standard has it."""
 
 OBJECTS: dict[str, tuple[str, str]] = {
+    "a static variable begins anew in each constant call": (
+        """
+        module t;
+        function integer accumulate(input integer value);
+          static integer total = 1, calls = 0;
+          integer unused;
+          begin total = total + value; calls = calls + 1; accumulate = total * 10 + calls; end
+        endfunction
+        localparam first = accumulate(2);
+        localparam second = accumulate(3);
+        initial begin $display("%0d %0d", first, second); $display("%0d", accumulate(2)); $display("%0d", accumulate(3)); end
+        endmodule
+        """,
+        """\
+31 41
+31
+62
+""",
+    ),
     "arguments by reference are elements and members": (
         """
         module t;

@@ -31,6 +31,7 @@ from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.lang.sv.functions import convert_function
 from weft.lang.sv.rewrite_randsequence import rewrite_randsequence
+from weft.lang.sv.rewrite_statics import StaticRewriter
 from weft.lang.sv.source_index import SourceIndex
 from weft.lang.sv.system_calls import add_system_functions
 
@@ -92,17 +93,22 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
         compilation = _compile(driver, trees)
     report = _report(driver, compilation)
     index = SourceIndex(driver.sourceManager)
+    written, kept = [*driver.syntaxTrees, *trees], list[object]()
+    if not report.errors and report.skipped:
+        statics = StaticRewriter(driver.sourceManager, index)
+        written = statics.rewrite(written, report.skipped)
+        compilation, kept = _compile_again(driver, written), statics.kept
+        report = _report(driver, compilation, statics)
     if not report.errors and index.mentions("randsequence", _RANDSEQUENCE):
-        compilation, kept = _without_randsequence(driver, trees, index)
-    else:
-        kept = []
+        compilation, more = _without_randsequence(driver, written, index)
+        kept += more
     tops = list(compilation.getRoot().topInstances)
     _check_tops(compilation, report, options, tops)
     if report.errors:
         raise UserError("source-errors", "the source has errors\n" + "".join(report.errors).rstrip())
     _check_parameters(driver, tops)
-    if report.skipped is not None:
-        span = index.range_span(report.skipped, report.skipped)
+    if report.skipped:
+        span = index.range_span(report.skipped[0], report.skipped[0])
         raise Unsupported("the initialiser of a static variable in a constant function", span, sources=index.sources)
     design = Design(index.sources, [], [], warnings=warnings + report.warnings)
     elaboration = Elaboration(
@@ -146,7 +152,7 @@ class _Report:
     errors: list[str] = field(default_factory=list[str])
     warnings: list[str] = field(default_factory=list[str])
     codes: set[str] = field(default_factory=set[str])
-    skipped: pyslang.SourceLocation | None = None
+    skipped: list[pyslang.SourceLocation] = field(default_factory=list[pyslang.SourceLocation])
 
 
 def _create_driver(files: list[str], options: FrontEndOptions, has_texts: bool) -> tuple[Driver, list[str]]:
@@ -183,16 +189,21 @@ def _compile(driver: Driver, trees: list[syntax.SyntaxTree]) -> ast.Compilation:
     return compilation
 
 
-def _without_randsequence(
-    driver: Driver, trees: list[syntax.SyntaxTree], index: SourceIndex
-) -> tuple[ast.Compilation, list[object]]:
-    """Elaborate once more, with statements in the place of each `randsequence`; the list must live as long."""
-    written = [*driver.syntaxTrees, *trees]
-    rewritten, kept = rewrite_randsequence(written, driver.sourceManager, index)
+def _compile_again(driver: Driver, trees: list[syntax.SyntaxTree]) -> ast.Compilation:
+    """Elaborate all trees of a design, which have been rewritten."""
     compilation = ast.Compilation(driver.createOptionBag())
-    for tree in (*driver.sourceLoader.libraryMaps, *rewritten):
+    for tree in (*driver.sourceLoader.libraryMaps, *trees):
         compilation.addSyntaxTree(tree)
     add_system_functions(compilation)
+    return compilation
+
+
+def _without_randsequence(
+    driver: Driver, written: list[syntax.SyntaxTree], index: SourceIndex
+) -> tuple[ast.Compilation, list[object]]:
+    """Elaborate once more, with statements in the place of each `randsequence`; the list must live as long."""
+    rewritten, kept = rewrite_randsequence(written, driver.sourceManager, index)
+    compilation = _compile_again(driver, rewritten)
     errors = [found for found in compilation.getAllDiagnostics() if found.isError()]
     if errors:
         text = pyslang.DiagnosticEngine.reportAll(driver.sourceManager, errors)
@@ -200,7 +211,7 @@ def _without_randsequence(
     return compilation, kept
 
 
-def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
+def _report(driver: Driver, compilation: ast.Compilation, statics: StaticRewriter | None = None) -> _Report:
     """Elaborate everything and render slang's diagnostics, as errors and as warnings."""
     report = _Report()
     engine = driver.diagEngine
@@ -216,7 +227,9 @@ def _report(driver: Driver, compilation: ast.Compilation) -> _Report:
             continue  # a net of reals is a variable that is assigned continuously
         if diagnostic.code == pyslang.Diags.ConstEvalStaticSkipped:
             # The variable must have its initial value in every constant call (IEEE 1800-2023 13.4.3); slang's has none.
-            report.skipped = report.skipped or diagnostic.location
+            if statics is not None and statics.is_done(diagnostic.location):
+                continue
+            report.skipped.append(diagnostic.location)
         errors = engine.numErrors
         engine.issue(diagnostic)
         text = client.getString()
