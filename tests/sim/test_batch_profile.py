@@ -9,6 +9,7 @@ import weft
 from cuda_host import HostGpu, use_host_gpu
 from weft.ir.lane_times import DeviceLimits, DeviceTimes, add_times
 from weft.sim.batch_profile import BatchProfile
+from weft.sim.compile_progress import ProgressTracker
 
 TOP = """module top(input clk, input [7:0] step, output reg [39:0] q, output [39:0] next);
   assign next = q + step;
@@ -129,3 +130,51 @@ def test_no_launch_goes_further_than_max_steps():
     assert (batch.peek("q") == other.peek("q")).all() and (batch.time_fs == other.time_fs).all()
     with pytest.raises(weft.UserError, match="max_steps"):
         make(40, "cpu", max_steps=-1)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_steps_of_kernels(monkeypatch, device):
+    use_host_gpu(monkeypatch, HostGpu(), threads=32)
+    batch, steps, stages = make(32, device), [], []
+    tracker = ProgressTracker.of_kernels()
+
+    def tell(step):
+        steps.append(step)
+        tracker(step)
+        stages.append(tracker.snapshot())
+
+    batch.compile(tell)
+    more = ["load from cache", "write code"] if device == "cuda" else []
+    assert steps == ["generate code", *more, "assemble", "initialise"]
+    assert [each.stage for each in stages][-2:] == ["assemble", "load"]
+    fractions = [each.fraction for each in stages]
+    assert fractions == sorted(fractions) and 0 < fractions[-1] < 1
+    assert batch.build("")[1].ready
+    batch.run_cycles(3)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_cancelling_kernels(monkeypatch, device):
+    """What was cancelled is compiled when it is needed after all."""
+    use_host_gpu(monkeypatch, HostGpu(), threads=32)
+    batch, tracker = make(32, device), ProgressTracker.of_kernels()
+    tracker.cancelled = True
+    with pytest.raises(weft.CompilationCancelled):
+        batch.compile(tracker)
+    batch.poke("step", 2)
+    batch.run_cycles(3)
+    assert (batch.peek("q") == 6).all()
+
+
+def test_the_kernel_for_resets_at_rest_is_made_ahead():
+    text = (
+        "module top(input clk, input rst, output reg q); always @(posedge clk) if (rst) q <= 0; else q <= !q; endmodule"
+    )
+    for active, ahead, expected in ((1, True, {False, True}), (1, False, {False}), (0, True, {True})):
+        batch = weft.compile(texts={"top.v": text}).batch(20, "cpu")
+        batch.poke("rst", active)
+        batch.compile(ahead=ahead)
+        begun = {steady for (_, steady, *_), (_, kernel) in batch.kernels.items() if kernel._job is not None}
+        assert begun == expected
+        batch.run_cycles(3)
+        assert (batch.peek("q") == (0 if active else 1)).all()

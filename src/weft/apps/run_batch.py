@@ -178,11 +178,17 @@ class _Run:
             raise UserError("bad-option", "--port needs --stimulus FILE")
         driven = {*columns, *batch.generators}
         reset = choose_reset(plan.reset, self.simulation.clock_report, batch.signals)
+        if reset is not None and {reset.name, f"{self.simulation.design.tops[0]}.{reset.name}"} & driven:
+            reset = None
+        if reset is not None:
+            if not plan.quiet:
+                print_note(reset.describe())
+            batch.poke(reset.name, 0 if reset.active_low else 1)
+        if reset is not None or not plan.until:
+            with compile_progress(kernels=True) as progress:
+                batch.compile(progress, ahead=not plan.until)
         with show_status(self._describe):
-            if reset is not None and not {reset.name, f"{self.simulation.design.tops[0]}.{reset.name}"} & driven:
-                if not plan.quiet:
-                    print_note(reset.describe())
-                batch.poke(reset.name, 0 if reset.active_low else 1)
+            if reset is not None:
                 self._advance(reset.cycles, "")
                 batch.poke(reset.name, 1 if reset.active_low else 0)
             if columns:

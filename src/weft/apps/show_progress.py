@@ -20,14 +20,17 @@ _SHOWN_WARNINGS = 10
 
 
 @contextmanager
-def compile_progress() -> Generator[Callable[[str], None] | None]:
-    """Give a function that takes the name of each step; how far it is is shown once a second has passed."""
+def compile_progress(kernels: bool = False) -> Generator[Callable[[str], None] | None]:
+    """Give a function that takes the name of each step, of a design or of a batch's kernels.
+
+    How far it is is shown once a second has passed.
+    """
     if not sys.stderr.isatty():
         yield None
         return
     from weft.sim.compile_progress import ProgressTracker
 
-    tracker = ProgressTracker()
+    tracker = ProgressTracker.of_kernels() if kernels else ProgressTracker()
     with show_status(lambda: tracker.snapshot().describe()):
         yield tracker
 

@@ -27,6 +27,7 @@ from weft.sim.batch_profile import profile_batch
 from weft.sim.batch_reports import kernel_lines, message_counts
 from weft.sim.build_condition import Condition, build_condition
 from weft.sim.choose_clock import ChosenClock
+from weft.sim.compile_kernels import compile_kernels
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.drive_batch import DrivenBatch
 from weft.sim.interrupts import Interrupt, defer_interrupt
@@ -156,8 +157,7 @@ class Batch(DrivenBatch):
             return
         self.dirty = False
         self._control.status[:] = 0
-        _, kernel = self._build("", False)
-        kernel.settle(self.layout, self.data, self._control)
+        self._build("", False)[1].settle(self.layout, self.data, self._control)
         self._take_status(self._control.status[: self.lanes] > 0)
 
     def get(self, found: Found, unknown: bool = False) -> LaneValues:
@@ -448,15 +448,16 @@ class Batch(DrivenBatch):
         row[: self.lanes] = self._end
         return row
 
-    def build(self, condition: str) -> tuple[LaneProgram, LaneKernel]:
-        """Return the program and kernel of a run with a condition, whatever the resets are."""
-        return self._build(condition, False)
+    def build(self, condition: str, steady: bool | None = False) -> tuple[LaneProgram, LaneKernel]:
+        """Return the program and kernel of a run with a condition: for any resets, at rest, or (None) as they are."""
+        return self._build(condition, self._resets_rest() if steady is None else steady)
 
     def kernel_report(self) -> list[str]:
         """Return what each GPU kernel of a run that was made takes: registers, local memory, occupancy."""
         return kernel_lines(self.kernels)
 
     profile = profile_batch
+    compile = compile_kernels
 
     # ------------------------------------------------------------------------------ single lanes, checkpoints
 

@@ -43,6 +43,10 @@ _STRAIGHT = 0.7
 """The part of a step's length up to which progress is even; what takes longer than expected approaches the end."""
 
 
+_KERNEL_STEPS = {"load from cache": 0.05, "generate code": 0.1, "write code": 0.4, "assemble": 0.8, "initialise": 0.05}
+"""Usual seconds of the kernels of a batch, which begin with a lane program; a GPU's take longest."""
+
+
 class CompilationCancelled(WeftError):
     """Say that a compilation ended because somebody cancelled it."""
 
@@ -97,6 +101,11 @@ class ProgressTracker:
     _ended: float = 0.0
     _highest: float = 0.0
     _measured: bool = False
+
+    @classmethod
+    def of_kernels(cls) -> ProgressTracker:
+        """Return one for the kernels of a batch (`Batch.compile`)."""
+        return cls(_expected={name: _KERNEL_STEPS.get(name, 0.0) for name in _STEPS}, _step="generate code")
 
     def __call__(self, step: str) -> None:
         """Note that a step begins."""

@@ -237,8 +237,10 @@ class CpuLanes:
     def begin(self, tell: Callable[[str], None] = lambda step: None) -> None:
         """Begin to compile in another thread."""
         if self._job is None:
+            tell("generate code")
             with self._times.stage("generate kernels"):
                 text = module_text(self.program, self.shape)
+            tell("assemble")
             self._job = self._compiler.submit(text, self._tier)
 
     @property
