@@ -95,6 +95,37 @@ def test_a_batch_on_several_gpus(monkeypatch):
     assert not hasattr(sim.batch(40, "cuda", messages="count", devices="all").data, "parts")
 
 
+def test_driven_inputs(monkeypatch):
+    """Each part drives its lanes by their numbers in the whole batch, and by its part of arrays."""
+    text = """module top(input clk, input [15:0] a, input [70:0] wide, input [7:0] r, output reg [15:0] q,
+      output reg [70:0] w);
+      initial begin q = 0; w = 0; end
+      always @(posedge clk) begin q <= q * 3 + a + r; w <= w ^ wide; end
+    endmodule"""
+    use_host_gpu(monkeypatch, HostGpu(gpus=3), threads=32)
+    sim = weft.compile(texts={"top.sv": text}, cache=False)
+    lanes = 200
+    batches = [sim.batch(lanes, "cuda", devices="all"), sim.batch(lanes, "cpu")]
+    values = np.arange(40 * lanes, dtype=np.uint64).reshape(40, lanes) * np.uint64(2654435761) % np.uint64(65536)
+    wide = np.stack([values, values % np.uint64(128)], axis=-1)
+    for batch in batches:
+        batch.generate("r", "random", 5)
+        batch.generate("a", "lane * 7 + cycle")
+        batch.run_cycles(30)
+        batch.drive({"wide": wide})
+        batch.generate("a", None)
+        batch.drive({"a": values, "wide": wide[:, :1]}, "q[3:0] == 9")
+        batch.run_cycles(3)
+    many, one = batches
+    assert len(many.data.parts) == 3
+    for path in ("q", "w", "a", "r"):
+        np.testing.assert_array_equal(many.peek(path), one.peek(path))
+    np.testing.assert_array_equal(many.status, one.status)
+    np.testing.assert_array_equal(many.time_fs, one.time_fs)
+    assert len(set(many.time_fs.tolist())) > 5, "lanes stop at times of their own"
+    assert many.lane(150).peek("q") == int(one.peek("q")[150])
+
+
 def test_errors(monkeypatch):
     api = use_host_gpu(monkeypatch, HostGpu(gpus=2), threads=32)
     sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
@@ -117,9 +148,6 @@ def test_errors(monkeypatch):
     assert bad(lambda: batch["q"].array) == (
         "error: the lanes are on several devices, so no one array holds a signal of all of them [bad-lanes]"
     )
-    batch.generate("a", "lane")
-    assert "driving the inputs of a batch on several GPUs is not supported yet" in bad(lambda: batch.run_cycles(1))
-    batch.generate("a", None)
     kept = batch.checkpoint()
     api.fail["cuLaunchKernel"] = 719
     assert "CUDA error 719" in bad(lambda: batch.run_cycles(1))

@@ -80,6 +80,10 @@ class LaneBytes(Protocol):
         """Set all bytes to those of a copy."""
         ...
 
+    def join(self, layout: LaneLayout, other: Any, more: LaneLayout) -> LaneLayout:
+        """Return a layout for runs with these bytes whose last memories are those of `more`, in other bytes."""
+        ...
+
     def address(self) -> int:
         """Return where the bytes begin, in the address space of their device."""
         ...

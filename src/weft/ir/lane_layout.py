@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.base.dataclass import dataclass
+from weft.base.dataclass import dataclass, replace
 from weft.ir.lane_program import LaneProgram
 from weft.ir.layout import ALIGNMENT, container_bytes
 
@@ -28,7 +28,8 @@ class LaneLayout:
     """Place the words and memories of a program for a number of lanes.
 
     `rows[w]` is the byte offset of word w, `memories[m]` that of memory plane m; `stride` is the number of lanes that
-    there is room for, `size` the number of bytes of all.
+    there is room for, `size` the number of bytes of all. Where the lanes are on several devices, `parts` may say where
+    each has its own.
     """
 
     lanes: int
@@ -37,6 +38,7 @@ class LaneLayout:
     rows: tuple[int, ...]
     memories: tuple[int, ...]
     size: int
+    parts: tuple[LaneLayout, ...] = ()
 
     def row(self, program: LaneProgram, array: Any, word: int) -> Any:
         """Return a word's row as a view of the array of bytes: one container for each lane."""
@@ -52,6 +54,11 @@ class LaneLayout:
             return array[at : at + item * memory.depth].view(f"u{item}")
         data = array[at : at + item * memory.depth * self.stride].view(f"u{item}")
         return data.reshape(self.stride // self.tile, memory.depth, self.tile)
+
+
+def join_layouts(layout: LaneLayout, more: LaneLayout, away: int) -> LaneLayout:
+    """Return a layout with the memories of another behind its own; their bytes begin `away` from those of the first."""
+    return replace(layout, memories=(*layout.memories, *(away + place for place in more.memories)))
 
 
 def place_lanes(program: LaneProgram, lanes: int, tile: int) -> LaneLayout:

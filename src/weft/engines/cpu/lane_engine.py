@@ -24,7 +24,7 @@ from weft.engines.cpu.lane_emitter import TileEmitter, place_buffer
 from weft.engines.cpu.lane_loop import loop_text
 from weft.engines.lanes.shape import Shape
 from weft.ir.lane_engine import Bytes, LaneControl, aligned_bytes
-from weft.ir.lane_layout import LaneLayout
+from weft.ir.lane_layout import LaneLayout, join_layouts
 from weft.ir.lane_program import LaneEvent, LaneProgram, LaneStep
 from weft.ir.lane_times import DeviceLimits, DeviceTimes
 from weft.ir.layout import container_bytes
@@ -158,6 +158,10 @@ class HostBytes:
     def assign(self, other: HostBytes) -> None:
         """Set all bytes to those of a copy."""
         self.array[:] = other.array
+
+    def join(self, layout: LaneLayout, other: HostBytes, more: LaneLayout) -> LaneLayout:
+        """Return a layout whose last memories are those of `more`, in other bytes."""
+        return join_layouts(layout, more, other.address() - self.address())
 
     def address(self) -> int:
         """Return where the bytes begin."""

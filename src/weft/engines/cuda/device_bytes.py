@@ -9,6 +9,7 @@ import numpy as np
 from weft.engines.cuda.dlpack import CUDA, foreign_array, make_capsule
 from weft.engines.cuda.driver import Driver
 from weft.ir.lane_engine import Bytes
+from weft.ir.lane_layout import LaneLayout, join_layouts
 
 
 class DeviceArray:
@@ -44,6 +45,10 @@ class DeviceBytes:
         address = getattr(self, "_address", 0)
         if address:
             self._driver.free(address)
+
+    def join(self, layout: LaneLayout, other: DeviceBytes, more: LaneLayout) -> LaneLayout:
+        """Return a layout whose last memories are those of `more`, in other bytes."""
+        return join_layouts(layout, more, other.address() - self.address())
 
     def address(self) -> int:
         """Return where the bytes begin."""

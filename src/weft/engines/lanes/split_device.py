@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.base.dataclass import dataclass
-from weft.base.errors import InternalError, Unsupported, UserError
+from weft.base.dataclass import dataclass, replace
+from weft.base.errors import InternalError, UserError
 from weft.base.workers import Job, Workers
 from weft.ir.lane_engine import Bytes, LaneControl, LaneDevice, LaneKernel
 from weft.ir.lane_layout import PADDING, LaneLayout, place_lanes
@@ -146,6 +146,12 @@ class SplitBytes:
         for part, source in zip(self.parts, other.parts, strict=True):
             part.assign(source)
 
+    def join(self, layout: LaneLayout, other: SplitBytes, more: LaneLayout) -> LaneLayout:
+        """Return a layout whose last memories are those of `more`, each part's in its part of other bytes."""
+        parts = zip(self.parts, self.layouts, other.parts, other.layouts, strict=True)
+        joined = tuple(mine.join(place, its, added) for mine, place, its, added in parts)
+        return replace(layout, memories=(*layout.memories, *more.memories), parts=joined)
+
     def address(self) -> int:
         """Refuse: there is no one address."""
         raise InternalError("bytes on several devices have no address")
@@ -170,7 +176,7 @@ class SplitDevice:
     ) -> SplitBytes:
         """Return zeroed bytes for the lanes of a layout; raises `no-memory`."""
         if layout is None or program is None:
-            raise Unsupported("driving the inputs of a batch on several GPUs")
+            raise InternalError("bytes on several devices need a layout")
         cuts = cut_lanes(layout.lanes, len(self.devices))
         layouts = [place_lanes(program, end - begin, self.tile) for begin, end in pairwise(cuts)]
         regions: list[_Region] = []
@@ -256,11 +262,11 @@ class SplitKernel:
 
     def run(self, layout: LaneLayout, data: SplitBytes, control: LaneControl) -> None:
         """Take every lane from its first slot to its last, or to where it stops, on all devices at once."""
-        self._call([kernel.run for kernel in self.kernels], data, control)
+        self._call([kernel.run for kernel in self.kernels], layout, data, control)
 
     def settle(self, layout: LaneLayout, data: SplitBytes, control: LaneControl) -> None:
         """Settle every lane at its present time."""
-        self._call([kernel.settle for kernel in self.kernels], data, control)
+        self._call([kernel.settle for kernel in self.kernels], layout, data, control)
 
     def look(self, look: LaneStep, layout: LaneLayout, data: SplitBytes, widths: Sequence[int]) -> list[NDArray[Any]]:
         """Compute a look's outputs for every lane: rows of `stride` containers."""
@@ -274,12 +280,15 @@ class SplitKernel:
             for number in range(len(widths))
         ]
 
-    def _call(self, works: list[Callable[..., None]], data: SplitBytes, control: LaneControl) -> None:
+    def _call(
+        self, works: list[Callable[..., None]], layout: LaneLayout, data: SplitBytes, control: LaneControl
+    ) -> None:
         """Do some work with each device's part of the control, in threads."""
         jobs: list[Job[None]] = []
         mine: list[LaneControl] = []
-        cuts = np.cumsum([0, *(part.stride for part in data.layouts)]).tolist()
-        for work, part, bytes_, at in zip(works, data.layouts, data.parts, cuts, strict=False):
+        layouts = layout.parts or data.layouts
+        cuts = np.cumsum([0, *(part.stride for part in layouts)]).tolist()
+        for work, part, bytes_, at in zip(works, layouts, data.parts, cuts, strict=False):
             each = LaneControl(part.stride, len(self.program.messages))
             for to, whole in zip(_rows(each), _rows(control), strict=True):
                 to[:] = whole[..., at : at + part.stride]
@@ -287,7 +296,7 @@ class SplitKernel:
             jobs.append(_workers.submit(partial(work, part, bytes_, each)))
         for job in jobs:
             job.settled()
-        for each, part, at in zip(mine, data.layouts, cuts, strict=False):
+        for each, part, at in zip(mine, layouts, cuts, strict=False):
             for done, whole in zip(_rows(each)[2:], _rows(control)[2:], strict=True):
                 whole[..., at : at + part.stride] = done
         for job in jobs:

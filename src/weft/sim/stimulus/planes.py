@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from weft.base.dataclass import replace
 from weft.ir.lane_engine import LaneDevice
-from weft.ir.lane_layout import LaneLayout
+from weft.ir.lane_layout import LaneLayout, place_lanes
 from weft.ir.lane_program import LaneProgram
-from weft.ir.layout import ALIGNMENT, container_bytes
+from weft.ir.layout import container_bytes
 from weft.passes.drive_inputs import AT, CYCLE, LANE
 from weft.sim.stimulus.plan import Port
 
@@ -34,15 +34,11 @@ class DrivePlanes:
     def __init__(self, program: LaneProgram, first: int, device: LaneDevice, layout: LaneLayout, data: Any) -> None:
         self.stride, self.lanes, self._tile = layout.stride, layout.lanes, layout.tile
         self._memories = program.memories[first:]
-        self._places: list[int] = []
-        at = 0
-        for memory in self._memories:
-            self._places.append(at)
-            at += -(-container_bytes(memory.width) * memory.depth * self.stride // ALIGNMENT) * ALIGNMENT
-        # A gather reads whole 32-bit words, also of the last byte.
-        self.data: Any = device.allocate(at + ALIGNMENT, self.lanes, at // self.stride)
-        away = self.data.address() - data.address()
-        self.layout: LaneLayout = replace(layout, memories=(*layout.memories, *(away + at for at in self._places)))
+        planes = replace(program, words=[], memories=self._memories)
+        place = place_lanes(planes, self.lanes, self._tile)
+        self._places = place.memories
+        self.data: Any = device.allocate(place.size, self.lanes, place.size // self.stride, place, planes)
+        self.layout: LaneLayout = data.join(layout, self.data, place)
         self.set_row(LANE, np.arange(self.lanes))
 
     def set_row(self, plane: int, values: NDArray[Any]) -> None:
