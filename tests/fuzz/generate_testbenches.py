@@ -57,6 +57,7 @@ class TestbenchGenerator(ItemGenerator):
         self.strong: list[str] = []
         self.reals: list[str] = []
         self.events: list[tuple[str, int]] = []
+        self.shared_events: set[str] = set()
 
     def slot(self) -> int:
         """Return the time in a period of a new slot."""
@@ -230,8 +231,11 @@ class TestbenchGenerator(ItemGenerator):
                 low = f"wait ({sources[0].name}[{sources[0].right}] !== 1'b1)"
                 return [declared, item(f"initial forever begin {wait} {signal.name} = {count}; {low}; end")]
             case 5:
+                # Of two processes that wait for an event or the same variable, Icarus 11 wakes only the last.
                 event = self.random.choice(self.events)[0]
-                return [declared, item(f"always @({event} or {names}) {signal.name} <= {count};")]
+                also = "" if event in self.shared_events else f" or {names}"
+                self.shared_events.add(event)
+                return [declared, item(f"always @({event}{also}) {signal.name} <= {count};")]
             case _:
                 condition = either("iff ({0})", "")
                 check = either("", "if ({0}) ")
