@@ -91,8 +91,7 @@ class MixedGenerator:
         """Return one assignment or procedure of inputs and registers."""
         name = self.fresh("w")
         value = self.value(part.inputs + part.registers)
-        # An enable that is logic of another part may have pulses of no width, which a region does not see.
-        enable = f"{self.random.choice(part.registers or part.inputs)}[0]"
+        enable = f"{self.random.choice(part.inputs + part.registers)}[0]"
         part.logic.append(name)
         forms = (
             f"wire [3:0] {name} = {value};",
