@@ -20,17 +20,21 @@ from weft.apps.cli_options import (
     Archive,
     Assertions,
     Background,
+    Clock,
     FourState,
     Load,
     Log,
     Loops,
     MaxSteps,
     NoCache,
+    Period,
     Profile,
     ProfileOutput,
+    Reset,
     Save,
     Top,
     Warnings,
+    XInitial,
 )
 from weft.apps.lane_commands import batch, faults
 from weft.apps.run_words import expand_words
@@ -65,11 +69,9 @@ def sim(
     until: Annotated[
         str, typer.Option(help="Stop at a time (1ms) or when an expression holds (uart_valid == 1).")
     ] = "",
-    clock: Annotated[str, typer.Option(help="The clock input; several as a,b. Found by itself if there is one.")] = "",
-    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
-    reset: Annotated[
-        str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")
-    ] = "",
+    clock: Clock = "",
+    period: Period = "10ns",
+    reset: Reset = "",
     wave: Annotated[str, typer.Option(help="Write a waveform to this .fst or .vcd file.")] = "",
     wave_from: Annotated[str, typer.Option(help="Begin the waveform at this time.")] = "",
     wave_to: Annotated[str, typer.Option(help="End the waveform at this time.")] = "",
@@ -79,7 +81,7 @@ def sim(
     load: Annotated[str, typer.Option(help="Begin from a saved state.")] = "",
     save: Annotated[str, typer.Option(help="Save the state at the end.")] = "",
     four_state: FourState = False,
-    x_initial: Annotated[str, typer.Option(help="Registers begin as 0, 1 or random:SEED (2-state).")] = "0",
+    x_initial: XInitial = "0",
     loops: Loops = "error",
     assertions: Assertions = "error",
     engine: Annotated[str, typer.Option(help="cpu, or reference (Python, slow, simple).")] = "cpu",

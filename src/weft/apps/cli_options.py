@@ -14,6 +14,12 @@ FILES = """FILES and all of slang's options (-f LIST, -I DIR, -D NAME=TEXT, -y D
 
 FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
 Top = Annotated[str, typer.Option(help="The top module.")]
+Clock = Annotated[str, typer.Option(help="The clock input; several as a,b. Found by itself if there is one.")]
+Period = Annotated[str, typer.Option(help="The clock's period.")]
+Reset = Annotated[
+    str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")
+]
+XInitial = Annotated[str, typer.Option(help="Registers begin as 0, 1 or random:SEED (2-state).")]
 Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
 Assertions = Annotated[
     str, typer.Option(help="Concurrent assertions: error (a failure is an error); off, as are checks of unique.")

@@ -11,17 +11,21 @@ from weft.apps.cli_options import (
     Archive,
     Assertions,
     Background,
+    Clock,
     FourState,
     Load,
     Log,
     Loops,
     MaxSteps,
     NoCache,
+    Period,
     Profile,
     ProfileOutput,
+    Reset,
     Save,
     Top,
     Warnings,
+    XInitial,
 )
 from weft.apps.split_words import Words
 
@@ -34,11 +38,9 @@ def batch(
     threads: Annotated[int, typer.Option(min=0, help="Threads of the CPU; 0 takes all.")] = 0,
     cycles: Annotated[int | None, typer.Option(min=0, help="Run so many clock cycles, at most.")] = None,
     until: Annotated[str, typer.Option(help="Stop each lane where this expression holds in it.")] = "",
-    clock: Annotated[str, typer.Option(help="The clock input; several as a,b. Found by itself if there is one.")] = "",
-    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
-    reset: Annotated[
-        str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")
-    ] = "",
+    clock: Clock = "",
+    period: Period = "10ns",
+    reset: Reset = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="Set an input in all lanes: a=5.")] = None,
     generate: Annotated[
         list[str] | None,
@@ -63,7 +65,7 @@ def batch(
     ] = "",
     wave_lane: Annotated[int, typer.Option(min=0, help="Which lane.")] = 0,
     four_state: FourState = False,
-    x_initial: Annotated[str, typer.Option(help="Registers begin as 0, 1 or random:SEED (2-state).")] = "0",
+    x_initial: XInitial = "0",
     loops: Loops = "error",
     assertions: Assertions = "error",
     no_cache: NoCache = False,
@@ -152,7 +154,7 @@ def faults(
     warmup: Annotated[int, typer.Option(min=0, help="Run so many cycles after the reset, before the campaign.")] = 0,
     load: Annotated[str, typer.Option(help="Begin from a saved state instead of a reset.")] = "",
     clock: Annotated[str, typer.Option(help="The clock input.")] = "",
-    period: Annotated[str, typer.Option(help="The clock's period.")] = "10ns",
+    period: Period = "10ns",
     reset: Annotated[str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
     device: Annotated[
         str, typer.Option(help="cpu, cuda, or auto: a GPU where there are one and many faults.")

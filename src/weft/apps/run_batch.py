@@ -148,13 +148,12 @@ class _Run:
             yield
             return
         from weft.apps.show_batch_profile import show_batch_profile
+        from weft.apps.show_profile import save_flame_graph
 
         with self.batch.profile() as profile:
             yield
         show_batch_profile(profile)
-        path = self.plan.profile_output or f"{self.simulation.design.tops[0]}.speedscope.json"
-        profile.save(path)
-        print_note(f"flame graph in {path}: open it on https://www.speedscope.app")
+        save_flame_graph(profile, self.plan.profile_output or f"{self.simulation.design.tops[0]}.speedscope.json")
 
     def run(self) -> None:
         """Set, reset, run."""

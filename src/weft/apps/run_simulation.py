@@ -105,14 +105,12 @@ def _profile(simulation: CycleSimulation, plan: SimulationPlan) -> Generator[Non
     if not plan.profile:
         yield
         return
-    from weft.apps.show_profile import show_profile
+    from weft.apps.show_profile import save_flame_graph, show_profile
 
     with simulation.profile() as profile:
         yield
     show_profile(profile)
-    path = plan.profile_output or f"{simulation.design.tops[0]}.speedscope.json"
-    profile.save(path)
-    print_note(f"flame graph in {path}: open it on https://www.speedscope.app")
+    save_flame_graph(profile, plan.profile_output or f"{simulation.design.tops[0]}.speedscope.json")
 
 
 def _window(plan: SimulationPlan) -> tuple[int, int]:

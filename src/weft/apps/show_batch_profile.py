@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
-from rich.console import Console
 from rich.table import Table
 
+from weft.apps.show_profile import print_tables
 from weft.sim.batch_profile import BatchProfile
 
 
 def show_batch_profile(profile: BatchProfile) -> None:
     """Print a profile to the standard error."""
-    console = Console(file=sys.stderr, width=None if sys.stderr.isatty() else 120)
-    stages = Table("compilation", "seconds", box=None, pad_edge=False)
-    stages.columns[1].justify = "right"
-    for name, seconds in profile.stages.items():
-        stages.add_row(name, f"{seconds:.3f}")
-    stages.add_row("total", f"{sum(profile.stages.values()):.3f}", style="bold")
-    for table in (stages, _run_table(profile)):
-        console.print(table, highlight=False)
-        console.print()
-    console.print("\n".join(profile_lines(profile)), highlight=False)
+    print_tables(profile.stages, _run_table(profile), profile_lines(profile))
 
 
 def _run_table(profile: BatchProfile) -> Table:

@@ -195,6 +195,31 @@ class Class:
     random: dict[str, str] = field(default_factory=dict[str, str])
     constraints: list[ConstraintBlock] = field(default_factory=list[ConstraintBlock])
 
+    def lineage(self) -> list[Class]:
+        """Return the class and those that it is derived from, the first of them first."""
+        found: list[Class] = [self]
+        while found[-1].base is not None:
+            found.append(found[-1].base)
+        return found[::-1]
+
+    def random_fields(self) -> list[tuple[Signal, bool]]:
+        """Return each random property of an object, inherited ones too, and whether it is `randc`."""
+        return [
+            (member, owner.random[member.name] == "randc")
+            for owner in self.lineage()
+            for member in owner.fields
+            if member.name in owner.random
+        ]
+
+    def constraint_blocks(self) -> list[tuple[ConstraintBlock, Class]]:
+        """Return the constraints of an object, and who declares them; the last of a name counts (18.5.2)."""
+        found: dict[str, tuple[ConstraintBlock, Class]] = {}
+        for owner in self.lineage():
+            for block in owner.constraints:
+                found.pop(block.name, None)
+                found[block.name] = (block, owner)
+        return list(found.values())
+
 
 class Kind(Enum):
     """Say what starts a process."""

@@ -84,13 +84,11 @@ def _copy(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
     size = ctypes.c_uint64.from_address(source + 8).value
     made = simulation.engine.allocate(size)
     ctypes.memmove(made, source, size)
-    base: Class | None = found
-    while base is not None:
-        for member in base.fields:
+    for step in found.lineage():
+        for member in step.fields:
             if member.type.kind in ("queue", "dynamic", "assoc"):
                 place = ctypes.c_uint64.from_address(made + simulation.engine.code.field_offset(member))
                 place.value = simulation.containers.copy(place.value)
-        base = base.base
     simulation.randomizer.copy_modes(source, made)
     return made, {}
 

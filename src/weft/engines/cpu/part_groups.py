@@ -7,7 +7,8 @@ little, the sinks that only some have are left to what lies outside the parts.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
 
 from weft.base.dataclass import dataclass
 from weft.ir.find_repeats import Repeat
@@ -15,6 +16,8 @@ from weft.ir.step_graph import StepGraph
 
 LEAST_SINKS = 20
 """Sinks that need no code of their own because parts share it, at least."""
+
+_T = TypeVar("_T")
 
 ALIKE = 0.9
 """Parts are brought together if they have this part of their sinks in common."""
@@ -46,7 +49,7 @@ def group_parts(step: StepGraph, repeat: Repeat) -> list[PartGroup]:
             if at is not None:
                 places[at[0]].setdefault(at[1], []).append(number)
     found = list[PartGroup]()
-    for parts, sinks in _similar([_sinks(step, *each) for each in zip(writes, memory_writes, strict=True)]):
+    for parts, sinks in similar_parts((_sinks(step, *each) for each in zip(writes, memory_writes, strict=True)), ALIKE):
         if len(parts) > 1 and (len(parts) - 1) * len(sinks) >= LEAST_SINKS:
             found.append(
                 PartGroup(
@@ -81,13 +84,16 @@ def _sinks(
     return found
 
 
-def _similar(sinks: list[dict[int, tuple[object, ...]]]) -> list[tuple[list[int], dict[int, tuple[object, ...]]]]:
-    """Bring parts with nearly the same sinks together, and say which ones these have in common."""
-    groups: list[tuple[list[int], dict[int, tuple[object, ...]]]] = []
-    for part, mine in enumerate(sinks):
+def similar_parts(traits: Iterable[Mapping[int, _T]], alike: float) -> list[tuple[list[int], dict[int, _T]]]:
+    """Bring parts together that have the part `alike` of their traits in common, and say which these are.
+
+    A part goes to the first group that it is like enough, so the order of parts counts.
+    """
+    groups: list[tuple[list[int], dict[int, _T]]] = []
+    for part, mine in enumerate(traits):
         for parts, common in groups:
             both = {place: kind for place, kind in mine.items() if common.get(place) == kind}
-            if len(both) >= ALIKE * max(len(mine), len(common)):
+            if len(both) >= alike * max(len(mine), len(common)):
                 parts.append(part)
                 common.clear()
                 common.update(both)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from weft.base.dataclass import dataclass
+from weft.engines.cpu.part_groups import similar_parts
 from weft.ir.find_repeats import Repeat
 
 ALIKE = 0.77
@@ -30,19 +31,8 @@ def agree_on_habits(known: Mapping[int, int], repeats: Sequence[Repeat]) -> dict
     """Return what is taken for granted of each state, without what only some of nearly equal parts have."""
     found = dict(known)
     for repeat in repeats:
-        groups: list[tuple[list[int], dict[int, int]]] = []
-        for number, part in enumerate(repeat.parts):
-            mine = {place: known[state] for place, state in enumerate(part) if state in known}
-            for members, common in groups:
-                both = {place: value for place, value in mine.items() if common.get(place) == value}
-                if len(both) >= ALIKE * max(len(mine), len(common)):
-                    members.append(number)
-                    common.clear()
-                    common.update(both)
-                    break
-            else:
-                groups.append(([number], mine))
-        for members, common in groups:
+        habits = ({place: known[state] for place, state in enumerate(part) if state in known} for part in repeat.parts)
+        for members, common in similar_parts(habits, ALIKE):
             for number in members:
                 for place, state in enumerate(repeat.parts[number]):
                     if place not in common:

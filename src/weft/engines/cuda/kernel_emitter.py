@@ -407,13 +407,17 @@ class KernelEmitter(LaneEmitter):
         self.add(f"store i32 {self.put(f'add i32 {before}, 1')}, {_GLOBAL} {place}")
         self._join(done)
 
-    def _output(self, action: LaneAction) -> None:
-        (node,) = action.nodes
+    def in_container(self, node: int) -> tuple[str, int]:
+        """Return a word of an output as it lies in a container, and the container's bytes."""
         width = self.width(node)
         item = container_bytes(width)
         value = self.put(f"zext i1 {self.bit(node)} to i8") if width == 1 else self.words(node)[0]
         if width > 1 and 8 * item < element(width):
             value = self.put(f"trunc i{element(width)} {value} to i{8 * item}")
+        return value, item
+
+    def _output(self, action: LaneAction) -> None:
+        value, item = self.in_container(action.nodes[0])
         self.add(f"store i{8 * item} {value}, {_GLOBAL} {self._row_of(f'%o{action.target}', item)}")
 
     def _element(self, plane: int, index: str, local: bool) -> str:

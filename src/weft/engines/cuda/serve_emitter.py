@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from weft.engines.cuda import mailbox as at
 from weft.engines.cuda.kernel_emitter import DECLARATIONS, KernelEmitter, KernelOptions
-from weft.engines.lanes.shape import element
 from weft.ir.lane_program import LaneAction, LaneProgram, LaneStatus, LaneStep
 from weft.ir.layout import container_bytes
 
@@ -361,12 +360,7 @@ class ServeEmitter(KernelEmitter):
 
     def _output(self, action: LaneAction) -> None:
         """Store a word of the look in the mail, if it is wanted."""
-        (node,) = action.nodes
-        width = self.width(node)
-        item = container_bytes(width)
-        value = self.put(f"zext i1 {self.bit(node)} to i8") if width == 1 else self.words(node)[0]
-        if width > 1 and 8 * item < element(width):
-            value = self.put(f"trunc i{element(width)} {value} to i{8 * item}")
+        value, item = self.in_container(action.nodes[0])
         chosen = self._word(at.CHOSEN)
         one = self.put(f"icmp eq i64 {chosen}, {action.target}")
         every = self.put(f"icmp eq i64 {chosen}, -1")

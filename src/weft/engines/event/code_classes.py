@@ -60,14 +60,11 @@ class Classes:
 
     def derived(self, key: str) -> list[tuple[int, Class]]:
         """Return the class of a key and all that are derived from it, with their numbers."""
-        result: list[tuple[int, Class]] = []
-        for found, number in self._numbers.items():
-            step: Class | None = found
-            while step is not None and step.key != key:
-                step = step.base
-            if step is not None:
-                result.append((number, found))
-        return result
+        return [
+            (number, found)
+            for found, number in self._numbers.items()
+            if any(step.key == key for step in found.lineage())
+        ]
 
     def allocate(self, f: FunctionCode, found: Class) -> Operand:
         """Write the creation of an object with properties of their default values; return its handle."""
@@ -75,14 +72,12 @@ class Classes:
         size = self.size(found)
         handle = w.call("object_new", size, self._numbers[found], "%node", "%S")
         pointer = w.pointer(handle)
-        base: Class | None = found
-        while base is not None:
-            for member in base.fields:
+        for step in reversed(found.lineage()):
+            for member in step.fields:
                 if member.type.four_state and member.width:
                     for i in range(max(member.depth, 1)):
                         at = self._offsets[member] + i * 2 * plane_bytes(member.width) + plane_bytes(member.width)
                         w.store(w.address(pointer, at), mask(member.width), member.width)
-            base = base.base
         return handle
 
     def check_null(self, f: FunctionCode, handle: Operand) -> None:
@@ -106,11 +101,7 @@ class Classes:
         owner = next((found for found in self.classes if method in found.methods.values()), None)
         result: list[tuple[int, Function]] = []
         for found in self.classes:
-            chain: list[Class] = []
-            base: Class | None = found
-            while base is not None:
-                chain.append(base)
-                base = base.base
+            chain = found.lineage()[::-1]
             if owner is None or owner not in chain:
                 continue
             used = next(step.methods[method.name] for step in chain if method.name in step.methods)

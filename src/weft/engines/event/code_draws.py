@@ -33,7 +33,7 @@ from weft.ir.design import Class, Signal
 from weft.ir.expressions import Field, Randomize, Ref
 
 TRIES = 100
-"""How often values are drawn before Python is asked, which then does not try again but searches."""
+"""How often values are drawn before Python is asked, which tries as often before it searches."""
 
 _MOST_CLASSES = 6
 """For how many classes of objects one call has choices; the objects of others are Python's."""
@@ -175,29 +175,21 @@ def _scope_choice(f: FunctionCode, node: Randomize) -> Choice | None:
 
 def _class_choice(f: FunctionCode, found: Class, node: Randomize) -> Choice | None:
     """Return the choice for objects of a class, if it is plain."""
-    chain: list[Class] = []
-    step: Class | None = found
-    while step is not None:
-        chain.insert(0, step)
-        step = step.base
-    if any(hook in one.methods and one.methods[hook].body is not None for one in chain for hook in HOOKS):
+    methods = [step.methods for step in found.lineage()]
+    if any(hook in own and own[hook].body is not None for own in methods for hook in HOOKS):
         return None
-    blocks = {block.name: block for one in chain for block in one.constraints}
-    members = [member for one in chain for member in one.fields if member.name in one.random]
-    cyclic = any(kind == "randc" for one in chain for kind in one.random.values())
-    if cyclic or not members or not all(map(plain_target, members)):
+    fields = found.random_fields()
+    if not fields or any(cyclic or not plain_target(member) for member, cyclic in fields):
         return None
-    holders = [block.this for block in blocks.values()]
-    if node.this is not None:
-        holders.append(node.this)
-    items = tuple(item for block in blocks.values() for item in block.items)
-    own = {block.this for block in blocks.values()}
+    blocks = [block for block, _ in found.constraint_blocks()]
+    items = tuple(item for block in blocks for item in block.items)
+    own = {block.this for block in blocks}
     for expression in constraint_expressions(items):
         # A class may be declared elsewhere: only what is in its objects can be reached from here.
         if any(isinstance(part, Ref) and part.signal not in own for part in subexpressions(expression)):
             return None
-    targets = tuple(Target(member, True) for member in members)
-    choice = Choice(targets, items + node.constraints, tuple(holders))
+    holders = (*own, node.this) if node.this is not None else tuple(own)
+    choice = Choice(tuple(Target(member, True) for member, _ in fields), items + node.constraints, holders)
     return choice if _plain(f, choice) else None
 
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from weft.base.dataclass import dataclass, field
+from weft.base.number_ranges import tidy
 from weft.engines.event.code_expressions import value
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.value_types import WORDS
 from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, mask
+from weft.ir import ops
 from weft.ir.constraints import Constraint, Distribute, Implies, Require
 from weft.ir.design import Expr, Signal
 from weft.ir.expressions import (
@@ -119,7 +121,7 @@ def _shares(item: Distribute) -> Pieces | None:
         last = low if high is None else high
         if item.signed:
             width = share.low.width
-            low, last = (n - (n >> (width - 1) << width) for n in (low, last))
+            low, last = ops.signed(low, width), ops.signed(last, width)
         if low <= last and weight:
             found.append((low, last, weight if share.whole else weight * (last - low + 1)))
     return found if found and sum(weight for _, _, weight in found) < 1 << 63 else None
@@ -231,8 +233,11 @@ class _Finder:
 
     # ------------------------------------------------------------------------------------------- numbers
 
-    def number(self, expression: Expr, signed: bool) -> Operand | None:
-        """Write a bound as a signed word; where it has unknown bits the choice fails. None if it never is known."""
+    def number(self, expression: Expr, extend: bool) -> Operand | None:
+        """Write a bound as a signed word, its sign extended or not; None if it never is known.
+
+        Where it has unknown bits the choice fails.
+        """
         w = self.f.w
         found = value(self.f, expression)
         if isinstance(found.unknown, int) and found.unknown:
@@ -242,9 +247,8 @@ class _Finder:
             w.branch(w.nonzero(found.width, found.unknown), self.failed, known)
             w.label(known)
         if isinstance(found.bits, int):
-            negative = signed and found.bits >> (found.width - 1)
-            return found.bits - (1 << found.width) if negative else found.bits
-        return w.resize(found.bits, found.width, 64, signed)
+            return ops.signed(found.bits, found.width) if extend else found.bits
+        return w.resize(found.bits, found.width, 64, extend)
 
     def plus(self, number: Operand, step: int) -> Operand:
         """Add a constant to a number."""
@@ -306,7 +310,7 @@ def _natural(target: Target) -> Domain:
         return Domain(low, high)
     numbers = {number & mask(target.width) for _, number in kind.enum_values}
     if target.signal.signed:
-        numbers = {n - (n >> (target.width - 1) << target.width) for n in numbers}
+        numbers = {ops.signed(number, target.width) for number in numbers}
     return Domain(low, high, _pieces([(number, number) for number in numbers]))
 
 
@@ -341,7 +345,7 @@ def _narrow(finder: _Finder, domain: Domain, ranges: Ranges) -> bool:
     if not isinstance(low, int) or not isinstance(high, int):
         return False
     clipped = [(max(first, low), min(last, high)) for first, last in constant]
-    kept = _pieces([(first, last) for first, last in clipped if first <= last])
+    kept = _pieces(clipped)
     if not kept or sum(count for _, _, count in kept) >= 1 << 63:
         return False
     domain.pieces = kept
@@ -350,13 +354,7 @@ def _narrow(finder: _Finder, domain: Domain, ranges: Ranges) -> bool:
 
 def _pieces(ranges: list[tuple[int, int]]) -> Pieces:
     """Return ranges in order and apart, each with as much weight as it has numbers."""
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = merged[-1][0], max(merged[-1][1], high)
-        else:
-            merged.append((low, high))
-    return [(low, high, high - low + 1) for low, high in merged]
+    return [(low, high, high - low + 1) for low, high in tidy(ranges)]
 
 
 def _check_empty(f: FunctionCode, domain: Domain, failed: str) -> None:

@@ -21,8 +21,8 @@ from typing import Any
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
+from weft.base.number_ranges import Ranges, tidy
 from weft.sim.randomize import domains as ranges
-from weft.sim.randomize.domains import Ranges
 from weft.sim.randomize.problem import Distribution, Problem, Variable
 from weft.sim.randomize.random_stream import RandomStream
 from weft.sim.randomize.solve_group import draw_with_solver
@@ -84,7 +84,7 @@ class Group:
         for number, variable in self.variables.items():
             values = variable.values
             self.domains[number] = (
-                [(0, ones(variable.width))] if values is None else ranges.tidy([(value, value) for value in values])
+                [(0, ones(variable.width))] if values is None else tidy([(value, value) for value in values])
             )
         for term in _flatten(self.hard):
             found = ranges.ranges_of(term)

@@ -6,23 +6,8 @@ need no search: the values they leave are worked out as ranges of unsigned numbe
 
 from __future__ import annotations
 
+from weft.base.number_ranges import Ranges, tidy
 from weft.sim.randomize.terms import Term, ones, signed
-
-Ranges = list[tuple[int, int]]
-"""Inclusive bounds of unsigned values, ascending."""
-
-
-def tidy(ranges: Ranges) -> Ranges:
-    """Return ranges in order, with those that meet made one."""
-    result: Ranges = []
-    for low, high in sorted(ranges):
-        if low > high:
-            continue
-        if result and low <= result[-1][1] + 1:
-            result[-1] = (result[-1][0], max(result[-1][1], high))
-        else:
-            result.append((low, high))
-    return result
 
 
 def complement(ranges: Ranges, width: int) -> Ranges:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from weft.base.dataclass import dataclass
-from weft.sim.randomize.domains import Ranges, signed_range
+from weft.base.number_ranges import Ranges
+from weft.sim.randomize.domains import signed_range
 from weft.sim.randomize.terms import FALSE, Term, both, constant, either, make, negate
 
 

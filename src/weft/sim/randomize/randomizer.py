@@ -97,23 +97,9 @@ class Randomizer:
         """Return what is known about a class."""
         known = self._classes.get(found)
         if known is None:
-            chain: list[Class] = []
-            step: Class | None = found
-            while step is not None:
-                chain.insert(0, step)
-                step = step.base
-            blocks: dict[str, tuple[ConstraintBlock, Class]] = {}
-            fields: list[tuple[Signal, bool]] = []
-            names: dict[str, Signal] = {}
-            for owner in chain:
-                for block in owner.constraints:
-                    blocks.pop(block.name, None)
-                    blocks[block.name] = (block, owner)
-                for member in owner.fields:
-                    if member.name in owner.random:
-                        fields.append((member, owner.random[member.name] == "randc"))
-                        names[member.name] = member
-            known = self._classes[found] = RandomClass(fields, list(blocks.values()), names)
+            fields = found.random_fields()
+            names = {member.name: member for member, _ in fields}
+            known = self._classes[found] = RandomClass(fields, found.constraint_blocks(), names)
         return known
 
     def call_number(self, expression: Expr) -> int:
