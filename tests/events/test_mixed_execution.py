@@ -294,6 +294,45 @@ def test_inputs_that_change_at_an_edge_reach_what_events_let_them_reach(actions:
     assert regions(simulation) == ["t.u"]
 
 
+@pytest.mark.parametrize(
+    "actions",
+    [
+        # The register without a reset has been assigned when the reset comes, in the same time step.
+        "@(posedge clk); rst_n = 0; d = 9; #3 rst_n = 1;",
+        "@(posedge clk); #0 rst_n = 0; #0 d = 7; #3 rst_n = 1;",
+        # The reset comes and goes between two looks of the procedures: they run, and see none.
+        "@(posedge clk); #0 rst_n = 0; d = 3; rst_n = 1;",
+        # It comes when they are ready already: they run once.
+        "#5 clk = 1; rst_n = 0; d = 3; #0 d = 8; rst_n = 1;",
+        "#5 clk = 1; #0 d = 4; clk = 0; clk = 1; #0 d = 2; clk = 0; #0 clk = 1;",
+        "#5 clk = 1; #0 d = 4; other = 1; #0 d = 6; #0 rst_n = 0; d = 1;",
+    ],
+)
+@pytest.mark.parametrize("at", [4, 5])
+def test_edges_of_one_time_step_have_inputs_of_their_own(actions: str, at: int) -> None:
+    """Each edge starts procedures that read what is there then; the last one's assignment stays."""
+    _, simulation = both(f"""
+        module dut(input clk, other, rst_n, input [3:0] d, output reg [3:0] p, q, r, s, t);
+          reg [3:0] memory[0:3];
+          wire [3:0] w = d ^ 3;
+          always @(posedge clk or negedge rst_n)
+            if (!rst_n) p <= 0; else begin p <= p + d; q <= w; r[1:0] <= w; if (d[0]) r[3:2] <= q; end
+          always @(posedge clk) begin s <= q + w; memory[d] <= q; end
+          always @(posedge other) t <= memory[w] + p;
+        endmodule
+        module tb;
+          reg clk = 0, other = 0, rst_n = 1; reg [3:0] d = 1;
+          wire [3:0] p, q, r, s, t;
+          dut u(.*);
+          initial begin #{at} rst_n = 0; #1 rst_n = 1; repeat (6) #5 clk = ~clk; end
+          always @(posedge clk) other = ~other;
+          initial $monitor("%0t %h %h %h %h %h", $time, p, q, r, s, t);
+          initial begin repeat (3) begin {actions} end #40 $finish(0); end
+        endmodule
+        """)
+    assert regions(simulation) == ["tb.u"]
+
+
 def test_random_numbers_do_not_depend_on_regions() -> None:
     printed, _ = both("""
         module dut(input clk, output reg q = 0); always @(posedge clk) q <= ~q; endmodule
@@ -331,7 +370,37 @@ def test_procedures_wait_for_their_first_change() -> None:
         endmodule
         """)
     assert regions(simulation) == ["t.u"]
-    assert printed.splitlines()[0].split() == ["x", "x", "6", "x", "x"]
+    assert printed.splitlines()[0].split() == ["x", "2", "6", "x", "x"]
+
+
+def test_a_net_changes_when_it_gets_its_first_value() -> None:
+    """Procedures wait before that, so that those of constants run; what a variable is declared with is no change."""
+    printed, simulation = both("""
+        module leaf(input [3:0] p, v, e, n, u, output reg [3:0] y, z);
+          always @* y = p;
+          always @(n or e) z = n + e;
+        endmodule
+        module dut(input clk, input [3:0] p, v, e, n, u, output reg [3:0] a, b, c, d, f, q, output [3:0] y, z);
+          reg [3:0] r = 4; wire [3:0] w = 2;
+          leaf l(p, r, r + 4'd1, w, u, y, z);
+          always @* a = p;
+          always @* b = v;
+          always @* c = e;
+          always @(n) d = n;
+          always @* f = u;
+          always @(posedge clk) q <= y + z;
+        endmodule
+        module t;
+          reg clk = 0; reg [3:0] r = 5; wire [3:0] n = 3, u, a, b, c, d, f, q, y, z;
+          dut i(clk, 4'd7, r, r + 4'd1, n, u, a, b, c, d, f, q, y, z);
+          initial begin
+            #1 clk = 1; #1 $display("%h %h %h %h %h %h %h %h", a, b, c, d, f, q, y, z);
+            r = 8; #1 $display("%h %h", b, c);
+          end
+        endmodule
+        """)
+    assert regions(simulation) == ["t.i"]
+    assert printed == "7 x 6 3 x e 7 7\n8 9\n"
 
 
 def test_initial_procedures_of_a_region_run_in_their_place() -> None:

@@ -31,7 +31,16 @@ def run_mixed(text: str, engine: str, whole: bool = True) -> tuple[list[str], in
     simulation = EventSimulation(program.design, out, EventOptions(max_deltas=10_000, engine=engine), program)
     simulation.run()
     regions = sum(part.engine == "cycle" for part in simulation.mixed.parts)
-    return out.getvalue().decode("latin-1").splitlines(), regions
+    return settled(out.getvalue().decode("latin-1").splitlines()), regions
+
+
+def settled(lines: list[str]) -> list[str]:
+    """Return lines, which begin with the time and a name, without what the order of events decides.
+
+    Of outputs that change in the same step it is open which one changes first, and logic may take values on its way.
+    """
+    last = {(int(time), name): line for line in lines for time, name in [line.split()[:2]]}
+    return [last[key] for key in sorted(last)]
 
 
 def mixed_difference(text: str) -> tuple[str, int]:

@@ -2,11 +2,14 @@
 
 What a testbench here does at a clock edge may race with the design: it assigns inputs with `=` and `<=` before, at and
 after edges, in the process of the clock and in others, before and after the design in the hierarchy, with `#0` and
-without. Both ways of running draw the same order of what the standard leaves open, so they print the same.
+without. Both ways of running draw the same order of what the standard leaves open, so they print the same, but for the
+order of what outputs of several parts wake in one time step.
 
 Where the two may differ by design (`docs/event-engine.md`) nothing happens here. There are no chains: an input goes
-through one assignment or procedure to a register, a register through one to an output. And no edge comes between a step
-and the logic behind its registers: a clock that is assigned with `<=` at the edge of another is not in the same region.
+through one assignment or procedure to a register, a register through one to an output; what an input reaches at once
+is only looked at. No edge comes between a step and
+the logic behind its registers: a clock that is assigned with `<=` has no other edges beside it. And what procedures
+wait for has no pulses without a width: a reset changes once in a time step, inputs are unknown at first.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ class _Part:
     registers: list[str] = field(default_factory=list[str])
     logic: list[str] = field(default_factory=list[str])
     outputs: list[str] = field(default_factory=list[str])
+    steady: set[str] = field(default_factory=set[str])
+    """The outputs that no input reaches without an edge."""
 
 
 class MixedGenerator:
@@ -40,6 +45,9 @@ class MixedGenerator:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(f"mixed-{seed}")
         self.count = 0
+        self.resets = ["rst_n0", "rst_n1"]
+        self.late_clock = False
+        self.steady: list[str] = []
 
     def fresh(self, stem: str) -> str:
         """Return a new name."""
@@ -67,8 +75,8 @@ class MixedGenerator:
 
     # ------------------------------------------------------------------------------------------- the design
 
-    def design(self, leaves: list[_Part]) -> _Part:
-        """Return a module with clocked procedures, logic, and instances of `leaves`."""
+    def design(self, leaves: list[_Part], inner: bool = False) -> _Part:
+        """Return a module with clocked procedures, logic, and instances of `leaves`; one that is `inner` is a leaf."""
         part = _Part(self.fresh("part"), list(_INPUTS), ["clk", "clk2"][: self.random.choice((1, 1, 2))])
         for _ in range(self.random.randint(2, 4)):
             name = self.fresh("q")
@@ -77,21 +85,24 @@ class MixedGenerator:
             part.items.append(item(f"reg [3:0] {name}{initial};"))
         for _ in range(self.random.randint(1, 4)):
             part.items.append(self.logic(part))
-        for name in part.registers:
+        written = list(part.registers)
+        if self.chance(0.3):
+            part.items.append(self.half_reset(part, written.pop(), written.pop()))
+        for name in written:
             part.items.append(self.clocked(part, name))
         for leaf in leaves:
             part.items += self.instance(part, leaf)
         if self.chance(0.3):
             part.items.append(self.memory(part))
         for _ in range(self.random.randint(1, 4)):
-            part.items.append(self.output(part))
+            part.items.append(self.output(part, inner))
         return part
 
     def logic(self, part: _Part) -> Node:
         """Return one assignment or procedure of inputs and registers."""
         name = self.fresh("w")
         value = self.value(part.inputs + part.registers)
-        enable = f"{self.random.choice(part.inputs + part.registers)}[0]"
+        enable = f"{self.random.choice(part.registers)}[0]"
         part.logic.append(name)
         forms = (
             f"wire [3:0] {name} = {value};",
@@ -124,6 +135,14 @@ class MixedGenerator:
             case _:
                 return item(f"always @(posedge {clock}) {body}")
 
+    def half_reset(self, part: _Part, reset: str, kept: str) -> Node:
+        """Return the procedure of two registers of which a reset sets one; the other is assigned bit by bit."""
+        bit, clock = f"{self.random.choice(part.inputs + part.logic)}[0]", self.random.choice(part.clocks)
+        values = [self.value(part.inputs * 2 + part.registers + part.logic) for _ in range(3)]
+        body = f"{reset} <= {values[0]}; {kept}[1:0] <= {values[1]}; if ({bit}) {kept}[3:2] <= {values[2]};"
+        head = f"always @(posedge {clock} or negedge rst_n)"
+        return item(f"{head} if (!rst_n) {reset} <= {self.random.randrange(16)}; else begin {body} end")
+
     def memory(self, part: _Part) -> Node:
         """Return a memory that is written at the edge and read by logic."""
         name, read = self.fresh("m"), self.fresh("w")
@@ -148,14 +167,19 @@ class MixedGenerator:
             part.logic.append(wire)
         return [*nodes, item(f"{leaf.name} {self.fresh('u')}({', '.join(ports)});")]
 
-    def output(self, part: _Part) -> Node:
-        """Return an output port's driver: a register, or logic of registers and inputs."""
+    def output(self, part: _Part, inner: bool) -> Node:
+        """Return an output port's driver: a register, or logic of registers and, if it is no leaf's, of inputs."""
         name = self.fresh("o")
         part.outputs.append(name)
         if self.chance(0.25):
+            part.steady.add(name)
             value = self.value(part.inputs + part.registers)
             return item(f"reg [3:0] {name}; always @(posedge {self.random.choice(part.clocks)}) {name} <= {value};")
-        names = part.registers if self.chance(0.5) else part.registers + part.inputs
+        names = part.registers
+        if inner or self.chance(0.5):
+            part.steady.add(name)
+        else:
+            names = names + part.inputs
         return item(f"wire [3:0] {name}; assign {name} = {self.value(names)};")
 
     def module(self, part: _Part) -> Node:
@@ -170,7 +194,7 @@ class MixedGenerator:
 
     def testbench(self) -> Node:
         """Return the whole."""
-        leaves = [self.design([]) for _ in range(self.random.randint(0, 1))]
+        leaves = [self.design([], True) for _ in range(self.random.randint(0, 1))]
         parts = [self.design(self.random.sample(leaves, self.random.randint(0, len(leaves)))) for _ in range(2)]
         clocks = ["clk"]
         items: list[Node] = [self.clock()]
@@ -186,6 +210,7 @@ class MixedGenerator:
                 clocks.append("clk_b")
             case 3 if all(len(part.clocks) == 1 for part in (*parts, *leaves)):
                 items.append(item("reg clk_b = 0; always @(posedge clk) clk_b <= ~clk_b;"))
+                self.late_clock = True
                 clocks.append("clk_b")
             case _:
                 pass
@@ -193,10 +218,9 @@ class MixedGenerator:
         for number, part in enumerate(parts):
             items += self.placed(part, number, clocks, shown)
         names = [f"{name}{number}" for number in range(len(parts)) for name in _INPUTS]
-        items += [item(f"reg [3:0] {name} = {self.random.randrange(16)};") for name in names]
-        resets = ["rst_n0", "rst_n1"]
-        items += [item(f"reg {name} = 1;") for name in resets]
-        items += [self.driver(names, resets, clocks, shown) for _ in range(self.random.randint(2, 5))]
+        items += [item(f"reg [3:0] {name}; initial #1 {name} = {self.random.randrange(16)};") for name in names]
+        items += [item(f"reg {name} = 1;") for name in self.resets]
+        items += [self.driver(names, clocks) for _ in range(self.random.randint(2, 5))]
         items += [self.watcher(shown, clocks) for _ in range(self.random.randint(1, 3))]
         items.append(item(f'initial $monitor("%0t m {" %h" * len(shown)}", $time, {", ".join(shown)});'))
         modules = [self.module(part) for part in (*leaves, *parts)]
@@ -207,11 +231,13 @@ class MixedGenerator:
     def clock(self) -> Node:
         """Return what makes the clock."""
         half = _STEP // 2
+        self.late_clock = self.chance(0.25)
+        if self.late_clock:
+            return item(f"reg clk = 0; always #{half} clk <= ~clk;")
         return item(
             self.random.choice(
                 (
                     f"reg clk = 0; always #{half} clk = ~clk;",
-                    f"reg clk = 0; always #{half} clk <= ~clk;",
                     f"reg clk; initial begin clk = 0; forever begin #{half} clk = 1; #{half} clk = 0; end end",
                     f"reg root = 0; always #{half} root = ~root; wire clk; assign clk = root;",
                 )
@@ -222,37 +248,45 @@ class MixedGenerator:
         """Return an instance in the testbench; its inputs are the testbench's or those of the instance before it."""
         ports = [f".{clock}({self.random.choice(clocks)})" for clock in part.clocks] + [f".rst_n(rst_n{number})"]
         for name in part.inputs:
-            source = self.random.choice(shown) if shown and self.chance(0.3) else f"{name}{number}"
-            ports.append(f".{name}({source})")
+            source = self.random.choice(self.steady) if self.steady and self.chance(0.3) else f"{name}{number}"
+            constant = f"4'd{self.random.randrange(16)}"
+            ports.append(f".{name}({constant if self.chance(0.15) else source})")
         nodes: list[Node] = []
+        found: list[str] = []
         for name in part.outputs:
             wire = f"s{len(shown)}"
             shown.append(wire)
+            if name in part.steady:
+                found.append(wire)
             nodes.append(item(f"wire [3:0] {wire};"))
             ports.append(f".{name}({wire})")
+        self.steady += found
         return [*nodes, item(f"{part.name} dut{number}({', '.join(ports)});")]
 
-    def act(self, names: list[str], resets: list[str], shown: list[str]) -> str:
+    def act(self, names: list[str]) -> str:
         """Return an assignment of a driver."""
-        if self.chance(0.15):
-            return f"{self.random.choice(resets)} = $urandom_range(1);"
         name = self.random.choice(names)
-        value = self.random.choice((self.value([name, *shown]), "$urandom", f"{name} + 1"))
+        value = self.random.choice((self.value([name, *self.steady]), "$urandom", f"{name} + 1"))
         return f"{name} {self.random.choice(('=', '=', '<='))} {value};"
 
-    def driver(self, names: list[str], resets: list[str], clocks: list[str], shown: list[str]) -> Node:
-        """Return a process that assigns inputs at, before or after edges."""
+    def driver(self, names: list[str], clocks: list[str]) -> Node:
+        """Return a process that assigns inputs at, before or after edges; one of them may have a reset."""
         clock = self.random.choice(clocks)
         edge = self.random.choice(("posedge", "posedge", "negedge"))
+        form = self.random.randrange(5)
+        # A reset beside a clock that is assigned with `<=` is one more edge between a step and its logic.
+        resets = [self.resets.pop()] if self.resets and self.chance(0.5) and not self.late_clock else []
         pieces: list[str] = []
         for _ in range(self.random.randint(1, 3)):
             if self.chance(0.2):
                 pieces.append("#0;")
-            pieces.append(self.act(names, resets, shown))
+            pieces.append(self.act(names))
+        if resets and self.chance(0.7):
+            pieces.insert(self.random.randint(0, len(pieces)), f"{resets[0]} = $urandom_range(1);")
         body = " ".join(pieces)
         half = _STEP // 2
         waits = f"#{self.random.choice((half, _STEP, 1, 3, 2 * _STEP))};"
-        match self.random.randrange(5):
+        match form:
             case 0 | 1:
                 return item(f"always @({edge} {clock}) begin {body} end")
             case 2:
@@ -260,7 +294,7 @@ class MixedGenerator:
             case 3:
                 return item(f"initial begin {waits} forever begin {body} #{_STEP}; end end")
             case _:
-                then = self.act(names, resets, shown)
+                then = self.act(names)
                 return item(f"initial forever begin @({edge} {clock}); {body} @(negedge {clock}); {then} end")
 
     def watcher(self, shown: list[str], clocks: list[str]) -> Node:

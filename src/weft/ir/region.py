@@ -9,9 +9,10 @@ Clocked procedures read an input as it is when their edge comes; logic reads wha
 older. So the state has several places for an input: one for logic, and samples for procedures.
 
 Functions have the signature `(state, memories, context, out)`. A step commits what the edges fire whose flags (bytes of
-the state) are 1; the code for a single edge takes its flag for granted and ignores the bytes. The other two put values
-of outputs into the buffer `out`, in whole words: `direct` those that are registers, `through` what
-logic computes, after it has let latches follow their inputs.
+the state) are 1; the code for a single edge takes its flag for granted and ignores the bytes. There is also a step in
+two functions: one computes all that is to be committed, and leaves it in the context; the other commits that. The
+remaining two put values of outputs into the buffer `out`, in whole words: `direct` those that are registers, `through`
+what logic computes, after it has let latches follow their inputs.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ class RegionInput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionEdge:
-    """Be an edge that steps the region: `posedge` or `negedge` of an input, and the byte of its flag."""
+    """Be an edge that steps the region: `posedge` or `negedge` of an input, and the byte of its flag.
+
+    `shared` has a bit for each other edge that all procedures wait for which wait for this one.
+    """
 
     signal: Signal
     edge: str
     flag: int
+    shared: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,4 +116,8 @@ REGION_MOVED = 64
 REGION_CHANGES, REGION_CHANGED = 72, 80
 """What initial procedures leave: the address of a table of places and sizes, each a word, which ends with a size of 0,
 and of a state array with the bytes that go there."""
-REGION_EDGES = 88
+REGION_EVALUATE, REGION_COMMIT, REGION_ROOM = 88, 96, 104
+"""The general step in two functions, and how many bytes of context they need: what it computes, and what it commits."""
+REGION_HELD = 112
+"""The first of the steps that have been computed and wait for the NBA region (`engines.event.region_kernels`), or 0."""
+REGION_EDGES = 120

@@ -88,6 +88,11 @@ class PlainStepEmitter:
         self._chunks = self._cut()
         self.scratch = self._place(scratch)
 
+    @property
+    def committing(self) -> int:
+        """Return how many pieces compute, before those that commit."""
+        return len(self._chunks)
+
     def pieces(self) -> list[PieceEmitter]:
         """Emit everything, in the order in which the pieces must run."""
         found: list[PieceEmitter] = []

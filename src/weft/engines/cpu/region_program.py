@@ -103,6 +103,12 @@ class RegionProgram:
         return self._step.addresses["region_step"]
 
     @property
+    def halves(self) -> tuple[int, int, int]:
+        """Return the addresses of the functions that compute and commit that step, and their bytes of context."""
+        addresses = self._step.addresses
+        return addresses["region_evaluate"], addresses["region_commit"], self._step.scratch
+
+    @property
     def outputs(self) -> tuple[int, int]:
         """Return the addresses of the functions for outputs, the direct ones first."""
         units = [better if _usable(better) else unit for better, unit in zip(self._better, self._outputs, strict=False)]
@@ -192,14 +198,22 @@ class RegionProgram:
         emitter.reset_scratch()
         plain = PlainStepEmitter(edges_only(emitter.step, self._late_latches(emitter)), emitter.layout, emitter.scratch)
         pieces = plain.pieces()
-        calls = "".join(f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces)))
-        step = f"define i1 @region_step{SIGNATURE} {{\nentry:\n{calls}  ret i1 true\n}}"
+        calls = [f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces))]
+        functions = {
+            "region_step": calls,
+            "region_evaluate": calls[: plain.committing],
+            "region_commit": calls[plain.committing :],
+        }
+        heads = [
+            f"define i1 @{name}{SIGNATURE} {{\nentry:\n{''.join(body)}  ret i1 true\n}}"
+            for name, body in functions.items()
+        ]
         declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
         texts = [
             module_text([function_text(f"define void @piece{number}", piece)], [piece])
             for number, piece in enumerate(pieces)
         ]
-        return Unit((module_text([step, *declared], []), *texts), ("region_step",), plain.scratch)
+        return Unit((module_text([*heads, *declared], []), *texts), tuple(functions), plain.scratch)
 
     def _edge(self, known: Mapping[int, int], flag: int) -> Callable[[StepEmitter], Unit]:
         """Return what emits the step of one edge."""

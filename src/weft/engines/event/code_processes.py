@@ -97,13 +97,16 @@ def _flags(process: Process) -> int:
 
 
 def _start_order(process: Process) -> int:
-    """Return when a procedure first runs: before others if it waits for levels, as users of Icarus Verilog expect."""
+    """Return when a procedure first runs: before all assignments if it waits for levels, since users expect it to run.
+
+    What it reads may be constant, and change only when it gets its value.
+    """
     if process.region:
-        return -1
+        return -2
     if process.keyword in ("always_comb", "always_latch"):
         return 3
     if process.kind == Kind.COMB or (process.events and all(event.edge == "any" for event in process.events)):
-        return 1
+        return -1
     return 2
 
 

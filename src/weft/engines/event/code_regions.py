@@ -20,15 +20,19 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_places import Place, store_whole
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.records import NODE_LIST, NODE_PC, WATCH_ANY, WATCH_NEGEDGE, WATCH_NODE, WATCH_POSEDGE
+from weft.engines.event.region_kernels import HELD_CONTEXT
 from weft.engines.event.sites import Site, ThreadPlan, Watch
 from weft.engines.event.writer import Operand, Value
 from weft.ir.expressions import Ref
 from weft.ir.region import (
     REGION_CHANGED,
     REGION_CHANGES,
+    REGION_COMMIT,
     REGION_CONTEXT,
     REGION_DIRECT,
     REGION_EDGES,
+    REGION_EVALUATE,
+    REGION_HELD,
     REGION_MEMORIES,
     REGION_MOVED,
     REGION_OUT,
@@ -70,38 +74,89 @@ class _RegionWriter:
         others = [port for port in self.followed if not port.passes]
         if others:
             self._follow(others)
-        for flag, order in ((self.region.begun, 1), (self.region.started, 3)):
+        for flag, order in ((self.region.begun, -1), (self.region.started, 3)):
             if flag >= 0:
                 self._begin(flag, order)
         if self.region.initial:
             self._initial()
-        commit = self._commit()
-        for number, edge in enumerate(self.region.edges):
-            f = FunctionCode(self.unit, self.unit.symbol("edge"), "look")
-            plan = self.unit.thread(f.name, 2)
+        hold = self._hold()
+        commit = self._commit(hold)
+        functions = [FunctionCode(self.unit, self.unit.symbol("edge"), "look") for _ in self.region.edges]
+        plans = [self.unit.thread(f.name, 2) for f in functions]
+        for edge, plan in zip(self.region.edges, plans, strict=True):
             plan.what, plan.span = "region", self.region.span
             watch = Watch(Ref(edge.signal), _EDGES[edge.edge] | WATCH_NODE, 0, 1)
             self.unit.sites.append(Site(plan.offset, (watch,)))
-            self._edge(f, number, commit)
+        for number, f in enumerate(functions):
+            missed = [p.offset for edge, p in zip(self.region.edges, plans, strict=True) if edge.shared >> number & 1]
+            self._edge(f, number, missed, hold, commit)
         return self.record
 
     # ------------------------------------------------------------------------------------------- threads
 
-    def _edge(self, f: FunctionCode, number: int, commit: str) -> None:
-        """Write the thread of an edge. What it runs for first is the start: only then it begins to wait."""
+    def _edge(self, f: FunctionCode, number: int, missed: list[int], hold: str, commit: str) -> None:
+        """Write the thread of an edge. What it runs for first is the start: only then it begins to wait.
+
+        An edge that came before this thread ran found its procedures ready already, if they wait for both: they do not
+        see it. `missed` are the threads of such edges.
+        """
         w = f.w
         self._once(f, "waits")
-        pending = w.load_word("%Ip", self.record + REGION_PENDING)
-        w.store_word("%Ip", self.record + REGION_PENDING, w.or_(64, pending, 1 << number))
-        self._sample(f, [port for port in self.region.inputs if port.edges >> number & 1])
-        first, done = w.fresh("first"), w.fresh("noted")
-        w.branch(w.compare("eq", 64, pending, 0), first, done)
+        for offset in missed:
+            ready, on = w.fresh("ready"), w.fresh("on")
+            w.branch(w.compare("ne", 64, w.load_word("%Ip", offset + NODE_LIST), 0), ready, on)
+            w.label(ready)
+            w.call("unlink", w.op("add", 64, "%inst", offset))
+            w.label(on)
+        samples = [port for port in self.region.inputs if port.edges >> number & 1]
+        place = w.address("%Ip", self.record + REGION_PENDING)
+        pending = w.load_word(place)
+        first, later, apart, joined = (w.fresh(stem) for stem in ("first", "later", "apart", "joined"))
+        w.branch(w.compare("eq", 64, pending, 0), first, later)
         w.label(first)
         code = w.emit(f"ptrtoint ptr @{commit} to i64")
         w.store_word(w.pointer(w.call("nba_push", code, 8, "%S")), 0, "%node")
-        w.label(done)
+        w.jump(joined)
+        w.label(later)
+        w.branch(self._differs(f, samples, pending), apart, joined)
+        w.label(apart)
+        w.emit(f"call i64 @{hold}(i64 %node, i64 %S)")
+        w.jump(joined)
+        w.label(joined)
+        w.store_word(place, 0, w.or_(64, w.load_word(place), 1 << number))
+        self._sample(f, samples)
         w.ret()
         self.unit.add_function(f)
+
+    def _differs(self, f: FunctionCode, samples: list[RegionInput], pending: str) -> Operand:
+        """Say whether the step that waits for its edges, `pending`, has other inputs than one that begins now."""
+        w = f.w
+        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
+        differs: Operand = w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_MOVED), 0)
+        for port in samples:
+            value = f.load_signal(port.signal, f.signal_pointer(port.signal))
+            taken = w.compare("ne", 64, w.and_(64, pending, port.edges), 0)
+            for at, plane in ((port.value, value.bits), (port.unknown, value.unknown)):
+                if at >= 0:
+                    size = 8 * port.stride
+                    held = w.emit(f"load i{size}, ptr {w.address(state, at)}, align 1")
+                    now = w.resize(plane, value.width, size)
+                    differs = w.or_(1, differs, w.and_(1, taken, w.compare("ne", size, held, now)))
+        return differs
+
+    def _hold(self) -> str:
+        """Write what computes the step that waits, for another one to come; return the function's name."""
+        f = FunctionCode(self.unit, self.unit.symbol("hold"), "look")
+        w = f.w
+        record = w.op("add", 64, "%inst", self.record)
+        room = w.op("add", 64, w.call("region_hold", record), HELD_CONTEXT)
+        self._exchange(f)
+        self._set_flags(f, w.load_word("%Ip", self.record + REGION_PENDING))
+        w.store_word("%Ip", self.record + REGION_PENDING, 0)
+        self._call(f, w.load_word("%Ip", self.record + REGION_EVALUATE), context=room)
+        self._put_back(f)
+        w.ret()
+        return self.unit.add_function(f)
 
     def _settle(self, f: FunctionCode) -> None:
         """Write the thread of what inputs reach; at the start it gives all outputs their values."""
@@ -142,6 +197,11 @@ class _RegionWriter:
         f = FunctionCode(self.unit, self.unit.symbol("begin"), "look")
         plan = self.unit.thread(f.name, order)
         plan.what, plan.span = "region", self.region.span
+        if flag == self.region.begun:
+            # What procedures wait for a change of is what signals are now, which latches keep.
+            self._sample(f, self.followed)
+            if self.region.settles:
+                self._call(f, f.w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
         state = f.w.pointer(f.w.load_word("%Ip", self.record + REGION_STATE))
         f.w.store(f.w.address(state, flag), 1, 1)
         self._publish(f, REGION_DIRECT, self.region.direct)
@@ -187,10 +247,47 @@ class _RegionWriter:
         w.call("make_ready", node, "%S")
         w.label(done)
 
-    def _commit(self) -> str:
+    def _several(self, hold: str) -> str:
+        """Write what commits steps one after the other, the last of which waits; return the function's name."""
+        f = FunctionCode(self.unit, self.unit.symbol("several"), "look")
+        w = f.w
+        w.emit(f"call i64 @{hold}(i64 %node, i64 %S)")
+        record = w.op("add", 64, "%inst", self.record)
+        each, some, done = w.fresh("each"), w.fresh("some"), w.fresh("done")
+        w.jump(each)
+        w.label(each)
+        block = w.call("region_take", record)
+        w.branch(w.compare("eq", 64, block, 0), done, some)
+        w.label(some)
+        context = w.op("add", 64, block, HELD_CONTEXT)
+        self._call(f, w.load_word("%Ip", self.record + REGION_COMMIT), context=context)
+        w.call("weft_free", block)
+        self._show(f)
+        w.jump(each)
+        w.label(done)
+        w.ret()
+        return self.unit.add_function(f)
+
+    def _show(self, f: FunctionCode) -> None:
+        """Write what a step that has been committed shows at outputs."""
+        region = self.region
+        if region.direct:
+            self._call(f, f.w.load_word("%Ip", self.record + REGION_DIRECT), out=True)
+        self._store(f, region.direct[: region.early])
+        self._make_settle(f)
+        self._store(f, region.direct[region.early :])
+
+    def _commit(self, hold: str) -> str:
         """Write what the NBA region does: the step, then the outputs; return the function's name."""
+        several = self._several(hold)
         f = FunctionCode(self.unit, self.unit.symbol("step"), "look")
         w, region = f.w, self.region
+        more, one = w.fresh("more"), w.fresh("one")
+        w.branch(w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_HELD), 0), more, one)
+        w.label(more)
+        w.emit(f"call i64 @{several}(i64 %node, i64 %S)")
+        w.ret()
+        w.label(one)
         pending = w.load_word("%Ip", self.record + REGION_PENDING)
         w.store_word("%Ip", self.record + REGION_PENDING, 0)
         self._exchange(f)
@@ -206,20 +303,13 @@ class _RegionWriter:
             w.label(other)
         w.jump(general)
         w.label(general)
-        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
-        for number, edge in enumerate(region.edges):
-            flag = w.emit(f"trunc i64 {w.op('lshr', 64, pending, number)} to i1")
-            w.store(w.address(state, edge.flag), flag, 1)
+        self._set_flags(f, pending)
         w.do(f"store i64 {w.load_word('%Ip', self.record + REGION_STEP)}, ptr {slot}")
         w.jump(call)
         w.label(call)
-        self._call(f, w.emit(f"load i64, ptr {slot}"), out=False)
+        self._call(f, w.emit(f"load i64, ptr {slot}"))
         self._put_back(f)
-        if region.direct:
-            self._call(f, w.load_word("%Ip", self.record + REGION_DIRECT), out=True)
-        self._store(f, region.direct[: region.early])
-        self._make_settle(f)
-        self._store(f, region.direct[region.early :])
+        self._show(f)
         w.ret()
         self.unit.add_function(f)
         # The NBA region calls with the address of what was pushed: the thread, which knows its instance.
@@ -241,10 +331,20 @@ class _RegionWriter:
         w.ret()
         w.label(on)
 
-    def _call(self, f: FunctionCode, code: Operand, out: bool) -> None:
+    def _set_flags(self, f: FunctionCode, pending: Operand) -> None:
+        """Set the flags of the edges that have come, for the step that looks at all of them."""
+        w = f.w
+        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
+        for number, edge in enumerate(self.region.edges):
+            flag = w.emit(f"trunc i64 {w.op('lshr', 64, pending, number)} to i1")
+            w.store(w.address(state, edge.flag), flag, 1)
+
+    def _call(self, f: FunctionCode, code: Operand, out: bool = False, context: Operand | None = None) -> None:
+        """Call a function of the region's, in the instance's context if in no other."""
         w = f.w
         names = [REGION_STATE, REGION_MEMORIES, REGION_CONTEXT, *([REGION_OUT] if out else [])]
-        words = [w.pointer(w.load_word("%Ip", self.record + name)) for name in names]
+        words = [w.load_word("%Ip", self.record + name) for name in names]
+        words = [w.pointer(word if context is None or at != 2 else context) for at, word in enumerate(words)]
         arguments = ", ".join(f"ptr {word}" for word in words)
         w.do(f"call void {w.pointer(code)}({arguments})")
 

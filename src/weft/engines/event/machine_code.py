@@ -22,7 +22,15 @@ from weft.engines.cpu.jit import FULL, START, Compiler, Library, Tier, text_dige
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
 
-_BASE = ("memory_kernels", "list_kernels", "scheduler", "thread_kernels", "heap_kernels", "netlist_kernels")
+_BASE = (
+    "memory_kernels",
+    "list_kernels",
+    "scheduler",
+    "thread_kernels",
+    "heap_kernels",
+    "netlist_kernels",
+    "region_kernels",
+)
 _NETS = ("net_kernels", "gate_kernels", "island_kernels")
 _RACES = ("race_kernels",)
 _WRITTEN_BY = ("kernel_language", "records", "net_records", "netlist_records", "random_numbers", "machine_code")
@@ -37,6 +45,8 @@ _KERNELS = (
     "make_ready",
     "notify",
     "wake",
+    "region_hold",
+    "region_take",
     "process_object",
     "heap_register",
     "heap_mark",

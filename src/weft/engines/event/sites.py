@@ -33,9 +33,9 @@ class Site:
 class ThreadPlan:
     """Be a thread that each instance has from the start.
 
-    `order` says when it first runs: -1 what waits to sample or to check, 0 continuous assignments, 1 always procedures
-    that wait for changes of levels, 2 other procedures, 3 `always_comb`; `flags` are those of its node; `site`
-    is where it waits instead, if it does. One that is not `started` is run by others.
+    `order` says when it first runs: -2 what waits to sample or to check, -1 always procedures that wait for changes of
+    levels, 0 continuous assignments, 1 what others start, 2 other procedures, 3 `always_comb`; `flags` are those of its
+    node; `site` is where it waits instead, if it does. One that is not `started` is run by others.
     """
 
     offset: int

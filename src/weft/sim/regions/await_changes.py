@@ -4,7 +4,10 @@ Logic has its value at once, and so has what a graph makes of a combinational pr
 with a list of signals, begin with waiting: until something that they read changes, their variables are as declared. For
 a design that lives by events that can be seen, at the start of a run as a rule, for ever where nothing changes.
 
-So each such procedure gets two latches. `start` follows what it reads until the run has begun (a state that stands for
+They begin before continuous assignments first run. So a net changes when it gets its first value, be it a constant; a
+variable is as declared, and so is a net that a port joins to one.
+
+Each such procedure gets two latches. `start` follows what it reads until the run has begun (a state that stands for
 a plusarg, `BEGUN`, says so), `ran` is set when that differs from `start`, and the procedure's body depends on `ran`. A
 variable that only this procedure assigns has its declared value until then; any other keeps its bits in a latch. What
 has run has run for good, so better code, which comes later, takes set `ran` latches for constants: nothing is left of
@@ -14,7 +17,7 @@ all this. A procedure that reads an array does not await changes: it has its val
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from weft.base.dataclass import replace
 from weft.base.source import Span
@@ -28,7 +31,7 @@ from weft.engines.event.walk import (
     statements_in,
     subexpressions,
 )
-from weft.ir.design import Assign, Block, Function, If, Kind, Module, Process, Signal, Statement, Type
+from weft.ir.design import Assign, Block, Function, If, Instance, Kind, Module, Process, Signal, Statement, Type
 from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, SystemCall, Text, Unary
 from weft.ir.ops import mask
 
@@ -42,12 +45,11 @@ RAN = "$ran"
 _LOGIC, _BIT = Type("logic", 1), Type("bit", 1, four_state=False)
 
 
-def await_changes(module: Module, top: bool) -> Module:
+def await_changes(module: Module, late: Collection[Signal]) -> Module:
     """Return the module with its waiting combinational procedures awaiting changes; its instances are as they were.
 
-    `top` says that it is a region as a whole, and not inside one.
+    `late` are the signals that are unknown until assignments have first run (`late_signals`).
     """
-    late = _late_nets(module, top)
     writers = Counter(signal for process in module.processes for signal in set(_written(process.body)))
     writers.update(ref.signal for assign in module.assigns for ref in roots_of(assign.lhs))
     signals, processes = list(module.signals), list[Process]()
@@ -78,6 +80,39 @@ def await_changes(module: Module, top: bool) -> Module:
     return replace(module, signals=signals, processes=processes)
 
 
+def late_signals(module: Module, ports: Collection[str]) -> set[Signal]:
+    """Return the signals of a module that get their first values from assignments; `ports` names such input ports."""
+    late = {signal for signal in module.signals if signal.net}
+    for port in module.ports:
+        if port.direction == "input":
+            (late.add if port.name in ports else late.discard)(port.signal)
+    for instance in module.instances:
+        inside: set[Signal] | None = None
+        for port, outer in zip(instance.module.ports, instance.connections, strict=True):
+            if port.direction == "output" and isinstance(outer, Ref) and joins(port.signal, outer.signal):
+                if inside is None:
+                    inside = late_signals(instance.module, ())
+                if port.signal not in inside:
+                    late.discard(outer.signal)
+    return late
+
+
+def late_ports(instance: Instance, late: Collection[Signal]) -> frozenset[str]:
+    """Return the names of an instance's input ports that get their first values from assignments."""
+    return frozenset(
+        port.name
+        for port, outer in zip(instance.module.ports, instance.connections, strict=True)
+        if port.direction == "input"
+        and not (isinstance(outer, Ref) and joins(port.signal, outer.signal) and outer.signal not in late)
+    )
+
+
+def joins(inner: Signal, outer: Signal) -> bool:
+    """Say whether a port is the signal that it is connected to, rather than assigned from it."""
+    shapes = [(signal.width, signal.depth, signal.type.four_state) for signal in (inner, outer)]
+    return shapes[0] == shapes[1]
+
+
 def _awaited(process: Process) -> list[Expr] | None:
     """Return what a procedure waits for a change of; None if it does not begin with waiting for changes."""
     if process.kind == Kind.COMB and process.keyword == "always" and not process.region:
@@ -101,24 +136,6 @@ def _parts(reads: Iterable[Read]) -> list[Expr] | None:
     """
     found = list(dict.fromkeys(ref for ref, _, _ in reads))
     return None if any(ref.signal.depth for ref in found) else list(found)
-
-
-def _late_nets(module: Module, top: bool) -> set[Signal]:
-    """Return the nets that get their first value only when procedures have begun to wait.
-
-    Each assignment runs once before that, in the order of the source, those of instances before those around them. What
-    reads a net that is assigned later is run again; so is what reads a port of an instance.
-    """
-    targets = [{ref.signal for ref in roots_of(assign.lhs)} for assign in module.assigns]
-    waiting = Counter(signal for signals in targets for signal in signals)
-    ports = {port.signal for port in module.ports if port.direction == "input" and not top}
-    late: set[Signal] = set()
-    for assign, signals in zip(module.assigns, targets, strict=True):
-        read = {ref.signal for ref, _, _ in reads_of(assign.rhs)}
-        if read & ports or read & late or any(waiting[signal] for signal in read):
-            late |= signals
-        waiting.subtract(signals)
-    return late
 
 
 def _root(read: Expr) -> Signal | None:

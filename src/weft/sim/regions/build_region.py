@@ -33,7 +33,7 @@ from weft.sim.compiled_design import CompiledDesign
 from weft.sim.design_cache import compiler_version, hash_words
 from weft.sim.initial_state import allocate_state, settle_samples
 from weft.sim.interpret_initial import Interpreter, World
-from weft.sim.regions.await_changes import BEGUN, RAN, STARTED, await_changes
+from weft.sim.regions.await_changes import BEGUN, RAN, STARTED, await_changes, late_ports, late_signals
 from weft.sim.regions.mixed_design import BuiltRegion
 from weft.sim.run_effects import EffectRunner
 from weft.sim.signal_map import SignalMap
@@ -48,13 +48,15 @@ class RegionBuilder:
     design: Design
     whole: bool = True
     """Whether the state that no output depends on is kept, for people who look at it."""
-    _modules: dict[tuple[Module, bool], Module] = field(default_factory=dict[tuple[Module, bool], Module])
+    _modules: dict[tuple[Module, frozenset[str]], Module] = field(
+        default_factory=dict[tuple[Module, frozenset[str]], Module]
+    )
     _fragments: dict[Module, Fragment] = field(default_factory=dict[Module, Fragment])
 
     def build(self, module: Module) -> BuiltRegion:
         """Return a module as a region; raise `Unsupported` if it cannot be one."""
-        modules = [self._awaiting(each, each is module) for each in modules_below(module)]
-        module = modules[-1]
+        module = self._awaiting(module, frozenset())
+        modules = modules_below(module)
         for each in modules:
             if each not in self._fragments:
                 self._fragments[each] = lower_module(each, four_state=True, simplify=simplify_exact, sampled=True)
@@ -74,12 +76,16 @@ class RegionBuilder:
             module, cut, sampled, any(p.kind == Kind.INITIAL for each in modules for p in each.processes)
         )
 
-    def _awaiting(self, module: Module, top: bool) -> Module:
-        """Return a module whose `always @*` await changes; what is inside it comes first."""
-        new = self._modules.get((module, top))
+    def _awaiting(self, module: Module, late: frozenset[str]) -> Module:
+        """Return a module whose `always @*` await changes, some input ports of which assignments give first values."""
+        new = self._modules.get((module, late))
         if new is None:
-            instances = [replace(each, module=self._awaiting(each.module, False)) for each in module.instances]
-            new = self._modules[module, top] = await_changes(replace(module, instances=instances), top)
+            signals = late_signals(module, late)
+            instances = [
+                replace(each, module=self._awaiting(each.module, late_ports(each, signals)))
+                for each in module.instances
+            ]
+            new = self._modules[module, late] = await_changes(replace(module, instances=instances), signals)
         return new
 
     def _finish(self, module: Module, cut: CutGraph, sampled: SampledInputs, initial: bool) -> BuiltRegion:
@@ -108,7 +114,10 @@ class RegionBuilder:
         ports = {port: _stub_signal(port) for port in module.ports}
         region = Region(
             inputs=tuple(region_inputs),
-            edges=tuple(RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset) for edge in cut.edges),
+            edges=tuple(
+                RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset, shared)
+                for edge, shared in zip(cut.edges, _shared_edges(cut), strict=True)
+            ),
             direct=_places(graph, outputs[0], ports),
             through=_places(graph, outputs[1], ports),
             early=early,
@@ -242,6 +251,24 @@ def _split_outputs(graph: ConeGraph, module: Module, sampled: SampledInputs) -> 
         half.sort(key=lambda output: ranks[output[0]])
     first = min((ranks[port] for port, _ in halves[1]), default=last)
     return halves, sum(ranks[port] <= first for port, _ in halves[0])
+
+
+def _shared_edges(cut: CutGraph) -> list[int]:
+    """Return for each edge a mask of the others that are in every domain which it is in."""
+    flags = [edge.flag for edge in cut.edges]
+    triggers = dict.fromkeys(domain.trigger for domain in cut.graph.domains[SETTLE + 1 :])
+    domains = [_states_below(cut.graph, [trigger]) for trigger in triggers]
+    masks: list[int] = []
+    for number, flag in enumerate(flags):
+        within = [domain for domain in domains if flag in domain]
+        masks.append(
+            sum(
+                1 << other
+                for other, state in enumerate(flags)
+                if other != number and within and all(state in domain for domain in within)
+            )
+        )
+    return masks
 
 
 def _inputs_below(graph: ConeGraph, nodes: list[int] | tuple[int, ...]) -> set[int]:

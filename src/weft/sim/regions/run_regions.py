@@ -23,11 +23,14 @@ from weft.ir.program import StateArray
 from weft.ir.region import (
     REGION_CHANGED,
     REGION_CHANGES,
+    REGION_COMMIT,
     REGION_CONTEXT,
     REGION_DIRECT,
     REGION_EDGES,
+    REGION_EVALUATE,
     REGION_MEMORIES,
     REGION_OUT,
+    REGION_ROOM,
     REGION_STATE,
     REGION_STEP,
     REGION_THROUGH,
@@ -107,6 +110,8 @@ class RegionRunner:
         engine.set_word(record + REGION_CHANGES, built.changes.ctypes.data)
         engine.set_word(record + REGION_CHANGED, built.changed.ctypes.data)
         engine.set_word(record + REGION_STEP, program.step)
+        for at, word in zip((REGION_EVALUATE, REGION_COMMIT, REGION_ROOM), program.halves, strict=True):
+            engine.set_word(record + at, word)
         self._instances.append(_Instance(built, program, record, state, context))
         self._values[plain_path(node.path)] = RegionValues(built, engine, node, state)
 
