@@ -162,7 +162,7 @@ def run_testbench(
     shuffle: Annotated[int | None, typer.Option(help="Shuffle what may happen in any order, by this seed.")] = None,
     engine: Annotated[
         str, typer.Option(help="event; cycle: step all but the testbench by clock edges; auto: where that gains.")
-    ] = "event",
+    ] = "auto",
     report: Annotated[bool, typer.Option("--report", help="Say what runs as events and what by clock edges.")] = False,
     races: Annotated[bool, typer.Option("--races", help="Report processes whose order decides a value.")] = False,
     coverage: Annotated[bool, typer.Option("--coverage", help="Show at the end what of covergroups was hit.")] = False,

@@ -67,7 +67,7 @@ class RunPlan:
     max_delta: int = 10_000_000
     seed: int = 0
     shuffle: int | None = None
-    engine: str = "event"
+    engine: str = "auto"
     races: bool = False
     coverage: bool = False
     coverage_file: str = ""
