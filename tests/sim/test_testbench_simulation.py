@@ -266,7 +266,7 @@ def test_choosing_the_engine():
     for options, message in (
         ({"engine": "gpu"}, "engine is auto, cycle, cpu, reference or event, not 'gpu'"),
         ({"engine": "event", "clock": "clk"}, "clock, x_initial and loops are for designs that run by cycles"),
-        ({"engine": "cycle", "seed": 1}, "seed, shuffle, delays and sdf are for testbenches"),
+        ({"engine": "cycle", "shuffle": 1}, "shuffle, delays and sdf are for testbenches"),
         ({"engine": "event", "delays": "most"}, "delays is min, typ, max or none, not 'most'"),
     ):
         with pytest.raises(weft.UserError, match=message):
@@ -286,3 +286,19 @@ def test_delays(tmp_path):
         sim.run_until("b === 1")
         times.append(sim.time_fs // 10**6)
     assert times == [11, 12, 13, 10]
+
+
+def test_repeat_takes_a_count_as_it_is():
+    text = """module t; reg [3:0] in = 2; reg signed [1:0] s = 2; integer n, i = -3; initial begin
+      n = 0; repeat (in[1:0]) n = n + 1; $write("%0d ", n);
+      n = 0; repeat (2'd3) n = n + 1; $write("%0d ", n);
+      n = 0; repeat (s) n = n + 1; $write("%0d ", n);
+      n = 0; repeat (i) n = n + 1; $write("%0d ", n);
+      n = 0; repeat (-2'sd2) n = n + 1; $write("%0d ", n);
+      n = 0; repeat (4'bx) n = n + 1; $write("%0d ", n); end endmodule"""
+    for engine in ("event", "cpu"):
+        printed = []
+        with weft.compile(texts={"t.sv": text}, engine=engine, cache=False, output=printed.append) as sim:
+            sim.step()
+        # Without unknown values 4'bx is 0.
+        assert b"".join(printed).split() == [b"2", b"3", b"0", b"0", b"0", b"0"], engine

@@ -315,12 +315,8 @@ def _poll_loop(f: FunctionCode, body: Statement) -> None:
 def _repeat(f: FunctionCode, loop: RepeatTimes) -> None:
     w = f.w
     count = value(f, loop.count)
-    width = max(count.width, 2)
     unknown = ops.any_unknown(w, count)
-    number = w.resize(count.bits, count.width, 64, width <= 32)
-    number = w.select(64, unknown, 0, number)
-    if width <= 32:
-        number = w.select(64, w.compare("slt", 64, number, 0), 0, number)
+    number = w.select(64, unknown, 0, w.resize(count.bits, count.width, 64))
     if f.thread and f.unit.program.suspensions.statement(loop.body):
         depth, offset = f.frame_slot(8)
 

@@ -151,9 +151,11 @@ def count_of(state: State, node: ast.Expression) -> Expr:
     count = value_of(state, node)
     if layout.kind == REAL:
         count = Unary("ftoi", count, 64)
-    if not layout.signed or isinstance(count, Const):
+    if not layout.signed:
         return count
     none = constant(count.width, 0)
+    if isinstance(count, Const):
+        return none if count.value >> count.width - 1 else count
     return Cond(Binary("slt", count, none, 1), none, count, count.width)
 
 
