@@ -14,7 +14,7 @@ LEAST, GREATEST, ONES = -(1 << 31), (1 << 31) - 1, (1 << 32) - 1
 
 @pytest.fixture(autouse=True)
 def no_python(monkeypatch):
-    for name in ("$random", "$urandom", "$urandom_range", "$dist_uniform"):
+    for name in ("$random", "$urandom", "$dist_uniform"):
         monkeypatch.delitem(TASKS, name)
         monkeypatch.delitem(_CALLS, name, raising=False)
 
@@ -64,6 +64,21 @@ def test_urandom_draws_from_the_threads_stream():
     assert numbers == run('repeat (50) $display("%0d", $urandom);') != run('repeat (50) $display("%0d", $urandom);', 1)
     seeded = run('s = 3; repeat (9) $display("%0d", $urandom(s));')
     assert seeded == [number + (1 << 31) for number in draws(9, 3, LEAST, GREATEST)[::2]]
+
+
+def test_the_greatest_number_wraps_round():
+    seed = (0xFFFFFE05 - 1) * pow(69069, -1, 1 << 32) & ONES
+    numbers = run(
+        f's = {signed32(seed)}; $display("%0d", $random(s)); s = {signed32(seed)}; $display("%0d", $urandom(s));'
+    )
+    assert numbers == [signed32(random32(seed)[0]), 511]  # as in Icarus
+    assert numbers[0] == -2147483137
+
+
+def test_a_range_takes_one_draw():
+    drawn = run('repeat (9) begin u = $urandom_range(5, 2); $display("%0d", u); end $display("%0d", $urandom);')
+    plain = run('repeat (10) $display("%0d", $urandom);')
+    assert drawn[-1] == plain[-1] and [2 + (number * 4 >> 32) for number in plain[:9]] == drawn[:9]
 
 
 def test_ranges():

@@ -8,6 +8,8 @@ from weft.passes.lower_module import lower_module
 
 HEAD = "module top(input clk, input [7:0] a, input [3:0] n, output reg [7:0] y);"
 
+UNCLOCKED = "in combinational logic, where no clock says how often it draws (it needs the event engine, weft run)"
+
 REFUSED = {
     "always @(posedge clk) begin @(posedge clk); y <= a; end": (
         "a delay or event control inside a process (it needs the event engine)",
@@ -36,7 +38,21 @@ REFUSED = {
         "recursion of 'f' deeper than 256 calls",
         "f(v - 1)",
     ),
-    "always @(posedge clk) y <= $random;": ("$random outside an initial procedure", "$random"),
+    "assign y = $random;": (f"$random {UNCLOCKED}", "$random"),
+    "always @* y = a + $urandom_range(3);": (f"$urandom_range {UNCLOCKED}", "$urandom_range(3)"),
+    "function [7:0] f(input [7:0] v); f = v ^ $urandom; endfunction always @* y = f(a);": (
+        f"$urandom {UNCLOCKED}",
+        "$urandom",
+    ),
+    "always @(posedge clk iff $random) y <= a;": (f"$random {UNCLOCKED}", "$random"),
+    'always @(posedge clk) begin y <= a; $strobe("%d", y + $random); end': (
+        "$random among the arguments of $strobe, which are evaluated later (it needs the event engine)",
+        "$random",
+    ),
+    "integer s; always @(posedge clk) y <= $dist_normal(s, 5, 2);": (
+        "$dist_normal outside an initial procedure",
+        "$dist_normal(s, 5, 2)",
+    ),
     'reg [7:0] m [0:99]; always @(posedge clk) $readmemh("x.hex", m);': (
         "$readmemh outside an initial procedure",
         '$readmemh("x.hex", m);',

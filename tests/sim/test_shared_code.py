@@ -59,12 +59,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("weft.engines.cpu.share_code.LEAST_SHARE", 1)
 
 
-def simulations(**options: object) -> Iterator[weft.Simulation]:
+def simulations(source: str = SOURCE, **options: object) -> Iterator[weft.Simulation]:
     for engine in ("reference", "cpu"):
         for background in (True, False):
             if engine == "cpu" or background:
                 with weft.compile(
-                    texts={"top.sv": SOURCE}, top="top", engine=engine, cache=False, background=background, **options
+                    texts={"top.sv": source}, top="top", engine=engine, cache=False, background=background, **options
                 ) as sim:
                     yield sim
 
@@ -102,6 +102,20 @@ def test_all_signals_are_the_same(four_state: bool):
             values.append(str([int(v) for v in sim.memory("engines[5].engine.memory")[:]] if not four_state else ""))
         seen.append(values)
     assert seen[1] == seen[0] and seen[2] == seen[0]
+
+
+def test_parts_draw_one_after_the_other():
+    source = SOURCE.replace("held + data;", "held + data + $random;").replace("data ^ held;", "data ^ $random % 99;")
+    source = source.replace("wide <= {wide[283:0], data}", "wide <= {wide[283:0], 16'($urandom)}")
+    seen: list[list[str]] = []
+    for sim in simulations(source):
+        values: list[str] = []
+        for _ in drive(sim, 60):
+            values += [
+                str(sim.peek(f"engines[{i}].engine.{name}")) for i in range(8) for name in ("out", "held", "wide")
+            ]
+        seen.append(values)
+    assert seen[1] == seen[0] and seen[2] == seen[0] and len(set(seen[0])) > 100
 
 
 def test_messages_come_in_the_same_order():

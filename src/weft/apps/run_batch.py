@@ -117,6 +117,7 @@ class _Run:
                 period=plan.period,
                 four_state=plan.four_state,
                 x_initial=plan.x_initial,
+                seed=plan.seed,
                 loops=plan.loops,
                 assertions=plan.assertions,
                 cache=plan.cache,

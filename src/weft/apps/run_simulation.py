@@ -42,6 +42,7 @@ class SimulationPlan:
     save: str = ""
     four_state: bool = False
     x_initial: str = "0"
+    seed: int = 0
     loops: str = "error"
     assertions: str = "error"
     engine: str = "cpu"
@@ -73,6 +74,7 @@ def _run_simulation(plan: SimulationPlan) -> bool:
             period=plan.period,
             four_state=plan.four_state,
             x_initial=plan.x_initial,
+            seed=plan.seed,
             loops=plan.loops,
             assertions=plan.assertions,
             engine=plan.engine,

@@ -50,6 +50,8 @@ class DomainTable:
                 self._blocking_memories.setdefault(entry.state, []).append(entry)
         self._advanced: dict[int, int] = {}
         self._late: dict[int, dict[int, int]] = {}
+        self._kept: dict[int, int] = {}
+        self._depths: dict[tuple[int, int], int] = {}
         self._advancing: set[int] = set()
         self._samples: dict[int, int] = {}
         self._domains: dict[int, int] = {}
@@ -117,13 +119,36 @@ class DomainTable:
             terms.append(term if guard < 0 else builder.add("and", 1, term, guard))
         domain = self._add(" or ".join(dict.fromkeys(labels)), self._either(terms))
         if late and domain != NEVER:
-            self._late.setdefault(domain, {})
+            self._late.setdefault(domain, dict(self._kept))
         return domain
 
     def at(self, domain: int, node: int) -> int:
         """Return what a node is for a domain's processes: after the blocking assignments that raised its clock."""
         late = self._late.get(domain)
         return node if late is None else self._after_blocking(node, domain, late)
+
+    def keep(self, node: int) -> None:
+        """Let a node be the same for all domains, whatever is assigned in the step."""
+        for known in (self._kept, self._advanced, *self._late.values()):
+            known[node] = node
+
+    def depth(self, place: InstancePlace, number: int) -> int:
+        """Return how many processes, one after the other, make the clock of a trigger with `=` in the same step."""
+        key = (place.first_item, number)
+        found = self._depths.get(key)
+        if found is not None:
+            return found
+        self._depths[key] = 0  # for clocks that make themselves
+        builder, depth = self.builder, 0
+        clocks = [self.build(place.first_item + node) for _, node, _ in place.plan.fragment.triggers[number].edges]
+        for node in (node for clock in clocks for node in _cone(builder, clock, ())):
+            state = builder.param[node] if builder.op[node] in (_READ, _MEMREAD) else -1
+            makers = [(write.driver.instance, write.driver.trigger) for write in self._blocking.get(state, ())]
+            makers += [(entry.instance, entry.trigger) for entry in self._blocking_memories.get(state, ())]
+            for instance, trigger in makers:
+                depth = max(depth, 1 + self.depth(self.places[instance], trigger))
+        self._depths[key] = depth
+        return depth
 
     def _after_blocking(self, root: int, domain: int, new: dict[int, int]) -> int:
         """Return a node with the registers that other domains assign with `=` as they are after this step."""

@@ -5,7 +5,8 @@ that the process left there last (a *hold*) remains: a latch. When a process rea
 what it left there, so it is run again with those bits held; that is rare, and known only at the end.
 
 A process with a plain sensitivity list is combinational if the list names all that it reads, as every synthesis tool
-takes it; otherwise it keeps the standard's meaning and runs when something in the list changes.
+takes it; otherwise, and if it draws random numbers, it keeps the standard's meaning and runs when something in the list
+changes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from weft.ir.expressions import Element, Expr, Ref, Resize, Signal, Slice
 from weft.ir.ops import mask
 from weft.passes.execute_statements import Executor
 from weft.passes.fragment import Clocked, Drive, Trigger
+from weft.passes.lower_draws import Unclocked, drawn
 from weft.passes.module_context import ModuleContext
 from weft.passes.symbolic_state import Environment, Variable
 
@@ -42,7 +44,7 @@ class ProcessLowering:
             case Kind.EVENTS:
                 trigger = self._trigger(process.events, process.span)
                 listed = all(event.edge == "any" and event.condition is None for event in process.events)
-                if not listed or not self._combinational(process, number, trigger):
+                if not listed or not self._listed(process, number, trigger):
                     self._clocked(process, number, trigger)
             case Kind.FREE:
                 what = "an always procedure that starts with a delay (it needs the event engine)"
@@ -76,6 +78,13 @@ class ProcessLowering:
         return executor
 
     # ---------------------------------------------------------------------------------------- combinational
+
+    def _listed(self, process: Process, number: int, trigger: int) -> bool:
+        """Lower as combinational logic; return False, undone, if the list leaves reads out or the process draws."""
+        try:
+            return self._combinational(process, number, trigger)
+        except Unclocked:
+            return False
 
     def _combinational(self, process: Process, number: int, trigger: int) -> bool:
         """Lower as combinational logic; return False, undone, if the sensitivity list `trigger` leaves reads out."""
@@ -134,6 +143,9 @@ class ProcessLowering:
         self.fragment.clocked_memories += executor.blocking_writes
         self.fragment.clocked_memories += executor.nonblocking_writes
         self.fragment.effects += executor.effects
+        draw = drawn(executor)
+        if draw is not None:
+            self.fragment.draws.append(draw)
 
     def _registers(self, executor: Executor, number: int, trigger: int, variable: Variable, span: Span) -> None:
         target = self.context.use(variable.signal, variable.path)

@@ -78,6 +78,10 @@ class Executor(Writer):
         self.targets: list[Target] = []
         self.depth = 0
         self.result: Variable | None = None
+        self.seed: Variable | None = None
+        """The seed of `$random`, in a process that draws."""
+        self.postponed = ""
+        """The task whose arguments are evaluated, if it shows them when everything else is done."""
         self._jumps = 0
         self._statements: dict[type, Callable[[Any], None]] = {
             Block: self._block,
@@ -304,9 +308,12 @@ class Executor(Writer):
 
     def emit(self, task: SystemTask, args: Sequence[Expr | None]) -> None:
         """Add an effect on the present path."""
+        postponed = task.name in POSTPONED
+        self.postponed = task.name if postponed else ""
         nodes = tuple(-1 if arg is None or isinstance(arg, Text) else self.evaluate(arg) for arg in args)
+        self.postponed = ""
         enable = self.environment.path()
-        self.effects.append(FragmentEffect(task, nodes, enable, self.effect_trigger, task.name in POSTPONED))
+        self.effects.append(FragmentEffect(task, nodes, enable, self.effect_trigger, postponed))
 
     def _assertion(self, statement: Assertion) -> None:
         self.span = statement.span

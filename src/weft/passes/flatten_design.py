@@ -24,6 +24,7 @@ from weft.ir.design import Design, Module
 from weft.ir.graph_builder import GraphBuilder, Simplify
 from weft.passes.assign_domains import NEVER, DomainTable
 from weft.passes.collect_drivers import collect_drivers
+from weft.passes.connect_draws import connect_draws
 from weft.passes.elaborate_instances import Hierarchy, elaborate_instances
 from weft.passes.fragment import Fragment
 from weft.passes.insert_forces import find_forced_wires, refuse_memories
@@ -99,8 +100,10 @@ class _Flattener:
         entries = memory_entries(hierarchy, items, self.drivers, self.memories)
         written = (resolver.register_writes, entries)
         domains = DomainTable(self.builder, order.build, self._node_names(), hierarchy.places, *written)
+        draws = connect_draws(hierarchy, items, order.build, domains)
         self._write_registers(resolver, order, domains)
         self._write_memories(order, domains, entries)
+        self.builder.writes += draws
         self._write_latches(resolver, order, domains, splitter)
         if sampler is not None:
             sampler.find_domains(domains)

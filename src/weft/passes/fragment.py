@@ -22,8 +22,8 @@ class Use:
     """Be a signal that the fragment reads or writes: its own (`path` empty) or one reached by a hierarchical path.
 
     A signal whose name begins with `$` belongs to no module but to the simulation, and is shared by name: `$time` (64
-    bits, femtoseconds) is the time state, one that clocked processes write (`$random`) a register, and any other a
-    `constant` state that the simulation sets before time 0 (`$test$plusargs(trace)`).
+    bits, femtoseconds) is the time state, `$random` the seed of the function of that name (`connect_draws`), and any
+    other a `constant` state that the simulation sets before time 0 (`$test$plusargs(trace)`).
     """
 
     signal: Signal
@@ -31,6 +31,7 @@ class Use:
     hold: bool = False
     memory: bool = False  # kept as a memory (dynamic element access), not as a flat vector
     trigger: int = -1  # the trigger of the clocked processes that read this input port, where that is told apart
+    process: int = -1  # the process that draws, of the seed: each has the one that the process before it has left
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,21 @@ class ClockedMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """Set the seed of `$random` to `value` when `trigger` fires and `enable` holds; `before` is the use that reads it.
+
+    Where `enable` is 0 the value does not matter.
+    """
+
+    before: int
+    value: int
+    enable: int
+    trigger: int
+    process: int
+    span: Span = NOWHERE
+
+
+@dataclass(frozen=True, slots=True)
 class FragmentEffect:
     """Run a system task when `trigger` fires and `enable` holds; trigger -1: whenever `enable` or an argument changes.
 
@@ -142,5 +158,6 @@ class Fragment:
     clocked: list[Clocked] = field(default_factory=list[Clocked])
     clocked_memories: list[ClockedMemory] = field(default_factory=list[ClockedMemory])
     effects: list[FragmentEffect] = field(default_factory=list[FragmentEffect])
+    draws: list[Draw] = field(default_factory=list[Draw])
     connections: list[Connection] = field(default_factory=list[Connection])
     forwarded: set[str] = field(default_factory=set[str])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from weft.ir.design import Function
 from weft.ir.expressions import Call, SystemCall, Text
+from weft.passes.lower_draws import DRAWS, draw
 from weft.passes.symbolic_state import Variable
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def evaluate_system_call(executor: Executor, call: SystemCall) -> int:
                 raise executor.unsupported("$realtime with a time precision finer than its unit", call.span)
             return executor.resize(_time(executor), call.width, False)
         case "$test$plusargs", (Text(name),):
-            return executor.resize(executor.context.special(f"$test$plusargs({name})", 1), call.width, False)
+            found = executor.builder.read(executor.context.special(f"$test$plusargs({name})", 1))
+            return executor.resize(found, call.width, False)
+        case name, _ if name in DRAWS:
+            return draw(executor, call)
         case _:
             raise executor.unsupported(f"{call.name} outside an initial procedure", call.span)
 
@@ -95,6 +99,6 @@ def evaluate_system_call(executor: Executor, call: SystemCall) -> int:
 def _time(executor: Executor) -> int:
     """Return the present time in the module's unit, rounded (IEEE 1800-2023 20.3.1)."""
     builder, unit = executor.builder, executor.context.module.time_unit_fs
-    now = executor.context.special("$time", 64)
+    now = builder.read(executor.context.special("$time", 64))
     rounded = builder.add("add", 64, now, builder.const(64, unit // 2))
     return builder.add("udiv", 64, rounded, builder.const(64, unit))

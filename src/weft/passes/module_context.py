@@ -9,6 +9,7 @@ from weft.ir.design import Module
 from weft.ir.expressions import Signal, Type
 from weft.ir.graph_builder import GraphBuilder, Simplify
 from weft.ir.ops import mask
+from weft.ir.random_streams import state_name, stream_names
 from weft.passes.fragment import Fragment, Use
 from weft.passes.infer_memories import infer_foreign_memories
 from weft.passes.symbolic_state import Variable
@@ -36,9 +37,10 @@ class ModuleContext:
         """The processes that assign a variable with blocking assignments only."""
         self.sampled = {port.signal for port in module.ports if sampled and port.direction == "input"}
         """Ports whose reads by clocked processes are told apart by their triggers."""
-        self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool, int], int] = {}
+        self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool, int, int], int] = {}
         self._foreign: set[Signal] | None = None
         self._special: dict[str, Signal] = {}
+        self._streams: dict[int, Signal] = {}
 
     def is_memory(self, signal: Signal, path: tuple[str, ...]) -> bool:
         """Return whether an array is used as a memory; `flatten_design` decides what one of another module is."""
@@ -48,26 +50,37 @@ class ModuleContext:
             self._foreign = infer_foreign_memories(self.module)
         return signal in self._foreign
 
-    def use(self, signal: Signal, path: tuple[str, ...] = (), hold: bool = False, trigger: int = -1) -> int:
+    def use(
+        self, signal: Signal, path: tuple[str, ...] = (), hold: bool = False, trigger: int = -1, process: int = -1
+    ) -> int:
         """Return the number of a use, made when it is new."""
         memory = self.is_memory(signal, path)
-        key = (signal, path, hold, memory, trigger)
+        key = (signal, path, hold, memory, trigger, process)
         number = self._uses.get(key)
         if number is None:
             number = self._uses[key] = len(self.fragment.uses)
-            self.fragment.uses.append(Use(signal, path, hold, memory, trigger))
+            self.fragment.uses.append(Use(signal, path, hold, memory, trigger, process))
             if memory:
                 self.builder.states.append(State(signal.name, signal.width, signal.depth, "memory"))
             else:
                 self.builder.states.append(State(signal.name, signal.bits))
         return number
 
-    def special(self, name: str, width: int) -> int:
-        """Return the node that reads a signal which the run loop keeps (`$time`, `$test$plusargs(x)`)."""
+    def special(self, name: str, width: int, process: int = -1) -> int:
+        """Return the use of a signal that is the simulation's (`$time`), for a process that has a use of its own."""
         signal = self._special.get(name)
         if signal is None:
             signal = self._special[name] = Signal(name, width, Type("logic", width, four_state=False))
-        return self.builder.read(self.use(signal))
+        return self.use(signal, process=process)
+
+    def stream(self, process: int) -> Signal:
+        """Return the variable that holds the stream of random numbers of a process (`ir.random_streams`)."""
+        signal = self._streams.get(process)
+        if signal is None:
+            module = self.module
+            name = stream_names(module.processes)[process - len(module.assigns)]
+            signal = self._streams[process] = Signal(state_name(name), 64, Type("bit", 64, four_state=False))
+        return signal
 
     def attach(self, variable: Variable, held: int, trigger: int) -> None:
         """Let a variable begin with the signal's value; the bits of `held` with what the process left there.

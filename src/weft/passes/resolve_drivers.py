@@ -20,11 +20,15 @@ from weft.base.errors import Note, UserError
 from weft.ir.cone_graph import State
 from weft.ir.design import Signal
 from weft.ir.ops import mask
+from weft.ir.random_streams import stream_of
 from weft.passes.collect_drivers import ClockedDriver, Driver, Drivers, OuterBits
 from weft.passes.elaborate_instances import Hierarchy
 from weft.passes.insert_forces import force_wire
 from weft.passes.link_items import LinkedItems
 from weft.passes.resolve_tristate import SPECIAL, NetDriver, resolve_net, undriven
+
+_KINDS = {"$time": "time", "$random": "register"}
+"""What the signals of the simulation are that are no constants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,10 @@ class WireResolver:
             # Scratch of a procedure, which is assigned before it is read: no state, nothing to look at.
             self.items.alias(wire, self.items.constant(signal.bits, 0, mask(signal.bits)))
             return
-        if self.hierarchy.owner[wire] < 0 and not clocked:
-            kind = "time" if signal.name == "$time" else "constant"
-            self._alias_state(wire, State(signal.name, signal.bits, kind=kind, initial=0, span=signal.span))
+        if self.hierarchy.owner[wire] < 0:
+            kind = _KINDS.get(signal.name, "constant")
+            state = State(signal.name, signal.bits, kind=kind, initial=0, span=signal.span, known=True)
+            self._alias_state(wire, state)
             return
         if driven and len(driven) == 1 and not (clocked or outer) and wire not in self._held_wires:
             driver = driven[0]
@@ -201,9 +206,13 @@ class WireResolver:
 
 
 def variable_state(signal: Signal, name: str, width: int, kind: str, depth: int = 0) -> State:
-    """Return a state for (bits of) a signal; one of a 2-state type is always known and begins as 0 (table 6-7)."""
+    """Return a state for (bits of) a signal; one of a 2-state type is always known and begins as 0 (table 6-7).
+
+    One that holds a process's stream of random numbers begins as its place in the hierarchy decides.
+    """
     known = not signal.type.four_state
-    return State(name, width, depth, kind, 0 if known else None, signal.span, known=known)
+    initial = stream_of(name) or 0 if known else None
+    return State(name, width, depth, kind, initial, signal.span, known=known)
 
 
 def _top_ports(hierarchy: Hierarchy) -> dict[int, str]:

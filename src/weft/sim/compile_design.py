@@ -89,8 +89,8 @@ def compile_design(
     `texts` gives sources as text, by name. `forceable` names signals (full paths) that will be forced: forcing another
     one later compiles the design again. `clock` names the input that `run_cycles` toggles with `period`, or maps
     several to their periods; without it the one clock of the design is used, and with `{}` none, so that you can poke
-    clocks yourself; these, `x_initial` and `loops` are for cycles only. `plusargs` are given without their plus.
-    For events only, `seed` begins `$random` and `$urandom`, `shuffle` draws an order where the standard leaves it open,
+    clocks yourself; these, `x_initial` and `loops` are for cycles only. `plusargs` are given without their plus, and
+    `seed` begins `$random` and `$urandom`. For events only, `shuffle` draws an order where the standard leaves it open,
     `delays` is `min`, `typ`, `max` or `none`, and `sdf` names files of delays, as `FILE` or `FILE:scope`.
     `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
     to the standard output. `progress` is called with the name of each stage. With `background` false all code is
@@ -103,8 +103,8 @@ def compile_design(
         raise UserError("bad-option", f"delays is {', '.join(_DELAYS[:-1])} or {_DELAYS[-1]}, not '{delays}'")
     if engine == "event" and (clock is not None or x_initial != "0" or loops != "error"):
         raise UserError("bad-option", "clock, x_initial and loops are for designs that run by cycles")
-    if engine != "event" and engine != "auto" and (seed or shuffle is not None or delays != "typ" or sdf):
-        raise UserError("bad-option", "seed, shuffle, delays and sdf are for testbenches, engine='event'")
+    if engine != "event" and engine != "auto" and (shuffle is not None or delays != "typ" or sdf):
+        raise UserError("bad-option", "shuffle, delays and sdf are for testbenches, engine='event'")
     front_end = FrontEndOptions(
         top=(top,) if top else (),
         include_dirs=tuple(str(folder) for folder in include_dirs),
@@ -155,7 +155,7 @@ def compile_design(
         return compile_events()
     if engine == "auto" and not _has_inputs(design):
         return compile_events()
-    run_options = RunOptions(x_initial, plain, clock, period, output)
+    run_options = RunOptions(x_initial, plain, clock, period, output, seed)
     with stages.stage("initialise"):
         simulation = CycleSimulation(design, program, run_options, build, redesign=redesign)
     if not background:

@@ -48,6 +48,7 @@ class RunOptions:
     clock: str | Mapping[str, str | int] | None = None
     period: str | int = "10ns"
     output: Output | None = None
+    seed: int = 0
 
 
 class CycleSimulation(Simulation):
@@ -70,7 +71,8 @@ class CycleSimulation(Simulation):
         self._dump = ExitStack()
         effects = EffectRunner(design.graph, design.sources, design.precision_fs, options.output or write_stdout)
         effects.host.state.plusargs = options.plusargs
-        state = allocate_state(design, program, options.x_initial, options.plusargs)
+        effects.host.state.random_seed = options.seed
+        state = allocate_state(design, program, options.x_initial, options.plusargs, options.seed)
         self._engine = CycleEngine(design, program, state, effects)
         self._world = World(
             graph=design.graph,
@@ -81,6 +83,7 @@ class CycleSimulation(Simulation):
             sources=design.sources,
             four_state=design.four_state,
             warn=self._warn,
+            seed=options.seed,
         )
         if options.clock is not None:
             self._choose_clocks()

@@ -119,7 +119,7 @@ class EventSimulation:
         state = TaskState(
             DesignFiles(self.out.write), code.tick_fs, options.plusargs, options.run_shell, options.open_wave
         )
-        state.random_seed = state.urandom_seed = options.seed
+        state.random_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
         self.messages = EventMessages(self.host)
         machine = program.machine

@@ -69,7 +69,7 @@ def restore_host(simulation: EventSimulation, snapshot: HostSnapshot) -> None:
 _KEPT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("handles", ("values", "_texts", "_free", "limit")),
     ("host", ("status", "errors", "stopped", "file_monitors")),
-    ("state", ("random_seed", "urandom_seed", "search_path", "queues", "followed")),
+    ("state", ("random_seed", "search_path", "queues", "followed")),
     ("formats", ("time_digits", "time_suffix", "time_width", "shown_unit_fs")),
     ("randomizer", ("modes", "cycles", "static_off")),
 )

@@ -15,6 +15,7 @@ from weft.base.errors import InternalError, UserError
 from weft.ir.cone_graph import SETTLE, STARTED, STEP_LIMIT, State
 from weft.ir.ops import mask
 from weft.ir.program import Program, StateArray
+from weft.ir.random_streams import moved_state, stream_of
 from weft.sim.compiled_design import CompiledDesign
 
 _PLUSARGS = re.compile(r"\$test\$plusargs\((.*)\)", re.DOTALL)
@@ -30,8 +31,10 @@ def parse_x_initial(text: str) -> tuple[str, int]:
     raise UserError("bad-option", f"x_initial is 0, 1 or random:SEED, not '{text}'")
 
 
-def allocate_state(design: CompiledDesign, program: Program, x_initial: str, plusargs: tuple[str, ...]) -> StateArray:
-    """Return a new state array, before any procedure has run."""
+def allocate_state(
+    design: CompiledDesign, program: Program, x_initial: str, plusargs: tuple[str, ...], random_seed: int = 0
+) -> StateArray:
+    """Return a new state array, before any procedure has run; `random_seed` is where `$random` and `$urandom` begin."""
     kind, seed = parse_x_initial(x_initial)
     layout, states = program.layout, design.graph.states
     array = layout.allocate()
@@ -43,8 +46,9 @@ def allocate_state(design: CompiledDesign, program: Program, x_initial: str, plu
             if state.plane:
                 layout.write(array, number, mask(state.width))
         elif state.initial is not None:
-            if state.initial:
-                _fill(program, array, number, state.initial)
+            value = _drawing(state, random_seed) if random_seed else state.initial
+            if value:
+                _fill(program, array, number, value)
         elif kind == "1":
             _fill(program, array, number, mask(state.width))
         elif kind == "random":
@@ -71,6 +75,14 @@ def settle_samples(program: Program, array: StateArray) -> None:
         for write, value, enable in zip(writes, values[::2], values[1::2], strict=True):
             if enable:
                 program.layout.write(array, write.state, value)
+
+
+def _drawing(state: State, random_seed: int) -> int:
+    """Return what a state begins with in a run with a seed of its own."""
+    assert state.initial is not None
+    if state.name == "$random":
+        return random_seed & mask(state.width)
+    return state.initial if stream_of(state.name) is None else moved_state(state.initial, random_seed)
 
 
 def _constant(state: State, plusargs: tuple[str, ...]) -> int:

@@ -35,12 +35,14 @@ from weft.ir.expressions import (
 )
 from weft.ir.layout import StateLayout
 from weft.ir.program import StateArray
+from weft.ir.random_streams import DECLARED, first_state, moved_state, stream_names
 from weft.sim import initial_storage, unknown_values
 from weft.sim.format_arguments import Argument, Value
 from weft.sim.initial_names import Names
 from weft.sim.initial_statements import StatementWriter
 from weft.sim.initial_storage import Cell, CellArray, ComputedCell, StoredCell, StoredMemory, memory_view
 from weft.sim.memory_files import read_memory_file, write_memory_file
+from weft.sim.randomize.random_stream import RandomStream
 from weft.sim.run_effects import EffectRunner
 from weft.sim.signal_map import Found, SignalMap
 from weft.sim.tasks.registry import TASKS
@@ -51,8 +53,14 @@ Evaluate = Callable[[Sequence[int]], list[int]]
 Deferred = tuple[SystemTask, Callable[[], list[Argument]], "InstanceSystem"]
 
 
-_FUNCTIONS = frozenset(("$random", "$urandom", "$urandom_range", "$time", "$stime", "$test$plusargs", "$fopen"))
+_FUNCTIONS = frozenset(("$random", "$time", "$stime", "$test$plusargs", "$fopen"))
 """The system functions that need no time to pass."""
+
+
+_Body = tuple[Statement, str, str]
+"""What runs, the name of its block for `%m`, and that of its stream of random numbers: empty for initialisers."""
+
+_ONES = 0xFFFFFFFF
 
 
 class Finish(Exception):
@@ -61,7 +69,10 @@ class Finish(Exception):
 
 @dataclass(slots=True)
 class World:
-    """Hold what procedures act on: the state, the effects, how warnings are given, what waits for time 0 to settle."""
+    """Hold what procedures act on: the state, the effects, how warnings are given, what waits for time 0 to settle.
+
+    `seed` is the run's, which streams of random numbers begin with.
+    """
 
     graph: ConeGraph
     layout: StateLayout
@@ -71,6 +82,7 @@ class World:
     sources: SourceMap
     four_state: bool
     warn: Callable[[str, Span], None] = lambda message, span: None
+    seed: int = 0
     time_fs: int = 0
     strobes: list[Deferred] = field(default_factory=list["Deferred"])
     monitor: Deferred | None = None
@@ -92,8 +104,11 @@ class Interpreter:
         self._cells: dict[tuple[int, Signal], object] = {}
         self._stored: list[StoredCell] = []
         self._codes: dict[Statement, _Code] = {}
-        self._declared: dict[Module, tuple[tuple[Statement, str], ...]] = {}
+        self._declared: dict[Module, tuple[_Body, ...]] = {}
         self._twins = [state.twin if state.plane == "value" else -1 for state in world.graph.states]
+        self._seed = next((n for n, state in enumerate(world.graph.states) if state.name == "$random"), -1)
+        self._declaring = RandomStream(moved_state(DECLARED, world.seed))
+        self._load_seed()
 
     def run_declared(self) -> None:
         """Run all initialisers, and bring the results to the state array."""
@@ -125,6 +140,12 @@ class Interpreter:
         """Read every variable from the state array again, after the design has run."""
         for cell in self._stored:
             cell.load(self.world.layout, self.world.state)
+        self._load_seed()
+
+    def _load_seed(self) -> None:
+        """Let `$random` go on from where the design has got to."""
+        if self._seed >= 0:
+            self.world.effects.host.state.random_seed = self.world.layout.read(self.world.state, self._seed)
 
     def read_by(self, task: SystemTask, system: InstanceSystem) -> list[Found]:
         """Return the signals that a `$monitor` shows; changes of time do not count (IEEE 1800-2023 21.2.3)."""
@@ -138,20 +159,25 @@ class Interpreter:
 
     def flush(self) -> None:
         """Write every variable to the state array."""
+        world = self.world
         for cell in self._stored:
-            cell.flush(self.world.layout, self.world.state)
+            cell.flush(world.layout, world.state)
+        if self._seed >= 0:
+            world.layout.write(world.state, self._seed, world.effects.host.state.random_seed)
 
     def _run_scope(
         self,
         number: int,
         scope: Scope,
-        bodies: tuple[tuple[Statement, str], ...],
+        bodies: tuple[_Body, ...],
         nonblocking: list[Callable[[], None]] | None = None,
     ) -> None:
         updates = nonblocking if nonblocking is not None else []
-        for statement, label in bodies:
-            code = self._code(statement)
-            system = InstanceSystem(self.world, number, f"{scope.path}.{label}" if label else scope.path)
+        for statement, label, stream in bodies:
+            code, random = self._code(statement), self._declaring
+            if stream:
+                random = RandomStream(moved_state(first_state(scope.path, stream), self.world.seed))
+            system = InstanceSystem(self.world, number, f"{scope.path}.{label}" if label else scope.path, random)
             cells = [self._cell(number, signal, path) for _, signal, path in code.signals]
             try:
                 code.make(*cells, system, updates)()
@@ -162,7 +188,7 @@ class Interpreter:
                 error.sources = error.sources or self.world.sources
                 raise
 
-    def _initialisers(self, module: Module) -> tuple[tuple[Statement, str], ...]:
+    def _initialisers(self, module: Module) -> tuple[_Body, ...]:
         """Return the statement that runs a module's declaration initialisers, made once."""
         made = self._declared.get(module)
         if made is None:
@@ -173,7 +199,7 @@ class Interpreter:
                 for signal in signals
                 if signal.initial is not None and not signal.net and not signal.automatic
             )
-            made = self._declared[module] = ((Block(assigns), ""),) if assigns else ()
+            made = self._declared[module] = ((Block(assigns), "", ""),) if assigns else ()
         return made
 
     def _code(self, statement: Statement) -> _Code:
@@ -246,8 +272,9 @@ class Interpreter:
 class InstanceSystem:
     """Be the system tasks and functions, as the procedures of one instance see them."""
 
-    def __init__(self, world: World, scope_number: int, path: str) -> None:
+    def __init__(self, world: World, scope_number: int, path: str, random: RandomStream) -> None:
         scope = world.graph.scopes[scope_number]
+        self.random = random
         self.world, self.path, self.unit = world, path, scope.module.time_unit_fs
         self.scope_number = scope_number
         self._instance = scope.path
@@ -310,6 +337,12 @@ class InstanceSystem:
 
     def call(self, name: str, width: int, span: Span, *arguments: Bits | str) -> Bits:
         """Return the value of a system function."""
+        if name == "$urandom":
+            return self.random.word() >> 32
+        if name == "$urandom_range":
+            bounds = [bound & _ONES if isinstance(bound, int) else 0 for bound in arguments]  # 18.13.2
+            low, high = sorted((*bounds, 0)[:2])
+            return self.random.between(low, high)
         if name not in _FUNCTIONS:
             raise Unsupported(f"the system function {name} in an initial procedure", span)
         values = [argument if isinstance(argument, str) else _wide_value(argument) for argument in arguments]
@@ -351,9 +384,10 @@ def _children_first(scopes: Sequence[Scope]) -> list[int]:
     return order[::-1]
 
 
-def _bodies(module: Module, kind: Kind) -> tuple[tuple[Statement, str], ...]:
+def _bodies(module: Module, kind: Kind) -> tuple[_Body, ...]:
     """Return a module's procedures of a kind, in source order."""
-    return tuple((process.body, process.scope) for process in module.processes if process.kind is kind)
+    named = zip(module.processes, stream_names(module.processes), strict=True)
+    return tuple((process.body, process.scope, name) for process, name in named if process.kind is kind)
 
 
 def _translate(statement: Statement, world: World) -> _Code:

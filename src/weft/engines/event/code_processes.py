@@ -40,12 +40,13 @@ from weft.engines.event.records import (
     WATCH_ANY,
 )
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import may_draw, reads_of, statement_reads, written_signals
+from weft.engines.event.walk import reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, mask
 from weft.ir.assertion_control import is_control
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
 from weft.ir.system_tasks import is_report
+from weft.ir.walk import may_draw
 
 
 def write_process(unit: UnitCode, seed: str, process: Process) -> None:

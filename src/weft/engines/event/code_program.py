@@ -42,26 +42,20 @@ from weft.engines.event.layout import FrameLayout
 from weft.engines.event.pack_modules import pack_modules
 from weft.engines.event.records import CONTROL_SIZE, STACK_LIMIT
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import (
-    Suspensions,
-    calls_in,
-    may_draw_in,
-    statements_in,
-    subexpressions,
-)
+from weft.engines.event.walk import Suspensions, calls_in, statements_in, subexpressions
 from weft.engines.event.writer import Operand, Value, Writer, mask
 from weft.ir.design import (
     Design,
     Disable,
     Expr,
     Function,
-    Kind,
     Module,
     Signal,
     SystemTask,
     Type,
 )
 from weft.ir.expressions import Call, Element, Field, Ref
+from weft.ir.random_streams import stream_names
 from weft.ir.region import Region
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
@@ -369,12 +363,9 @@ class ProgramCode:
                     write_assign(code, index, assign)
             for stamp in unit.module.stamps:
                 write_stamp(code, stamp)
-            numbers = {True: 0, False: 0}
-            for process in unit.module.processes:
-                loops = process.kind in (Kind.COMB, Kind.EVENTS)
-                write_process(code, f"{'loop' if loops else 'procedure'} {numbers[loops]}", process)
-                # Of those that may be in a region instead, what draws no random numbers does not count.
-                numbers[loops] += not loops or may_draw_in(process.body)
+            processes = unit.module.processes
+            for stream, process in zip(stream_names(processes), processes, strict=True):
+                write_process(code, stream, process)
             if unit.module in self.regions:
                 self.records[unit] = write_region(code, self.regions[unit.module])
         while self._pending:

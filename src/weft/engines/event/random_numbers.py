@@ -71,11 +71,12 @@ round:
   %small = icmp slt i64 %integer, %from
   %at_least = select i1 %small, i64 %from, i64 %integer
   %big = icmp sgt i64 %at_least, %to
-  %found = select i1 %big, i64 %to, i64 %at_least
+  %inner = select i1 %big, i64 %to, i64 %at_least
+  %found = select i1 %all, i64 %integer, i64 %inner
   ret i64 %found
 }
 """
-"""Annex N's `rtl_dist_uniform`, of the 32-bit seed at an address."""
+"""Annex N's `rtl_dist_uniform`, of the 32-bit seed at an address; over all integers the result may have 33 bits."""
 
 RANDOM = frozenset({"$random", "$urandom", "$urandom_range", "$dist_uniform"})
 
@@ -122,7 +123,12 @@ def _range(f: FunctionCode, arguments: Sequence[Expr | None]) -> Operand:
     ordered = w.compare("ult", 64, a, b)
     low, high = w.select(64, ordered, a, b), w.select(64, ordered, b, a)
     count = w.op("add", 64, w.op("sub", 64, high, low), 1)
-    return w.op("add", 64, w.call("random_below", "%node", count), low)
+    # The 64 upper bits of a product of 96, for a word from 0 to 2**64 - 1 and a count of at most 2**32.
+    word = w.call("seed_next", "%node")
+    lower = w.op("mul", 64, w.and_(64, word, 0xFFFFFFFF), count)
+    upper = w.op("mul", 64, w.op("lshr", 64, word, 32), count)
+    scaled = w.op("lshr", 64, w.op("add", 64, upper, w.op("lshr", 64, lower, 32)), 32)
+    return w.op("add", 64, scaled, low)
 
 
 def _bound(f: FunctionCode, call: SystemCall, index: int) -> Operand:

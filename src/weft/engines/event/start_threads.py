@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from weft.engines.event.elaborate import Node
@@ -26,12 +25,10 @@ from weft.engines.event.records import (
     REACTIVE,
 )
 from weft.engines.event.sites import ThreadPlan
+from weft.ir.random_streams import DECLARED, first_state, moved_state
 
 if TYPE_CHECKING:
     from weft.engines.event.engine import EventEngine
-
-_SEED_STEP = 0xD1342543DE82EF95
-"""An odd constant that keeps the first random states of runs apart."""
 
 
 def start_threads(engine: EventEngine) -> None:
@@ -55,7 +52,7 @@ def start_threads(engine: EventEngine) -> None:
         engine.set_word(offset + NODE_INSTANCE, engine.state + node.base)
         engine.set_word(offset + NODE_PROCESS, len(engine.threads))
         if plan.whole:
-            engine.set_word(offset + NODE_SEED, engine.seed * _SEED_STEP + _seed_of(node, plan))
+            engine.set_word(offset + NODE_SEED, moved_state(first_state(node.path, plan.seed), engine.seed))
         engine.threads.append((node, plan))
         engine.memory[offset + NODE_FLAGS] = plan.flags
         for i, (ref, number) in enumerate(plan.words):
@@ -86,11 +83,6 @@ def start_threads(engine: EventEngine) -> None:
         engine.call("begin_gates", engine.state)
 
 
-def _seed_of(node: Node, plan: ThreadPlan) -> int:
-    """Return a process's first random state: its place in the hierarchy decides it, whatever else runs as events."""
-    return int.from_bytes(hashlib.blake2b(f"{node.path} {plan.seed}".encode(), digest_size=8).digest(), "little")
-
-
 def _number_gates(engine: EventEngine) -> list[tuple[int, int]]:
     """Give the nodes of gates the numbers of their processes; return when they first run, and them."""
     numbers: dict[int, int] = {}
@@ -118,7 +110,7 @@ def _initialize(engine: EventEngine) -> None:
     design = engine.code.design
     pseudo, frame = engine.arena.words(NODE_SIZE // 8), engine.arena.words(1 << 13)
     engine.kept += [pseudo, frame]
-    pseudo[NODE_SEED // 8] = engine.seed * _SEED_STEP + 1 & 0xFFFFFFFFFFFFFFFF
+    pseudo[NODE_SEED // 8] = moved_state(DECLARED, engine.seed)
     pseudo[NODE_FRAME // 8] = frame.ctypes.data + FRAME_HEADER
     for node in design.nodes:
         symbol = engine.code.initializers.get(node.unit)

@@ -1,24 +1,22 @@
-"""A stream of random numbers whose whole state is one 64-bit word.
+"""A stream of random numbers whose whole state is one 64-bit word (`ir.random_streams` has the generator).
 
 Every thread and every object has a stream of its own (IEEE 1800-2023 18.14); compiled code keeps the word in the
-thread or object and seeds new ones from it. The generator is SplitMix64 (Steele, Lea, Flood: Fast splittable
-pseudorandom number generators, OOPSLA 2014): the state goes up by a constant, and each draw is a mix of the bits of
-the state.
+thread or object and seeds new ones from it.
 """
 
 from __future__ import annotations
 
 from weft.base.dataclass import dataclass
+from weft.ir.random_streams import GOLDEN, LAST_SHIFT, MIX
 
-GOLDEN = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 
 
 def mix(state: int) -> int:
     """Return a well-mixed word for a state."""
-    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _WORD
-    return state ^ (state >> 31)
+    for shift, factor in MIX:
+        state = ((state ^ (state >> shift)) * factor) & _WORD
+    return state ^ (state >> LAST_SHIFT)
 
 
 def seeded(seed: int) -> int:
@@ -55,6 +53,10 @@ class RandomStream:
             found = self.bits(width)
             if found < count:
                 return found
+
+    def between(self, low: int, high: int) -> int:
+        """Return a number from `low` to `high`, at most 2**32 of them, as `$urandom_range` does: with one draw."""
+        return low + ((high - low + 1) * self.word() >> 64)
 
     def chance(self, part: int, total: int) -> bool:
         """Return whether an event of probability `part / total` happens."""

@@ -1,7 +1,7 @@
-"""`$random`, `$urandom`, `$urandom_range` and the distributions `$dist_*` (IEEE 1800-2023 18.13, 20.14, annex N).
+"""`$random`, `$urandom` with a seed and the distributions `$dist_*` (IEEE 1800-2023 18.13, 20.14, annex N).
 
-`$urandom` draws from the same generator as `$random` but a seed of its own, which a call with a seed sets for those
-that follow, as Icarus Verilog does; the standard leaves the generator open.
+With a seed `$urandom` draws from the same generator as `$random`, as Icarus Verilog does; the standard leaves it open.
+Without one, and `$urandom_range`, it draws from the stream of its process (18.14), which is no task's business.
 """
 
 from __future__ import annotations
@@ -41,18 +41,8 @@ def _random(call: TaskCall) -> Value:
 
 
 def _urandom(call: TaskCall) -> Value:
-    state = call.host.state
-    number, state.urandom_seed = random32(call.int32(0) if call.args else state.urandom_seed)
-    if call.args:
-        _put_seed(call, state.urandom_seed)
-    return Value(32, number + _HALF & _ONES)
-
-
-def _urandom_range(call: TaskCall) -> Value:
-    # The bounds are unsigned; shifted by half the range they keep their order as signed ones.
-    low, high = sorted((call.number(0) & _ONES, call.number(1) & _ONES))
-    state = call.host.state
-    number, state.urandom_seed = rtl_dist_uniform(state.urandom_seed, low - _HALF, high - _HALF)
+    number, seed = random32(call.int32(0))
+    _put_seed(call, seed)
     return Value(32, number + _HALF & _ONES)
 
 
@@ -74,7 +64,6 @@ def _distribution(draw: Callable[..., tuple[float, int]], count: int, checked: s
 TASKS: dict[str, Handler] = {
     "$random": _random,
     "$urandom": _urandom,
-    "$urandom_range": _urandom_range,
     "$dist_uniform": _distribution(rtl_dist_uniform, 2, ""),
     "$dist_normal": _distribution(normal, 2, ""),
     "$dist_exponential": _distribution(exponential, 1, "Exponential distribution must have a positive mean"),

@@ -32,7 +32,6 @@ class TaskState:
     run_shell: Callable[[str], int] | None = None
     open_wave: WaveFactory | None = None
     random_seed: int = 0
-    urandom_seed: int = 0
     formats: FormatContext = field(init=False)
     search_path: list[str] = field(default_factory=list[str])
     queues: dict[int, StochasticQueue] = field(default_factory=dict[int, "StochasticQueue"])
