@@ -93,10 +93,48 @@ def test_both_engines_say_the_same(name, four_state):
     assert wanted or name == "restrict"
 
 
+MADE_CLOCKS = {
+    "divided": "reg made = 0; always @(posedge clk) made <= ~made;",
+    "divided twice": "reg half = 0, made = 0; always @(posedge clk) half <= ~half;"
+    " always @(posedge half) made <= ~made;",
+    "divided at once": "reg made = 0; always @(posedge clk) made = ~made;",
+    "counted": "reg [1:0] count = 0; always @(posedge clk) count <= count + (q[2] ? 1 : 3);"
+    " wire made = count[1] & clk;",
+    "chosen": "reg half = 0, slow = 0; always @(posedge clk) half <= ~half; always @(negedge clk) slow <= q[4] & q[7];"
+    " wire made = slow ? half : clk;",
+}  # fmt: skip
+FROM_X = ("the past", "the past of a net", "a gated past")
+"""What begins with x, and is still x when the reset is over if the clock is slow."""
+AT_EDGES = [name for name in PROPERTIES if "procedure" not in name and name not in ("no disable", "a strong one")]
+
+
+@pytest.mark.parametrize("four_state", [False, True])
+@pytest.mark.parametrize("clock", MADE_CLOCKS)
+def test_clocks_that_registers_make(clock, four_state):
+    said: list[str] = []
+    for name in AT_EDGES[list(MADE_CLOCKS).index(clock) % 3 :: 3]:
+        if name in FROM_X and not four_state:
+            continue
+        property_text = PROPERTIES[name].replace("posedge clk", "posedge made")
+        text = DESIGN.replace("@(posedge clk); endclocking", "@(posedge made); endclocking")
+        text = "`timescale 1ns/1ns\n" + text.replace(
+            "  default clocking", f"  {MADE_CLOCKS[clock]}\n  default clocking"
+        )
+        text = text.replace("PROPERTY", property_text)
+        expected, _ = run_events(text + BENCH)
+        wanted = messages(expected)
+        assert of_cycles(text, four_state=four_state) == wanted, name
+        said += wanted
+    assert len(said) > 20
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("reg half = 0; always @(posedge clk) half <= ~half; assert property (@(posedge half) q[0]);", "by a register"),
+        (
+            "reg half = 0; always @(posedge clk) half <= ~half; always @(posedge half) if ($rose(a)) $display;",
+            "a sampled value in a procedure whose clock is made by a register",
+        ),
         ("sequence s; @(posedge clk) q[0] ##1 q[1]; endsequence always @(s) $display;", "a named event"),
         ("wire w = $sampled(q[0]);", "a sampled value"),
         ("property p; bit [3:0] x; @(posedge clk) (a, x = n) |=> n == x; endproperty assert property (p);", "an? "),

@@ -10,9 +10,9 @@ for what `$past` remembers. A step of the cone graph reads everything as it was 
 
 The process that forgets the attempts as soon as `disable iff` holds is joined with the one that counts them, since a
 register is written by one process. An action runs once for each attempt that ends, up to `MOST_ACTIONS` at one tick.
-What the second step would sample too late is refused: an assertion whose clock is made by a register
-(`refuse_made_clocks`), for such an edge comes a step later than the time began. A clocked procedure reads a signal
-itself instead of its sampled value. `expect`, events of sequences, attempts with data and other uses of sampled
+Where a register makes the clock, its edge comes a step later than the time began: `sample_made_clocks` keeps the values
+of before. A clocked procedure reads a signal itself instead of its sampled value, which only is right where no register
+makes its clock. `expect`, events of sequences, attempts with data and other uses of sampled
 values are left as they are, and `check_cycle_support` refuses them.
 """
 
@@ -23,8 +23,6 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from weft.base.dataclass import dataclass, field, fields, replace
-from weft.base.errors import Unsupported
-from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.design import (
     Assign,
     Block,
@@ -51,15 +49,14 @@ from weft.ir.expressions import (
     Type,
     Unary,
 )
-from weft.ir.ops import CODE
-from weft.ir.step_graph import Specialiser, StepGraph, cone, step_graph
 
 MOST_ACTIONS = 16
 TICK = "assertion$tick"
-_IS_TICK = re.compile(r"(^|\.)assertion\$tick\d+$")
+READ = "$read"
+_IS_TICK = re.compile(r"(^|\.)assertion\$tick\d+(\$read)?$")
+_IS_SAMPLED = re.compile(r"\$assertion\$tick\d+(\[[\d:]+\])?$")
 
 _BIT = Type("bit", 1, four_state=False)
-_READ, _MEMREAD = CODE["read"], CODE["memread"]
 
 
 def clock_assertions(module: Module) -> None:
@@ -92,49 +89,24 @@ def is_tick(name: str) -> bool:
     return _IS_TICK.search(name) is not None
 
 
-def refuse_made_clocks(graph: ConeGraph) -> None:
-    """Raise `Unsupported` for an assertion whose clock may have an edge when a register changes."""
-    ticks = [write for write in graph.writes if is_tick(graph.states[write.state].name)]
-    checked: set[int] = set()
-    for write in ticks:
-        if write.domain != SETTLE and write.domain not in checked:
-            checked.add(write.domain)
-            if _follows_registers(graph, write.domain):
-                what = "a concurrent assertion whose clock is made by a register (it needs the event engine)"
-                raise Unsupported(what, graph.states[write.state].span)
+def is_read_tick(name: str) -> bool:
+    """Say whether a state is the tick of a clock at which procedures read signals instead of sampled values."""
+    return is_tick(name) and name.endswith(READ)
 
 
-def _follows_registers(graph: ConeGraph, domain: int) -> bool:
-    """Say whether a trigger may depend on registers while the input that is its clock keeps its level.
-
-    That of a clock gate with a latch does not: the latch is closed while the clock is high, and the gate while it is
-    low.
-    """
-    step = step_graph(graph)
-    made = {write.state for write in graph.writes if write.domain != SETTLE}
-    reads = _reads(step, domain)
-    if not reads & made:
-        return False
-    inputs = [state for state in reads if graph.states[state].kind == "input" and graph.states[state].width == 1]
-    return not any(
-        all(not _reads(Specialiser(step).run({clock: level}, {}), domain) & made for level in (0, 1))
-        for clock in inputs
-    )
-
-
-def _reads(step: StepGraph, domain: int) -> set[int]:
-    """Return the states that a trigger looks at."""
-    needed = cone(step, [step.triggers[domain]], set())
-    return {step.param[node] for node in needed if step.op[node] in (_READ, _MEMREAD)}
+def is_sampled(name: str) -> bool:
+    """Say whether a state holds what an assertion samples at its clock, or bits of that, by its name."""
+    return _IS_SAMPLED.search(name) is not None
 
 
 @dataclass(slots=True)
 class _Group:
-    """Be all that one clock wakes: the events, the tick, and the variables that it samples."""
+    """Be all that one clock wakes: the events, the tick, the variables that it samples; is it one of procedures too?"""
 
     events: tuple[Event, ...]
     tick: Signal
     shadows: dict[Signal, Signal] = field(default_factory=dict[Signal, Signal])
+    read: bool = False
 
 
 class _Clocking:
@@ -176,6 +148,8 @@ class _Clocking:
         used = _signals((p.body, p.events) for p in processes if p.keyword not in ("sample", "assertion sample"))
         processes = [process for process in processes if process.keyword != "sample" or self._shadow(process) in used]
         module.processes[:] = [*processes, *(self._sampling(group) for group in self.groups.values())]
+        for group in self.groups.values():
+            group.tick.name += READ if group.read else ""
 
     def _shadow(self, process: Process) -> Signal | None:
         body = process.body
@@ -237,7 +211,7 @@ class _Clocking:
         edges = all(event.edge in ("posedge", "negedge") for event in process.events)
         if not read or not edges or _signals(self.sources[shadow] for shadow in read) & _assigned(process.body, True):
             return
-        self._group(process.events, process)  # so that its clock is checked
+        self._group(process.events, process).read = True  # so that its clock is checked
 
         def visit(part: Any) -> Any:
             match part:

@@ -17,11 +17,12 @@ from weft.ir.verify_graph import verify_graph
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.check_cycle_support import check_cycle_support
-from weft.passes.clock_assertions import clock_assertions, refuse_made_clocks
+from weft.passes.clock_assertions import clock_assertions
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
 from weft.passes.lower_module import lower_module
 from weft.passes.rebuild_graph import drop_dead_nodes
+from weft.passes.sample_made_clocks import sample_made_clocks
 from weft.passes.simplify_nodes import simplify_exact, simplify_two_state
 from weft.passes.split_planes import split_planes
 from weft.passes.trace_clocks import find_clocks
@@ -54,8 +55,7 @@ def elaborate(
             graph = flatten_design(
                 design, fragments, four_state=four_state, loops=loops, simplify=simplify, forced=forced
             )
-            refuse_made_clocks(graph)
-            graph, _ = drop_dead_nodes(graph)
+            graph, _ = drop_dead_nodes(sample_made_clocks(graph))
             _verify(graph)
     except WeftError as error:
         error.sources = error.sources or design.sources
