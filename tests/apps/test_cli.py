@@ -67,6 +67,12 @@ def test_limits(here, capfd):
     assert weft(capfd, "sim", "top.sv", "--cycles", "3", "-q")[1:] == ("", "")
 
 
+def test_random_numbers_have_a_seed(here, capfd):
+    (here / "die.sv").write_text('module die(input clk); always @(posedge clk) $display("%0d", $random); endmodule')
+    plain, seeded = (weft(capfd, "sim", "die.sv", "--cycles", "3", "-q", *more)[1] for more in ((), ("--seed", "5")))
+    assert plain.split() == ["303379748", "-1064739199", "-2071669239"] != seeded.split()
+
+
 def test_design_errors_give_status_1(here, capfd):
     status, out, err = weft(capfd, "sim", "top.sv", "+fail")
     assert status == 1 and "ERROR: top.sv:8: forty" in out and "1 errors" in err

@@ -59,6 +59,8 @@ class ExpressionGenerator:
     in_function: bool = False
     shows: bool = False  # a process has a $display
     checks: bool = True  # cases may be unique0 or priority
+    draws_common: bool = False  # a process draws from the seed of the whole design
+    draws_seeded: bool = False  # a process draws with a seed of its own
     known_only: int = 0  # in an index: slang refuses constant unknown ones, and Icarus reads element 0
     sized_only: int = 0  # inside a concatenation, where IEEE 1800-2023 11.4.12 forbids unsized constants
 

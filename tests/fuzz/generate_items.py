@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from tests.fuzz.generate_expressions import Memory, Signal
 from tests.fuzz.generate_statements import StatementGenerator
@@ -77,6 +78,12 @@ class ItemGenerator(StatementGenerator):
             self.readable.append(temporary)
             body = [first, *body, self.assign(targets, "<=", 3)]
             self.readable.remove(temporary)
+        if self.chance(0.15):
+            drawn = Signal(self.fresh("d"), 31, 0, True)
+            draws = self.draws(drawn, declarations)
+            self.readable.append(drawn)
+            body = [*draws, *body, *(self.assign(targets, "<=", 2) for _ in range(2))]
+            self.readable.remove(drawn)
         if memory:
             select = f"[{memory.width - 1}:{memory.width // 2}]" if self.chance(0.3) else ""
             if memory.width > 2 and self.chance(0.2):
@@ -120,6 +127,32 @@ class ItemGenerator(StatementGenerator):
         else:
             return [*declarations, item(f"{word} @({edge}) begin\n{{0}}\nend", work)]
         return [*declarations, item(text.format(word=word, edge=edge), resets, work)]
+
+    def draws(self, drawn: Signal, declarations: list[Node]) -> list[Node]:
+        """Return statements of a clocked process that draw random numbers into a variable of its own.
+
+        Draws are statements by themselves: Icarus 11 evaluates what `&&` does not need. It wakes processes in an order
+        of its own, so that only one draws from the common seed.
+        """
+        declarations.append(self.declare(drawn, f" = 32'h{self.random.getrandbits(32):x}"))
+        if not self.draws_common and self.chance(0.4):
+            self.draws_common, call = True, "$random"
+        else:
+            seed = self.fresh("seed")
+            declarations.append(item(f"integer {seed} = 32'h{self.random.getrandbits(32):x};"))
+            self.observed.append((seed, 32))
+            call = f"{self.random.choice(('$random', '$random', '$urandom'))}({seed})"
+            self.draws_seeded = True
+        name = drawn.name
+        nodes = [stmt(f"{name} = {call};")]
+        if self.chance(0.6):
+            nodes.append(
+                stmt(f"if ({{0}}) {name} = {name} ^ ({call} >>> {self.random.randrange(20)});", self.expression(2))
+            )
+        if self.two_state and self.chance(0.4):  # Icarus 11 repeats for ever if it does not know how often
+            count = "{{1'b0, ({0}) & 2'd3}}"
+            nodes.append(stmt(f"repeat ({count}) {name} = {name} + {call} % 1000;", self.sized(2)))
+        return nodes
 
     def display(self) -> Node:
         """Return a $display or $write of some values in random formats."""
@@ -277,6 +310,8 @@ class ItemGenerator(StatementGenerator):
         argument, first, second = (
             Signal(self.fresh("a"), self.some_width() - 1, 0, self.chance(0.3)) for _ in range(3)
         )
+        if self.two_state:  # Verilator, which judges these, does not sign-extend a signed output to a wider variable.
+            first, second = replace(first, signed=False), replace(second, signed=False)
         targets = [self.new_signal("c"), self.new_signal("c")]
         value, guard = self.expression(2), self.expression(2)
         kept, self.in_function = (self.readable, self.memories), True

@@ -4,8 +4,8 @@ Every module has one interface, so that one testbench drives them all: clocks `c
 `en0` and `en1`, a bus `data`, and a bus `out` that shows everything the module computes. Inside are registers on many
 clocks (both edges, gated, divided, chosen, inverted), asynchronous and synchronous sets and resets, latches, memories,
 packed structures, unions, enumerations and arrays, functions and tasks, generate loops, child modules, interfaces,
-displays, and combinational processes with all operators, selects and control flow. What Icarus 11 does not know is
-written for it in older words (`tree.either`).
+displays, random numbers, and combinational processes with all operators, selects and control flow. What Icarus 11 does
+not know is written for it in older words (`tree.either`).
 
 Modules have no races: each variable has one writer, combinational ones only read what was made before them, clocked
 ones write with nonblocking assignments, latch enables are inputs. A clock that moves together with registers (divided)
@@ -29,11 +29,16 @@ PORTS = "input wire clk0, input wire clk1, input wire rst_n, input wire en0, inp
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """Be a generated module: its tree (with its children's modules), and the width of its `out`."""
+    """Be a generated module: its tree (with its children's modules), and the width of its `out`.
+
+    It may draw random numbers, from the seed of the whole design or with seeds of its own.
+    """
 
     name: str
     tree: Node
     out_width: int
+    draws_common: bool = False
+    draws_seeded: bool = False
 
     def text(self) -> str:
         """Return the source."""
@@ -86,7 +91,7 @@ class _ModuleGenerator(ItemGenerator):
             several([casts, *items]),
             out,
         )
-        return Module(self.name, tree, width)
+        return Module(self.name, tree, width, self.draws_common, self.draws_seeded)
 
 
 def generate_module(seed: int, two_state: bool, name: str = "fuzz") -> Module:

@@ -37,7 +37,7 @@ from weft.passes.lower_calls import evaluate_system_call, inline
 from weft.passes.lower_targets import Writer
 from weft.passes.match_cases import run_case
 from weft.passes.module_context import ModuleContext
-from weft.passes.node_ranges import never_true
+from weft.passes.node_ranges import never_true, upper_bound
 from weft.passes.report_choices import report_overlap, unhandled_report
 from weft.passes.side_effects import may_act
 from weft.passes.symbolic_state import Environment, Variable
@@ -262,12 +262,11 @@ class Executor(Writer):
         self.span = statement.span
         count = self.evaluate(statement.count)
         known, width = self.builder.value(count), self.builder.width[count]
+        most = upper_bound(self.builder, count)
         outer, rounds = self.open("break"), 0
-        while known is None or rounds < known:
+        while rounds < most:
             if known is None:
                 more = self.builder.add("ult", 1, self.builder.const(width, rounds), count)
-                if rounds >> width or never_true(self.builder, more):
-                    break
                 if rounds > GUARDED_ROUNDS:
                     raise self._endless(statement.span, True)
                 if not self._leave_unless(self.truth(more)):

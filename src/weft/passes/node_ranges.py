@@ -9,6 +9,7 @@ from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import OPS, mask
 
 _DEPTH = 8
+_PARTS = 16
 
 
 def upper_bound(builder: GraphBuilder, node: int, depth: int = _DEPTH) -> int:
@@ -25,10 +26,12 @@ def upper_bound(builder: GraphBuilder, node: int, depth: int = _DEPTH) -> int:
                 return min(upper_bound(builder, source, depth - 1) for source in sources)
             case "mux":
                 return max(upper_bound(builder, source, depth - 1) for source in sources[1:])
-            case "concat":
-                top = upper_bound(builder, sources[-1], depth - 1)
-                below = width - builder.width[sources[-1]]
-                return top << below | mask(below)
+            case "concat" if len(sources) <= _PARTS:
+                bound, at = 0, 0
+                for source in sources:
+                    bound |= upper_bound(builder, source, depth - 1) << at
+                    at += builder.width[source]
+                return bound
             case _:
                 pass
     return mask(width)
