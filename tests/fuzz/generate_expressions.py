@@ -134,7 +134,9 @@ class ExpressionGenerator:
         kind = self.random.random()
         if kind < 0.4 or size == signal.width:
             high = low + size - 1
-            return expr(f"{signal.name}[{signal.bit(high)}:{signal.bit(low)}]")
+            part = f"{signal.name}[{signal.bit(high)}:{signal.bit(low)}]"
+            # Icarus 11 takes a part select of the whole of a signed vector for signed.
+            return expr(either(part, f"{{{{{part}}}}}") if signal.signed and size == signal.width else part)
         if kind < 0.7:
             offset = min(signal.left, signal.right)
             index = self.index_below(signal.width, depth)

@@ -7,8 +7,9 @@ import numpy as np
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import OPS
 from weft.passes.lower_draws import next_seed, random_number
+from weft.passes.lower_uniform import uniform_number
 from weft.sim.random_sequence import next_seed as next_seed_of_annex
-from weft.sim.random_sequence import random32
+from weft.sim.random_sequence import random32, rtl_dist_uniform
 
 ONES = 0xFFFFFFFF
 
@@ -76,3 +77,45 @@ def test_numbers_and_seeds_of_the_python_form():
     expected = [random32(word)[0] & ONES for word in seeds]
     assert in_arrays(builder, after, words).tolist() == [next_seed_of_annex(word) for word in seeds]
     assert in_arrays(builder, number, words).tolist() == expected
+
+
+LEAST, GREATEST = -(1 << 31), (1 << 31) - 1
+BOUNDS = [
+    (0, 1), (0, 9), (-5, 5), (-9, -3), (LEAST, 9), (LEAST, GREATEST - 1), (-9, GREATEST), (LEAST + 1, GREATEST),
+    (1, GREATEST), (0, GREATEST - 1), (LEAST, LEAST + 1), (GREATEST - 1, GREATEST), (LEAST, -1),
+]  # fmt: skip
+
+
+def evaluate(builder, root, values):
+    """Return a node's value where the states have some values."""
+    found = []
+    for node in range(root + 1):
+        op, width, param = OPS[builder.op[node]], builder.width[node], builder.param[node]
+        sources = builder.srcs[node]
+        if op.name == "const":
+            found.append(builder.constants[param][0])
+        elif op.name == "read":
+            found.append(values[param])
+        else:
+            found.append(op.evaluate([found[s] for s in sources], [builder.width[s] for s in sources], width, param))
+    return found[root]
+
+
+def test_uniform_numbers_are_annex_n():
+    builder, seed = seed_graph()
+    builder.states += [builder.states[0]] * 2
+    number = uniform_number(builder, seed, builder.read(1), builder.read(2))
+    draw = random.Random(3)
+    bounds = [*BOUNDS]
+    bounds += [tuple(sorted(draw.sample(range(LEAST, GREATEST + 1), 2))) for _ in range(200)]
+    inverse = pow(69069, -1, 1 << 32)
+    for low, high in bounds:
+        afters = [draw.getrandbits(32) for _ in range(20)]
+        afters += [upper << 9 for upper in (0, 1, 1 << 14, (1 << 22) - 1, 1 << 22, (1 << 23) - 2, (1 << 23) - 1)]
+        for after in afters:
+            before = (after - 1) * inverse & ONES
+            if before == 0:
+                continue
+            expected, next_one = rtl_dist_uniform(before, low, high)
+            assert next_one == after
+            assert evaluate(builder, number, [after, low & ONES, high & ONES]) == expected & ONES, (low, high, after)

@@ -68,6 +68,13 @@ ALONE = {
         initial begin m[0] = 3; m[1] = 4; end
         always @(posedge clk) begin a <= {$random(s), $urandom(u)}; b <= {$random(m[in[0]]), $random(h)}; end
         always @(negedge clk) begin if (in[1]) a <= {s, $random(g)}; b <= m[0] ^ m[1] ^ u ^ h ^ g; end""",
+    "distribution": """
+        integer s = 5, t = -9; wire signed [3:0] low = in; integer high = 3;
+        always @(posedge clk) begin
+          a <= {$dist_uniform(s, low, high), $dist_uniform(s, -50, 32'h7FFFFFFF)};
+          b <= {$dist_uniform(t, 32'h80000000, in * 1000), $dist_uniform(t, 32'h80000000, 32'h7FFFFFFF)};
+          high <= high ^ $dist_uniform(s, 0, 7);
+        end""",
     "two seeds": """
         integer s = 1, t = 2;
         always @(posedge clk) begin a[31:0] <= $random(s); if (in[0]) b[31:0] <= $random(s) + s; end

@@ -76,6 +76,8 @@ module t;
     $strobe("strobe %h %h %h", a, b, rom[5]);
     $display("%s|%0s|%10s", "abc", "de", "fg");
     $display("rand %0d %0d", $random, $random);
+    i = 9; $display("%0d %0d %0d", $dist_uniform(i, -7, 30), $dist_normal(i, 50, 20), $dist_exponential(i, 30));
+    $display("%0d %0d %0d %0d", $dist_poisson(i, 12), $dist_t(i, 4), $dist_erlang(i, 3, s), i);
   end
 endmodule
 """

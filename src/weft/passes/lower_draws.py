@@ -1,4 +1,4 @@
-"""Draws of random numbers as words: `$random`, `$urandom`, `$urandom_range`, and those with a seed of one's own.
+"""Draws of random numbers as words: `$random`, `$urandom`, `$urandom_range`, with a seed of one's own, `$dist_uniform`.
 
 A seed is a variable, and a draw assigns it: under the path that leads to it, seen by the draws that follow, in loops
 and functions as anything else. So every engine can draw, each lane of a batch for itself, and a checkpoint has the
@@ -20,17 +20,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from weft.base.errors import Unsupported
-from weft.ir.expressions import Element, Expr, Ref, Resize, Slice, SystemCall, Unary
+from weft.ir.expressions import Element, Ref, Resize, Slice, SystemCall, Unary
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import mask
 from weft.ir.random_streams import GOLDEN, LAST_SHIFT, MIX
 from weft.passes.fragment import Draw
+from weft.passes.lower_uniform import uniform_number
 from weft.passes.symbolic_state import Variable
 
 if TYPE_CHECKING:
     from weft.passes.execute_statements import Executor
 
-DRAWS = frozenset({"$random", "$urandom", "$urandom_range"})
+DRAWS = frozenset({"$random", "$urandom", "$urandom_range", "$dist_uniform"})
 
 _FIRST_SEED = 259341593
 _FACTOR = 69069
@@ -52,7 +53,7 @@ def draw(executor: Executor, call: SystemCall) -> int:
     if call.name == "$urandom_range":
         number = _range(executor, [executor.evaluate(argument) for argument in call.args])
     elif call.args:
-        number = _with_seed(executor, call.name, call.args[0], bool(call.signs) and call.signs[0])
+        number = _with_seed(executor, call)
     elif call.name == "$random":
         number = random_number(executor.builder, _advance(executor, _seed(executor)))
     else:
@@ -106,22 +107,42 @@ def _advance(executor: Executor, variable: Variable) -> int:
     return after
 
 
-def _with_seed(executor: Executor, name: str, argument: Expr, signed: bool) -> int:
+def _with_seed(executor: Executor, call: SystemCall) -> int:
     """Draw with the seed in a variable, which gets the next one; unknown bits are 0, for `$urandom` the whole seed."""
     builder, environment = executor.builder, executor.environment
-    target = argument
+    target = call.args[0]
     while isinstance(target, Resize | Unary):  # the value's conversions; the variable is what gets the next seed
         target = target.value
     seed = executor.evaluate(target)
-    unknown = builder.add("isx", 1, seed) if executor.four_state else builder.const(1, 0)
-    seed = executor.resize(executor.known(seed), 32, signed)
-    if name == "$urandom":
-        seed = environment.mux(unknown, builder.const(32, 0), seed)
+    if call.name == "$urandom" and executor.four_state:
+        seed = environment.mux(builder.add("isx", 1, seed), builder.const(builder.width[seed], 0), seed)
+    seed = _word32(executor, seed, call, 0)
     after = next_seed(builder, seed)
+    if call.name == "$dist_uniform":
+        number, after = _uniform(executor, call, seed, after)
+    else:
+        number = random_number(builder, after)
     if isinstance(target, Ref | Element | Slice):
         executor.assign(target, executor.resize(after, target.width, True))
-    number = random_number(builder, after)
-    return builder.add("xor", 32, number, builder.const(32, 1 << 31)) if name == "$urandom" else number
+    return builder.add("xor", 32, number, builder.const(32, 1 << 31)) if call.name == "$urandom" else number
+
+
+def _word32(executor: Executor, value: int, call: SystemCall, index: int) -> int:
+    """Return an argument as 32 known bits."""
+    signed = index < len(call.signs) and call.signs[index]
+    return executor.resize(executor.known(value), 32, signed)
+
+
+def _uniform(executor: Executor, call: SystemCall, seed: int, after: int) -> tuple[int, int]:
+    """Return the number of `$dist_uniform`, and the next seed: between bounds that do not ascend nothing is drawn."""
+    builder, mux = executor.builder, executor.environment.mux
+    start, end = (_word32(executor, executor.evaluate(bound), call, 1 + at) for at, bound in enumerate(call.args[1:]))
+    least = builder.add("eq", 1, start, builder.const(32, 1 << 31))
+    greatest = builder.add("eq", 1, end, builder.const(32, mask(31)))
+    everything = builder.add("and", 1, least, greatest)
+    number = mux(everything, random_number(builder, after), uniform_number(builder, after, start, end))
+    ascending = builder.add("slt", 1, start, end)
+    return mux(ascending, number, start), mux(ascending, after, seed)
 
 
 def _word(executor: Executor) -> int:

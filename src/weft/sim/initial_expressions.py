@@ -354,13 +354,14 @@ class ExpressionWriter:
             self.write(place, found)
             self.indent = self.indent[:-4]
             return f"int({found} is not None)"
-        if name in ("$random", "$urandom") and call.args:
+        if (name in ("$random", "$urandom") and call.args) or name.startswith("$dist_"):
             target = call.args[0]
             while isinstance(target, Resize | Unary):  # the value's conversions; the variable is what is updated
                 target = target.value
             place = self.place(target)
             seed, result = self.temporary(self.read(place)), self._temporary_pair()
-            self.emit(f"{result[0]}, {result[1]} = system.seeded('{name}', {seed})")
+            more = "".join(f", {self._parameter(call, index)}" for index in range(1, len(call.args)))
+            self.emit(f"{result[0]}, {result[1]} = system.seeded('{name}', {seed}{more})")
             self.write(place, result[1])
             return result[0]
         arguments = [
@@ -369,6 +370,12 @@ class ExpressionWriter:
         ]
         joined = "".join(f", {argument}" for argument in arguments)
         return f"system.call('{name}', {call.width}, {span}{joined})"
+
+    def _parameter(self, call: SystemCall, index: int) -> str:
+        """Return a parameter of a distribution, of 32 bits."""
+        argument, signed = call.args[index], index < len(call.signs) and call.signs[index]
+        value = self.value(argument)
+        return f"extend_sign({value}, {argument.width}, 32)" if signed and argument.width < 32 else value
 
     def _temporary_pair(self) -> tuple[str, str]:
         self._temporaries += 2

@@ -328,9 +328,9 @@ class InstanceSystem:
             raise Finish
         return _output(call, 1) if 1 in call.outputs else None
 
-    def seeded(self, name: str, seed: Bits) -> tuple[int, int]:
-        """Return the next number of `$random(seed)` or `$urandom(seed)`, and the next seed."""
-        call = self._call(name, NOWHERE, [Value(32, known(seed) & 0xFFFFFFFF, 0, True)])
+    def seeded(self, name: str, seed: Bits, *parameters: Bits) -> tuple[int, int]:
+        """Return the next number of `$random(seed)`, `$urandom(seed)` or a distribution, and the next seed."""
+        call = self._call(name, NOWHERE, [Value(32, known(bits) & _ONES, 0, True) for bits in (seed, *parameters)])
         result = TASKS[name](call)
         assert isinstance(result, Value)
         return result.value, known(_output(call, 0))

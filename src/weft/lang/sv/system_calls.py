@@ -149,7 +149,11 @@ _OF_THE_SIMULATION: dict[str, tuple[int, ...]] = {
 }
 """The functions that depend on the simulation or compute with reals, and which of their arguments are strings."""
 
-_FORMATTING = frozenset({"$sformatf", "$psprintf"})
+_SEEDED = frozenset({"$random", "$urandom"})
+"""The functions that change their seed, which slang takes for a value, other than that of `$dist_normal`."""
+
+_DISTRIBUTIONS = ("uniform", "normal", "exponential", "poisson", "chi_square", "t", "erlang")
+_WITH_SIGNS = _SEEDED | {"$sformatf", "$psprintf", *(f"$dist_{name}" for name in _DISTRIBUTIONS)}
 """The functions to which it matters whether an argument is signed."""
 
 
@@ -167,13 +171,9 @@ def _convert_simulation_call(state: State, node: ast.CallExpression, arguments: 
         layout.signed,
         state.context.span(node),
         state.context.describe(node.type) if layout.has_word else None,
-        tuple(state.layout(argument.type).signed for argument in arguments) if name in _FORMATTING else (),
+        tuple(state.layout(argument.type).signed for argument in arguments) if name in _WITH_SIGNS else (),
         argument_types(state, arguments, texts),
     )
-
-
-_SEEDED = frozenset({"$random", "$urandom"})
-"""The functions that change their seed, which slang takes for a value, other than that of `$dist_normal`."""
 
 
 def _seed(state: State, node: ast.Expression, value: Expr) -> Expr:
