@@ -30,6 +30,8 @@ ERRORS: dict[str, str] = {
     "bad-option": "An option's value does not have the form it must have.",
     "bad-expression": "An expression given on the command line or to run_until cannot be understood.",
     "bad-state-file": "A saved state is damaged, or belongs to another design or version.",
+    "addresses-in-use": "A state of a testbench cannot be loaded into a process where its addresses are taken.",
+    "file-changed": "A file that the design has open in a saved state is no longer as it was then.",
     "bench-failed": "A run that weft bench measures has failed; its message follows.",
     "bad-archive": "An archive of compiled designs is damaged, or of another format.",
     "bad-sdf-file": "A file of delays (SDF) is malformed.",

@@ -66,7 +66,7 @@ from weft.engines.event.records import (
 from weft.engines.event.value_types import WORDS
 from weft.ir.design import Type
 from weft.sim.event_containers import Container
-from weft.sim.event_objects import Mailbox, Semaphore
+from weft.sim.event_objects import Mailbox, Semaphore, free_waiters, has_waiters
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class Collector:
     def begin(self) -> None:
         """Have the engine ask for the collector when it is time."""
         engine, handles = self.simulation.engine, self.simulation.handles
-        self._node = engine.arena.words(NODE_SIZE // 8)
+        # Between time steps the node is in no list, so it need not be part of a state.
+        self._node = np.zeros(NODE_SIZE // 8, dtype=np.uint64)
         self._callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)(self._run)
         self._node[NODE_CODE // 8] = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
         engine.set_word(HEAP_COLLECTOR, self._node.ctypes.data)
@@ -167,7 +168,10 @@ class Collector:
         total = sum(PROCESS_SIZE if address & 1 else _word(address + 8) for address in kept.tolist())
         engine.set_word(HEAP_BYTES, total)
         engine.set_word(HEAP_LIMIT, max(LEAST_BYTES, 2 * total))
-        simulation.handles.release(np.flatnonzero(~used).tolist())
+        unused = np.flatnonzero(~used).tolist()
+        for handle in unused:
+            free_waiters(simulation, simulation.handles.values[handle])
+        simulation.handles.release(unused)
         simulation.handles.limit = max(LEAST_HANDLES, 2 * simulation.handles.used)
 
     # ------------------------------------------------------------------------------------------- roots
@@ -207,7 +211,7 @@ class Collector:
             if entry & 1 and (_word(process + PROCESS_THREAD) or _word(process + PROCESS_WAITERS)):
                 yield np.array([process], dtype=np.uint64)
         for handle, value in enumerate(self.simulation.handles.values):
-            if isinstance(value, Mailbox | Semaphore) and any(value.waiters.memory):
+            if isinstance(value, Mailbox | Semaphore) and has_waiters(value):
                 yield np.array([handle], dtype=np.uint64)
 
     def _frames(self, node: int, seen: set[int], low: int, high: int) -> Iterator[Words]:

@@ -79,8 +79,9 @@ def compile_design(
     shuffle: int | None = None,
     delays: str = "typ",
     sdf: Sequence[str] = (),
+    state: str | Path | None = None,
 ) -> Simulation:
-    """Compile Verilog or SystemVerilog files and return a simulation at time 0.
+    """Compile Verilog or SystemVerilog files and return a simulation at time 0, or in a saved state.
 
     `engine` says how it runs. `cycle` (or `cpu`, the same, and `reference`, in Python) runs a design by clock cycles,
     which you drive. `event` runs a testbench with delays and everything else of the language, in four states, as
@@ -92,6 +93,7 @@ def compile_design(
     clocks yourself; these, `x_initial` and `loops` are for cycles only. `plusargs` are given without their plus, and
     `seed` begins `$random` and `$urandom`. For events only, `shuffle` draws an order where the standard leaves it open,
     `delays` is `min`, `typ`, `max` or `none`, and `sdf` names files of delays, as `FILE` or `FILE:scope`.
+    `state` names a file that `save` wrote, where the simulation begins; a testbench does nothing of what comes before.
     `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
     to the standard output. `progress` is called with the name of each stage. With `background` false all code is
     compiled before the first cycle, where otherwise better code is made while the simulation runs.
@@ -121,7 +123,9 @@ def compile_design(
     def compile_events() -> Simulation:
         from weft.sim.compile_testbench import TestbenchOptions, compile_testbench  # which cycles do without
 
-        options = TestbenchOptions(plain, seed, shuffle, delays, tuple(sdf), tuple(forceable), cache, output)
+        options = TestbenchOptions(
+            plain, seed, shuffle, delays, tuple(sdf), tuple(forceable), cache, output, str(state or "")
+        )
         return compile_testbench(files, front_end, texts or {}, options, stages)
 
     if engine == "event":
@@ -158,6 +162,8 @@ def compile_design(
     run_options = RunOptions(x_initial, plain, clock, period, output, seed)
     with stages.stage("initialise"):
         simulation = CycleSimulation(design, program, run_options, build, redesign=redesign)
+        if state is not None:
+            simulation.load(state)
     if not background:
         with stages.stage("compile fully"):
             compile_fully(design, program)

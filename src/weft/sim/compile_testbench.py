@@ -10,6 +10,7 @@ from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.design_files import Output
 from weft.sim.event_program import ProgramOptions, make_program
 from weft.sim.event_simulation import EventOptions, EventSimulation
+from weft.sim.event_state_files import begin, load_events
 from weft.sim.run_effects import write_stdout
 from weft.sim.run_plan import read_sdf
 from weft.sim.stages import Stages
@@ -28,6 +29,7 @@ class TestbenchOptions:
     forceable: tuple[str, ...] = ()
     cache: bool = True
     output: Output | None = None
+    state: str = ""
 
 
 def compile_testbench(
@@ -37,7 +39,10 @@ def compile_testbench(
     options: TestbenchOptions,
     stages: Stages,
 ) -> TestbenchSimulation:
-    """Return the simulation of a testbench at the end of time 0; every signal tells its changes."""
+    """Return the simulation of a testbench at the end of time 0, or in a saved state; every signal tells its changes.
+
+    Raises what the front end raises, Unsupported, and for a state what `TestbenchSimulation.load` raises.
+    """
     has_delays = options.delays != "none"
     front_end = replace(front_end, specify=has_delays, delays=options.delays if has_delays else "typ")
     sdf = tuple(read_sdf(text) for text in options.sdf) if has_delays else ()
@@ -52,8 +57,13 @@ def compile_testbench(
             delays=front_end.delays,
             sdf=sdf,
         )
-        simulation = EventSimulation(program.design, _Writer(options.output), event_options, program)
-        testbench = TestbenchSimulation(simulation, program.forces)
+        out, begun = _Writer(options.output), bool(options.state)
+        if begun:
+            checkpoint = load_events(options.state, program.code)
+            simulation = begin(options.state, program, out, event_options, checkpoint)
+        else:
+            simulation = EventSimulation(program.design, out, event_options, program)
+        testbench = TestbenchSimulation(simulation, program.forces, begun)
     testbench.build_seconds = dict(stages.seconds)
     return testbench
 

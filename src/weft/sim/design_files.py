@@ -17,7 +17,7 @@ from typing import IO
 from weft.base.errors import UserError
 
 _FILE = 0x8000_0000
-_STDIN, _STDOUT, _STDERR = _FILE, _FILE + 1, _FILE + 2
+STDIN, _STDOUT, _STDERR = _FILE, _FILE + 1, _FILE + 2
 _FIRST_DESCRIPTOR = _FILE + 3
 _MODES = ("r", "w", "a", "r+", "w+", "a+")
 
@@ -33,11 +33,21 @@ def open_mode(mode: str) -> str | None:
 class DesignStream:
     """Be an open file with the meaning of C's stdio: one `end` flag, characters put back, one `error` number."""
 
-    def __init__(self, stream: IO[bytes], readable: bool, writable: bool) -> None:
-        self.stream, self.readable, self.writable = stream, readable, writable
+    def __init__(self, stream: IO[bytes], path: str, mode: str) -> None:
+        self.stream, self.path, self.mode = stream, path, mode
+        self.readable, self.writable = "r" in mode or "+" in mode, mode != "rb"
         self.ended = False
         self.error = 0
         self._back: list[int] = []
+
+    @property
+    def back(self) -> tuple[int, ...]:
+        """Return the characters that were put back; the last is read first."""
+        return tuple(self._back)
+
+    @back.setter
+    def back(self, characters: tuple[int, ...]) -> None:
+        self._back = list(characters)
 
     def get(self) -> int:
         """Return the next byte, or -1 at the end."""
@@ -142,7 +152,7 @@ class DesignFiles:
             self.last_error = getattr(error, "errno", None) or errno.EINVAL
             return 0
         self.last_error = 0
-        opened = DesignStream(stream, "r" in chosen or "+" in chosen, chosen != "rb")
+        opened = DesignStream(stream, str(Path(path).absolute()), chosen)
         if mode is not None:
             number = next(n for n in range(_FIRST_DESCRIPTOR, 1 << 32) if n not in self._descriptors)
             self._descriptors[number] = opened
@@ -154,8 +164,8 @@ class DesignFiles:
     def stream(self, descriptor: int) -> DesignStream | None:
         """Return the open file of a file descriptor, standard input included; None for any other."""
         descriptor &= 0xFFFF_FFFF
-        if descriptor == _STDIN and descriptor not in self._descriptors:
-            self._descriptors[descriptor] = DesignStream(sys.stdin.buffer, True, False)
+        if descriptor == STDIN and descriptor not in self._descriptors:
+            self._descriptors[descriptor] = DesignStream(sys.stdin.buffer, "", "rb")
         return self._descriptors.get(descriptor)
 
     def is_open(self, descriptor: int) -> bool:
@@ -204,9 +214,13 @@ class DesignFiles:
         for channel in [channel for channel in self._channels if descriptor & channel]:
             self._channels.pop(channel).stream.close()
 
-    def any_open(self) -> bool:
-        """Say whether a file is open besides the standard ones."""
-        return bool(self._channels) or any(number != _STDIN for number in self._descriptors)
+    def opened(self) -> list[tuple[int, DesignStream]]:
+        """Return all open files by their descriptors or channels, standard input too if it has been used."""
+        return [*self._channels.items(), *self._descriptors.items()]
+
+    def enter(self, number: int, stream: DesignStream) -> None:
+        """Let a descriptor or channel stand for an open file."""
+        (self._descriptors if number & _FILE else self._channels)[number] = stream
 
     def close_all(self) -> None:
         """Close every file."""

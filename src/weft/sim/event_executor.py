@@ -24,7 +24,7 @@ from weft.passes.add_force_points import FORCES, EventForce
 from weft.sim.build_condition import Condition
 from weft.sim.engine import Checkpoint, Planes, Stop
 from weft.sim.event_simulation import EventSimulation
-from weft.sim.event_snapshot import HostSnapshot, restore_host, take_host
+from weft.sim.event_snapshot import HostSnapshot, restore_all, take_host
 from weft.sim.event_view import EventView
 from weft.sim.run_effects import Outcome
 from weft.sim.signal_map import Found
@@ -56,7 +56,8 @@ class EventExecutor:
         # A `$stop` rests at its statement, so that the run can go on there.
         self.engine.runner.on_park = lambda: None
         simulation.host.on_stop = self.engine.runner.park
-        self._wake = self.engine.arena.words(NODE_SIZE // 8)
+        # At rest the node is in no list, so it need not be part of a state.
+        self._wake = np.zeros(NODE_SIZE // 8, np.uint64)
         self._wake[NODE_CODE // 8] = self.engine.address("nothing")
 
     @property
@@ -275,6 +276,10 @@ class EventExecutor:
         """Call `callback` each time a signal has changed at a settled time."""
         number = self._next_watch
         self._next_watch += 1
+        self._begin_watch(number, signal, callback)
+        return number
+
+    def _begin_watch(self, number: int, signal: Found, callback: Callable[[Planes], None]) -> None:
         watch = self._watches[number] = _Watch(signal, callback, self.get(signal))
 
         def look(numbers: Sequence[int]) -> None:
@@ -284,7 +289,6 @@ class EventExecutor:
                 callback(value)
 
         self._record([signal], look)
-        return number
 
     def unwatch(self, number: int) -> None:
         """End a watch."""
@@ -293,19 +297,26 @@ class EventExecutor:
     # --------------------------------------------------------------------------------------------- checkpoints
 
     def checkpoint(self) -> Checkpoint:
-        """Return a copy of everything that the design remembers; raises Unsupported while files are open."""
+        """Return a copy of everything that the design remembers; raises Unsupported while a waveform is written."""
         self.settle()
+        if self.engine.runner.parked:
+            raise Unsupported("a checkpoint while a process rests at its $stop (run on from there first)")
         return Checkpoint(
             self.view.design.digest, self.time_fs, self.engine.arena.copy(), self.outcome, take_host(self.simulation)
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go back to a checkpoint of this simulation."""
+        """Go back to a checkpoint of this simulation, or to a state from a file that has the same addresses."""
         host = checkpoint.host
-        if not isinstance(host, HostSnapshot) or host.owner is not self.simulation:
+        if not isinstance(host, HostSnapshot) or (host.links is None and host.owner is not self.simulation):
             raise UserError("bad-state-file", "this checkpoint is of another simulation")
-        restore_host(self.simulation, host)
-        self.engine.restore(checkpoint.state)
+        restore_all(self.simulation, checkpoint)
         self.dirty = False
         for watch in self._watches.values():
             watch.last = self._look(watch.found)
+
+    def adopt(self, other: EventExecutor) -> None:
+        """Take over the watches of another executor of the same program, which is no longer used."""
+        self._next_watch = other._next_watch
+        for number, watch in other._watches.items():
+            self._begin_watch(number, watch.found, watch.callback)

@@ -29,32 +29,44 @@ Outputs = dict[int, Any]
 ObjectCall = Callable[["EventSimulation", HostSite, list[Any]], tuple[Any, Outputs]]
 
 
-@dataclass(slots=True, eq=False)
-class Waiters:
-    """Be two wait lists in memory that compiled code sees: for those who take, and for those who give."""
-
-    memory: Any = field(default_factory=lambda: (ctypes.c_uint64 * 4)())
-
-    def address(self, giving: bool) -> int:
-        """Return the address of a list."""
-        return ctypes.addressof(self.memory) + 16 * giving
+_WAITERS_BYTES = 32
+"""The size of two wait lists: for those who take, and for those who give."""
+_GIVING = 16
 
 
 @dataclass(slots=True, eq=False)
 class Mailbox:
-    """Hold messages; `bound` is how many there may be, 0 any number."""
+    """Hold messages; `bound` is how many there may be, 0 any number, `waiters` the address of two wait lists."""
 
     bound: int
+    waiters: int
     messages: deque[Any] = field(default_factory=deque[Any])
-    waiters: Waiters = field(default_factory=Waiters)
 
 
 @dataclass(slots=True, eq=False)
 class Semaphore:
-    """Hold keys."""
+    """Hold keys; `waiters` is the address of two wait lists, of which one is used."""
 
     keys: int
-    waiters: Waiters = field(default_factory=Waiters)
+    waiters: int
+
+
+def _new_waiters(simulation: EventSimulation) -> int:
+    """Return the address of two empty wait lists, which compiled code sees."""
+    made = simulation.engine.call("weft_malloc", _WAITERS_BYTES)
+    ctypes.memset(made, 0, _WAITERS_BYTES)
+    return made
+
+
+def has_waiters(found: Mailbox | Semaphore) -> bool:
+    """Say whether anybody waits for a mailbox or semaphore."""
+    return any((ctypes.c_uint64 * (_WAITERS_BYTES // 8)).from_address(found.waiters))
+
+
+def free_waiters(simulation: EventSimulation, found: object) -> None:
+    """Free the wait lists of what is about to be forgotten, if it is a mailbox or semaphore."""
+    if isinstance(found, Mailbox | Semaphore):
+        simulation.engine.call("weft_free", found.waiters)
 
 
 def _null(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
@@ -132,7 +144,7 @@ def _semaphore(simulation: EventSimulation, site: HostSite, handle: Any) -> Sema
 
 def _new_mailbox(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     bound = number(args[0]) if args else 0
-    return simulation.handles.add(Mailbox(max(bound or 0, 0))), {}
+    return simulation.handles.add(Mailbox(max(bound or 0, 0), _new_waiters(simulation))), {}
 
 
 def _put(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
@@ -140,7 +152,7 @@ def _put(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[
     if mailbox.bound and len(mailbox.messages) >= mailbox.bound:
         return 0, {}
     mailbox.messages.append(args[1])
-    simulation.engine.wake(mailbox.waiters.address(False))
+    simulation.engine.wake(mailbox.waiters)
     return 1, {}
 
 
@@ -158,7 +170,7 @@ def _take(remove: bool) -> ObjectCall:
             )
         if remove:
             mailbox.messages.popleft()
-            simulation.engine.wake(mailbox.waiters.address(True))
+            simulation.engine.wake(mailbox.waiters + _GIVING)
         return 1, {1: message}
 
     return take
@@ -170,13 +182,13 @@ def _num(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[
 
 def _mailbox_waiters(giving: bool) -> ObjectCall:
     def address(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-        return _mailbox(simulation, site, args[0]).waiters.address(giving), {}
+        return _mailbox(simulation, site, args[0]).waiters + _GIVING * giving, {}
 
     return address
 
 
 def _new_semaphore(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return simulation.handles.add(Semaphore((number(args[0]) or 0) if args else 0)), {}
+    return simulation.handles.add(Semaphore((number(args[0]) or 0) if args else 0, _new_waiters(simulation))), {}
 
 
 def _keys(args: list[Any]) -> int:
@@ -186,7 +198,7 @@ def _keys(args: list[Any]) -> int:
 def _put_keys(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     semaphore = _semaphore(simulation, site, args[0])
     semaphore.keys += _keys(args)
-    simulation.engine.wake(semaphore.waiters.address(False))
+    simulation.engine.wake(semaphore.waiters)
     return None, {}
 
 
@@ -200,7 +212,7 @@ def _get_keys(simulation: EventSimulation, site: HostSite, args: list[Any]) -> t
 
 
 def _semaphore_waiters(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return _semaphore(simulation, site, args[0]).waiters.address(False), {}
+    return _semaphore(simulation, site, args[0]).waiters, {}
 
 
 # ------------------------------------------------------------------------------------------- processes

@@ -25,6 +25,7 @@ from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.collect_garbage import Collector
 from weft.sim.cover_report import coverage_text, get_coverage
 from weft.sim.design_files import DesignFiles
+from weft.sim.engine import Checkpoint
 from weft.sim.event_arguments import Handles, read_argument, write_result
 from weft.sim.event_containers import Containers
 from weft.sim.event_delays import TASK as SDF_ANNOTATE
@@ -35,6 +36,7 @@ from weft.sim.event_objects import OBJECT_CALLS
 from weft.sim.event_program import EventProgram, ProgramOptions, make_program, program_of
 from weft.sim.event_prompt import EventStop
 from weft.sim.event_shapes import shaped_arguments
+from weft.sim.event_snapshot import HostSnapshot, restore_all
 from weft.sim.event_wave import EventWave
 from weft.sim.plain_calls import PlainCall, prepare_call
 from weft.sim.race_reports import RaceReports
@@ -88,6 +90,8 @@ class EventSimulation:
     options: EventOptions = field(default_factory=EventOptions)
     program: EventProgram | None = None
     """The design's program, if it is there already; used up."""
+    state: Checkpoint | None = None
+    """The state to begin in, instead of at the beginning; used up."""
     host: EventHost = field(init=False)
     messages: EventMessages = field(init=False)
     races: RaceReports = field(init=False)
@@ -123,14 +127,19 @@ class EventSimulation:
         self.host = EventHost(self.out, state, code.tick_fs)
         self.messages = EventMessages(self.host)
         machine = program.machine
-        EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, machine, self.host)
+        begun, self.state = self.state, None
+        place = begun.host.base if begun is not None and isinstance(begun.host, HostSnapshot) else 0
+        EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, machine, self.host, place)
         self.regions = RegionRunner(self.mixed, program.regions, self.engine)
         self.regions.begin()
-        self.delays.begin(self.engine)
+        if begun is None:
+            self.delays.begin(self.engine)
         self.races = RaceReports(self, sys.stderr)
         self.races.begin()
         self.collector = Collector(self)
         self.collector.begin()
+        if begun is not None:
+            restore_all(self, begun)
         if options.wave:
             self.wave = EventWave(self.host, self._open_wave, options.signals)
             self.wave.begin_later()

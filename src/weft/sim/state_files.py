@@ -1,8 +1,8 @@
 """Save a checkpoint to a file and load it: versioned, hashed, and tied to the design that it belongs to.
 
 The file is `WEFTSTATE`, a line with the BLAKE2 hash of all that follows, a line of JSON (format, design, time, outcome,
-size), and the state packed with zlib. It is written beside its place and renamed, so that an interrupted save loses
-nothing.
+sizes), and, packed with zlib, the state and what else an engine keeps (`Checkpoint.host`, as bytes). It is written
+beside its place and renamed, so that an interrupted save loses nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def _hash(data: bytes) -> bytes:
 
 def save_state(path: str | Path, checkpoint: Checkpoint, state_digest: str) -> None:
     """Write a checkpoint; raises `cannot-write`."""
-    packed = zlib.compress(checkpoint.state, 1)
+    host = checkpoint.host if isinstance(checkpoint.host, bytes) else b""
+    packed = zlib.compress(checkpoint.state + host, 1)
     header = {
         "format": _FORMAT,
         "weft": weft.__version__,
@@ -39,6 +40,7 @@ def save_state(path: str | Path, checkpoint: Checkpoint, state_digest: str) -> N
         "time_fs": checkpoint.time_fs,
         "outcome": asdict(checkpoint.outcome),
         "size": len(checkpoint.state),
+        "host": len(host),
     }
     body = json.dumps(header).encode() + b"\n" + packed
     data = _MAGIC + _hash(body) + b"\n" + body
@@ -74,7 +76,7 @@ def load_state(path: str | Path, design: str, state_digest: str) -> Checkpoint:
     line, _, packed = body.partition(b"\n")
     try:
         header = json.loads(line)
-        form, of, size = header["format"], header["design"], header["size"]
+        form, of, size, more = header["format"], header["design"], header["size"], header.get("host", 0)
         outcome, time_fs = Outcome(**header["outcome"]), int(header["time_fs"])
     except (ValueError, KeyError, TypeError):
         raise bad("is damaged: its header cannot be read") from None
@@ -82,7 +84,7 @@ def load_state(path: str | Path, design: str, state_digest: str) -> Checkpoint:
         raise bad(f"has format {form}; this version of Weft reads format {_FORMAT}")
     if of != state_digest:
         raise bad("belongs to another design, or to another version of this one")
-    state = zlib.decompress(packed)
-    if len(state) != size:
+    content = zlib.decompress(packed)
+    if len(content) != size + more:
         raise bad("is damaged: its size is wrong")
-    return Checkpoint(design, time_fs, state, outcome)
+    return Checkpoint(design, time_fs, content[:size], outcome, content[size:] or None)

@@ -22,6 +22,8 @@ from weft.passes.add_force_points import EventForce
 from weft.sim.engine import Stop
 from weft.sim.event_executor import EventExecutor
 from weft.sim.event_simulation import EventSimulation
+from weft.sim.event_snapshot import HostSnapshot
+from weft.sim.event_state_files import begin_in, load_events, save_events
 from weft.sim.event_view import view_design
 from weft.sim.event_wave import EventWave
 from weft.sim.handles import MemoryHandle, Value, to_planes
@@ -42,13 +44,17 @@ class TestbenchSimulation(Simulation):
 
     __test__ = False  # pytest takes it for tests otherwise
 
-    def __init__(self, simulation: EventSimulation, forces: Mapping[str, EventForce]) -> None:
+    def __init__(self, simulation: EventSimulation, forces: Mapping[str, EventForce], begun: bool = False) -> None:
+        """Take a simulation that has not run, or (`begun`) one that has been put into a state."""
         view = view_design(simulation.engine.code.design)
         super().__init__(view.design)
         self.simulation = simulation
-        self._executor = EventExecutor(simulation, view, dict(forces))
+        self._forces = dict(forces)
+        self._executor = EventExecutor(simulation, view, self._forces)
         self._signals = SignalMap(view.design.graph)
-        self._executor.run_until(0)
+        self._traces = 0
+        if not begun:
+            self._executor.run_until(0)
 
     @property
     def engine(self) -> EventExecutor:
@@ -107,12 +113,34 @@ class TestbenchSimulation(Simulation):
         raise Unsupported("a batch of an event simulation (engine='cycle' has batches)")
 
     def save(self, path: str | Path) -> None:
-        """Refuse: the state has addresses of this process; `checkpoint` keeps it inside."""
-        raise Unsupported("saving an event simulation to a file, since its state has addresses of this process,")
+        """Write the present state to a file, for this process or another that has the same testbench.
+
+        Raises what `checkpoint` raises, and `cannot-write`.
+        """
+        save_events(path, self.simulation, self.checkpoint())
 
     def load(self, path: str | Path) -> None:
-        """Refuse, as `save` does."""
-        raise Unsupported("loading an event simulation from a file")
+        """Go to the state in a file that `save` wrote, for this testbench; what is watched stays so.
+
+        Files that the design had open are opened again, those it wrote cut to the length that they had. Raises
+        `no-such-file` or `bad-state-file`, `file-changed` if such a file has been changed since (by running time 0 once
+        more, for instance: begin in the state with `weft.compile(..., state=path)`), and `addresses-in-use`.
+        """
+        checkpoint = load_events(path, self.simulation.engine.code)
+        host = checkpoint.host
+        assert isinstance(host, HostSnapshot)
+        if host.base == self.simulation.engine.arena.base:
+            self.restore(checkpoint)
+            return
+        if self._traces:
+            raise Unsupported("loading a state of another process while a waveform is traced")
+        self.engine.settle()
+        old = self.simulation
+        old.engine.runner.drop()
+        begun = begin_in(path, old, checkpoint)
+        executor = EventExecutor(begun, self._executor.view, self._forces)
+        executor.adopt(self._executor)
+        self.simulation, self._executor = begun, executor
 
     @contextmanager
     def trace(
@@ -130,9 +158,11 @@ class TestbenchSimulation(Simulation):
         self.engine.settle()
         wave = EventWave(self.simulation.host, lambda: self._open(str(path)), patterns, depth)
         wave.begin()
+        self._traces += 1
         try:
             yield wave
         finally:
+            self._traces -= 1
             self.engine.settle()
             wave.close(self.simulation.engine.time)
 
@@ -159,8 +189,12 @@ class EventMemory(MemoryHandle):
 
     def __init__(self, simulation: TestbenchSimulation, path: str, found: Found) -> None:
         super().__init__(simulation, path, found)
-        self._executor = simulation.engine
-        self._place = self._executor.place(found)
+        self._testbench = simulation
+        self._place = simulation.engine.place(found)
+
+    @property
+    def _executor(self) -> EventExecutor:
+        return self._testbench.engine
 
     @property
     def value(self) -> NDArray[np.unsignedinteger]:

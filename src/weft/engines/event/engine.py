@@ -94,6 +94,8 @@ class EventEngine:
     """The code as machine code, if that has been begun."""
     owner: Owner | None = None
     """What gets to know the engine before any of the design's code runs."""
+    place: int = 0
+    """The address at which the arena must begin, or 0. With one nothing is started: a state is to be put there."""
     memory: npt.NDArray[np.uint8] = field(init=False)
     arena: Arena = field(init=False)
     area: NetArea = field(init=False)
@@ -112,6 +114,8 @@ class EventEngine:
     _words: npt.NDArray[np.uint64] = field(init=False)
     _bytes: memoryview = field(init=False)
     _watches: dict[int, list[Entry]] = field(default_factory=dict[int, "list[Entry]"])
+    watch_places: dict[int, int] = field(default_factory=dict[int, int])
+    """For each signal that somebody watches, by its place, the address of its watches."""
     _recorders: list[Callable[[Sequence[int]], None]] = field(default_factory=list[Callable[[Sequence[int]], None]])
     _step: int = 0
     _flags: list[npt.NDArray[np.uint64]] = field(default_factory=list[npt.NDArray[np.uint64]])
@@ -142,6 +146,11 @@ class EventEngine:
         self.kept.append(old)
         return old
 
+    @property
+    def libraries(self) -> list[Library]:
+        """Return all code whose addresses may be in memory, the present one last."""
+        return [*(room for room in self.kept if isinstance(room, Library)), self._library]
+
     def entry(self, symbol: str) -> Callable[[int, int, int, int], int]:
         """Return compiled code that is called with a thread, the state, an instance and a buffer."""
         return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self.address(symbol))
@@ -161,7 +170,7 @@ class EventEngine:
     def _allocate(self) -> None:
         self.area = NetArea(self.code, self.address)
         self.netlist = NetlistArea(self.code, self.area.end, self.address)
-        self.arena = Arena(partial(self.call, "weft_arena_begin"), partial(self.call, "weft_malloc"))
+        self.arena = Arena(partial(self.call, "weft_arena_begin"), partial(self.call, "weft_malloc"), self.place)
         self.memory = self.arena.room((self.netlist.end + 71) // 8 * 8)
         self._words = self.memory[: len(self.memory) // 8 * 8].view(np.uint64)
         self._bytes = memoryview(self.memory)  # pyright: ignore[reportArgumentType] - NumPy arrays are buffers
@@ -214,7 +223,12 @@ class EventEngine:
     def _write_watches(self, entries: dict[int, list[Entry]]) -> None:
         table, places = lay_out_watches(entries)
         self.watch_tables.append(table)
-        self.netlist.mark_watched(self.memory, entries)
+        self.watch_places |= places
+        self.enter_watches(places)
+
+    def enter_watches(self, places: dict[int, int]) -> None:
+        """Write into memory where the watches of some signals are."""
+        self.netlist.mark_watched(self.memory, places)
         for signal, place in places.items():
             self.set_word(signal - SIGNAL_WATCHES, place)
 
@@ -229,7 +243,7 @@ class EventEngine:
         """
         recorder = len(self._recorders)
         self._recorders.append(change)
-        self._begin_recording()
+        self.begin_recording()
         flags = np.zeros(len(signals), dtype=np.uint64)
         self._flags.append(flags)
         changed: dict[int, list[Entry]] = {}
@@ -244,7 +258,7 @@ class EventEngine:
             changed[at] = entries
         self._write_watches(changed)
 
-    def _begin_recording(self) -> None:
+    def begin_recording(self) -> None:
         """Have the scheduler tell which recorded signals have changed, if there are any."""
         if self._recorders:
             if not self._step:
@@ -252,6 +266,12 @@ class EventEngine:
                 self.kept.append(callback)
                 self._step = ctypes.cast(callback, ctypes.c_void_p).value or 0
             self.set_word(STEP_CALL, self._step)
+
+    def forget_changes(self) -> None:
+        """Take no recorded signal for changed in this time step."""
+        self.set_word(CHANGED_LENGTH, 0)
+        for flags in self._flags:
+            flags[flags % 2 == 0] -= 1
 
     def _step_call(self) -> int:
         try:
@@ -285,15 +305,6 @@ class EventEngine:
     def append(self, list_offset: int, node: int) -> None:
         """Put a node at the end of one of the control block's lists."""
         self.call("append", self._state + list_offset, node)
-
-    def restore(self, arena: bytes) -> None:
-        """Put back a copy of the arena. What Python watches is as it is now, not as it was then."""
-        self.runner.drop()
-        self.arena.restore(arena)
-        self._begin_recording()
-        for flags in self._flags:
-            flags[flags % 2 == 0] -= 1  # No recorded signal has changed in this time step.
-        self._write_watches(self._watches)
 
     def allocate(self, size: int) -> int:
         """Return the address of new memory for an object."""

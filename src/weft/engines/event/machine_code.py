@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from weft.base.dataclass import dataclass
 from weft.base.workers import Job
 from weft.engines.cpu.jit import FULL, START, Compiler, Library, Tier, text_digest
+from weft.engines.event.code_links import table_symbol, with_table
 
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
@@ -33,7 +34,16 @@ _BASE = (
 )
 _NETS = ("net_kernels", "gate_kernels", "island_kernels")
 _RACES = ("race_kernels",)
-_WRITTEN_BY = ("kernel_language", "records", "net_records", "netlist_records", "random_numbers", "machine_code")
+_KERNEL_TABLE = "kernels"
+_WRITTEN_BY = (
+    "kernel_language",
+    "records",
+    "net_records",
+    "netlist_records",
+    "random_numbers",
+    "code_links",
+    "machine_code",
+)
 """What decides the text of kernels besides their own files."""
 
 _KERNELS = (
@@ -107,11 +117,21 @@ def begin_kernels(nets: bool = False, races: bool = False) -> Job[bytes]:
 
 
 def _kernels(compiler: Compiler, names: tuple[str, ...]) -> bytes:
+    return compiler.keep(_kernel_digest(names), FULL, lambda: _kernel_text(names))
+
+
+def _kernel_digest(names: tuple[str, ...]) -> str:
     folder = Path(__file__).parent
     state = hashlib.sha256(" ".join(names).encode())
     for name in (*names, *_WRITTEN_BY):
         state.update((folder / f"{name}.py").read_bytes())
-    return compiler.keep(state.hexdigest(), FULL, lambda: _kernel_text(names))
+    return state.hexdigest()
+
+
+def code_digest(code: ProgramCode) -> str:
+    """Return what identifies the code of a program and its runtime: all that decides how memory is used."""
+    names = (*_BASE, *(_NETS if _has_records(code) else ()), *(_RACES if code.races is not None else ()))
+    return text_digest("\n".join([_kernel_digest(names), *code.digests]))
 
 
 def _kernel_text(names: tuple[str, ...]) -> str:
@@ -121,7 +141,7 @@ def _kernel_text(names: tuple[str, ...]) -> str:
 
     modules = [importlib.import_module(f"weft.engines.event.{name}") for name in names]
     chosen = {"RACES": 1} if _RACES[0] in names else None
-    return compile_kernels(*modules, chosen=chosen) + ARENA_TEXT + TEXT + _STACK_TEXT
+    return with_table(compile_kernels(*modules, chosen=chosen) + ARENA_TEXT + TEXT + _STACK_TEXT, _KERNEL_TABLE)
 
 
 def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode:
@@ -206,4 +226,5 @@ def _exports(code: ProgramCode) -> list[str]:
     names += code.tasks
     nets = net_area.KERNELS if _has_records(code) else ()
     runtime = (*_KERNELS, *netlist_area.KERNELS, *nets)
-    return [*dict.fromkeys(name for name in names if name), *runtime, "weft_stack"]
+    tables = [table_symbol(module) for module in (*range(len(code.digests)), _KERNEL_TABLE)]
+    return [*dict.fromkeys(name for name in names if name), *runtime, *tables, "weft_stack"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from weft.engines.event.code_links import with_table
+
 _SYMBOL = re.compile(r"@([\w.]+)")
 _MODULE_SIZE = 150_000
 """The length of text at which a module is full: some 50 ms of compilation."""
@@ -36,6 +38,6 @@ def pack_modules(bodies: list[str], declarations: dict[str, str]) -> list[str]:
             defined = {_declaration(function)[0] for function in present}
             used = dict.fromkeys(_SYMBOL.findall(text))
             heads = [declarations[name] for name in used if name not in defined and name in declarations]
-            modules.append("\n".join([*heads, text]))
+            modules.append(with_table("\n".join([*heads, text]), len(modules)))
             present, room = [], 0
     return modules

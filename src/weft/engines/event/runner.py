@@ -30,6 +30,11 @@ class Runner:
     _resume: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _thread: threading.Thread | None = None
 
+    @property
+    def parked(self) -> bool:
+        """Say whether the design has parked the run."""
+        return self._parked
+
     def run(self) -> int:
         """Run until `work` returns for good; return its reason. Ctrl-C ends the run and is raised."""
         reason = self.go_on()

@@ -68,6 +68,8 @@ def start_threads(engine: EventEngine) -> None:
     if engine.netlist.gates:
         started[ACTIVE].insert(0, (0, engine.netlist.start + AREA_FIRST))
     started[ACTIVE] += _number_gates(engine)
+    if engine.place:
+        return
     _initialize(engine)
     for list_offset, entries in started.items():
         nodes = [offset for _, offset in sorted(entries, key=lambda entry: entry[0])]
