@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from weft.base.recursion import start_deep
+
 T = TypeVar("T")
 
 
@@ -101,10 +103,7 @@ class Workers:
             if len(self._threads) < self._count:
                 name = f"{self._name}-{len(self._threads)}"
                 thread = threading.Thread(target=self._loop, name=name, daemon=True)
-                usual = threading.stack_size(self._stack_bytes) if self._stack_bytes else 0
-                thread.start()
-                if self._stack_bytes:
-                    threading.stack_size(usual)
+                start_deep(thread, self._stack_bytes)
                 self._threads.append(thread)
         return job
 

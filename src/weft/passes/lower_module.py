@@ -8,12 +8,9 @@ interprets them. `symbolic_state` describes the method: symbolic execution with 
 
 from __future__ import annotations
 
-import gc
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
-
+from weft.base.collector import without_collector
 from weft.base.errors import Unsupported
+from weft.base.recursion import deep_recursion
 from weft.ir.design import Module
 from weft.ir.expressions import Signal
 from weft.ir.graph_builder import Simplify
@@ -37,31 +34,18 @@ def lower_module(
     Where inputs are `sampled`, the fragment tells apart which of its processes read them (`sample_inputs`).
     """
     context = ModuleContext(module, infer_memories(module), four_state, simplify, sampled)
-    with _deep_recursion():
+
+    def lower() -> None:
         _lower_wiring(context)
         processes = ProcessLowering(context)
         for number, process in enumerate(module.processes, len(module.assigns)):
             processes.lower(process, number)
+
+    with deep_recursion(RECURSION_LIMIT):
+        without_collector(lower)
     _drop_scratch(context)
     _check_static(context)
     return context.fragment
-
-
-@contextmanager
-def _deep_recursion() -> Generator[None, None, None]:
-    """Let pure Python calls nest deeply: they take no C stack (since CPython 3.11).
-
-    The collector rests meanwhile: there is no garbage, and it would walk the whole design again and again.
-    """
-    before, collecting = sys.getrecursionlimit(), gc.isenabled()
-    sys.setrecursionlimit(max(before, RECURSION_LIMIT))
-    gc.disable()
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
-        if collecting:
-            gc.enable()
 
 
 def _lower_wiring(context: ModuleContext) -> None:

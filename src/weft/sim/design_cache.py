@@ -29,6 +29,7 @@ import weft
 from weft.base.cache_label import Label
 from weft.base.dataclass import asdict, dataclass, replace
 from weft.base.errors import InternalError
+from weft.base.recursion import deep_recursion, start_deep
 from weft.engines.cpu.object_cache import ObjectCache, cache_folder
 
 Kept = TypeVar("Kept")
@@ -186,15 +187,10 @@ def _dump(design: object) -> bytes:
     def work() -> None:
         result.append(pickle.dumps(design, protocol=5))
 
-    limit, stack = sys.getrecursionlimit(), threading.stack_size(1 << 29)
-    sys.setrecursionlimit(1_000_000)
-    try:
+    with deep_recursion(1_000_000):
         thread = threading.Thread(target=work)
-        thread.start()
+        start_deep(thread, 1 << 29)
         thread.join()
-    finally:
-        threading.stack_size(stack)
-        sys.setrecursionlimit(limit)
     if not result:
         raise InternalError("the design cannot be stored")
     return result[0]

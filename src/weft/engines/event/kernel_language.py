@@ -18,10 +18,12 @@ Variables are stack slots that LLVM promotes to registers.
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
+
+from weft.engines.event.kernel_syntax import read_functions
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -57,6 +59,7 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 }
 _WORDS = {"inlined": "alwaysinline", "apart": "noinline cold"}
 """What LLVM is told of kernels that are marked so."""
+_MARKS = frozenset({"kernel", *_WORDS})
 _MEMORIES = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
 
 
@@ -104,16 +107,12 @@ def compile_kernels(*modules: ModuleType, chosen: Mapping[str, int] | None = Non
     for module in modules:
         constants = {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int)}
         constants |= {name: value for name, value in (chosen or {}).items() if name in constants}
-        tree = ast.parse(inspect.getsource(module))
-        found += [(node, constants) for node in tree.body if isinstance(node, ast.FunctionDef) and _is_kernel(node)]
+        source = Path(str(module.__file__)).read_text(encoding="utf-8")
+        found += [(function, constants) for function in read_functions(source, _MARKS)]
     known = {function.name for function, _ in found}
     texts = [_Writer(function, constants, known).text() for function, constants in found]
     intrinsics = ["declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.ctlz.i64(i64, i1)"]
     return "\n".join([*EXTERNALS.values(), *intrinsics, *texts])
-
-
-def _is_kernel(node: ast.FunctionDef) -> bool:
-    return not _marks(node).isdisjoint(("kernel", *_WORDS))
 
 
 def _marks(node: ast.FunctionDef) -> set[str]:

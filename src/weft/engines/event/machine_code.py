@@ -37,6 +37,7 @@ _RACES = ("race_kernels",)
 _KERNEL_TABLE = "kernels"
 _WRITTEN_BY = (
     "kernel_language",
+    "kernel_syntax",
     "records",
     "net_records",
     "netlist_records",

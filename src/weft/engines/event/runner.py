@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 
 from weft.base.dataclass import dataclass, field
+from weft.base.recursion import start_deep
 
 STACK_BYTES = 256 << 20
 
@@ -49,10 +50,8 @@ class Runner:
             self._parked = False
             self._resume.release()
         else:
-            old = threading.stack_size(STACK_BYTES)
             self._thread = threading.Thread(target=self._main, name="weft-events", daemon=True)
-            self._thread.start()
-            threading.stack_size(old)
+            start_deep(self._thread, STACK_BYTES)
         try:
             reason = self._said.get()
         except KeyboardInterrupt:

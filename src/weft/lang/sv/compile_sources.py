@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from pyslang.driver import Driver
 
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import InternalError, Unsupported, UserError, WeftError
+from weft.base.recursion import deep_recursion
 from weft.ir.design import Design
 from weft.lang.sv.build_module import build_module, declare_module
 from weft.lang.sv.classes import class_of, is_built_in
@@ -122,7 +122,8 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
         options.specify,
     )
     try:
-        with _deep_recursion():
+        # Conversions follow deep expressions and `else if` chains.
+        with deep_recursion(_DEPTH):
             design.tops += [(top.name, elaboration.module_of(top.body).module) for top in tops]
             if not tops:
                 _convert_classes(compilation, elaboration)
@@ -316,17 +317,6 @@ def _quote(word: str) -> str:
     """Quote a word for slang's splitting of a command line."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-@contextmanager
-def _deep_recursion() -> Generator[None]:
-    """Let conversions follow deep expressions and `else if` chains; calls among Python functions need no C stack."""
-    usual = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(usual, _DEPTH))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(usual)
 
 
 @contextmanager
