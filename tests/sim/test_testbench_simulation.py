@@ -138,10 +138,34 @@ def test_forces():
     sim["n"].force(5)
     sim["n"].release()
     assert sim.peek("n") == 5
-    with pytest.raises(weft.Unsupported, match=r"forcing 'tb.clk', which forceable= does not name"):
+    message = r"'tb.clk' cannot be forced: .* or a pattern such as 'tb.\*', in forceable= \[not-forceable\]"
+    with pytest.raises(weft.UserError, match=message):
         sim.force("clk", 1)
     with pytest.raises(weft.UserError, match=r"there is no signal 'tb.none' to be forced \[unknown-signal\]"):
         compile_bench(forceable=["tb.none"])
+
+
+def test_forces_by_patterns():
+    sim, printed = compile_bench(forceable=["d.*", "*.text", "tb.r?tio"])
+    sim.run_until("32ns")
+    for path, value in (("d.clk", 1), ("d.rst", 1), ("d.twice", 1), ("text", "forced"), ("ratio", 2.5)):
+        sim.force(path, value)
+    assert sim.peek("tb.clk") == 0 and sim.peek("d.clk") == 1 and sim.peek("text") == "forced"
+    sim.run_until("62ns")
+    assert sim.peek("twice") == 1 and sim.peek("count") == 0 and sim.peek("e.count") == 5 and sim.peek("ratio") == 2.5
+    for path in ("d.clk", "d.rst", "d.twice", "text", "ratio"):
+        sim.release(path)
+    assert (sim.peek("d.clk"), sim.peek("d.twice"), sim.peek("ratio")) == (0, 0, 2.5)
+    with pytest.raises(weft.UserError, match="not-forceable"):
+        sim.force("e.rst", 1)
+    sim.run()
+    assert printed[0].endswith(b" forced\n")
+    with pytest.raises(weft.UserError, match=r"no signal that can be forced matches 'd.m\*' \[unknown-signal\]"):
+        compile_bench(forceable=["d.m*"])
+    design = {"m.v": "module m(input clk, output reg q = 0); always @(posedge clk) q <= ~q; endmodule"}
+    cycles = weft.compile(texts=design, engine="cycle", forceable=["m.*"], cache=False)
+    cycles.force("q", 1)
+    assert cycles.peek("q") == 1
 
 
 def test_memories():

@@ -24,6 +24,7 @@ ERRORS: dict[str, str] = {
     "multiple-drivers": "Two processes or assignments drive the same bits of a variable.",
     "unknown-signal": "No signal has that path; near names are suggested.",
     "read-only": "The signal is driven by the design, so it cannot be set, only forced.",
+    "not-forceable": "A signal of a testbench is forced that forceable= does not name.",
     "value-range": "A value does not fit the signal's width.",
     "ambiguous-clock": "Several inputs could be the clock; choose one with --clock.",
     "ambiguous-reset": "Several inputs could be the reset; choose one with --reset.",

@@ -13,6 +13,7 @@ from pathlib import Path
 from weft.base.collector import without_collector
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError
+from weft.base.path_patterns import is_pattern
 from weft.base.workers import Workers
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.program import Program
@@ -87,16 +88,17 @@ def compile_design(
     which you drive. `event` runs a testbench with delays and everything else of the language, in four states, as
     `weft run` does. `auto` is `cycle` where that can run the design and the top has inputs to drive, else `event`.
 
-    `texts` gives sources as text, by name. `forceable` names signals (full paths) that will be forced: forcing another
-    one later compiles the design again. `clock` names the input that `run_cycles` toggles with `period`, or maps
-    several to their periods; without it the one clock of the design is used, and with `{}` none, so that you can poke
-    clocks yourself; these, `x_initial` and `loops` are for cycles only. `plusargs` are given without their plus, and
-    `seed` begins `$random` and `$urandom`. For events only, `shuffle` draws an order where the standard leaves it open,
-    `delays` is `min`, `typ`, `max` or `none`, and `sdf` names files of delays, as `FILE` or `FILE:scope`.
-    `state` names a file that `save` wrote, where the simulation begins; a testbench does nothing of what comes before.
-    `slang_args` are words of slang's command line. `output` gets what the design prints, as bytes; by default it goes
-    to the standard output. `progress` is called with the name of each stage. With `background` false all code is
-    compiled before the first cycle, where otherwise better code is made while the simulation runs.
+    `texts` gives sources as text, by name. `forceable` names signals that will be forced, by full paths or patterns
+    (`tb.dut.*`): with cycles forcing another one later compiles the design again, with events it is refused. `clock`
+    names the input that `run_cycles` toggles with `period`, or maps several to their periods; without it the one
+    clock of the design is used, and with `{}` none, so that you can poke clocks yourself; these, `x_initial` and
+    `loops` are for cycles only. `plusargs` are given without their plus, and `seed` begins `$random` and `$urandom`.
+    For events only, `shuffle` draws an order where the standard leaves it open, `delays` is `min`, `typ`, `max` or
+    `none`, and `sdf` names files of delays, as `FILE` or `FILE:scope`. `state` names a file that `save` wrote, where
+    the simulation begins; a testbench does nothing of what comes before. `slang_args` are words of slang's command
+    line. `output` gets what the design prints, as bytes; by default it goes to the standard output. `progress` is
+    called with the name of each stage. With `background` false all code is compiled before the first cycle, where
+    otherwise better code is made while the simulation runs.
     """
     parse_x_initial(x_initial)
     if engine not in _ENGINES:
@@ -152,7 +154,8 @@ def compile_design(
         return build.design, program
 
     try:
-        design, program = build(tuple(forceable))
+        # What patterns mean is found out by forcing it.
+        design, program = build(tuple(path for path in forceable if not is_pattern(path)))
     except Unsupported:
         if engine != "auto":
             raise

@@ -106,23 +106,31 @@ class EventExecutor:
         if driven or (found.net and not holder[1].net):
             path = f"{node.path}.{found.name}"
             raise UserError("read-only", f"'{path}' is driven by the design: force it instead")
-        bits, unknown = value
-        if found.type.kind == "string":
-            bits = self.simulation.handles.intern(bits.to_bytes((bits.bit_length() + 7) // 8, "big").decode("latin-1"))
-        self.engine.write(node, found, 0, bits, unknown)
+        self.engine.write(node, found, 0, *self._stored(signal, value))
         self.dirty = True
+
+    def _stored(self, signal: Found, value: Planes) -> Planes:
+        """Return a value as memory has it: of a string, given as its characters, the handle."""
+        bits, unknown = value
+        if signal.signal.type.kind == "string":
+            bits = self.simulation.handles.intern(bits.to_bytes((bits.bit_length() + 7) // 8, "big").decode("latin-1"))
+        return bits, unknown
 
     def full_path(self, signal: Found) -> str:
         """Return a signal's path, the top's name first."""
         return f"{self.view.design.graph.scopes[signal.scope].path}.{signal.signal.name}"
 
     def force(self, signal: Found, value: Planes) -> None:
-        """Hold a signal at a value; it must have been named when the design was compiled."""
+        """Hold a signal at a value; it must have been named when the design was compiled, or be `not-forceable`."""
         path = self.full_path(signal)
         point = self._forces.get(path)
         if point is None:
-            raise Unsupported(f"forcing '{path}', which forceable= does not name, in an event simulation")
-        self._change(point.value, value)
+            raise UserError(
+                "not-forceable",
+                f"'{path}' cannot be forced: code of events is written for the signals that are forced; name it, or a "
+                f"pattern such as '{path.partition('.')[0]}.*', in forceable=",
+            )
+        self._change(point.value, self._stored(signal, value))
         self._toggle(point.begin)
 
     def release(self, signal: Found) -> None:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from weft.base.collector import without_collector
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import UserError
 from weft.base.workers import Job
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.machine_code import MachineCode, begin_code, begin_kernels, find_code
-from weft.ir.design import Design, Module, Signal
+from weft.ir.design import Design, Module
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.add_force_points import EventForce, add_force_points
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files
 from weft.sim.event_delays import TASK as SDF_ANNOTATE
 from weft.sim.event_delays import PreparedDelays, prepare_delays
+from weft.sim.force_targets import find_forced
 from weft.sim.regions.engine_choice import EngineChoice
 from weft.sim.regions.mixed_design import MixedDesign
 from weft.sim.regions.run_regions import begin_regions
@@ -41,9 +41,9 @@ _DUMPS = ("$dump", "$countdrivers")
 class ProgramOptions:
     """Choose how the code of a design is written.
 
-    `observe` makes every signal tell its changes; `delays` false leaves all delays out; `sdf` are the delay files that
-    the user names, `forced` the paths of signals that Python may force; `netlists` lets gates be data, which a random
-    order of events rules out.
+    `observe` makes every signal tell its changes; `delays` false leaves all delays out; `sdf` are the delay files
+    that the user names, `forced` the paths or patterns of signals that Python may force; `netlists` lets gates be
+    data, which a random order of events rules out.
     """
 
     front_end: FrontEndOptions = field(default_factory=FrontEndOptions)
@@ -107,7 +107,7 @@ def program_of(
     for module in (*design.modules, *(module for _, module in (*design.packages, *design.tops))):
         defer_assertions(module)
     end_programs(design)
-    targets = [_find_target(design, path) for path in dict.fromkeys(forced)]
+    targets = find_forced(design, forced)
     points = add_force_points(design, targets)
     names = [plain_path(".".join((*path, signal.name))) for path, signal in targets]
     reached = reached_tasks(design, choice.plusargs)
@@ -118,30 +118,6 @@ def program_of(
     code = write_program(mixed.design, observe, netlists, stubs, choice.races)
     forces = dict(zip(names, points, strict=True))
     return EventProgram(code, begin_code(code, kernels), delays, mixed, regions, reached.tests, forces)
-
-
-def _find_target(design: Design, path: str) -> tuple[tuple[str, ...], Signal]:
-    """Return the instances from the top on, and the signal, of a path; the only top's name may be left out."""
-    for name, module in design.tops:
-        rest = path.removeprefix(f"{name}.")
-        if rest != path or len(design.tops) == 1:
-            found = _find_below(module, rest)
-            if found is not None:
-                return (name, *found[0]), found[1]
-    raise UserError("unknown-signal", f"there is no signal '{path}' to be forced")
-
-
-def _find_below(module: Module, path: str) -> tuple[tuple[str, ...], Signal] | None:
-    signal = next((signal for signal in module.signals if plain_path(signal.name) == path), None)
-    if signal is not None and not signal.depth and not signal.automatic:
-        return (), signal
-    # Names of instances may hold dots, those of generate blocks.
-    for instance in module.instances:
-        rest = path.removeprefix(f"{plain_path(instance.name)}.")
-        found = _find_below(instance.module, rest) if rest != path else None
-        if found is not None:
-            return (instance.name, *found[0]), found[1]
-    return None
 
 
 def make_program(

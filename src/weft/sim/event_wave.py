@@ -6,12 +6,11 @@ end of the first time, with settled values, whatever the design dumps itself.
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Callable, Sequence
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
+from weft.base.path_patterns import PathPattern
 from weft.sim.tasks.dump_scopes import Declaration, DumpScope, DumpSignal, Shown, WaveSink
 from weft.sim.tasks.task_call import Host
 
@@ -33,7 +32,7 @@ class EventWave:
     _closed: bool = False
 
     def __post_init__(self) -> None:
-        tests = [(text, re.compile(fnmatch.translate(text.replace("[", "[[]")))) for text in self.patterns]
+        tests = [PathPattern(text) for text in self.patterns]
         for top in self.host.dump_scopes():
             self._choose(top, tests, 1)
         unused = next((text for text in self.patterns if text not in self._used), None)
@@ -45,13 +44,13 @@ class EventWave:
         """Begin at the end of the present time step."""
         self.host.at_end_of_tick(self.begin)
 
-    def _choose(self, scope: DumpScope, tests: list[tuple[str, re.Pattern[str]]], level: int) -> bool:
+    def _choose(self, scope: DumpScope, tests: list[PathPattern], level: int) -> bool:
         """Declare what is chosen in a scope; say whether that is anything."""
         start = len(self._declarations)
         self._declarations.append(Declaration(scope=scope))
         for signal in scope.signals if self.depth is None or level <= self.depth else ():
             path = f"{scope.path}.{signal.name}"
-            hits = [text for text, test in tests if test.match(path) or test.match(path.partition(".")[2])]
+            hits = [test.text for test in tests if test.matches(path)]
             if hits:
                 self._used.update(hits)
                 self._declarations.append(Declaration(signal=signal))

@@ -74,7 +74,7 @@ class TestbenchSimulation(Simulation):
     def force(self, path: str, value: Value | str | bool) -> None:
         """Hold a signal at a value, whatever drives it, until `release`.
 
-        The signal must have been named in `forceable=`, by its full path.
+        The signal must have been named in `forceable=`, by its full path or by a pattern; else it is `not-forceable`.
         """
         found = self._signal(path)
         self.engine.force(found, to_planes(path, found, value))

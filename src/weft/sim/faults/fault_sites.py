@@ -7,12 +7,11 @@ with equal values two nodes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Sequence
-from fnmatch import translate
 
 from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported, UserError
+from weft.base.path_patterns import PathPattern
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.ops import CODE
 from weft.sim.compiled_design import CompiledDesign
@@ -75,9 +74,8 @@ def match_paths(paths: Iterable[str], patterns: Sequence[str]) -> list[str]:
 
 
 def _matching(paths: Sequence[str], pattern: str) -> list[str]:
-    # An index is part of a name here, not a set of characters.
-    full = re.compile(translate(pattern.replace("[", "[[]")))
-    return [path for path in paths if full.match(path) or full.match(path.partition(".")[2])]
+    chosen = PathPattern(pattern)
+    return [path for path in paths if chosen.matches(path)]
 
 
 def find_sites(

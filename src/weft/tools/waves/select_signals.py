@@ -8,14 +8,13 @@ always, memories when asked for.
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import UserError
+from weft.base.path_patterns import PathPattern
 from weft.engines.cpu.emit_trace import TracedNode
 from weft.ir.cone_graph import ConeGraph, Scope
 from weft.ir.design import Module, Signal
@@ -49,7 +48,7 @@ def select_signals(
 class _Selector:
     def __init__(self, graph: ConeGraph, patterns: Sequence[str], depth: int | None, memories: bool) -> None:
         self._graph, self._depth, self._memories = graph, depth, memories
-        self._patterns = [(p, re.compile(fnmatch.translate(p.replace("[", "[[]")))) for p in patterns]
+        self._patterns = [PathPattern(pattern) for pattern in patterns]
         self._all = "*" in patterns
         self._used: set[str] = set()
         self._extra = _Appender(graph)
@@ -72,9 +71,9 @@ class _Selector:
             parent.append(wave)
             made.append(wave)
             tree.append((wave, self._chosen(scope, wave) if self._depth is None or level <= self._depth else []))
-        for name, _ in self._patterns:
-            if name not in self._used:
-                raise UserError("unknown-signal", f"no signal matches '{name}'")
+        for pattern in self._patterns:
+            if pattern.text not in self._used:
+                raise UserError("unknown-signal", f"no signal matches '{pattern.text}'")
         contents = {id(wave): signals for wave, signals in tree}
         self._declare(roots, contents)
         _drop_empty(roots)
@@ -101,13 +100,9 @@ class _Selector:
             self._used.add("*")
             if len(self._patterns) == 1:
                 return True
-        inner = path.split(".", 1)[1]
-        hit = False
-        for name, pattern in self._patterns:
-            if pattern.match(path) or pattern.match(inner):
-                self._used.add(name)
-                hit = True
-        return hit
+        hits = [pattern.text for pattern in self._patterns if pattern.matches(path)]
+        self._used.update(hits)
+        return bool(hits)
 
     # Numbers must ascend in the order in which the file declares its variables, so they are given in that order.
     def _declare(
