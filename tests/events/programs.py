@@ -386,5 +386,75 @@ end
         """,
         "2\n1\n0\ndone\n",
     ),
+    "a change of other bits wakes nobody": (
+        """
+        module t; reg [7:0] v = 0; reg [99:0] wide = 0; integer a=0,b=0,c,d=0,e,g,h=0,k=0,l=0,n=0; reg k2;
+        always_comb begin a = a + 1; k2 = v[3]; end
+        always @* if (v[3]) b = b + 1; else b = b + 1;
+        function automatic bit f(input bit x); h = h + 1; return x; endfunction
+        wire x = f(v[3]);
+        always @(wide[70]) d = d + 1;
+        always @* begin e = wide[70] + wide[5]; k = k + 1; end
+        always_comb begin l = l + 1; g = wide[71:66] + v[7:6]; end
+        wire [79:0] r; assign (strong0, pull1) r = wide[79:0]; always @* begin n = n + 1; c = r[70] + r[3]; end
+        initial begin
+         #1 v = 1; #1 v = 2; #1 v = 8; #1 v = 9; #1 v = 16+8; #1 wide = 1; #1 wide[70] = 1; #1 wide = 3; #1 wide=0;
+         #1 wide[68:4] = '1; #1 wide = 1 << 5; #1 wide[75 -: 5] = 21; #1 wide = 0; #1 wide = 100'h1 << 71 | 1; #1 wide = 8;
+         #1 v=8'h81; #1 v = 8'h41; #1 v = 8'h42;
+         #1 $display("%0d %0d %0d %0d %0d %0d %0d", a, b, d, h, k, l, n);
+        end endmodule
+        """,
+        """\
+3 2 2 3 4 11 3
+""",
+    ),
+    "iff sees all that one assignment writes": (
+        """
+        module t; reg clk=0, en=0; reg [3:0] v=0; reg [79:0] w = 0; integer a=0,b=0,c=0,d=0;
+        always @(posedge clk iff en) a++;
+        always @(v iff en) b++;
+        always @(w[3] iff v[0]) c++;
+        wire wc, we; assign {wc, we} = {clk, en};
+        always @(posedge wc iff we) d++;
+        initial begin
+         #1 {clk, en} = 2'b11; #1 $display("%0d %0d %0d %0d",a,b,c,d);
+         #1 {clk, en} = 2'b00; #1 {en, clk} = 2'b11; #1 $display("%0d %0d %0d %0d",a,b,c,d);
+         #1 {clk, en} = 2'b00; #1 {v, en} = 5'b00111;  #1 $display("%0d %0d %0d %0d",a,b,c,d);
+         #1 {w[5:0], v} = 10'b1000_0001;  #1 $display("%0d %0d %0d %0d",a,b,c,d);
+         #1 {w[5:0], v} = 10'b0000_0000;  #1 $display("%0d %0d %0d %0d",a,b,c,d);
+         #1 {clk, en} = 2'b01; #1 {clk, en} = 2'b10;  #1 $display("%0d %0d %0d %0d",a,b,c,d);
+        end endmodule
+        """,
+        """\
+1 0 0 1
+2 0 0 2
+2 1 0 2
+2 2 1 2
+2 3 1 2
+2 3 1 2
+""",
+    ),
+    "a concatenation of parts is written at once": (
+        """
+        module t; reg [99:0] w=0; reg [7:0] m [0:3]; integer i=0; reg a=0; reg [3:0] v=0; struct packed {logic [3:0] x; logic y;} s = 0; class K; int p; endclass K k = new; int n=0;
+        always @(w or a or v or s) n++;
+        always @(posedge a iff w[95]) $display("%0t a", $time);
+        always @(posedge s.y iff v[2]) $display("%0t y", $time);
+        initial begin
+         #1 {a, w[96:95], m[i+1][3:0], s.x} = 11'b1_11_1010_0101; $display("%b %b %b %b", a, w[96:95], m[1], s);
+         #1 {s.y, v} = 5'b10100; {k.p, v[i+:2]} = 34'h5_0000_0003; $display("%b %b %0d", s, v, k.p);
+         #1 {v[i ? 1 : 3], w[i+90 +: 8], a} = {1'b1, 8'h5a, 1'b0}; $display("%b %h %b", v, w, a);
+         #1 {i, a} = {32'd2, 1'b1}; {m[i], w[99:98]} = 10'h3ff; $display("%b %h %0d", m[2], w, n);
+        end endmodule
+        """,
+        """\
+1 11 xxxx1010 01010
+1 a
+01011 0111 1073741824
+2 y
+1111 1680000000000000000000000 0
+11111111 d680000000000000000000000 3
+""",
+    ),
 }
 """Programs with objects of SystemVerilog, which Icarus Verilog 11 does not all run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weft.engines.event import operators as ops
@@ -20,8 +21,12 @@ def notify_change(
     bit0: list[tuple[Operand, Operand]],
     low: Operand,
     high: Operand,
+    differing: Callable[[], Value] | None = None,
 ) -> None:
-    """Tell the watchers of a signal about a change; `bit0` has old and new bits and unknowns of its lowest bit."""
+    """Tell the watchers of a signal about a change; `bit0` has old and new bits and unknowns of its lowest bit.
+
+    `differing` writes which of the bits `low` to `high` differ; without it all may.
+    """
     w = f.w
     if changed == 0:
         return
@@ -35,8 +40,27 @@ def notify_change(
     if bit0:
         edges = w.op("or", 64, _edges(w, bit0), 4)
     header = w.emit(f"ptrtoint ptr {place.header} to i64")
-    w.call("notify", header, edges, low, high, "%S")
+    changes = _changes(w, differing()) if differing is not None else 0
+    w.call("notify", header, edges, low, high, changes, "%S")
     w.label(done)
+
+
+def _changes(w: Writer, differing: Value) -> Operand:
+    """Return the bits that differ as `notify` wants them: a word, or the address of several."""
+    width = differing.width
+    if width <= 64:
+        return w.resize(differing.bits, width, 64) if width > 1 else 0
+    words = (width + 63) // 64 * 64
+    slot = w.slot(words)
+    w.do(f"store i{words} {w.resize(differing.bits, width, words)}, ptr {slot}, align 8")
+    return w.emit(f"ptrtoint ptr {slot} to i64")
+
+
+def difference(w: Writer, old: Value, new: Value) -> Value:
+    """Return a vector with a 1 for each bit that differs."""
+    width = old.width
+    differs = w.op("xor", width, old.bits, new.bits), w.op("xor", width, old.unknown, new.unknown)
+    return Value(width, w.or_(width, *differs))
 
 
 def _edges(w: Writer, bit0: list[tuple[Operand, Operand]]) -> Operand:

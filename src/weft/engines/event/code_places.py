@@ -6,9 +6,11 @@ signal that somebody watches is compared with what was there, and a difference i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from weft.base.dataclass import dataclass
 from weft.engines.event import operators as ops
-from weft.engines.event.code_changes import notify_change
+from weft.engines.event.code_changes import difference, notify_change
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_effect
 from weft.engines.event.layout import value_bytes
@@ -19,6 +21,10 @@ from weft.ir.expressions import Concat, Const, Element, Field, Item, Ref, Slice
 
 WINDOW_FROM = 65
 """From this width on, a part of a value in memory is read and written through a window of bytes."""
+
+
+Later = list[Callable[[], None]]
+"""What is written behind an assignment: it tells the watchers of each part."""
 
 
 @dataclass(slots=True, eq=False)
@@ -207,15 +213,22 @@ def shadowed(f: FunctionCode, place: Place) -> Place:
 # ------------------------------------------------------------------------------------------- writing
 
 
-def store_lvalue(f: FunctionCode, lhs: Expr, new: Value, keep: str = "normal") -> None:
-    """Write the assignment of a value to an lvalue; `keep` says which forces hold it back."""
+def store_lvalue(f: FunctionCode, lhs: Expr, new: Value, keep: str = "normal", later: Later | None = None) -> None:
+    """Write the assignment of a value to an lvalue; `keep` says which forces hold it back.
+
+    Parts of a concatenation are all written before anybody is told, so that an `iff` sees them; `later` gets what
+    tells.
+    """
     match lhs:
         case Concat(parts):
             at = lhs.width
+            tell: Later = [] if later is None else later
             for part in parts:
                 at -= part.width
                 if part.width:
-                    store_lvalue(f, part, ops.take(f.w, new, at, part.width), keep)
+                    store_lvalue(f, part, ops.take(f.w, new, at, part.width), keep, tell)
+            for action in tell if later is None else ():
+                action()
         case Item(container, index):
             name = "string.putc" if type_of(container).kind == "string" else "array.set"
             host_effect(f, name, (container, index), new, lhs)
@@ -227,9 +240,9 @@ def store_lvalue(f: FunctionCode, lhs: Expr, new: Value, keep: str = "normal") -
             if place.signal.depth and isinstance(lhs, Field):
                 _store_elements(f, place, new, keep)
             else:
-                store_whole(f, place, new, keep)
+                store_whole(f, place, new, keep, later=later)
         case Slice():
-            _store_slice(f, lhs, new, keep)
+            _store_slice(f, lhs, new, keep, later)
         case _:
             raise f.internal("no lvalue", lhs)
 
@@ -248,7 +261,7 @@ def _store_elements(f: FunctionCode, place: Place, new: Value, keep: str) -> Non
         store_whole(f, element, ops.take(f.w, new, i * signal.width, signal.width), keep)
 
 
-def _store_slice(f: FunctionCode, lhs: Slice, new: Value, keep: str) -> None:
+def _store_slice(f: FunctionCode, lhs: Slice, new: Value, keep: str, later: Later | None = None) -> None:
     from weft.engines.event.code_expressions import value
 
     offset, width, inner = lhs.offset, lhs.width, lhs.value
@@ -256,9 +269,9 @@ def _store_slice(f: FunctionCode, lhs: Slice, new: Value, keep: str) -> None:
         # A part of a part: the outer limits of the inner part hold too.
         if isinstance(offset, int) and offset >= 0 and offset + width <= inner.width:
             if isinstance(inner.offset, int):
-                _store_slice(f, Slice(inner.value, inner.offset + offset, width), new, keep)
+                _store_slice(f, Slice(inner.value, inner.offset + offset, width), new, keep, later)
                 return
-            _store_slice(f, Slice(inner.value, _plus(inner.offset, offset), width), new, keep)
+            _store_slice(f, Slice(inner.value, _plus(inner.offset, offset), width), new, keep, later)
             return
         old = value(f, inner)
         store_lvalue(f, inner, ops.insert(f.w, old, offset if isinstance(offset, int) else value(f, offset), new), keep)
@@ -275,7 +288,7 @@ def _store_slice(f: FunctionCode, lhs: Slice, new: Value, keep: str) -> None:
         raise f.internal("no lvalue", inner)
     place = field_place(f, inner) if isinstance(inner, Field) else find_place(f, inner)
     at = offset if isinstance(offset, int) else value(f, offset)
-    store_bits(f, place, at, new, keep)
+    store_bits(f, place, at, new, keep, later)
 
 
 def _plus(offset: Expr, constant: int) -> Expr:
@@ -312,26 +325,27 @@ def _store_array_slice(f: FunctionCode, array: Ref, offset: Expr | int, new: Val
     _store_array(f, array, ops.insert(f.w, old, at, new), keep)
 
 
-def store_bits(f: FunctionCode, place: Place, offset: Value | int, new: Value, keep: str = "normal") -> None:
+def store_bits(
+    f: FunctionCode, place: Place, offset: Value | int, new: Value, keep: str = "normal", later: Later | None = None
+) -> None:
     """Replace some bits of an element."""
     total = place.signal.width
     if isinstance(offset, int) and offset == 0 and new.width == total:
-        store_whole(f, place, new, keep)
+        store_whole(f, place, new, keep, later=later)
         return
     if total >= WINDOW_FROM and not place.forced:
-        _store_window(f, place, offset, new)
+        _store_window(f, place, offset, new, later)
         return
     old = f.load_signal(place.signal, place.pointer)
-    low: Operand = 0
-    high: Operand = total
+    low, high = 0, total
     if isinstance(offset, int):
         low, high = max(offset, 0), min(offset + new.width, total)
         if low >= high:
             return
-    store_whole(f, place, ops.insert(f.w, old, offset, new), keep, old, low, high)
+    store_whole(f, place, ops.insert(f.w, old, offset, new), keep, old, low, high, later)
 
 
-def _store_window(f: FunctionCode, place: Place, offset: Value | int, new: Value) -> None:
+def _store_window(f: FunctionCode, place: Place, offset: Value | int, new: Value, later: Later | None) -> None:
     """Replace bits of a wide element by reading and writing only the bytes around them."""
     w = f.w
     total, width = place.signal.width, new.width
@@ -372,8 +386,9 @@ def _store_window(f: FunctionCode, place: Place, offset: Value | int, new: Value
         ]
         first = start
     labels = w.fresh("write"), w.fresh("written")
-    w.branch(guard, labels[0], labels[1])
-    w.label(labels[0])
+    if guard != 1:
+        w.branch(guard, labels[0], labels[1])
+        w.label(labels[0])
     changed: Operand = 0
     edges: list[tuple[Operand, Operand]] = []
     for plane, moved in zip(_planes(place), wide, strict=False):
@@ -392,8 +407,26 @@ def _store_window(f: FunctionCode, place: Place, offset: Value | int, new: Value
             bit0 = [
                 (w.and_(1, at_zero, w.resize(a, size, 1)), w.and_(1, at_zero, w.resize(b, size, 1))) for a, b in edges
             ]
-        notify_change(f, place, changed, bit0, low_bit, w.op("add", 64, low_bit, width))
-    w.label(labels[1])
+
+        def differing() -> Value:
+            (bits, unknown) = [*edges, (0, 0)][:2]
+            differs = difference(w, Value(size, bits[0], unknown[0]), Value(size, bits[1], unknown[1]))
+            return Value(width, w.resize(w.op("lshr", size, differs.bits, shift), size, width))
+
+        _tell(
+            lambda: notify_change(f, place, changed, bit0, low_bit, w.op("add", 64, low_bit, width), differing),
+            later if guard == 1 else None,
+        )
+    if guard != 1:
+        w.label(labels[1])
+
+
+def _tell(action: Callable[[], None], later: Later | None) -> None:
+    """Write now what tells of a change, or note it; what lies behind a condition of its own cannot be put off."""
+    if later is None:
+        action()
+    else:
+        later.append(action)
 
 
 def store_whole(
@@ -402,8 +435,9 @@ def store_whole(
     new: Value,
     keep: str = "normal",
     old: Value | None = None,
-    low: Operand = 0,
-    high: Operand | None = None,
+    low: int = 0,
+    high: int | None = None,
+    later: Later | None = None,
 ) -> None:
     """Write a whole element, and tell watchers if it changes; bits `low` to `high` are those that can change."""
     w = f.w
@@ -433,7 +467,15 @@ def store_whole(
                 bits.append((w.resize(old.unknown, width, 1), w.resize(new.unknown, width, 1)))
             first = w.op("add", 64, low, place.base_bit)
             last = w.op("add", 64, width if high is None else high, place.base_bit)
-            notify_change(f, place, changed, bits, first, last)
+            count, before, after = (width if high is None else high) - low, old, new
+
+            def differing() -> Value:
+                return ops.take(w, difference(w, before, after), low, count)
+
+            _tell(
+                lambda: notify_change(f, place, changed, bits, first, last, differing),
+                later if not end else None,
+            )
     else:
         _store_planes(w, place, new)
     if end:

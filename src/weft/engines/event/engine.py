@@ -57,6 +57,7 @@ from weft.engines.event.records import (
     UNTIL,
     WATCH_ANY,
     WATCH_NEGEDGE,
+    WATCH_PART,
     WATCH_POSEDGE,
     WATCH_RECORD,
 )
@@ -214,7 +215,8 @@ class EventEngine:
                     for node in code.unit.nodes:
                         at = self.pointer_of(design.reach(node, watch.ref.path), watch.ref.signal)
                         site_address = self._state + node.base + site.offset
-                        entries[at].append((site_address, watch.kind, watch.low, watch.high, function))
+                        kind = watch.kind | WATCH_PART * watch.is_part
+                        entries[at].append((site_address, kind, watch.low, watch.high, function))
         for at, found in self.area.watches.items():
             entries[at] += [(self._state + place, *rest) for place, *rest in found]  # pyright: ignore[reportArgumentType]
         self._watches = dict(entries)
@@ -486,8 +488,13 @@ class EventEngine:
             if old != data:
                 memory[at : at + 2 * size] = data
                 edges = WATCH_ANY | _edges(old[0] & 1, old[size] & 1, bits & 1, unknown & 1)
-                low = index * width
-                self.call("notify", self._state + start, edges, low, low + width, self._state)
+                changes = int.from_bytes(old[:size], "little") ^ bits | int.from_bytes(old[size:], "little") ^ unknown
+                for at in range(0, width, 64):
+                    part, low = changes >> at & 0xFFFFFFFFFFFFFFFF, index * width + at
+                    if part:
+                        high = low + min(width - at, 64)
+                        self.call("notify", self._state + start, edges, low, high, part, self._state)
+                    edges = WATCH_ANY
 
         return write
 

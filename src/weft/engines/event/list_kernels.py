@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.engines.event.kernel_language import inlined, kernel, u32, u64
+from weft.engines.event.kernel_language import apart, inlined, kernel, u32, u64
 from weft.engines.event.records import (
     ACTIVE,
     FLAG_OBSERVED,
@@ -18,6 +18,8 @@ from weft.engines.event.records import (
     POSTPONED,
     RACE_CAUSE,
     REACTIVE,
+    WATCH_HIGH,
+    WATCH_LOW,
 )
 
 RACES = 0
@@ -106,3 +108,25 @@ def wake_all(list: int, state: int) -> int:
 def wake(list: int, state: int) -> int:
     """Do the same where it is no part of something else."""
     return wake_all(list, state)
+
+
+@apart
+def part_changed(entry: int, low: int, high: int, changes: int) -> int:
+    """Say whether any bit that a watch looks at is among those that have changed (`notify`)."""
+    at = 0
+    if low < u32[entry + WATCH_LOW]:
+        at = u32[entry + WATCH_LOW] - low
+    end = high - low
+    if u32[entry + WATCH_HIGH] < high:
+        end = u32[entry + WATCH_HIGH] - low
+    if high - low <= 64:
+        return (changes >> at) << (64 - (end - at))
+    while at < end:
+        word = u64[changes + (at >> 6 << 3)] >> (at & 63)
+        count = 64 - (at & 63)
+        if end - at < count:
+            count = end - at
+        if word << (64 - count):
+            return 1
+        at = at + count
+    return 0

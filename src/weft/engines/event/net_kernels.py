@@ -235,6 +235,15 @@ def run_net_delay(node: int, state: int) -> int:
 
 
 @kernel
+def tell_bits(signal: int, edges: int, first: int, last: int, changes: int, state: int) -> int:
+    """Tell those who watch a net which bits of it have changed, if any has."""
+    if first < last:
+        if u64[signal - SIGNAL_WATCHES]:
+            notify(signal, edges | WATCH_ANY, first, last, changes, state)
+    return 0
+
+
+@kernel
 def publish(net: int, low: int, high: int, state: int) -> int:
     """Write the value of some bits of a net, and tell those who watch it or depend on its strength."""
     signal = u64[net + NET_SIGNAL]
@@ -245,9 +254,16 @@ def publish(net: int, low: int, high: int, state: int) -> int:
     edges = 0
     first = high
     last = low
+    changes = 0
     stronger = 0
     at = low
     while at < high:
+        if first + 64 <= at:
+            # More bits than fit into a word are told in turns.
+            tell_bits(signal, edges, first, last, changes, state)
+            edges = 0
+            first = high
+            changes = 0
         index = at // width
         bit = at - index * width
         place = signal + index * plane * 2 + (bit >> 3)
@@ -266,15 +282,14 @@ def publish(net: int, low: int, high: int, state: int) -> int:
             if at < first:
                 first = at
             last = at + 1
+            changes = changes | 1 << (at - first)
         if u8[u64[net + NET_STRENGTHS] + at] != byte:
             u8[u64[net + NET_STRENGTHS] + at] = byte
             stronger = 1
         if u64[net + NET_CHARGE]:
             keep_charge(net, at, byte, new, state)
         at = at + 1
-    if first < last:
-        if u64[signal - SIGNAL_WATCHES]:
-            notify(signal, edges | WATCH_ANY, first, last, state)
+    tell_bits(signal, edges, first, last, changes, state)
     if stronger:
         dependent = u64[net + NET_DEPENDENTS]
         end = dependent + u64[net + NET_DEPENDENT_COUNT] * DEPENDENT_SIZE
@@ -382,7 +397,7 @@ def put_out(gate: int, byte: int, state: int) -> int:
             edges = WATCH_ANY
             if bit == 0:
                 edges = (EDGE_CODES >> ((old << 2 | new) << 1)) & 3 | WATCH_ANY
-            notify(signal, edges, bit, bit + 1, state)
+            notify(signal, edges, bit, bit + 1, 0, state)
     return 0
 
 

@@ -290,7 +290,7 @@ def tell(gate: int, old: int, code: int, area: int, state: int) -> int:
         edges = WATCH_ANY
         if bit == 0:
             edges = (EDGE_CODES >> ((old << 2 | code) << 1)) & 3 | WATCH_ANY
-        notify(signal, edges, bit, bit + 1, state)
+        notify(signal, edges, bit, bit + 1, 0, state)
     return 0
 
 

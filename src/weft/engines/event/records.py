@@ -111,6 +111,8 @@ WATCH_POSEDGE, WATCH_NEGEDGE, WATCH_ANY, WATCH_EVALUATE, WATCH_RECORD, WATCH_NOD
 """What a watch looks for; with `WATCH_NODE` its list is a node that always waits and is made ready unless it is."""
 WATCH_CALL = 64
 """The code is called with what stands in the list's place, and the state."""
+WATCH_PART = 128
+"""The watch looks for any change of some bits of the signal, so that a change of other bits must not wake it."""
 
 # ------------------------------------------------------------------------------------------- delayed records
 

@@ -29,7 +29,7 @@ from weft.engines.event.kernel_language import (
     u32,
     u64,
 )
-from weft.engines.event.list_kernels import RACES, append, make_ready, move_all, unlink, wake_all
+from weft.engines.event.list_kernels import RACES, append, make_ready, move_all, part_changed, unlink, wake_all
 from weft.engines.event.race_kernels import race_begin, race_epoch
 from weft.engines.event.records import (
     ACTIVE,
@@ -96,6 +96,7 @@ from weft.engines.event.records import (
     WATCH_LIST,
     WATCH_LOW,
     WATCH_NODE,
+    WATCH_PART,
     WATCH_RECORD,
     WATCH_SIZE,
     WATCH_WANTED,
@@ -112,8 +113,12 @@ from weft.engines.event.records import (
 
 
 @kernel
-def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
-    """Wake who watches bits `low` to `high` of a signal; `edges` has the edges of its bit 0, and `WATCH_ANY`."""
+def notify(signal: int, edges: int, low: int, high: int, changes: int, state: int) -> int:
+    """Wake who watches bits `low` to `high` of a signal; `edges` has the edges of its bit 0, and `WATCH_ANY`.
+
+    `changes` has a 1 for each of these bits that has changed, or is the address of such bits if there are more than 64;
+    0 says that all may have.
+    """
     watches = u64[signal - SIGNAL_WATCHES]
     if (u32[watches + WATCH_WANTED] & edges) == 0:
         return 0
@@ -131,6 +136,10 @@ def notify(signal: int, edges: int, low: int, high: int, state: int) -> int:
         if u32[entry + WATCH_LOW] < high and low < u32[entry + WATCH_HIGH]:
             list = u64[entry + WATCH_LIST]
             kind = u32[entry + WATCH_KIND]
+            if kind & WATCH_PART:
+                if changes:
+                    if part_changed(entry, low, high, changes) == 0:
+                        kind = 0
             if kind & edges:
                 if kind & WATCH_NODE:
                     if u64[list + NODE_LIST] == 0:

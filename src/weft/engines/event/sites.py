@@ -7,6 +7,7 @@ from __future__ import annotations
 from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.layout import FrameLayout
+from weft.engines.event.records import WATCH_ANY
 from weft.ir.expressions import Ref, Signal
 
 
@@ -19,6 +20,11 @@ class Watch:
     low: int
     high: int
     code: str = ""
+
+    @property
+    def is_part(self) -> bool:
+        """Say whether it looks for any change of bits that are not all of the signal's."""
+        return bool(self.kind & WATCH_ANY) and (self.low > 0 or self.high < self.ref.signal.bits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
