@@ -444,4 +444,46 @@ TESTBENCHES: dict[str, tuple[str, str]] = {
         """,
         ("quit\nkept\njoined at 2, KILLED\nKILLED\n"),
     ),
+    "edges as skews of a clocking block": (
+        """
+        module t; bit clk = 0; always #5 clk = ~clk; int d = 0; always #1 d++; int q, r, s, u;
+         clocking up @(posedge clk); default input negedge output negedge;
+          input d; output q; output posedge r; output negedge #2 s; input posedge same = d; input edge both = d;
+         endclocking
+         clocking any @(clk); input negedge fell = d; input posedge rose = d; output posedge u; endclocking
+         default clocking up;
+         initial begin ##1 up.q <= 7; up.r <= 8; up.s <= 9; ##1; @(negedge clk) #2 up.q <= 1; up.r <= 2; #16; end
+         initial begin @(any) any.u <= 1; @(any); @(any) #1 any.u <= 3; @(any) any.u <= 4; @(any); end
+         always @(up) $display("%0t up %0d %0d %0d", $time, up.d, up.same, up.both);
+         always @(any) $display("%0t any %0d %0d", $time, any.fell, any.rose);
+         always @(q) $display("%0t q=%0d", $time, q); always @(r) $display("%0t r=%0d", $time, r);
+         always @(s) $display("%0t s=%0d", $time, s);
+         always @(u) $display("%0t u=%0d", $time, u);
+         initial #48 $finish(0);
+        endmodule
+        """,
+        """\
+5 up 0 4 4
+5 any 0 4
+5 r=8
+5 u=1
+10 q=7
+10 any 9 4
+12 s=9
+15 up 9 14 14
+15 any 9 14
+20 any 19 14
+25 r=2
+25 u=4
+25 up 19 24 24
+25 any 19 24
+30 q=1
+30 any 29 24
+35 up 29 34 34
+35 any 29 34
+40 any 39 34
+45 up 39 44 44
+45 any 39 44
+""",
+    ),
 }

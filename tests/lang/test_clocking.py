@@ -30,18 +30,27 @@ def test_clocking(golden: Callable[[str, str], None]):
     golden("clocking.txt", show(CLOCKING, "-Wnone"))
 
 
+NO_EDGE = "an edge as a skew where the clocking event is no edge of one signal"
+
+
 @pytest.mark.parametrize(
-    ("item", "statement", "message"),
+    ("event", "item", "message"),
     [
-        ("input posedge a;", "", "an edge as an input skew"),
-        ("output negedge a;", "", "an edge as an output skew"),
+        ("posedge clk", "input posedge #1 a;", "an edge with a delay as an input skew"),
+        (
+            "posedge clk or a",
+            "output negedge a;",
+            NO_EDGE,
+        ),
+        ("d", "input negedge a;", NO_EDGE),
     ],
 )
-def test_what_is_refused(item: str, statement: str, message: str):
-    text = f"""module t; logic clk, a; logic [3:0] d; default clocking cb @(posedge clk); {item} endclocking
-        initial begin {statement} end endmodule"""
-    with pytest.raises(Unsupported, match=message):
+def test_what_is_refused(event: str, item: str, message: str):
+    text = f"""module t; logic clk, a; logic [3:0] d; default clocking cb @({event}); {item} endclocking
+        endmodule"""
+    with pytest.raises(Unsupported, match=message) as caught:
         load(text, "-Wnone")
+    assert "^" in str(caught.value)
 
 
 def test_without_assertions_it_is_left_out_and_its_names_are_refused():

@@ -9,8 +9,9 @@ For a block `cb` of the clocking event `e`:
 * an output `x` is a variable `cb.x$out` and an event `cb.x$drive`. A drive sets the one and triggers the other; a
   process of the output then waits for the clocking event, unless this is its time, and drives after the skew.
 
-An input with a skew of `#n` samples a copy of its signal that follows n later, `x$earlier`. A drive of a part changes
-that part of what was driven last. Edges as skews are `Unsupported`.
+An input with a skew of `#n` samples a copy of its signal that follows n later, `x$earlier`. With an edge as skew (14.3)
+the copy is made at each such edge of the block's clock, of the sampled value there; an output is driven at the first
+such edge from the clocking event on. A drive of a part changes that part of what was driven last.
 """
 
 # pyslang's stubs do not say where None can come back.
@@ -28,6 +29,7 @@ from weft.ir.design import (
     Binary,
     Block,
     Cond,
+    Const,
     Delay,
     Element,
     Event,
@@ -62,7 +64,8 @@ if TYPE_CHECKING:
 _EVENT_TYPE = Type("event", 64, four_state=False)
 
 
-_CLOCKED = frozenset({ast.EdgeKind.PosEdge, ast.EdgeKind.NegEdge, ast.EdgeKind.BothEdges})
+_CLOCKED = {ast.EdgeKind.PosEdge: "posedge", ast.EdgeKind.NegEdge: "negedge", ast.EdgeKind.BothEdges: "edge"}
+"""Edges as skews, and what events call them."""
 
 
 def declare_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol, name: str) -> None:
@@ -96,7 +99,7 @@ def convert_clocking(context: ModuleContext, block: ast.ClockingBlockSymbol) -> 
         if source is None:
             context.unsupported("a clocking variable without a signal", variable)
         if variable.direction != ast.ArgumentDirection.Out:
-            sampled, skewed = _sampled(context, block, variable, value_of(state, source), source)
+            sampled, skewed = _sampled(context, block, variable, value_of(state, source), source, events)
             late |= skewed
             inputs.append(Assign(Ref(context.signal(variable)), sampled, skewed, span))
         if variable.direction != ast.ArgumentDirection.In:
@@ -131,19 +134,26 @@ def _sampled(
     variable: ast.ClockVarSymbol,
     value: Expr,
     source: ast.Expression,
+    events: tuple[Event, ...],
 ) -> tuple[Expr, bool]:
     """Return what an input samples, and whether that is something of an earlier time step than the last."""
     skew = variable.inputSkew if variable.inputSkew.hasValue else block.defaultInputSkew
-    if not skew.hasValue or isinstance(skew.delay, ast.OneStepDelayControl):
+    edged = skew.hasValue and skew.edge in _CLOCKED
+    if not edged and (not skew.hasValue or isinstance(skew.delay, ast.OneStepDelayControl)):
         return sample(context.state, value, source), False
-    if skew.delay is None or skew.edge in _CLOCKED:
-        context.unsupported("an edge as an input skew", variable)
-    pause = timing_of(context.state, skew.delay)
+    if edged and skew.delay is not None:
+        context.unsupported("an edge with a delay as an input skew", variable)
+    pause = None if edged else timing_of(context.state, skew.delay)
     if isinstance(pause, Delay) and getattr(pause.value, "value", None) == 0:
         return value, False
     made, span = context.signal(variable), context.span(variable)
     earlier = Signal(f"{made.name}$earlier", made.width, made.type, made.depth, made.signed, span=span)
     context.declare_named(earlier)
+    if edged:
+        at = Event(_CLOCKED[skew.edge], _clock_of(context, events, variable), span=span)
+        copy = Assign(Ref(earlier), sample(context.state, value, source), True, span)
+        context.add_process(Process(Kind.EVENTS, copy, (at,), "clocking", span))
+        return Ref(earlier), True
     follow = Assign(Ref(earlier), value, False, span, pause)
     context.add_process(Process(Kind.COMB, follow, (), "always_comb", span))
     return Ref(earlier), True
@@ -158,8 +168,6 @@ def _convert_output(
 ) -> None:
     """Create the process that drives an output; what it drives in parts begins with the value of the signal."""
     skew = variable.outputSkew if variable.outputSkew.hasValue else block.defaultOutputSkew
-    if skew.hasValue and (skew.edge in _CLOCKED or skew.delay is None):
-        context.unsupported("an edge as an output skew", variable)
     span, state = context.span(variable), context.state
     pause = timing_of(state, skew.delay) if skew.hasValue and skew.delay is not None else None
     name = context.signal(variable).name
@@ -167,9 +175,31 @@ def _convert_output(
     early = Binary("fne", _now(), _last(context, context.signal(block)), 1)
     wait = If(early, Wait(events, Block(()), span), span=span)
     drives = Assign(lvalue_of(state, source), out, False, span, pause)
-    body = Wait((Event("any", drive, span=span),), Block((wait, drives)), span)
+    edge = _edge_wait(context, variable, events, _CLOCKED[skew.edge], span) if skew.edge in _CLOCKED else Block(())
+    body = Wait((Event("any", drive, span=span),), Block((wait, edge, drives)), span)
     context.add_process(Process(Kind.FREE, body, (), "clocking", span))
     context.add_process(Process(Kind.INITIAL, Assign(out, value_of(state, source), True, span), (), "clocking", span))
+
+
+def _clock_of(context: ModuleContext, events: tuple[Event, ...], variable: ast.ClockVarSymbol) -> Expr:
+    """Return the signal whose edges are the clocking event, for a skew that is an edge of it."""
+    if len(events) != 1 or events[0].condition is not None or events[0].value.width != 1:
+        context.unsupported("an edge as a skew where the clocking event is no edge of one signal", variable)
+    return events[0].value
+
+
+def _edge_wait(
+    context: ModuleContext, variable: ast.ClockVarSymbol, events: tuple[Event, ...], edge: str, span: Span
+) -> Statement:
+    """Return the wait for an edge of the clock, from a clocking event on, which may be such an edge itself."""
+    clock, own = _clock_of(context, events, variable), events[0].edge
+    if edge in ("edge", own):
+        return Block(())
+    wait = Wait((Event(edge, clock, span=span),), Block(()), span)
+    if own in ("posedge", "negedge"):
+        return wait
+    # The event is any change: where the clock has the value that the edge leads to, that was the edge.
+    return If(Binary("cne", clock, Const(1, int(edge == "posedge")), 1), wait, span=span)
 
 
 # ------------------------------------------------------------------------------------------------- drives
