@@ -233,4 +233,36 @@ ATTEMPTS: dict[str, tuple[str, str]] = {
         "6: 0 1 0\n"
         "6 failed\n",
     ),
+    "local arguments": (
+        """
+        module t; bit clk = 0; always #5 clk = ~clk; logic a = 0; logic [3:0] d = 0; logic [7:0] arr = 8'b1010_0110;
+         always @(posedge clk) d <= d + 1;
+         typedef struct packed {logic [3:0] x; logic y;} pair; pair pr; assign pr = {d, a};
+         sequence later(n, local input logic [3:0] x = d, y = 1, local input pair q = pr); logic [3:0] z;
+          (1, z = x) ##n (d == z + n && y == 1 && q.x == x && arr[x[1:0]] == arr[q.x[1:0]]);
+          endsequence
+         assert property (@(posedge clk) a |-> later(2)) else $display("%0t bad 1", $time);
+         assert property (@(posedge clk) a |-> later(.n(1), .x(d))) else $display("%0t bad 2", $time);
+         assert property (@(posedge clk) a |-> later(.n(1), .y(2))) else $display("%0t bad 3", $time);
+         assert property (@(posedge clk) a |-> later(.n(1), .x(d + 1))) else $display("%0t bad 4", $time);
+         sequence count(local inout int c, local output logic [3:0] o); (a, c++, o = d)[*2]; endsequence
+         property two; int k; logic [3:0] seen; (a, k = 5) |-> count(k, seen) ##1 (k == 7 && seen + 1 == d); endproperty
+         assert property (@(posedge clk) two) $display("%0t two", $time); else $display("%0t not two", $time);
+         property p(local input int lim, q); disable iff (arr[0]) (a, lim--) |-> ##1 (lim == q - 1); endproperty
+         assert property (@(posedge clk) p(3, 3)) else $display("%0t bad 5", $time);
+         assert property (@(posedge clk) p(.q(5), .lim(4))) else $display("%0t bad 6", $time);
+         initial begin #12 a = 1; #30 $finish(0); end
+        endmodule
+        """,
+        """\
+5 two
+25 bad 3
+25 bad 4
+25 bad 6
+35 bad 3
+35 bad 4
+35 two
+35 bad 6
+""",
+    ),
 }

@@ -13,8 +13,8 @@ SOURCES = {
     "sampled value without a clock": "logic a, b; always @* a = $past(b);",
     "sampled string": "string s; int n; initial n = $sampled(s.len());",
     "local argument": """
-        logic clk, a; sequence s(local input int v); a ##1 v == 1; endsequence
-        assert property (@(posedge clk) s(2));""",
+        logic clk, a; sequence s(local input string v); a ##1 v == "a"; endsequence
+        assert property (@(posedge clk) s("b"));""",
     "local variable on both sides": """
         logic clk, a; property p; int v; @(posedge clk) ((a, v = 1) ##1 a) intersect (a ##1 v == 1) |-> a; endproperty
         assert property (p);""",

@@ -30,6 +30,7 @@ from weft.lang.sv.classes import class_of, is_built_in
 from weft.lang.sv.elaboration import Elaboration
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.lang.sv.functions import convert_function
+from weft.lang.sv.rewrite_local_arguments import LOCAL_ARGUMENT, rewrite_local_arguments
 from weft.lang.sv.rewrite_randsequence import rewrite_randsequence
 from weft.lang.sv.rewrite_statics import StaticRewriter
 from weft.lang.sv.source_index import SourceIndex
@@ -99,6 +100,10 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
         written = statics.rewrite(written, report.skipped)
         compilation, kept = _compile_again(driver, written), statics.kept
         report = _report(driver, compilation, statics)
+    if not report.errors and options.assertions != "off" and index.mentions("local", LOCAL_ARGUMENT):
+        written, more = rewrite_local_arguments(written, driver.sourceManager, index)
+        compilation = _rewritten(driver, written, "local arguments")
+        kept += more
     if not report.errors and index.mentions("randsequence", _RANDSEQUENCE):
         compilation, more = _without_randsequence(driver, written, index)
         kept += more
@@ -204,12 +209,17 @@ def _without_randsequence(
 ) -> tuple[ast.Compilation, list[object]]:
     """Elaborate once more, with statements in the place of each `randsequence`; the list must live as long."""
     rewritten, kept = rewrite_randsequence(written, driver.sourceManager, index)
-    compilation = _compile_again(driver, rewritten)
+    return _rewritten(driver, rewritten, "a 'randsequence'"), kept
+
+
+def _rewritten(driver: Driver, trees: list[syntax.SyntaxTree], what: str) -> ast.Compilation:
+    """Elaborate trees that have had no errors before something took another form."""
+    compilation = _compile_again(driver, trees)
     errors = [found for found in compilation.getAllDiagnostics() if found.isError()]
     if errors:
         text = pyslang.DiagnosticEngine.reportAll(driver.sourceManager, errors)
-        raise InternalError(f"the statements made of a 'randsequence' have errors\n{text}")
-    return compilation, kept
+        raise InternalError(f"what has been made of {what} has errors\n{text}")
+    return compilation
 
 
 def _report(driver: Driver, compilation: ast.Compilation, statics: StaticRewriter | None = None) -> _Report:
