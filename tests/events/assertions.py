@@ -377,4 +377,94 @@ thrice
         """,
         "45 ends at 5\n75 ends at 8\n75 triggered\n105\n",
     ),
+    "a checker checks each of its instances": (
+        """
+        checker req_ack(input logic req, ack, event clock = $inferred_clock, logic reset = 0, int n = 3,
+                        output int count = 0);
+          default clocking @clock; endclocking
+          default disable iff reset;
+          let busy = req && !ack;
+          property p; req |-> ##[1:n] ack; endproperty
+          sequence s; req ##1 ack; endsequence
+          logic seen;
+          int own = 0, grow;
+          assign grow = own + 1;
+          a: assert property (p) else $display("%0t %m no ack in %0d", $time, n);
+          c: cover property (s) $display("%0t %m acked", $time);
+          always_ff @clock begin if (busy) own <= grow; count <= count + busy; seen <= req; end
+          always_comb assert final (!(ack && !seen && !req) || 1);
+          initial assert (n > 0);
+          if (n > 2) begin : big  b: assert property (ack |-> seen) else $display("%0t %m unseen", $time); end
+        endchecker
+        module t; bit clk = 0; always #5 clk = ~clk; logic rst = 0; logic [1:0] r = 0, k = 0; int n0, n1;
+         default clocking cb @(posedge clk); endclocking
+         req_ack x(r[0], k[0], , rst, , n0);
+         req_ack y(.req(r[1]), .ack(k[1]), .n(1), .clock(negedge clk), .count(n1));
+         initial begin #12 r = 3; #10 k = 3; r = 1; #10 k = 2; #10 k = 0; r = 0;
+          #40 $display("%0d %0d", n0, n1); $finish(0); end
+        endmodule
+        """,
+        """\
+25 t.x.c acked
+30 t.y.c acked
+55 t.x.a no ack in 3
+65 t.x.a no ack in 3
+2 1
+INFO: t.sv:13: cover 'c': 1 matches in 8 attempts
+      Time: 82  Scope: t.x.c
+INFO: t.sv:13: cover 'c': 1 matches in 8 attempts
+      Time: 82  Scope: t.y.c
+""",
+    ),
+    "checkers in modules, and in checkers": (
+        """
+        checker in(a, clk); int n = 0; always_ff @(posedge clk) if (a) n <= n + 1; final $display("%m %0d", n);
+          endchecker
+        checker out_(a, clk, output int total = 5); in x(a, clk); in y(!a, clk);
+          always_ff @(posedge clk) total <= total + 2; endchecker
+        module sub(input clk, input a); int total; out_ o(a, clk, total); endmodule
+        module t; bit clk = 0; logic a = 1; always #5 clk = ~clk; sub s(clk, a), u(clk, !a);
+          initial begin #1 @(posedge clk) a = 0; #20 $display("%0d %0d", s.total, u.total); $finish(0);
+          end endmodule
+        """,
+        """\
+9 9
+t.s.o.x 1
+t.s.o.y 1
+t.u.o.x 1
+t.u.o.y 1
+""",
+    ),
+    "a checker has what the module that declares it says for all": (
+        """
+        module t; bit clk = 0; always #5 clk = ~clk; logic a = 0, b = 0, off = 0;
+          default clocking cb @(posedge clk); endclocking default disable iff off;
+         checker follow(x, y); assert property (x |=> y) else $display("%0t %m no y", $time); endchecker
+         follow f(a, b); follow g(b, a);
+         if (1) begin : blk follow h(a && !b, 1'b0); end
+         initial begin #12 a = 1; #20 b = 1; off = 1; #20 $finish(0); end
+        endmodule
+        """,
+        """\
+25 t.f no y
+25 t.blk.h no y
+""",
+    ),
+    "an output of a checker": (
+        """
+        checker mutex(logic [31:0] sig, event clock, output bit failure = 0);
+          default clocking @(clock); endclocking
+          a1: assert property ($onehot0(sig)) failure = 0; else begin failure = 1;
+          $display("%0t mutex %b", $time, sig[3:0]); end
+        endchecker
+        module t; bit clk = 0; always #5 clk = ~clk; logic [3:0] s = 1; bit f;
+         mutex m(s, posedge clk, f);
+         initial begin #12 s = 3; #10 s = 4; #20 $display("%b", f); $finish(0); end
+        endmodule
+        """,
+        """\
+15 mutex 0011
+0
+""",
+    ),
 }

@@ -59,7 +59,12 @@ def test_assertions_can_be_left_out():
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("checker c(logic a); endchecker module top(input a); c u(a); endmodule", "a checker"),
+        ("checker c(a); rand bit v; endchecker module top(input a); c u(a); endmodule", "a free variable of a checker"),
+        ("checker c(a); endchecker module t(input a, b); always @(posedge b) x: c y(a); endmodule", "a checker"),
+        (
+            "checker c(event e = $inferred_clock); assert property (@e 1); endchecker module t; c y(); endmodule",
+            "'.inferred_clock' without a default clocking block of the module",
+        ),
     ],
 )
 def test_declarations_that_are_not_supported(text: str, what: str):

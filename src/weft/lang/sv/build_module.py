@@ -14,6 +14,7 @@ from pyslang import ast
 
 from weft.base.errors import UserError
 from weft.ir.design import ContinuousAssign, Event, Kind, Module, Process, Ref
+from weft.lang.sv.checkers import connect_outputs, sampled_body
 from weft.lang.sv.clocking import convert_clocking
 from weft.lang.sv.concurrent_assertions import convert_assertion_item, is_assertion_item
 from weft.lang.sv.connect_ports import connect_instance, declare_ports
@@ -70,7 +71,10 @@ def build_module(context: ModuleContext) -> None:
     inner = [context.owner.module_of(instance.body) for instance in instances]
     for member in context.members:
         symbol = member.symbol
+        context.state.checker = context.state.checkers.get(symbol)
         match symbol:
+            case ast.CheckerInstanceSymbol():
+                connect_outputs(context, symbol)
             case ast.ContinuousAssignSymbol():
                 _convert_assign(context, symbol)
             case ast.ProceduralBlockSymbol():
@@ -90,6 +94,7 @@ def build_module(context: ModuleContext) -> None:
                     convert_gate(context, gate, position)
             case _:
                 pass
+    context.state.checker = None
     for instance, child in zip(instances, inner, strict=True):
         connect_instance(context, instance, child)
         context.rooted |= child.rooted
@@ -181,10 +186,13 @@ def _convert_process(context: ModuleContext, symbol: ast.ProceduralBlockSymbol, 
                 _check_waits(context, body)
     context.state.clock = clock_of_procedure(symbol.body, events)
     context.state.combinational = kind == Kind.COMB
+    converted = convert_statement(context, body, scope.removesuffix("."))
+    if context.state.checker is not None and symbol.procedureKind == ast.ProceduralBlockKind.AlwaysFF:
+        converted = sampled_body(context.state, converted, symbol.body)
     context.module.processes.append(
         Process(
             kind,
-            convert_statement(context, body, scope.removesuffix(".")),
+            converted,
             events,
             keyword,
             context.span(symbol.body),

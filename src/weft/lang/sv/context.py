@@ -252,19 +252,19 @@ class ModuleContext:
 
     def cycle_event(self, node: Located) -> tuple[Signal, Signal]:
         """Return the event of the default clocking block, and the variable with the time of the last one."""
-        block = default_clocking(self.body) if self.body is not None else None
+        block = default_clocking(self.state.checker or self.body) if self.body is not None else None
         if block is None or block not in self._signals:
             self.unsupported("a cycle delay without a default clocking block of the module", node)
         return self._signals[block], self.named(f"{self._signals[block].name}$time")
 
     def default_clock(self, word: str = "default") -> tuple[Event, ...]:
         """Return the event of the default (or `global`) clocking block, if the module has one."""
-        block = default_clocking(self.body, word) if self.body is not None else None
+        block = default_clocking(self.state.checker or self.body, word) if self.body is not None else None
         return events_of(self.state, block.event) if block is not None else ()
 
     def default_disable(self, node: Located) -> Expr | None:
         """Return the condition of the module's `default disable iff`, if it has one."""
-        return default_disable(self.state, self.body, node) if self.body is not None else None
+        return default_disable(self.state, self.state.checker or self.body, node) if self.body is not None else None
 
     def add_signals(self, *signals: Signal) -> None:
         """Add variables to the module."""

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from pyslang import ast
 from pyslang.ast import SymbolKind
 
+from weft.lang.sv.checkers import declare_outputs
 from weft.lang.sv.clocking import declare_clocking
 from weft.lang.sv.context import Member, ModuleContext
 
@@ -70,13 +71,11 @@ _NOTHING_TO_DO = frozenset(
         SymbolKind.Property,
         SymbolKind.LetDecl,
         SymbolKind.Checker,
+        SymbolKind.AssertionPort,
+        SymbolKind.FormalArgument,
         SymbolKind.ConfigBlock,
     }
 )
-
-_ASSERTIONS = {
-    SymbolKind.CheckerInstance: "a checker",
-}
 
 _UNSUPPORTED = {
     SymbolKind.UninstantiatedDef: "an instance of an unknown module",
@@ -115,10 +114,16 @@ def declare_scope(context: ModuleContext, scope: Iterable[ast.Symbol], prefix: s
             for entry in symbol.entries:
                 if not entry.isUninstantiated:
                     declare_scope(context, entry, f"{prefix}{name}[{int(entry.arrayIndex)}].")
+        elif isinstance(symbol, ast.CheckerInstanceSymbol):
+            if not context.ignore_assertions:
+                inner = f"{prefix}{escape(symbol.name)}."
+                declare_outputs(context, symbol, inner)
+                first = len(context.members)
+                declare_scope(context, symbol.body, inner)
+                for member in context.members[first:]:
+                    context.state.checkers.setdefault(member.symbol, symbol.body)
+                context.members.append(Member(symbol, prefix))
         elif kind == SymbolKind.SpecifyBlock:
             pass
-        elif kind in _ASSERTIONS:
-            if not context.ignore_assertions:
-                context.unsupported(_ASSERTIONS[kind], symbol)
         else:
             context.unsupported(_UNSUPPORTED.get(kind, f"a declaration of kind {kind.name}"), symbol)

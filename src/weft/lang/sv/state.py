@@ -222,6 +222,11 @@ class State:
     unsampled: set[Signal] = field(default_factory=set["Signal"])
     histories: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
     clock: tuple[Event, ...] = ()
+    checker: ast.CheckerInstanceBodySymbol | None = None
+    """The checker whose member is being converted; `checkers` has those of the members that are in one."""
+    checkers: dict[ast.Symbol, ast.CheckerInstanceBodySymbol] = field(
+        default_factory=dict["ast.Symbol", "ast.CheckerInstanceBodySymbol"]
+    )
     combinational: bool = False
     endpoints: dict[object, Signal] = field(default_factory=dict[object, "Signal"])
     levels: dict[Signal, int] = field(default_factory=dict["Signal", int])

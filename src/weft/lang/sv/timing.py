@@ -53,6 +53,8 @@ def events_of(state: State, control: ast.TimingControl) -> tuple[Event, ...]:
         expression = control.expr
         if isinstance(expression, ast.CallExpression) and expression.subroutineName == "$global_clock":
             return _global_clock(state, control)
+        if isinstance(expression, ast.CallExpression) and expression.subroutineName == "$inferred_clock":
+            return _inferred_clock(state, control)
         return (_event(state, control),)
     if isinstance(control, ast.EventListControl):
         return tuple(event for inner in control.events for event in events_of(state, inner))
@@ -80,6 +82,16 @@ def _global_clock(state: State, control: ast.SignalEventControl) -> tuple[Event,
     found = state.context.default_clock("global")
     if not found:
         state.context.unsupported("'$global_clock' of a module around this one", control)
+    return found
+
+
+def _inferred_clock(state: State, control: ast.SignalEventControl) -> tuple[Event, ...]:
+    """Return the event of the default clocking block where a checker is instantiated (16.14.7)."""
+    checker, state.checker = state.checker, None
+    found = state.context.default_clock()
+    state.checker = checker
+    if not found:
+        state.context.unsupported("'$inferred_clock' without a default clocking block of the module", control)
     return found
 
 
