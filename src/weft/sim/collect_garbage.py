@@ -189,7 +189,7 @@ class Collector:
         low, high = engine.state, engine.state + len(engine.memory)
         threads = [engine.state + node.base + plan.offset for node, plan in engine.threads if plan.whole]
         threads += [node for node in self._listed() if not low <= node < high]
-        records = {engine.address("run_record"), engine.address("run_record_nba")}
+        records = engine.addresses("run_record") | engine.addresses("run_record_nba")
         while threads:
             node = threads.pop()
             if node in seen:

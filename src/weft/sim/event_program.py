@@ -15,8 +15,8 @@ from weft.base.collector import without_collector
 from weft.base.dataclass import dataclass, field
 from weft.base.workers import Job
 from weft.engines.event.code_program import ProgramCode
-from weft.engines.event.machine_code import MachineCode, begin_code, begin_kernels, find_code
-from weft.ir.design import Design, Module
+from weft.engines.event.machine_code import KernelCode, MachineCode, begin_code, begin_kernels, find_code
+from weft.ir.design import Design, Module, Signal
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.add_force_points import EventForce, add_force_points
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files
@@ -91,7 +91,7 @@ def program_of(
     design: Design,
     observe: bool = False,
     sdf: Sequence[SdfFile] = (),
-    kernels: Job[bytes] | None = None,
+    kernels: Job[KernelCode] | None = None,
     forced: Sequence[str] = (),
     netlists: bool = True,
     choice: EngineChoice | None = None,
@@ -168,7 +168,7 @@ def has_plusarg(plusargs: Sequence[str], prefix: str) -> bool:
     return any(argument.startswith(prefix) for argument in plusargs)
 
 
-def _load(store: DesignCache, key: str, kernels: Job[bytes], plusargs: Sequence[str]) -> EventProgram | None:
+def _load(store: DesignCache, key: str, kernels: Job[KernelCode], plusargs: Sequence[str]) -> EventProgram | None:
     design_key = store.find(key)
     stored = store.load(design_key, StoredProgram) if design_key is not None else None
     if stored is None or any(has_plusarg(plusargs, test) != result for test, result in stored.tests.items()):
@@ -176,7 +176,7 @@ def _load(store: DesignCache, key: str, kernels: Job[bytes], plusargs: Sequence[
     return restore_program(stored, kernels)
 
 
-def restore_program(stored: StoredProgram, kernels: Job[bytes] | None = None) -> EventProgram | None:
+def restore_program(stored: StoredProgram, kernels: Job[KernelCode] | None = None) -> EventProgram | None:
     """Return a program that comes from the cache, or None if any of its machine code is not there."""
     machine = find_code(stored.code, kernels)
     if machine is None:

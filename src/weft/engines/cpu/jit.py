@@ -16,7 +16,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import llvmlite.binding as llvm
 
@@ -41,6 +41,8 @@ QUICK = Tier("quick", 0, 1)
 FULL = Tier("full", 3, 3)
 LEAN = Tier("lean", 1, 1)
 """For speculative code, which comes in several versions: there it is as fast as `FULL`, in half the time to compile."""
+
+T = TypeVar("T")
 
 _numbers = itertools.count()
 
@@ -191,7 +193,7 @@ class Compiler:
         """Compile in a worker thread."""
         return self.start(lambda: self.object(text, tier))
 
-    def start(self, work: Callable[[], bytes], urgent: bool = True) -> Job[bytes]:
+    def start(self, work: Callable[[], T], urgent: bool = True) -> Job[T]:
         """Do some of this compiler's work in a worker thread; what is not urgent keeps nothing else waiting."""
         return (_workers if urgent else _improvers).submit(work)
 

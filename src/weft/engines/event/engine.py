@@ -53,6 +53,7 @@ from weft.engines.event.records import (
     STEP_CALL,
     STOP,
     STOPPED,
+    SWITCHED,
     TIME,
     UNTIL,
     WATCH_ANY,
@@ -109,6 +110,7 @@ class EventEngine:
     on_race: Callable[[int, int, int, int], None] | None = None
     """Called for two accesses that race: the place and the thread of each, the earlier one first."""
     _library: Library = field(init=False)
+    _former: list[Library] = field(default_factory=list[Library])
     _state: int = 0
     kept: list[object] = field(default_factory=list[object])
     _blocks: dict[int, Node] = field(default_factory=dict[int, Node])
@@ -141,16 +143,26 @@ class EventEngine:
         """Return the address of compiled code."""
         return self._library.addresses[symbol]
 
-    def replace_library(self, library: Library) -> Library:
-        """Use other code of the same program from now on; return the present code, which is kept."""
-        old, self._library = self._library, library
-        self.kept.append(old)
-        return old
+    def addresses(self, symbol: str) -> set[int]:
+        """Return the addresses of compiled code, those of former code as well, which waiting records may hold."""
+        return {library.addresses[symbol] for library in (self._library, *self._former)}
+
+    def replace_library(self, library: Library) -> None:
+        """Use other code of the same program from now on; the present code is kept."""
+        if library is not self._library:
+            self._former.append(self._library)
+            self._library = library
+
+    @property
+    def moves(self) -> dict[int, int]:
+        """Return the present address of all former code, by its address."""
+        known = self._library.addresses
+        return {at: known[name] for library in self._former for name, at in library.addresses.items()}
 
     @property
     def libraries(self) -> list[Library]:
         """Return all code whose addresses may be in memory, the present one last."""
-        return [*(room for room in self.kept if isinstance(room, Library)), self._library]
+        return [*self._former, self._library]
 
     def entry(self, symbol: str) -> Callable[[int, int, int, int], int]:
         """Return compiled code that is called with a thread, the state, an instance and a buffer."""
@@ -379,7 +391,10 @@ class EventEngine:
             return STOPPED
         here = self.call("weft_stack")
         self.set_word(STACK_LIMIT, here - STACK_BYTES + (8 << 20))
-        return self.call("run", self._state)
+        reason = SWITCHED
+        while reason == SWITCHED:
+            reason = self.call("run", self._state)
+        return reason
 
     def _ended(self, reason: int) -> int:
         self.raise_error()
@@ -417,7 +432,8 @@ class EventEngine:
             flags = ctypes.c_uint32.from_address(place + NODE_FLAGS).value
             found: list[tuple[Node, str, Span]] = []
             if flags & FLAG_BATCH:
-                found = [(node, "assign", gate.span) for node, gate in self.netlist.gates_of(place)]
+                gates = self.netlist.gates_of(place, self.addresses("run_gates"))
+                found = [(node, "assign", gate.span) for node, gate in gates]
             elif place in known or flags & FLAG_HEAP:
                 node, plan = self.process_of(place)
                 found = [(node, plan.what, plan.span)]

@@ -54,6 +54,7 @@ def restore_state(engine: EventEngine, content: bytes, links: CodeLinks | None =
     engine.begin_recording()
     engine.forget_changes()
     engine.enter_watches(engine.watch_places)
+    engine.second_tier.restored()
 
 
 def _forget_watches(engine: EventEngine) -> None:

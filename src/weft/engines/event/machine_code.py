@@ -1,10 +1,10 @@
 """The machine code of a program: the runtime's kernels and the design's modules, compiled side by side.
 
-The kernels are the same for every design. They are optimised hard, once: their object is kept under a hash of the
-Python text that they are written in, so that later runs do not even write their IR. A design's modules are compiled
-without optimisation, to start soon, and once more with it while the run goes on (`second_tier`); a later run begins
-with the better code. A program that comes from the design cache has no text any more; it names its modules by their
-digests, under which the cache has the objects and the text.
+The kernels are the same for every design; their object is kept under a hash of the Python text that they are written
+in, so that later runs do not even write their IR. They and a design's modules are compiled without optimisation, to
+start soon, and once more with it while the run goes on (`second_tier`); a later run begins with the better code. A
+program that comes from the design cache has no text any more; it names its modules by their digests, under which the
+cache has the objects and the text.
 """
 
 from __future__ import annotations
@@ -88,18 +88,28 @@ define i64 @weft_stack() nounwind {
 """
 
 
-Improve = Callable[[Callable[[Callable[[], list[bytes]]], bytes]], None]
+Improved = tuple[bytes | None, list[bytes]]
+"""Better objects: that of the kernels, or None, and those of the modules, or none."""
+Improve = Callable[[Callable[[Callable[[], Improved]], bytes]], None]
+"""Begin to compile anew; what is given is called, in a thread of the compiler, with what waits for the objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCode:
+    """Be the object of the kernels; `improve` compiles them anew if they are not optimised."""
+
+    code: bytes
+    improve: Improve | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MachineCode:
     """Be the code of a program on its way: one job for the kernels, and the objects of the modules or their jobs.
 
-    If the modules are not optimised, `improve` begins to compile them anew; what it is given is then called, in a
-    thread of the compiler, with what waits for the objects and returns them.
+    `improve` compiles the modules anew if they are not optimised.
     """
 
-    kernels: Job[bytes]
+    kernels: Job[KernelCode]
     modules: list[Job[bytes]]
     exports: list[str]
     text_bytes: int
@@ -107,18 +117,29 @@ class MachineCode:
 
     def link(self) -> Library:
         """Wait for all of it and link it."""
-        return Library([self.kernels.result(), *(module.result() for module in self.modules)], self.exports)
+        return Library([self.kernels.result().code, *(module.result() for module in self.modules)], self.exports)
 
 
-def begin_kernels(nets: bool = False, races: bool = False) -> Job[bytes]:
+def begin_kernels(nets: bool = False, races: bool = False) -> Job[KernelCode]:
     """Begin to fetch or compile the runtime, with the kernels for strengths and gates, or for races, if asked for."""
     names = (*_BASE, *(_NETS if nets else ()), *(_RACES if races else ()))
     compiler = Compiler()
     return compiler.start(lambda: _kernels(compiler, names))
 
 
-def _kernels(compiler: Compiler, names: tuple[str, ...]) -> bytes:
-    return compiler.keep(_kernel_digest(names), FULL, lambda: _kernel_text(names))
+def _kernels(compiler: Compiler, names: tuple[str, ...]) -> KernelCode:
+    digest = _kernel_digest(names)
+    optimised = compiler.find(digest, FULL)
+    if optimised is not None:
+        return KernelCode(optimised)
+
+    def improve(then: Callable[[Callable[[], Improved]], bytes]) -> None:
+        def optimise() -> Improved:
+            return compiler.keep(digest, FULL, lambda: _kernel_text(names)), []
+
+        compiler.start(lambda: then(optimise), urgent=False)
+
+    return KernelCode(compiler.keep(digest, START, lambda: _kernel_text(names)), improve)
 
 
 def _kernel_digest(names: tuple[str, ...]) -> str:
@@ -145,7 +166,7 @@ def _kernel_text(names: tuple[str, ...]) -> str:
     return with_table(compile_kernels(*modules, chosen=chosen) + ARENA_TEXT + TEXT + _STACK_TEXT, _KERNEL_TABLE)
 
 
-def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode:
+def begin_code(code: ProgramCode, kernels: Job[KernelCode] | None = None) -> MachineCode:
     """Begin to compile a program that has just been written; `kernels` is the runtime, if that has begun."""
     texts = code.modules()
     code.digests = [text_digest(text) for text in texts]
@@ -168,7 +189,7 @@ def begin_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineC
     return MachineCode(runtime, modules, _exports(code), code.text_bytes, _improver(compiler, code.digests, texts))
 
 
-def find_code(code: ProgramCode, kernels: Job[bytes] | None = None) -> MachineCode | None:
+def find_code(code: ProgramCode, kernels: Job[KernelCode] | None = None) -> MachineCode | None:
     """Return the code of a program that comes from the cache, or None if any of its objects is not there."""
     compiler = Compiler()
     optimised = _find_all(compiler, code.digests, FULL)
@@ -197,14 +218,14 @@ def _improver(compiler: Compiler, digests: list[str], texts: list[str] | None = 
     def work(digest: str) -> Callable[[], bytes]:
         return lambda: compiler.keep(digest, FULL, lambda: known.get(digest) or compiler.text(digest))
 
-    def improve(then: Callable[[Callable[[], list[bytes]]], bytes]) -> None:
+    def improve(then: Callable[[Callable[[], Improved]], bytes]) -> None:
         jobs = [compiler.start(work(digest), urgent=False) for digest in digests]
-        compiler.start(lambda: then(lambda: [job.result() for job in jobs]), urgent=False)
+        compiler.start(lambda: then(lambda: (None, [job.result() for job in jobs])), urgent=False)
 
     return improve
 
 
-def _runtime_of(code: ProgramCode, kernels: Job[bytes] | None) -> Job[bytes]:
+def _runtime_of(code: ProgramCode, kernels: Job[KernelCode] | None) -> Job[KernelCode]:
     if code.races is not None:
         return begin_kernels(_has_records(code), races=True)
     return begin_kernels(nets=True) if _has_records(code) else kernels or begin_kernels()

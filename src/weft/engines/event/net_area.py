@@ -80,6 +80,8 @@ class NetArea:
     """For each signal's place what the gates watch of it, with the list's place."""
     control: dict[int, int] = field(default_factory=dict[int, int])
     """Addresses for the control block."""
+    code_places: list[int] = field(default_factory=list[int])
+    """Where addresses of kernels are."""
     island_node: int = 0
     _words: list[int] = field(default_factory=list[int])
     _addresses: list[int] = field(default_factory=list[int])
@@ -102,7 +104,7 @@ class NetArea:
         self._tables = {name: base + place for name, place in places.items()}
         self.control[at.CODES_TABLE] = self._tables["codes"]
         self.island_node = self._take(NODE_SIZE)
-        self._set(self.island_node + NODE_CODE, self.address("run_islands"))
+        self._set_code(self.island_node, "run_islands")
         self.control[at.ISLAND_NODE] = self.island_node
         for net in graded:
             self._add_net(net)
@@ -151,6 +153,10 @@ class NetArea:
 
     def _set(self, place: int, value: int) -> None:
         self._words[(place - self._start) // 8] = value
+
+    def _set_code(self, node: int, kernel: str) -> None:
+        self._set(node + NODE_CODE, self.address(kernel))
+        self.code_places.append(node + NODE_CODE)
 
     def _point(self, place: int, target: int) -> None:
         self._words[(place - self._start) // 8] = target
@@ -254,13 +260,13 @@ class NetArea:
         self._set(place + at.NET_DECAY_TICKS, self._ticks(delay.off, owner))
         for bit in range(net.width):
             node = nodes + bit * at.DECAY_SIZE
-            self._set(node + NODE_CODE, self.address("run_decay"))
+            self._set_code(node, "run_decay")
             self._point(node + at.DELAY_OWNER, place)
             self._set(node + at.DECAY_BIT, bit)
 
     def _add_delay(self, owner: int, delay: Delay, node: Node, code: str) -> int:
         place = self._take(at.DELAY_SIZE)
-        self._set(place + NODE_CODE, self.address(code))
+        self._set_code(place, code)
         self._point(place + at.DELAY_OWNER, owner)
         code_unit = self.program.codes[node.unit]
         scale = code_unit.ticks_per_precision if delay.real else code_unit.ticks_per_unit
@@ -314,7 +320,7 @@ class NetArea:
         if gate.delay is not None:
             self._point(place + at.GATE_DELAY, self._add_delay(place, gate.delay, node, "run_gate_delay"))
         if gate.kind in CONTROLLED:
-            self._set(place + NODE_CODE, self.address("run_control"))
+            self._set_code(place, "run_control")
             self._point(place + at.GATE_CONTROL, self._shared(gate.kind, lambda: control_table(gate.kind)))
             self._point(place + at.GATE_TABLE, self._tables[f"pass.{gate.family}"])
             self._set(place + at.GATE_STATE, 2)
@@ -327,11 +333,11 @@ class NetArea:
         if gate.kind == "udp":
             self._add_primitive(place, gate)
         elif gate.kind in ONE_WAY:
-            self._set(place + NODE_CODE, self.address("run_switch"))
+            self._set_code(place, "run_switch")
             self._point(place + at.GATE_CONTROL, self._shared(gate.kind, lambda: control_table(gate.kind)))
             self._point(place + at.GATE_TABLE, self._tables[f"pass.{gate.family}"])
         else:
-            self._set(place + NODE_CODE, self.address("run_table_gate"))
+            self._set_code(place, "run_table_gate")
             table = self._shared((gate.kind, gate.strength), lambda: three_state_table(gate.kind, gate.strength))
             self._point(place + at.GATE_TABLE, table)
 
@@ -376,7 +382,7 @@ class NetArea:
         assert table is not None
         rows = primitive_rows(table)
         content = self._shared(table, lambda: np.array(rows, dtype=np.uint64).tobytes())
-        self._set(place + NODE_CODE, self.address("run_primitive"))
+        self._set_code(place, "run_primitive")
         self._point(place + at.GATE_TABLE, content)
         self._set(place + at.GATE_ROWS, len(rows))
         count = len(gate.inputs)

@@ -70,7 +70,6 @@ class NetlistArea:
     _delays: dict[tuple[int, ...], int] = field(default_factory=dict[tuple[int, ...], int])
     _tables: dict[bytes, int] = field(default_factory=dict[bytes, int])
     _sides: int = 0
-    _run_gates: int = 0
     _first_source: int = 0
     _drives: dict[int, list[int]] | None = None
 
@@ -138,6 +137,14 @@ class NetlistArea:
             watches[terminal.signal].append((source, WATCH_CALL, terminal.bit, terminal.bit + 1, take))
         self.watches = dict(watches)
 
+    @property
+    def code_places(self) -> list[int]:
+        """Return where addresses of kernels are, but for those of batches."""
+        if not self.gates:
+            return []
+        header = (at.AREA_FIRST + NODE_CODE, at.AREA_RUN_CHANGES, at.AREA_RUN_GATES)
+        return [DROP_BATCH, *(self.start + place for place in header)]
+
     def control(self, state: int) -> dict[int, int]:
         """Return words of the control block for a state at an address."""
         if not self.gates:
@@ -178,12 +185,11 @@ class NetlistArea:
         self._store_sources(words, state)
 
     def _store_header(self, words: npt.NDArray[np.uint64], area: int) -> None:
-        self._run_gates = self.address("run_gates")
         first, last = int(self._lines[0]), int(self._lines[-1])
         header = {
             at.AREA_FIRST + NODE_CODE: self.address("run_first"),
             at.AREA_RUN_CHANGES: self.address("run_changes"),
-            at.AREA_RUN_GATES: self._run_gates,
+            at.AREA_RUN_GATES: self.address("run_gates"),
             at.AREA_SIDES: area + self._sides - 16 * first,
             at.AREA_GATES: area + first * at.LINE,
             at.AREA_GATES_END: area + last * at.LINE,
@@ -224,10 +230,13 @@ class NetlistArea:
             for place in self._drives.get(signal, ()):
                 memory[place] |= at.FLAG_WATCHED
 
-    def gates_of(self, batch: int) -> list[tuple[Node, NetlistGate]]:
-        """Return the gates of a batch at an address, each with its instance; none if it is a batch of changes."""
+    def gates_of(self, batch: int, run_gates: set[int]) -> list[tuple[Node, NetlistGate]]:
+        """Return the gates of a batch at an address, each with its instance; none if it is a batch of changes.
+
+        `run_gates` are the addresses of the kernel that runs batches of gates.
+        """
         words = (ctypes.c_uint64 * (at.BATCH_SIZE // 8)).from_address(batch)
-        if words[NODE_CODE // 8] != self._run_gates:
+        if words[NODE_CODE // 8] not in run_gates:
             return []
         first, end = words[at.BATCH_ENTRIES // 8], words[at.BATCH_END // 8]
         entries = np.array((ctypes.c_uint32 * ((end - first) // 4)).from_address(first)) & at.GATE_MASK

@@ -167,7 +167,7 @@ HEAP_BUFFER, HEAP_CAPACITY, HEAP_LENGTH = 11904, 11912, 11920
 HEAP_BYTES, HEAP_LIMIT, HEAP_COLLECTOR = 11928, 11936, 11944
 """The bytes of all objects, how many there may be before the collector is asked for, and the collector's node."""
 SWITCH_CALL = 12008
-"""What to call before the next time step, or 0 (`second_tier`)."""
+"""What to call before the next time step, or 0 (`second_tier`); it says whether the scheduler is to be called anew."""
 NEXT_LIST = 12016
 """The slot of the wheel in which the earliest nodes have been found."""
 DUE_TABLE = 12024
@@ -188,7 +188,7 @@ RANDOM_MODES = 12264
 """Whether `rand_mode` or `constraint_mode` has ever been switched: Python then knows what is on (18.8, 18.9)."""
 CONTROL_SIZE = 12288
 
-DONE, REACHED, PAUSED, STOPPED, OSCILLATES = 0, 1, 2, 3, 4
+DONE, REACHED, PAUSED, STOPPED, OSCILLATES, SWITCHED = 0, 1, 2, 3, 4, 5
 """What `run` returns: nothing is left to do, the time is reached, the budget is used up, a stop, too many deltas."""
 
 MONITOR, MONITOR_OFF = 448, 456

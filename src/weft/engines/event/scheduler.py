@@ -83,6 +83,7 @@ from weft.engines.event.records import (
     STOP,
     STOPPED,
     SWITCH_CALL,
+    SWITCHED,
     TIME,
     UNTIL,
     WATCH_CALL,
@@ -488,7 +489,7 @@ def settle(state: int) -> int:
 
 @kernel
 def run(state: int) -> int:
-    """Run until nothing is left, the time `UNTIL` is over, the budget is used up or something stops the run."""
+    """Run until nothing is left, `UNTIL` is over, the budget is used up, or something stops or replaces the run."""
     while 1:
         reason = settle(state)
         if reason == STOPPED:
@@ -504,7 +505,8 @@ def run(state: int) -> int:
         if u64[state + STOP]:
             return STOPPED
         if u64[state + SWITCH_CALL]:
-            invoke(u64[state + SWITCH_CALL])
+            if invoke(u64[state + SWITCH_CALL]):
+                return SWITCHED
         time = next_time(state)
         if time == ~0:
             return DONE

@@ -1,12 +1,13 @@
 """Replace the code of a running program by optimised code.
 
-A program starts with code that is compiled without optimisation. What is spent on better code is lost if the run ends
-soon, so that is begun when the run has taken about as long as it costs (the ski rental rule: never more than twice the
-time of who knew before). It is compiled in other threads; between two time steps the run then goes over to it.
+A program starts with code that is compiled without optimisation, and so does the runtime itself on a machine that has
+never run it. What is spent on better code is lost if the run ends soon, so that is begun when the run has taken about
+as long as it costs (the ski rental rule: never more than twice the time of who knew before). It is compiled in other
+threads; between two time steps the run then goes over to it, the scheduler by returning and being called anew.
 
 Both are made of the same text, and no value of a process lives outside memory while it waits, so that any of them may
 go on where the other has stopped. What is not found and exchanged here (a pending assignment, the frame of a forked
-thread) uses the old code once more, which stays where it is.
+thread, a batch of gates) uses the old code once more, which stays where it is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from weft.base.dataclass import dataclass, field
 from weft.base.workers import Dropped
 from weft.engines.cpu.jit import Library
 from weft.engines.event.fill_memory import fill_slots
-from weft.engines.event.machine_code import MachineCode
+from weft.engines.event.machine_code import Improve, Improved, MachineCode
 from weft.engines.event.records import (
     FRAME_CALLER,
     FRAME_CODE,
@@ -42,73 +43,102 @@ Words = npt.NDArray[np.uint64]
 
 _SECONDS_PER_BYTE = 1.6e-6
 """What optimising a byte of text costs, about."""
+_KERNEL_SECONDS = 0.3
+"""What optimising the kernels costs, about."""
 _LEAST_SECONDS = 0.2
 """Shorter runs are not worth a thread."""
 
 
 @dataclass(slots=True, eq=False)
 class SecondTier:
-    """Improve the code of an engine, once. `seconds` is how long a run takes before that begins."""
+    """Improve the code of an engine, the kernels and the modules once each; `seconds` says after how long a run."""
 
     engine: EventEngine
     machine: MachineCode
     seconds: float = field(init=False)
     library: Library | None = None
-    _begun: bool = False
-    _timer: threading.Timer | None = None
+    _kernels: bytes = b""
+    _modules: list[bytes] = field(default_factory=list[bytes])
+    _steps: list[tuple[float, Improve]] = field(default_factory=list[tuple[float, Improve]])
+    """What is still to be begun, and when."""
+    _timers: list[threading.Timer] = field(default_factory=list[threading.Timer])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _callback: object = None
+    _address: int = 0
 
     def __post_init__(self) -> None:
         self.seconds = max(_LEAST_SECONDS, _SECONDS_PER_BYTE * self.machine.text_bytes)
+        kernels = self.machine.kernels.result()
+        self._kernels = kernels.code
+        self._modules = [module.result() for module in self.machine.modules]
+        callback = ctypes.CFUNCTYPE(ctypes.c_int64)(self.switch)
+        self._callback = callback
+        self._address = ctypes.cast(callback, ctypes.c_void_p).value or 0
+        wanted = ((_KERNEL_SECONDS, kernels.improve), (self.seconds, self.machine.improve))
+        self._steps = [(seconds, improve) for seconds, improve in wanted if improve is not None]
 
     def watch(self) -> None:
         """Note that a run begins."""
-        if self.machine.improve is not None and not self._begun:
-            self._timer = threading.Timer(self.seconds, self._begin)
-            self._timer.daemon = True
-            self._timer.start()
+        for step in self._steps:
+            timer = threading.Timer(step[0], self._begin, [step])
+            timer.daemon = True
+            timer.start()
+            self._timers.append(timer)
 
     def rest(self) -> None:
         """Note that the run has ended."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
 
-    def _begin(self) -> None:
-        assert self.machine.improve is not None
-        self._begun = True
-        self.machine.improve(self.link)
+    def _begin(self, step: tuple[float, Improve]) -> None:
+        self._steps.remove(step)
+        step[1](self.link)
 
-    def link(self, objects: Callable[[], list[bytes]]) -> bytes:
-        """Wait for the optimised objects, link them and ask the run to go over to them; return nothing.
+    def link(self, improved: Callable[[], Improved]) -> bytes:
+        """Wait for optimised objects, link them and ask the run to go over to them; return nothing.
 
         Python may be about to end, or the cache may have lost a text: the run then keeps the code that it has.
         """
         try:
-            found = objects()
+            kernels, modules = improved()
         except (Dropped, LookupError):
             return b""
-        library = Library([self.machine.kernels.result(), *found], self.machine.exports)
-        kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
-        kind(library.addresses["weft_arena_begin"])(self.engine.arena.base)
-        self.library = library
-        callback = ctypes.CFUNCTYPE(ctypes.c_int64)(self.switch)
-        self._callback = callback
-        self.engine.set_word(SWITCH_CALL, ctypes.cast(callback, ctypes.c_void_p).value or 0)
+        with self._lock:
+            self._kernels, self._modules = kernels or self._kernels, modules or self._modules
+            library = Library([self._kernels, *self._modules], self.machine.exports)
+            kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+            kind(library.addresses["weft_arena_begin"])(self.engine.arena.base)
+            self.library = library
+            self.engine.set_word(SWITCH_CALL, self._address)
         return b""
 
     # ------------------------------------------------------------------------------------------- the change
 
     def switch(self) -> int:
-        """Exchange the code; this is called in the run's thread, between two time steps."""
+        """Exchange the code; this is called in the run's thread, between two time steps. Return whether it is new."""
         engine, library = self.engine, self.library
         assert library is not None
         engine.set_word(SWITCH_CALL, 0)
-        old = engine.replace_library(library)
-        moves = {address: library.addresses[name] for name, address in old.addresses.items()}
+        engine.replace_library(library)
+        self.move()
+        return 1
+
+    def restored(self) -> None:
+        """Note that memory is again as it was at an earlier time, perhaps with the addresses of code of then."""
+        if self.library is not None:
+            self.engine.set_word(SWITCH_CALL, self._address)
+            self.move()
+
+    def move(self) -> None:
+        """Exchange all addresses of former code that are found in memory."""
+        engine, moves = self.engine, self.engine.moves
+        if not moves:
+            return
         threads = [node.base + plan.offset for node, plan in engine.threads if plan.symbol]
-        words = engine.memory.view(np.uint64)
-        places = (np.array(threads, dtype=np.int64) + NODE_CODE) // 8
+        words = engine.memory[: len(engine.memory) // 8 * 8].view(np.uint64)
+        at = [place + NODE_CODE for place in threads] + engine.area.code_places + engine.netlist.code_places
+        places = np.array(at, dtype=np.int64) // 8
         words[places] = _moved(words[places], moves)
         for table in engine.watch_tables:
             table[:] = _moved(table, moves)
@@ -116,7 +146,6 @@ class SecondTier:
         for node, plan in engine.threads:
             if plan.whole:
                 _move_thread(engine.state + node.base + plan.offset, moves)
-        return 0
 
 
 def _moved(words: Words, moves: dict[int, int]) -> Words:
