@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from typer.main import get_command
-from typer.testing import CliRunner
+import click
+from click.testing import CliRunner
 
-from weft.apps.cli import app
+from weft.apps.cli import group
 
 _PLACE = re.compile(r"^::: help (.*)$", re.M)
 
 
 def help_text(words: str) -> str:
     """Return the help of a command; no words: that of `weft` itself."""
-    result = CliRunner().invoke(app, [*words.split(), "--help"], prog_name="weft", env={"COLUMNS": "100"})
+    result = CliRunner().invoke(group, [*words.split(), "--help"], prog_name="weft", env={"COLUMNS": "100"})
     if result.exit_code:
         raise ValueError(f"'weft {words} --help' failed: {result.output}")
     return result.output.strip()
@@ -24,11 +23,15 @@ def help_text(words: str) -> str:
 def commands() -> list[str]:
     """Return the names of all commands, those in groups with their group's."""
     found: list[str] = []
-    stack: list[tuple[str, Any]] = [("", get_command(app))]
+    context = click.Context(group)
+    stack: list[tuple[str, click.Command]] = [("", group)]
     while stack:
         path, command = stack.pop()
-        for name, inner in sorted(getattr(command, "commands", {}).items(), reverse=True):
-            stack.append((f"{path} {name}".strip(), inner))
+        names = command.list_commands(context) if isinstance(command, click.Group) else []
+        for name in sorted(names, reverse=True):
+            inner = command.get_command(context, name) if isinstance(command, click.Group) else None
+            if inner is not None:
+                stack.append((f"{path} {name}".strip(), inner))
         if path:
             found.append(path)
     return found

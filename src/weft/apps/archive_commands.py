@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
+from weft.apps.declare_options import CommandGroup, option
 from weft.apps.show_progress import compile_progress, show_status
 from weft.apps.split_words import Words
 from weft.base.errors import UserError
@@ -16,30 +17,23 @@ if TYPE_CHECKING:
 
 DAMAGED = 1
 
-archive_app = typer.Typer(
-    help="Put compiled designs into a file, and take them out on another machine.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+archive_group = CommandGroup("archive", "Put compiled designs into a file, and take them out on another machine.")
 
 
-@archive_app.command(
-    help="weft archive save FILE.weftar [DESIGN]: save all that the cache has, or what one design needs.\n\n"
+@archive_group.declare(
+    "save",
+    "weft archive save FILE.weftar [DESIGN]: save all that the cache has, or what one design needs.\n\n"
     "DESIGN is given as to 'weft sim': files and slang's options. It is compiled; code that earlier runs have "
-    "made for it, which is better, goes into the archive too."
+    "made for it, which is better, goes into the archive too.",
 )
 def save(
-    context: typer.Context,
-    top: Annotated[str, typer.Option(help="The top module.")] = "",
-    four_state: Annotated[
-        bool, typer.Option("--four-state", help="Save the design of 'weft sim --four-state'.")
-    ] = False,
-    loops: Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")] = "error",
-    assertions: Annotated[str, typer.Option(help="Concurrent assertions: error, or off.")] = "error",
-    full: Annotated[bool, typer.Option("--full", help="Compile the best code first, as long runs have it.")] = False,
-    add: Annotated[bool, typer.Option("--add", help="Keep what the file has already.")] = False,
+    context: click.Context,
+    top: Annotated[str, option(help="The top module.")] = "",
+    four_state: Annotated[bool, option("--four-state", help="Save the design of 'weft sim --four-state'.")] = False,
+    loops: Annotated[str, option(help="Combinational loops: error, iterate or break.")] = "error",
+    assertions: Annotated[str, option(help="Concurrent assertions: error, or off.")] = "error",
+    full: Annotated[bool, option("--full", help="Compile the best code first, as long runs have it.")] = False,
+    add: Annotated[bool, option("--add", help="Keep what the file has already.")] = False,
 ) -> None:
     """Run `weft archive save`."""
     from weft.sim import archives
@@ -68,8 +62,8 @@ def save(
     print(f"saved {report.taken} entries, {report.bytes / 1e6:.2f} MB")
 
 
-@archive_app.command(help="weft archive load FILE.weftar: put what fits this machine and version into the cache.")
-def load(context: typer.Context) -> None:
+@archive_group.declare("load", "weft archive load FILE.weftar: put what fits this machine and version into the cache.")
+def load(context: click.Context) -> None:
     """Run `weft archive load`."""
     from weft.sim import archives
 
@@ -80,8 +74,8 @@ def load(context: typer.Context) -> None:
     print(f"loaded {report.taken} entries, {report.bytes / 1e6:.2f} MB; {report.present} were there")
 
 
-@archive_app.command("list", help="weft archive list FILE.weftar: show what is in an archive.")
-def list_entries(context: typer.Context) -> None:
+@archive_group.declare("list", "weft archive list FILE.weftar: show what is in an archive.")
+def list_entries(context: click.Context) -> None:
     """Run `weft archive list`."""
     from rich.console import Console
     from rich.table import Table
@@ -101,8 +95,8 @@ def list_entries(context: typer.Context) -> None:
     Console(width=None if sys.stdout.isatty() else 200).print(table, highlight=False)
 
 
-@archive_app.command(help="weft archive verify FILE.weftar: check every hash; status 1 if anything is damaged.")
-def verify(context: typer.Context) -> None:
+@archive_group.declare("verify", "weft archive verify FILE.weftar: check every hash; status 1 if anything is damaged.")
+def verify(context: click.Context) -> int:
     """Run `weft archive verify`."""
     from weft.sim import archives
 
@@ -111,13 +105,13 @@ def verify(context: typer.Context) -> None:
         report = archives.verify(path)
     _tell(report)
     print(f"{report.taken} entries are good, {report.damaged} are damaged")
-    raise typer.Exit(DAMAGED if report.damaged else 0)
+    return DAMAGED if report.damaged else 0
 
 
-@archive_app.command(help="weft archive prune FILE.weftar: take out what is damaged or of another version.")
+@archive_group.declare("prune", "weft archive prune FILE.weftar: take out what is damaged or of another version.")
 def prune(
-    context: typer.Context,
-    here: Annotated[bool, typer.Option("--here", help="Also what this machine cannot use.")] = False,
+    context: click.Context,
+    here: Annotated[bool, option("--here", help="Also what this machine cannot use.")] = False,
 ) -> None:
     """Run `weft archive prune`."""
     from weft.sim import archives
@@ -129,7 +123,7 @@ def prune(
     print(f"{report.taken} entries are left, {report.bytes / 1e6:.2f} MB")
 
 
-def _file_of(context: typer.Context) -> tuple[str, list[str]]:
+def _file_of(context: click.Context) -> tuple[str, list[str]]:
     """Return the archive's name, which comes first, and the other words."""
     words: Words = context.obj
     if not words.slang or words.slang[0].startswith("-"):
@@ -137,7 +131,7 @@ def _file_of(context: typer.Context) -> tuple[str, list[str]]:
     return words.slang[0], words.slang[1:]
 
 
-def _only_file(context: typer.Context) -> str:
+def _only_file(context: click.Context) -> str:
     path, rest = _file_of(context)
     if rest:
         raise UserError("bad-option", f"weft archive {context.info_name}: '{rest[0]}' is too much")

@@ -9,11 +9,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import typer
+import click
 
-from weft.apps.archive_commands import archive_app
+from weft.apps.archive_commands import archive_group
 from weft.apps.cli_options import (
     DESIGN_FAILED,
     FILES,
@@ -36,6 +36,7 @@ from weft.apps.cli_options import (
     Warnings,
     XInitial,
 )
+from weft.apps.declare_options import CommandGroup, option
 from weft.apps.lane_commands import batch, faults
 from weft.apps.run_words import expand_words
 from weft.apps.split_words import Words, split_words
@@ -44,48 +45,50 @@ from weft.base.errors import InternalError, UserError, WeftError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from click import Command
-
 BAD_INPUT, BUG, INTERRUPTED = 2, 3, 130
 REGRESSED = 1
 
-app = typer.Typer(
-    name="weft",
-    help="Simulate Verilog and SystemVerilog: native code in a second, no C++ compiler.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+
+def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        import weft
+
+        click.echo(f"weft {weft.__version__}")
+        context.exit()
+
+
+_VERSION = click.Option(
+    ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
+group = CommandGroup(
+    "weft", "Simulate Verilog and SystemVerilog: native code in a second, no C++ compiler.", [_VERSION]
+)
+group.add_command(archive_group)
 
-app.add_typer(archive_app, name="archive")
 
-
-@app.command(help=f"Simulate a design.\n\n{FILES}")
+@group.declare("sim", f"Simulate a design.\n\n{FILES}")
 def sim(
-    context: typer.Context,
+    context: click.Context,
     top: Top = "",
-    cycles: Annotated[int | None, typer.Option(min=0, help="Stop after this many clock cycles.")] = None,
-    until: Annotated[
-        str, typer.Option(help="Stop at a time (1ms) or when an expression holds (uart_valid == 1).")
-    ] = "",
+    cycles: Annotated[int | None, option(min=0, help="Stop after this many clock cycles.")] = None,
+    until: Annotated[str, option(help="Stop at a time (1ms) or when an expression holds (uart_valid == 1).")] = "",
     clock: Clock = "",
     period: Period = "10ns",
     reset: Reset = "",
-    wave: Annotated[str, typer.Option(help="Write a waveform to this .fst or .vcd file.")] = "",
-    wave_from: Annotated[str, typer.Option(help="Begin the waveform at this time.")] = "",
-    wave_to: Annotated[str, typer.Option(help="End the waveform at this time.")] = "",
-    signals: Annotated[list[str] | None, typer.Option(help="Trace signals whose path matches this glob.")] = None,
-    depth: Annotated[int | None, typer.Option(help="Trace so many levels of the hierarchy.")] = None,
-    memories: Annotated[bool, typer.Option("--memories", help="Trace memories too.")] = False,
-    load: Annotated[str, typer.Option(help="Begin from a saved state.")] = "",
-    save: Annotated[str, typer.Option(help="Save the state at the end.")] = "",
+    wave: Annotated[str, option(help="Write a waveform to this .fst or .vcd file.")] = "",
+    wave_from: Annotated[str, option(help="Begin the waveform at this time.")] = "",
+    wave_to: Annotated[str, option(help="End the waveform at this time.")] = "",
+    signals: Annotated[list[str] | None, option(help="Trace signals whose path matches this glob.")] = None,
+    depth: Annotated[int | None, option(help="Trace so many levels of the hierarchy.")] = None,
+    memories: Annotated[bool, option("--memories", help="Trace memories too.")] = False,
+    load: Annotated[str, option(help="Begin from a saved state.")] = "",
+    save: Annotated[str, option(help="Save the state at the end.")] = "",
     four_state: FourState = False,
     x_initial: XInitial = "0",
     loops: Loops = "error",
     assertions: Assertions = "error",
-    seed: Annotated[int, typer.Option(help="Where $random and $urandom begin.")] = 0,
-    engine: Annotated[str, typer.Option(help="cpu, or reference (Python, slow, simple).")] = "cpu",
+    seed: Annotated[int, option(help="Where $random and $urandom begin.")] = 0,
+    engine: Annotated[str, option(help="cpu, or reference (Python, slow, simple).")] = "cpu",
     no_cache: NoCache = False,
     pipeline_archive: Archive = "",
     pipeline_load: Load = None,
@@ -95,11 +98,9 @@ def sim(
     max_steps: MaxSteps = 0,
     profile: Profile = None,
     profile_output: ProfileOutput = "",
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
-    ] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing but errors and what the design says.")] = False,
     all_warnings: Warnings = False,
-) -> None:
+) -> int:
     """Run `weft sim`."""
     from weft.apps.run_simulation import SimulationPlan, run_simulation
     from weft.sim.pipeline_options import pipeline_options, switch
@@ -137,50 +138,48 @@ def sim(
         all_warnings=all_warnings,
     )
     failed = run_simulation(plan)
-    raise typer.Exit(DESIGN_FAILED if failed else 0)
+    return DESIGN_FAILED if failed else 0
 
 
-@app.command(
+@group.declare(
     "run",
-    help="Run a testbench, as iverilog and vvp do: events, delays, four states.\n\n"
+    "Run a testbench, as iverilog and vvp do: events, delays, four states.\n\n"
     f"{FILES} -I, -D, -y, -Y, -f, -c, -l and -u are as iverilog's.",
 )
 def run_testbench(
-    context: typer.Context,
-    top: Annotated[list[str] | None, typer.Option("-s", "--top", help="A top module; may be repeated.")] = None,
+    context: click.Context,
+    top: Annotated[list[str] | None, option("-s", "--top", help="A top module; may be repeated.")] = None,
     generation: Annotated[
-        list[str] | None, typer.Option("-g", help="The language, -g2005 or -g2012, or a feature, -gno-specify.")
+        list[str] | None, option("-g", help="The language, -g2005 or -g2012, or a feature, -gno-specify.")
     ] = None,
     parameters: Annotated[
-        list[str] | None, typer.Option("-P", help="Give a top module's parameter a value: -P top.NAME=VALUE.")
+        list[str] | None, option("-P", help="Give a top module's parameter a value: -P top.NAME=VALUE.")
     ] = None,
-    delays: Annotated[str, typer.Option("-T", "--delays", help="Use min, typ, max or none of the delays.")] = "typ",
-    finish_on_stop: Annotated[bool, typer.Option("-n", help="$stop ends the run with status 0.")] = False,
-    fail_on_stop: Annotated[bool, typer.Option("-N", help="$stop ends the run with status 1.")] = False,
-    wave: Annotated[str, typer.Option(help="Write a waveform to this .fst or .vcd file.")] = "",
-    signals: Annotated[list[str] | None, typer.Option(help="Trace signals whose path matches this glob.")] = None,
-    max_delta: Annotated[int, typer.Option(min=1, help="Report a loop after so many steps of one time.")] = 10_000_000,
-    seed: Annotated[int, typer.Option(help="Where $random and $urandom begin.")] = 0,
-    shuffle: Annotated[int | None, typer.Option(help="Shuffle what may happen in any order, by this seed.")] = None,
+    delays: Annotated[str, option("-T", "--delays", help="Use min, typ, max or none of the delays.")] = "typ",
+    finish_on_stop: Annotated[bool, option("-n", help="$stop ends the run with status 0.")] = False,
+    fail_on_stop: Annotated[bool, option("-N", help="$stop ends the run with status 1.")] = False,
+    wave: Annotated[str, option(help="Write a waveform to this .fst or .vcd file.")] = "",
+    signals: Annotated[list[str] | None, option(help="Trace signals whose path matches this glob.")] = None,
+    max_delta: Annotated[int, option(min=1, help="Report a loop after so many steps of one time.")] = 10_000_000,
+    seed: Annotated[int, option(help="Where $random and $urandom begin.")] = 0,
+    shuffle: Annotated[int | None, option(help="Shuffle what may happen in any order, by this seed.")] = None,
     engine: Annotated[
-        str, typer.Option(help="event; cycle: step all but the testbench by clock edges; auto: where that gains.")
+        str, option(help="event; cycle: step all but the testbench by clock edges; auto: where that gains.")
     ] = "auto",
-    report: Annotated[bool, typer.Option("--report", help="Say what runs as events and what by clock edges.")] = False,
-    races: Annotated[bool, typer.Option("--races", help="Report processes whose order decides a value.")] = False,
-    coverage: Annotated[bool, typer.Option("--coverage", help="Show at the end what of covergroups was hit.")] = False,
-    coverage_file: Annotated[str, typer.Option(help="Write that to this file.")] = "",
-    sdf: Annotated[list[str] | None, typer.Option(help="Annotate delays from FILE, or FILE:scope.")] = None,
-    allow_system: Annotated[bool, typer.Option("--allow-system", help="Let $system run commands.")] = False,
+    report: Annotated[bool, option("--report", help="Say what runs as events and what by clock edges.")] = False,
+    races: Annotated[bool, option("--races", help="Report processes whose order decides a value.")] = False,
+    coverage: Annotated[bool, option("--coverage", help="Show at the end what of covergroups was hit.")] = False,
+    coverage_file: Annotated[str, option(help="Write that to this file.")] = "",
+    sdf: Annotated[list[str] | None, option(help="Annotate delays from FILE, or FILE:scope.")] = None,
+    allow_system: Annotated[bool, option("--allow-system", help="Let $system run commands.")] = False,
     no_cache: NoCache = False,
     pipeline_archive: Archive = "",
     pipeline_load: Load = None,
     pipeline_save: Save = None,
     pipeline_log: Log = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but errors and what the design says.")
-    ] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing but errors and what the design says.")] = False,
     all_warnings: Warnings = False,
-) -> None:
+) -> int:
     """Run `weft run`."""
     gc.disable()  # until the simulation begins: modules, a design and its code are a million objects and no garbage
     from weft.apps.run_events import make_plan, run_plan
@@ -215,13 +214,12 @@ def run_testbench(
     )
     pipeline = pipeline_options(pipeline_archive, pipeline_load, pipeline_save, None, pipeline_log)
     with use_pipeline(pipeline, print_note, print_note):
-        status = run_plan(plan)
-    raise typer.Exit(status)
+        return run_plan(plan)
 
 
-@app.command(help=f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{FILES}")
+@group.declare("build", f"Compile a design into the cache; report sizes, and seconds for each stage.\n\n{FILES}")
 def build(
-    context: typer.Context,
+    context: click.Context,
     top: Top = "",
     four_state: FourState = False,
     loops: Loops = "error",
@@ -243,28 +241,30 @@ def build(
     report_build(words.slang, top, four_state, loops, assertions, not no_cache, all_warnings, pipeline)
 
 
-@app.command(
-    help="Measure how fast a design starts and runs, and fail if it has become slower.\n\n"
-    "The design is given as to 'weft sim', or by --design. The report is Markdown; --json writes what --baseline reads."
+@group.declare(
+    "bench",
+    "Measure how fast a design starts and runs, and fail if it has become slower.\n\n"
+    "The design is given as to 'weft sim', or by --design. The report is Markdown; --json writes what --baseline "
+    "reads.",
 )
 def bench(
-    context: typer.Context,
-    design: Annotated[str, typer.Option(help="A source, a file list (.f), or a name in the file of designs.")] = "",
-    designs: Annotated[str, typer.Option(help="The file of designs; weft-bench.toml otherwise.")] = "",
-    runs: Annotated[int, typer.Option(min=1, help="How many rounds.")] = 10,
-    cycles: Annotated[int | None, typer.Option(min=1, help="Cycles that are timed.")] = None,
-    warmup: Annotated[int | None, typer.Option(min=0, help="Cycles before them; a tenth as many otherwise.")] = None,
+    context: click.Context,
+    design: Annotated[str, option(help="A source, a file list (.f), or a name in the file of designs.")] = "",
+    designs: Annotated[str, option(help="The file of designs; weft-bench.toml otherwise.")] = "",
+    runs: Annotated[int, option(min=1, help="How many rounds.")] = 10,
+    cycles: Annotated[int | None, option(min=1, help="Cycles that are timed.")] = None,
+    warmup: Annotated[int | None, option(min=0, help="Cycles before them; a tenth as many otherwise.")] = None,
     top: Top = "",
-    clock: Annotated[str, typer.Option(help="The clock input.")] = "",
-    reset: Annotated[str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
+    clock: Annotated[str, option(help="The clock input.")] = "",
+    reset: Annotated[str, option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
     four_state: FourState = False,
-    lanes: Annotated[int | None, typer.Option(min=1, help="Measure a batch of so many instances.")] = None,
-    device: Annotated[str, typer.Option(help="Where the batch runs: cpu, cuda, or auto (which it is otherwise).")] = "",
-    baseline: Annotated[str, typer.Option(help="Compare with this result of --json.")] = "",
-    threshold: Annotated[str, typer.Option(help="How much slower a median may be.")] = "10%",
-    json: Annotated[str, typer.Option(help="Write the result to this file.")] = "",
-    markdown: Annotated[str, typer.Option(help="Write the report to this file too.")] = "",
-) -> None:
+    lanes: Annotated[int | None, option(min=1, help="Measure a batch of so many instances.")] = None,
+    device: Annotated[str, option(help="Where the batch runs: cpu, cuda, or auto (which it is otherwise).")] = "",
+    baseline: Annotated[str, option(help="Compare with this result of --json.")] = "",
+    threshold: Annotated[str, option(help="How much slower a median may be.")] = "10%",
+    json: Annotated[str, option(help="Write the result to this file.")] = "",
+    markdown: Annotated[str, option(help="Write the report to this file too.")] = "",
+) -> int:
     """Run `weft bench`."""
     from weft.apps.bench_command import BenchPlan, run_bench
 
@@ -286,15 +286,15 @@ def bench(
         json=json,
         markdown=markdown,
     )
-    raise typer.Exit(REGRESSED if run_bench(plan, words.slang, words.plusargs) else 0)
+    return REGRESSED if run_bench(plan, words.slang, words.plusargs) else 0
 
 
-@app.command(help=f"Show the instances of a design.\n\n{FILES}")
+@group.declare("hierarchy", f"Show the instances of a design.\n\n{FILES}")
 def hierarchy(
-    context: typer.Context,
+    context: click.Context,
     top: Top = "",
-    signals: Annotated[bool, typer.Option("--signals", help="Show the signals too.")] = False,
-    depth: Annotated[int, typer.Option(help="Show so many levels; 0 shows all.")] = 0,
+    signals: Annotated[bool, option("--signals", help="Show the signals too.")] = False,
+    depth: Annotated[int, option(help="Show so many levels; 0 shows all.")] = 0,
     loops: Loops = "error",
     assertions: Assertions = "error",
     no_cache: NoCache = False,
@@ -306,7 +306,7 @@ def hierarchy(
     show_hierarchy(words.slang, top, signals, depth, loops, assertions, not no_cache)
 
 
-@app.command(help="Say what this machine can do, and how to get what is missing.")
+@group.declare("doctor", "Say what this machine can do, and how to get what is missing.")
 def doctor() -> None:
     """Run `weft doctor`."""
     from weft.apps.doctor import examine
@@ -314,20 +314,10 @@ def doctor() -> None:
     examine()
 
 
-app.command(help=f"Run many instances of a design at once, each with its own stimulus.\n\n{FILES}")(batch)
-app.command(help=f"Simulate faults, one in each lane of a batch; report how many the outputs show.\n\n{FILES}")(faults)
-
-
-@app.callback(invoke_without_command=True)
-def version(
-    show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    """Show the version if that is all that was asked for."""
-    if show:
-        import weft
-
-        typer.echo(f"weft {weft.__version__}")
-        raise typer.Exit
+group.declare("batch", f"Run many instances of a design at once, each with its own stimulus.\n\n{FILES}")(batch)
+group.declare("faults", f"Simulate faults, one in each lane of a batch; report how many the outputs show.\n\n{FILES}")(
+    faults
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -337,24 +327,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _find_command(group: Any, words: Sequence[str]) -> tuple[Command | None, list[str]]:
+def _find_command(words: Sequence[str]) -> tuple[click.Command | None, list[str]]:
     """Return the command that words begin with, and its words: two if it is one of a group."""
-    command, path = group, list[str]()
+    found: click.Command = group
+    path: list[str] = []
     for word in words:
-        commands = getattr(command, "commands", None)
-        if commands is None or word not in commands:
+        command = found.find(word) if isinstance(found, CommandGroup) else None
+        if command is None:
             break
-        command = commands[word]
+        found = command
         path.append(word)
-    return (command, path) if path and not hasattr(command, "commands") else (None, [])
+    return (None, []) if isinstance(found, CommandGroup) else (found, path)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return the exit status."""
-    group = typer.main.get_command(app)
     words = list(arguments)
     split = Words()
-    command, path = _find_command(group, words)
+    command, path = _find_command(words)
     if command is not None and command.name != "doctor":
         names = [(p, name) for p in command.params for name in (*p.opts, *p.secondary_opts)]
         options = {name: not getattr(p, "is_flag", False) for p, name in names}
@@ -368,8 +358,12 @@ def run(arguments: Sequence[str]) -> int:
         words = [*path, *split.own]
     try:
         status = group(words, prog_name="weft", standalone_mode=False, obj=split)
-    except typer.Exit as exit_:
-        status = exit_.exit_code
+    except click.ClickException as error:
+        print(f"weft: {error.format_message()}", file=sys.stderr)
+        return BAD_INPUT
+    except click.Abort:  # which click makes of Ctrl-C
+        print("weft: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except InternalError as error:
         print(f"{error}\nThis is a bug in Weft; please report it with the design.", file=sys.stderr)
         return BUG
@@ -381,11 +375,4 @@ def run(arguments: Sequence[str]) -> int:
         # Who read our output has gone; writing the rest at exit would only complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
-        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # a usage error of typer's
-            print(f"weft: {error.format_message()}", file=sys.stderr)  # pyright: ignore[reportAttributeAccessIssue]
-            return BAD_INPUT
-        raise
-    if status == INTERRUPTED:  # typer turns Ctrl-C into this status
-        print("weft: interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0

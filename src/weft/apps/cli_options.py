@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from weft.apps.declare_options import option
 
 DESIGN_FAILED = 1
 """The exit status where the design reported an error."""
@@ -12,36 +12,30 @@ DESIGN_FAILED = 1
 FILES = """FILES and all of slang's options (-f LIST, -I DIR, -D NAME=TEXT, -y DIR, -v FILE, -G NAME=VALUE,
 --timescale 1ns/1ps, --std 1800-2017, -Wno-...) go to slang as they are; +words are plusargs of the design."""
 
-FourState = Annotated[bool, typer.Option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
-Top = Annotated[str, typer.Option(help="The top module.")]
-Clock = Annotated[str, typer.Option(help="The clock input; several as a,b. Found by itself if there is one.")]
-Period = Annotated[str, typer.Option(help="The clock's period.")]
-Reset = Annotated[
-    str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")
-]
-XInitial = Annotated[str, typer.Option(help="Registers begin as 0, 1 or random:SEED (2-state).")]
-Loops = Annotated[str, typer.Option(help="Combinational loops: error, iterate or break.")]
+FourState = Annotated[bool, option("--four-state", help="Simulate 0 1 x z instead of 0 1.")]
+Top = Annotated[str, option(help="The top module.")]
+Clock = Annotated[str, option(help="The clock input; several as a,b. Found by itself if there is one.")]
+Period = Annotated[str, option(help="The clock's period.")]
+Reset = Annotated[str, option(help="The reset input and cycles, rst:10; !rst_n if active low; none. Found by itself.")]
+XInitial = Annotated[str, option(help="Registers begin as 0, 1 or random:SEED (2-state).")]
+Loops = Annotated[str, option(help="Combinational loops: error, iterate or break.")]
 Assertions = Annotated[
-    str, typer.Option(help="Concurrent assertions: error (a failure is an error); off, as are checks of unique.")
+    str, option(help="Concurrent assertions: error (a failure is an error); off, as are checks of unique.")
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache.")]
-Archive = Annotated[str, typer.Option("--pipeline-archive", help="The archive of compiled code to use.")]
-Load = Annotated[
-    bool | None, typer.Option("--pipeline-load/--no-pipeline-load", help="Take what is in the archive from it.")
-]
-Save = Annotated[
-    bool | None, typer.Option("--pipeline-save/--no-pipeline-save", help="Add what was used to the archive.")
-]
+NoCache = Annotated[bool, option("--no-cache", help="Neither read nor write the cache.")]
+Archive = Annotated[str, option("--pipeline-archive", help="The archive of compiled code to use.")]
+Load = Annotated[bool | None, option("--pipeline-load/--no-pipeline-load", help="Take what is in the archive from it.")]
+Save = Annotated[bool | None, option("--pipeline-save/--no-pipeline-save", help="Add what was used to the archive.")]
 Background = Annotated[
     bool | None,
-    typer.Option("--pipeline-async/--no-pipeline-async", help="Make better code while running (yes), or all before."),
+    option("--pipeline-async/--no-pipeline-async", help="Make better code while running (yes), or all before."),
 ]
-Log = Annotated[bool | None, typer.Option("--pipeline-log/--no-pipeline-log", help="Say what was found and made.")]
+Log = Annotated[bool | None, option("--pipeline-log/--no-pipeline-log", help="Say what was found and made.")]
 Profile = Annotated[
-    bool | None, typer.Option("--profile/--no-profile", help="Show where the time goes, and write a flame graph.")
+    bool | None, option("--profile/--no-profile", help="Show where the time goes, and write a flame graph.")
 ]
-ProfileOutput = Annotated[str, typer.Option(help="The flame graph's file; TOP.speedscope.json otherwise.")]
+ProfileOutput = Annotated[str, option(help="The flame graph's file; TOP.speedscope.json otherwise.")]
 MaxSteps = Annotated[
-    int, typer.Option("--max-steps", min=0, help="Run so many clock events at once, at most; 0: what takes a moment.")
+    int, option("--max-steps", min=0, help="Run so many clock events at once, at most; 0: what takes a moment.")
 ]
-Warnings = Annotated[bool, typer.Option("--all-warnings", help="Show all warnings, not only the first ten.")]
+Warnings = Annotated[bool, option("--all-warnings", help="Show all warnings, not only the first ten.")]

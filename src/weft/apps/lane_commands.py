@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
+import click
 
 from weft.apps.cli_options import (
     DESIGN_FAILED,
@@ -27,43 +27,40 @@ from weft.apps.cli_options import (
     Warnings,
     XInitial,
 )
+from weft.apps.declare_options import option
 from weft.apps.split_words import Words
 
 
 def batch(
-    context: typer.Context,
-    lanes: Annotated[int, typer.Option(min=1, help="How many instances.")],
+    context: click.Context,
+    lanes: Annotated[int, option(min=1, help="How many instances.")],
     top: Top = "",
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU for many lanes if there is one.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="Threads of the CPU; 0 takes all.")] = 0,
-    cycles: Annotated[int | None, typer.Option(min=0, help="Run so many clock cycles, at most.")] = None,
-    until: Annotated[str, typer.Option(help="Stop each lane where this expression holds in it.")] = "",
+    device: Annotated[str, option(help="cpu, cuda, or auto: a GPU for many lanes if there is one.")] = "auto",
+    threads: Annotated[int, option(min=0, help="Threads of the CPU; 0 takes all.")] = 0,
+    cycles: Annotated[int | None, option(min=0, help="Run so many clock cycles, at most.")] = None,
+    until: Annotated[str, option(help="Stop each lane where this expression holds in it.")] = "",
     clock: Clock = "",
     period: Period = "10ns",
     reset: Reset = "",
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Set an input in all lanes: a=5.")] = None,
+    set_: Annotated[list[str] | None, option("--set", help="Set an input in all lanes: a=5.")] = None,
     generate: Annotated[
         list[str] | None,
-        typer.Option(help="Drive an input by an expression of lane, cycle, random and signals: a=lane+1."),
+        option(help="Drive an input by an expression of lane, cycle, random and signals: a=lane+1."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Where random numbers begin.")] = 0,
+    seed: Annotated[int, option(help="Where random numbers begin.")] = 0,
     stimulus: Annotated[
         list[str] | None,
-        typer.Option(help="Drive inputs from a .vcd, .fst, .npy, .npz or .parquet; repeat it for lanes."),
+        option(help="Drive inputs from a .vcd, .fst, .npy, .npz or .parquet; repeat it for lanes."),
     ] = None,
-    port: Annotated[list[str] | None, typer.Option(help="Feed an input from a signal of the file: a=tb.dut.a.")] = None,
-    sample_clock: Annotated[
-        str, typer.Option(help="The waveform's clock; the one named like the clock otherwise.")
-    ] = "",
-    sample_edge: Annotated[str, typer.Option(help="Sample a waveform before each rising or falling edge.")] = "rising",
-    sample_period: Annotated[str, typer.Option(help="Sample a waveform at times so far apart.")] = "",
-    unknown: Annotated[int | None, typer.Option(min=0, max=1, help="Replace x and z of a waveform.")] = None,
-    out: Annotated[str, typer.Option(help="Write a row for each lane to this .npz or .parquet file.")] = "",
-    signals: Annotated[list[str] | None, typer.Option(help="Write signals whose path matches this glob.")] = None,
-    wave: Annotated[
-        str, typer.Option(help="Run one lane again and write its waveform to this .fst or .vcd file.")
-    ] = "",
-    wave_lane: Annotated[int, typer.Option(min=0, help="Which lane.")] = 0,
+    port: Annotated[list[str] | None, option(help="Feed an input from a signal of the file: a=tb.dut.a.")] = None,
+    sample_clock: Annotated[str, option(help="The waveform's clock; the one named like the clock otherwise.")] = "",
+    sample_edge: Annotated[str, option(help="Sample a waveform before each rising or falling edge.")] = "rising",
+    sample_period: Annotated[str, option(help="Sample a waveform at times so far apart.")] = "",
+    unknown: Annotated[int | None, option(min=0, max=1, help="Replace x and z of a waveform.")] = None,
+    out: Annotated[str, option(help="Write a row for each lane to this .npz or .parquet file.")] = "",
+    signals: Annotated[list[str] | None, option(help="Write signals whose path matches this glob.")] = None,
+    wave: Annotated[str, option(help="Run one lane again and write its waveform to this .fst or .vcd file.")] = "",
+    wave_lane: Annotated[int, option(min=0, help="Which lane.")] = 0,
     four_state: FourState = False,
     x_initial: XInitial = "0",
     loops: Loops = "error",
@@ -74,13 +71,13 @@ def batch(
     pipeline_save: Save = None,
     pipeline_async: Background = None,
     pipeline_log: Log = None,
-    devices: Annotated[str, typer.Option(help="Which GPUs, as 0,1, or all: each has a range of the lanes.")] = "0",
+    devices: Annotated[str, option(help="Which GPUs, as 0,1, or all: each has a range of the lanes.")] = "0",
     max_steps: MaxSteps = 0,
     profile: Profile = None,
     profile_output: ProfileOutput = "",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing but errors.")] = False,
     all_warnings: Warnings = False,
-) -> None:
+) -> int:
     """Run `weft batch`."""
     from weft.apps.run_batch import BatchPlan, run_batch
     from weft.sim.pipeline_options import pipeline_options, switch
@@ -122,50 +119,46 @@ def batch(
         quiet=quiet,
         all_warnings=all_warnings,
     )
-    raise typer.Exit(DESIGN_FAILED if run_batch(plan) else 0)
+    return DESIGN_FAILED if run_batch(plan) else 0
 
 
 def faults(
-    context: typer.Context,
+    context: click.Context,
     top: Top = "",
-    cycles: Annotated[int, typer.Option(min=1, help="Run the good machine for so many cycles, or to its end.")] = 1000,
+    cycles: Annotated[int, option(min=1, help="Run the good machine for so many cycles, or to its end.")] = 1000,
     sites: Annotated[
-        list[str] | None, typer.Option(help="Signals and memories that have faults: a glob; one with ! leaves out.")
+        list[str] | None, option(help="Signals and memories that have faults: a glob; one with ! leaves out.")
     ] = None,
-    models: Annotated[str, typer.Option(help="Kinds of faults: stuck, sa0, sa1, flip; several as a,b.")] = "stuck",
-    fault_list: Annotated[str, typer.Option("--faults", help="Take the faults from this file instead.")] = "",
+    models: Annotated[str, option(help="Kinds of faults: stuck, sa0, sa1, flip; several as a,b.")] = "stuck",
+    fault_list: Annotated[str, option("--faults", help="Take the faults from this file instead.")] = "",
     observe: Annotated[
-        list[str] | None, typer.Option(help="Signals that show faults: a glob; the top's outputs otherwise.")
+        list[str] | None, option(help="Signals that show faults: a glob; the top's outputs otherwise.")
     ] = None,
-    until: Annotated[str, typer.Option(help="The good machine ends when this expression holds.")] = "",
-    timeout: Annotated[int | None, typer.Option(min=1, help="A run that takes more cycles hangs.")] = None,
-    compare: Annotated[str, typer.Option(help="Compare outputs at the end of each cycle, or of the run (end).")] = (
-        "cycle"
-    ),
-    at: Annotated[str, typer.Option(help="The cycles of flips, as 100,200; a random one for each otherwise.")] = "",
-    sample: Annotated[int | None, typer.Option(min=1, help="Draw so many of all faults.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="What decides draws and the cycles of flips.")] = 0,
+    until: Annotated[str, option(help="The good machine ends when this expression holds.")] = "",
+    timeout: Annotated[int | None, option(min=1, help="A run that takes more cycles hangs.")] = None,
+    compare: Annotated[str, option(help="Compare outputs at the end of each cycle, or of the run (end).")] = ("cycle"),
+    at: Annotated[str, option(help="The cycles of flips, as 100,200; a random one for each otherwise.")] = "",
+    sample: Annotated[int | None, option(min=1, help="Draw so many of all faults.")] = None,
+    seed: Annotated[int, option(min=0, help="What decides draws and the cycles of flips.")] = 0,
     collapse: Annotated[
-        bool, typer.Option("--collapse/--no-collapse", help="Simulate one of the faults that no test can tell apart.")
+        bool, option("--collapse/--no-collapse", help="Simulate one of the faults that no test can tell apart.")
     ] = True,
     stimulus: Annotated[
-        str, typer.Option(help="random:SEED, or a file: names of inputs, then a line of hex values for each cycle.")
+        str, option(help="random:SEED, or a file: names of inputs, then a line of hex values for each cycle.")
     ] = "",
-    warmup: Annotated[int, typer.Option(min=0, help="Run so many cycles after the reset, before the campaign.")] = 0,
-    load: Annotated[str, typer.Option(help="Begin from a saved state instead of a reset.")] = "",
-    clock: Annotated[str, typer.Option(help="The clock input.")] = "",
+    warmup: Annotated[int, option(min=0, help="Run so many cycles after the reset, before the campaign.")] = 0,
+    load: Annotated[str, option(help="Begin from a saved state instead of a reset.")] = "",
+    clock: Annotated[str, option(help="The clock input.")] = "",
     period: Period = "10ns",
-    reset: Annotated[str, typer.Option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
-    device: Annotated[
-        str, typer.Option(help="cpu, cuda, or auto: a GPU where there are one and many faults.")
-    ] = "auto",
-    lanes: Annotated[int | None, typer.Option(min=1, help="Simulate so many faults at a time.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of the CPU; 0: one for each core.")] = 0,
+    reset: Annotated[str, option(help="The reset input and cycles, rst:10; !rst_n if active low; none.")] = "",
+    device: Annotated[str, option(help="cpu, cuda, or auto: a GPU where there are one and many faults.")] = "auto",
+    lanes: Annotated[int | None, option(min=1, help="Simulate so many faults at a time.")] = None,
+    threads: Annotated[int, option(min=0, help="Threads of the CPU; 0: one for each core.")] = 0,
     report: Annotated[
-        list[str] | None, typer.Option(help="Write the report to this file: .md, .json, else text; may be repeated.")
+        list[str] | None, option(help="Write the report to this file: .md, .json, else text; may be repeated.")
     ] = None,
     no_cache: NoCache = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and the report.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Print nothing but errors and the report.")] = False,
     all_warnings: Warnings = False,
 ) -> None:
     """Run `weft faults`."""
