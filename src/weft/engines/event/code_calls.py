@@ -22,7 +22,7 @@ from weft.engines.event.records import (
     NODE_PC,
     NODE_RETURNED,
 )
-from weft.engines.event.writer import Operand, Value, plane_bytes
+from weft.engines.event.writer import Operand, Value, ir_type, plane_bytes
 from weft.ir.design import Function, Signal
 from weft.ir.expressions import Call, New
 
@@ -45,7 +45,7 @@ def planes_of(signal: Signal) -> list[int]:
 
 def result_type(function: Function) -> str:
     """Return the LLVM type of what a routine returns."""
-    planes = [f"i{width}" for signal in results_of(function) for width in planes_of(signal)]
+    planes = [ir_type(width) for signal in results_of(function) for width in planes_of(signal)]
     return "{ " + ", ".join(planes) + " }" if planes else "void"
 
 
@@ -71,7 +71,7 @@ def call_function(f: FunctionCode, call: Call) -> Value:
             widths = planes_of(formal)
             passed = passed if len(widths) == 2 else Value(passed.width, ops.one(w, passed))
             for width, plane in zip(widths, (passed.bits, passed.unknown), strict=False):
-                words.append(f"i{width} {plane}")
+                words.append(f"{ir_type(width)} {plane}")
     kind = result_type(function)
     # A call that becomes a jump would let endless recursion run for ever, without a stack that it uses up.
     text = f"notail call {kind} @{program.function_symbol(function)}({', '.join(words)})"

@@ -13,7 +13,7 @@ from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.layout import value_bytes
 from weft.engines.event.value_types import type_of
-from weft.engines.event.writer import Operand, Value, mask, plane_bytes
+from weft.engines.event.writer import Operand, Value, ir_type, mask, plane_bytes
 from weft.ir.design import Class, Function, Signal
 from weft.ir.expressions import Call, Ref
 
@@ -118,12 +118,13 @@ class Classes:
         def one(direct: Call) -> None:
             result = call_function(f, direct)
             for slot, plane in zip(slots, (result.bits, result.unknown), strict=False):
-                f.w.do(f"store i{width} {plane}, ptr {slot}")
+                f.w.do(f"store {ir_type(width)} {plane}, ptr {slot}")
 
         self.dispatch(f, call, one)
         if not slots:
             return Value(0, 0)
-        return Value(width, f.w.emit(f"load i{width}, ptr {slots[0]}"), f.w.emit(f"load i{width}, ptr {slots[1]}"))
+        kind = ir_type(width)
+        return Value(width, f.w.emit(f"load {kind}, ptr {slots[0]}"), f.w.emit(f"load {kind}, ptr {slots[1]}"))
 
     def enter_virtual(self, f: FunctionCode, call: Call) -> None:
         """Write a virtual call of a task that can suspend in some class."""

@@ -26,7 +26,7 @@ from weft.engines.event.code_places import (
 from weft.engines.event.random_numbers import RANDOM, random_value
 from weft.engines.event.value_types import REAL_FUNCTIONS, is_real, is_word, type_of
 from weft.engines.event.walk import subexpressions
-from weft.engines.event.writer import Operand, Value, Writer, mask
+from weft.engines.event.writer import Operand, Value, Writer, ir_type, mask
 from weft.ir.design import Expr, Signal
 from weft.ir.expressions import (
     AssignExpr,
@@ -235,7 +235,8 @@ def whole_to_integer(w: Writer, double: str, width: int) -> Value:
 def _integer_to_real(w: Writer, bits: Operand, width: int, signed: bool) -> Value:
     """Return an integer as the nearest real; of a wide one the top 64 bits decide, the rest is one sticky bit."""
     if width <= 64:
-        return _real_result(w, w.emit(f"{'sitofp' if signed else 'uitofp'} i{width} {bits} to double"))
+        how = "sitofp" if signed or width < 64 else "uitofp"
+        return _real_result(w, w.emit(f"{how} i64 {w.resize(bits, width, 64, signed)} to double"))
     negative: Operand = w.compare("slt", width, bits, 0) if signed else 0
     magnitude = w.select(width, negative, w.op("sub", width, 0, bits), bits)
     w.declare(f"llvm.ctlz.i{width}", f"declare i{width} @llvm.ctlz.i{width}(i{width}, i1)")
@@ -324,17 +325,17 @@ def _branches(
     w = f.w
     if isinstance(condition, int):
         return then() if condition else other()
-    slots = w.slot(width), w.slot(width)
+    slots, kind = (w.slot(width), w.slot(width)), ir_type(width)
     labels = w.fresh("yes"), w.fresh("no"), w.fresh("met")
     w.branch(condition, labels[0], labels[1])
     for label, way in zip(labels, (then, other), strict=False):
         w.label(label)
         result = way()
-        w.do(f"store i{width} {result.bits}, ptr {slots[0]}")
-        w.do(f"store i{width} {result.unknown}, ptr {slots[1]}")
+        w.do(f"store {kind} {result.bits}, ptr {slots[0]}")
+        w.do(f"store {kind} {result.unknown}, ptr {slots[1]}")
         w.jump(labels[2])
     w.label(labels[2])
-    return Value(width, w.emit(f"load i{width}, ptr {slots[0]}"), w.emit(f"load i{width}, ptr {slots[1]}"))
+    return Value(width, w.emit(f"load {kind}, ptr {slots[0]}"), w.emit(f"load {kind}, ptr {slots[1]}"))
 
 
 def _conditional(f: FunctionCode, expression: Cond) -> Value:

@@ -11,7 +11,7 @@ from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
 from weft.engines.event.value_types import CONTAINERS, type_of
-from weft.engines.event.writer import Value
+from weft.engines.event.writer import Value, ir_type
 from weft.ir.design import Expr, Signal, Type
 from weft.ir.expressions import Const, Element, Item, Iterate, Ref, Slice, SystemCall, Text
 
@@ -70,13 +70,13 @@ def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
     if not reduces:
         store_lvalue(f, keys, Value(64, 0))
     size = host_value(f, "array.size", (array,), 32, SystemCall("array.size", (array,), 32, True))
-    counter = w.slot(64)
+    counter, kind = w.slot(64), ir_type(node.width)
     planes = [w.slot(node.width), w.slot(node.width)] if reduces else []
     w.do(f"store i64 0, ptr {counter}")
     if reduces:
         first = (1 << node.width) - 1 if node.name == "and" else int(node.name == "product")
-        w.do(f"store i{node.width} {first}, ptr {planes[0]}")
-        w.do(f"store i{node.width} 0, ptr {planes[1]}")
+        w.do(f"store {kind} {first}, ptr {planes[0]}")
+        w.do(f"store {kind} 0, ptr {planes[1]}")
     head, body, done = w.fresh("each"), w.fresh("element"), w.fresh("all")
     w.label(head)
     number = w.emit(f"load i64, ptr {counter}")
@@ -92,10 +92,10 @@ def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
     if reduces:
         found = value(f, node.body if node.body is not None else Ref(node.item))
         found = ops.resize(w, found, node.width, node.signed)
-        old = Value(node.width, *(w.emit(f"load i{node.width}, ptr {plane}") for plane in planes))
+        old = Value(node.width, *(w.emit(f"load {kind}, ptr {plane}") for plane in planes))
         new = _reduce(f, node, old, found)
-        w.do(f"store i{node.width} {new.bits}, ptr {planes[0]}")
-        w.do(f"store i{node.width} {new.unknown}, ptr {planes[1]}")
+        w.do(f"store {kind} {new.bits}, ptr {planes[0]}")
+        w.do(f"store {kind} {new.unknown}, ptr {planes[1]}")
     else:
         assert node.body is not None
         push = SystemCall("array.push_back", (keys, node.body), 0, type=keys.signal.type)
@@ -104,7 +104,7 @@ def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
     w.jump(head)
     w.label(done)
     if reduces:
-        return Value(node.width, *(w.emit(f"load i{node.width}, ptr {plane}") for plane in planes))
+        return Value(node.width, *(w.emit(f"load {kind}, ptr {plane}") for plane in planes))
     return _choose(f, node, array, keys)
 
 

@@ -15,7 +15,7 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_effect
 from weft.engines.event.layout import value_bytes
 from weft.engines.event.value_types import type_of
-from weft.engines.event.writer import Operand, Value, Writer, all_x, mask, plane_bytes, storage_bits
+from weft.engines.event.writer import Operand, Value, Writer, all_x, ir_type, mask, plane_bytes, storage_bits
 from weft.ir.design import Expr, Signal
 from weft.ir.expressions import Concat, Const, Element, Field, Item, Ref, Slice
 
@@ -154,16 +154,16 @@ def _load_window(f: FunctionCode, place: Place, offset: Value | int, width: int)
     found = Value(width, planes[0], planes[1] if len(planes) > 1 else 0)
     usual = w.and_(1, inside, place.valid)
     labels = w.fresh("partly"), w.fresh("sliced")
-    slots = w.slot(width), w.slot(width)
-    w.do(f"store i{width} {found.bits}, ptr {slots[0]}")
-    w.do(f"store i{width} {found.unknown}, ptr {slots[1]}")
+    slots, kind = (w.slot(width), w.slot(width)), ir_type(width)
+    w.do(f"store {kind} {found.bits}, ptr {slots[0]}")
+    w.do(f"store {kind} {found.unknown}, ptr {slots[1]}")
     w.branch(usual, labels[1], labels[0])
     w.label(labels[0])
     rest = ops.take_at(w, load_place(f, place), offset, width)
-    w.do(f"store i{width} {rest.bits}, ptr {slots[0]}")
-    w.do(f"store i{width} {rest.unknown}, ptr {slots[1]}")
+    w.do(f"store {kind} {rest.bits}, ptr {slots[0]}")
+    w.do(f"store {kind} {rest.unknown}, ptr {slots[1]}")
     w.label(labels[1])
-    return Value(width, w.emit(f"load i{width}, ptr {slots[0]}"), w.emit(f"load i{width}, ptr {slots[1]}"))
+    return Value(width, w.emit(f"load {kind}, ptr {slots[0]}"), w.emit(f"load {kind}, ptr {slots[1]}"))
 
 
 def _planes(place: Place) -> list[int]:

@@ -41,7 +41,7 @@ from weft.engines.event.records import (
 )
 from weft.engines.event.sites import Watch
 from weft.engines.event.walk import reads_of, statement_reads, written_signals
-from weft.engines.event.writer import Operand, Value, mask
+from weft.engines.event.writer import Operand, Value, ir_type, mask
 from weft.ir.assertion_control import is_control
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
@@ -324,7 +324,7 @@ def write_function(unit: UnitCode, function: Function) -> None:
     for number, formal in enumerate(parameters_of(function)):
         planes: list[Operand] = []
         for plane, width in enumerate(planes_of(formal)):
-            parameters.append(f"i{width} %a{number}.{plane}")
+            parameters.append(f"{ir_type(width)} %a{number}.{plane}")
             planes.append(f"%a{number}.{plane}")
         store_lvalue(f, Ref(formal), Value(formal.bits, planes[0], planes[1] if len(planes) > 1 else 0))
     f.labels = [Label("", w.fresh("return"), 0)]
@@ -343,7 +343,7 @@ def write_function(unit: UnitCode, function: Function) -> None:
     for signal in results_of(function):
         result = value(f, Ref(signal))
         for plane, width in zip((result.bits, result.unknown), planes_of(signal), strict=False):
-            packed = w.emit(f"insertvalue {kind} {packed}, i{width} {plane}, {at}")
+            packed = w.emit(f"insertvalue {kind} {packed}, {ir_type(width)} {plane}, {at}")
             at += 1
     w.ret(f"{kind} {packed}")
     unit.add_function(f, f.finish(kind, ", ".join(parameters), f"{kind} zeroinitializer"))

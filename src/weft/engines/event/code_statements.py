@@ -27,7 +27,7 @@ from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_places import store_lvalue
 from weft.engines.event.code_races import note_reads, note_write
 from weft.engines.event.code_waits import delay_ticks, wait_for, wait_until
-from weft.engines.event.writer import Operand, Value
+from weft.engines.event.writer import Operand, Value, ir_type
 from weft.ir.design import (
     Assertion,
     Assign,
@@ -242,8 +242,9 @@ def _as_switch(f: FunctionCode, case: Case, subject: Value, bodies: list[str], d
     for item, body in zip(case.items, bodies, strict=True):
         for label in item.labels:
             pairs.setdefault(cast("Const", label).value, body)
-    listed = " ".join(f"i{subject.width} {number}, label %{body}" for number, body in pairs.items())
-    w.do(f"switch i{subject.width} {subject.bits}, label %{default} [ {listed} ]")
+    kind = ir_type(subject.width)
+    listed = " ".join(f"{kind} {number}, label %{body}" for number, body in pairs.items())
+    w.do(f"switch {kind} {subject.bits}, label %{default} [ {listed} ]")
     w.closed = True
     return True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from weft.engines.event.writer import Operand, Value, Writer, all_x, mask
+from weft.engines.event.writer import Operand, Value, Writer, all_x, carrier, ir_type, mask
 
 
 def one(w: Writer, a: Value) -> Operand:
@@ -92,13 +92,14 @@ def count_ones(w: Writer, width: int, bits: Operand) -> Operand:
         return bits.bit_count() & mask(width)
     if width == 1:
         return bits
-    w.declare(f"llvm.ctpop.i{width}", f"declare i{width} @llvm.ctpop.i{width}(i{width})")
-    return w.emit(f"call i{width} @llvm.ctpop.i{width}(i{width} {bits})")
+    size = carrier(width)
+    w.declare(f"llvm.ctpop.i{size}", f"declare i{size} @llvm.ctpop.i{size}(i{size})")
+    return w.emit(f"call i{size} @llvm.ctpop.i{size}(i{size} {bits})")
 
 
 def clog2(w: Writer, a: Value, width: int) -> Value:
     """Return `$clog2(a)`: the bits that a number of so many addresses needs."""
-    size = a.width + 1
+    size = carrier(a.width + 1)
     less = w.op("sub", size, w.resize(a.bits, a.width, size), 1)
     w.declare(f"llvm.ctlz.i{size}", f"declare i{size} @llvm.ctlz.i{size}(i{size}, i1)")
     zeros = w.emit(f"call i{size} @llvm.ctlz.i{size}(i{size} {less}, i1 false)")
@@ -164,11 +165,11 @@ def division(name: str) -> Callable[[Writer, Value, Value], Value]:
             # Dividing by -1 is negating; LLVM leaves the overflow undefined (and x86 traps).
             minus = w.compare("eq", width, divisor, mask(width))
             safe = w.select(width, minus, 1, divisor)
-            result: Operand = w.emit(f"{name} i{width} {a.bits}, {safe}")
+            result = w.op(name, width, a.bits, safe)
             special = w.op("sub", width, 0, a.bits) if name == "sdiv" else 0
             result = w.select(width, minus, special, result)
         else:
-            result = w.emit(f"{name} i{width} {a.bits}, {divisor}")
+            result = w.op(name, width, a.bits, divisor)
         return if_known(w, width, w.or_(1, any_unknown(w, a, b), zero), result)
 
     return apply
@@ -180,25 +181,26 @@ def power(signed: bool) -> Callable[[Writer, Value, Value], Value]:
     def apply(w: Writer, a: Value, b: Value) -> Value:
         width, steps = a.width, b.width
         result, base, left = w.slot(width), w.slot(width), w.slot(steps)
-        w.do(f"store i{width} 1, ptr {result}")
-        w.do(f"store i{width} {a.bits}, ptr {base}")
+        kind, count_kind = ir_type(width), ir_type(steps)
+        w.do(f"store {kind} 1, ptr {result}")
+        w.do(f"store {kind} {a.bits}, ptr {base}")
         negative: Operand = w.compare("slt", steps, b.bits, 0) if signed else 0
-        w.do(f"store i{steps} {w.select(steps, negative, 0, b.bits)}, ptr {left}")
+        w.do(f"store {count_kind} {w.select(steps, negative, 0, b.bits)}, ptr {left}")
         head, body, done = w.fresh("power"), w.fresh("square"), w.fresh("powered")
         w.label(head)
-        count = w.emit(f"load i{steps}, ptr {left}")
+        count = w.emit(f"load {count_kind}, ptr {left}")
         w.branch(w.compare("eq", steps, count, 0), done, body)
         w.label(body)
-        square = w.emit(f"load i{width}, ptr {base}")
-        product = w.emit(f"load i{width}, ptr {result}")
+        square = w.emit(f"load {kind}, ptr {base}")
+        product = w.emit(f"load {kind}, ptr {result}")
         multiplied = w.op("mul", width, product, square)
         odd = w.resize(count, steps, 1)
-        w.do(f"store i{width} {w.select(width, odd, multiplied, product)}, ptr {result}")
-        w.do(f"store i{width} {w.op('mul', width, square, square)}, ptr {base}")
-        w.do(f"store i{steps} {w.op('lshr', steps, count, 1)}, ptr {left}")
+        w.do(f"store {kind} {w.select(width, odd, multiplied, product)}, ptr {result}")
+        w.do(f"store {kind} {w.op('mul', width, square, square)}, ptr {base}")
+        w.do(f"store {count_kind} {w.op('lshr', steps, count, 1)}, ptr {left}")
         w.jump(head)
         w.label(done)
-        total: Operand = w.emit(f"load i{width}, ptr {result}")
+        total: Operand = w.emit(f"load {kind}, ptr {result}")
         unknown = any_unknown(w, a, b)
         if negative != 0:
             is_one = w.compare("eq", width, a.bits, 1)

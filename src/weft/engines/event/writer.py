@@ -3,6 +3,9 @@
 An operand is a Python int, a constant, or the name of an LLVM value. A `Value` is a vector of `width` bits in two
 planes: `bits` and `unknown`, where an unknown bit is x if its bit is 0 and z if it is 1. `unknown` is the constant 0
 for everything that has only two states, and folding then leaves nothing of the second plane.
+
+A plane of up to 64 bits is carried in a type of 1, 8, 16, 32 or 64 bits, the bits above it 0: LLVM selects instructions
+of other types at its lowest level in a way that takes twice as long for the whole block.
 """
 
 from __future__ import annotations
@@ -52,6 +55,16 @@ def storage_bits(width: int) -> int:
     return (width + 63) // 64 * 64
 
 
+def carrier(width: int) -> int:
+    """Return the bits of the type that carries a plane of so many bits."""
+    return width if width == 1 or width > 64 else storage_bits(width)
+
+
+def ir_type(width: int) -> str:
+    """Return the type that carries a plane of so many bits."""
+    return f"i{carrier(width)}"
+
+
 def plane_bytes(width: int) -> int:
     """Return the bytes that a plane takes in memory."""
     return storage_bits(width) // 8
@@ -73,6 +86,9 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
     "ugt": operator.gt,
     "uge": operator.ge,
 }
+_SIGNED = ("ashr", "sdiv", "srem")
+_EXCEEDING = ("add", "sub", "mul", "shl", *_SIGNED)
+"""Operations whose results may have more bits than their operands."""
 
 
 @dataclass(slots=True)
@@ -84,6 +100,10 @@ class Writer:
     declarations: dict[str, str] = field(default_factory=dict[str, str])
     count: int = 0
     closed: bool = False
+    _known: dict[str, str] = field(default_factory=dict[str, str])
+    """What this block has computed: addresses and complements."""
+    _complements: dict[str, str] = field(default_factory=dict[str, str])
+    """What complements are of, in all blocks: it comes before them."""
 
     def fresh(self, stem: str = "t") -> str:
         """Return a name that is not used yet."""
@@ -105,6 +125,7 @@ class Writer:
         if not self.closed:
             self.lines.append(f"  br label %{name}")
         self.lines.append(f"{name}:")
+        self._known.clear()
         self.closed = False
 
     def jump(self, name: str) -> None:
@@ -131,6 +152,7 @@ class Writer:
         """Begin a block that nothing jumps to, so that what is written next is well formed."""
         if self.closed:
             self.lines.append(f"{self.fresh('dead')}:")
+            self._known.clear()
             self.closed = False
 
     def declare(self, name: str, text: str) -> None:
@@ -140,7 +162,7 @@ class Writer:
     def slot(self, bits: int) -> str:
         """Return a stack slot that lives as long as the function."""
         name = f"%{self.fresh('slot')}"
-        self.entry.append(f"  {name} = alloca i{bits}")
+        self.entry.append(f"  {name} = alloca {ir_type(bits)}")
         return name
 
     # ------------------------------------------------------------------------------------------- operations
@@ -164,7 +186,22 @@ class Writer:
                 return full
         if a == b and name in ("and", "or"):
             return a
-        return self.emit(f"{name} i{width} {a}, {b}")
+        if a == 0 and name in ("shl", "lshr", "ashr"):
+            return 0
+        size = carrier(width)
+        if name in _SIGNED:
+            a, b = self._extended(width, a), b if name == "ashr" else self._extended(width, b)
+        result = self.emit(f"{name} i{size} {a}, {b}")
+        return self.op("and", size, result, full) if size != width and name in _EXCEEDING else result
+
+    def _extended(self, width: int, a: Operand) -> Operand:
+        """Return a signed value in all bits of its carrier."""
+        size = carrier(width)
+        if isinstance(a, int):
+            return (a | -(a >> (width - 1) & 1) << width) & mask(size)
+        if size == width:
+            return a
+        return self.emit(f"ashr i{size} {self.emit(f'shl i{size} {a}, {size - width}')}, {size - width}")
 
     def and_(self, width: int, a: Operand, b: Operand) -> Operand:
         """Return the bitwise and."""
@@ -176,15 +213,30 @@ class Writer:
 
     def not_(self, width: int, a: Operand) -> Operand:
         """Return the complement."""
-        return a ^ mask(width) if isinstance(a, int) else self.op("xor", width, a, mask(width))
+        if isinstance(a, int):
+            return a ^ mask(width)
+        if a in self._complements:
+            return self._complements[a]
+        found = self._known.get(f"not {a}")
+        if found is None:
+            found = self._known[f"not {a}"] = self.emit(f"xor {ir_type(width)} {a}, {mask(width)}")
+            self._complements[found] = a
+        return found
 
     def compare(self, name: str, width: int, a: Operand, b: Operand) -> Operand:
         """Return a comparison as one bit."""
         if isinstance(a, int) and isinstance(b, int) and name in _COMPARE:
             return int(_COMPARE[name](a, b))
-        if width == 1 and name == "ne" and b == 0:
-            return a
-        return self.emit(f"icmp {name} i{width} {a}, {b}")
+        if width == 1 and name in ("eq", "ne"):
+            if isinstance(a, int):
+                a, b = b, a
+            if isinstance(b, int):
+                return a if b == (name == "eq") else self.not_(1, a)
+            differ = self.op("xor", 1, a, b)
+            return differ if name == "ne" else self.not_(1, differ)
+        if name[0] == "s":
+            a, b = self._extended(width, a), self._extended(width, b)
+        return self.emit(f"icmp {name} {ir_type(width)} {a}, {b}")
 
     def select(self, width: int, condition: Operand, a: Operand, b: Operand) -> Operand:
         """Return `a` if the condition holds, else `b`."""
@@ -194,7 +246,7 @@ class Writer:
             return a
         if width == 1 and isinstance(a, int) and isinstance(b, int):
             return condition if a else self.not_(1, condition)
-        return self.emit(f"select i1 {condition}, i{width} {a}, i{width} {b}")
+        return self.emit(f"select i1 {condition}, {ir_type(width)} {a}, {ir_type(width)} {b}")
 
     def resize(self, a: Operand, old: int, new: int, signed: bool = False) -> Operand:
         """Truncate or extend."""
@@ -204,8 +256,19 @@ class Writer:
             if new > old and signed and a >> (old - 1) & 1:
                 a |= mask(new) ^ mask(old)
             return a & mask(new)
-        what = "trunc" if new < old else "sext" if signed else "zext"
-        return self.emit(f"{what} i{old} {a} to i{new}")
+        size, other = carrier(new), carrier(old)
+        if new < old:
+            cut = a if size == other else self.emit(f"trunc i{other} {a} to i{size}")
+            return self.op("and", size, cut, mask(new)) if size != new else cut
+        if signed and other == old:
+            wide: Operand = self.emit(f"sext i{old} {a} to i{size}")
+        else:
+            wide = a if size == other else self.emit(f"zext i{other} {a} to i{size}")
+            if not signed:
+                return wide
+            wide = self.emit(f"shl i{size} {wide}, {size - old}")
+            wide = self.emit(f"ashr i{size} {wide}, {size - old}")
+        return self.op("and", size, wide, mask(new)) if size != new else wide
 
     def nonzero(self, width: int, a: Operand) -> Operand:
         """Return whether any bit is 1."""
@@ -217,7 +280,11 @@ class Writer:
         """Return a pointer `offset` bytes behind another."""
         if offset == 0:
             return base
-        return self.emit(f"getelementptr i8, ptr {base}, i64 {offset}")
+        text = f"getelementptr i8, ptr {base}, i64 {offset}"
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = self.emit(text)
+        return found
 
     def load(self, pointer: str, width: int) -> Operand:
         """Load a plane of so many bits."""
