@@ -5,7 +5,7 @@ from __future__ import annotations
 from weft.base.dataclass import dataclass
 from weft.base.errors import Unsupported
 from weft.ir.design import Design
-from weft.sim.regions.mixed_design import WORTH, MixedDesign
+from weft.sim.regions.mixed_design import WORTH, MixedDesign, unmixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,6 @@ class EngineChoice:
         None are where every signal is `observed`, or SDF files are `annotated`. Raises `Unsupported` if the engine is
         `cycle` and something that is not a testbench's runs as events.
         """
-        # A program that comes from the cache needs none of what makes regions.
-        from weft.sim.regions.mix_design import demand_regions, mix_design, unmixed
-
         all_events = ""
         if observed:
             all_events = "a run that looks at every signal, for a waveform or from Python"
@@ -42,10 +39,13 @@ class EngineChoice:
             all_events = "a run that reports races"
         elif annotated:
             all_events = "a run with delays from an SDF file"
+        if self.engine == "event" or (all_events and self.engine != "cycle"):
+            return unmixed(design, all_events or "asked for by --engine=event")
+        # What makes regions is only loaded where there are some.
+        from weft.sim.regions.mix_design import demand_regions, mix_design
+
         if self.engine == "cycle":
             if all_events:
                 raise Unsupported(f"{all_events}, with --engine=cycle,")
             return demand_regions(mix_design(design, 0, self.whole))
-        if self.engine == "event" or all_events:
-            return unmixed(design, all_events or "asked for by --engine=event")
         return mix_design(design, self.worth, self.whole)

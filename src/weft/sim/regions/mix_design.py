@@ -31,14 +31,6 @@ def mix_design(design: Design, worth: int = WORTH, whole: bool = True) -> MixedD
         raise
 
 
-def unmixed(design: Design, text: str) -> MixedDesign:
-    """Return a design without regions; `text` says why."""
-    mixed = MixedDesign(design)
-    for name, module in design.tops:
-        mixed.parts.append(Part(name, module.name, "event", Reason(text)))
-    return mixed
-
-
 def demand_regions(mixed: MixedDesign) -> MixedDesign:
     """Raise `Unsupported` for the first part that runs as events for another reason than that nothing else can."""
     for part in mixed.parts:

@@ -64,3 +64,11 @@ class MixedDesign:
     design: Design
     regions: dict[Module, BuiltRegion] = field(default_factory=dict[Module, BuiltRegion])
     parts: list[Part] = field(default_factory=list[Part])
+
+
+def unmixed(design: Design, text: str) -> MixedDesign:
+    """Return a design without regions; `text` says why."""
+    mixed = MixedDesign(design)
+    for name, module in design.tops:
+        mixed.parts.append(Part(name, module.name, "event", Reason(text)))
+    return mixed
