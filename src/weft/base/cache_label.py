@@ -21,9 +21,10 @@ RECORDS = ("index", "units", "runs")
 class Label:
     """Describe an entry.
 
-    `kind` is `object`, `units`, `runs`, `design`, `index` or another engine's. `compiler` names what made it, with
-    versions. `device` is what it runs on (a CPU's or GPU's name as the compiler has it; empty: anything), `features`
-    what its code may use there, each with a plus (`+avx2,+bmi`). `note` is for people: a tier, the top module.
+    `kind` is `object`, `units`, `runs`, `design`, `index`, `program` or another engine's. `compiler` names what made
+    it, with versions. `device` is what it runs on (a CPU's or GPU's name as the compiler has it; empty: anything),
+    `features` what its code may use there, each with a plus (`+avx2,+bmi`). `note` is for people: a tier, the top
+    module.
     """
 
     kind: str

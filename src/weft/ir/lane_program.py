@@ -153,7 +153,10 @@ class LaneEvent:
 
 @dataclass(slots=True)
 class LaneProgram:
-    """Hold a design for lanes; `words` and `memories` are in the order of the state table."""
+    """Hold a design for lanes; `words` and `memories` are in the order of the state table.
+
+    A `key` stands for all of it, and for the version of Weft: what is made of two programs with the same key is alike.
+    """
 
     states: list[State]
     words: list[LaneWord]
@@ -164,6 +167,7 @@ class LaneProgram:
     period_fs: int = 0
     condition: LaneStep | None = None
     messages: list[int] = field(default_factory=list[int])
+    key: str = ""
 
     @property
     def fires(self) -> bool:

@@ -19,7 +19,6 @@ from weft.base.errors import UserError, WeftError
 from weft.ir.lane_engine import LaneControl, LaneDevice, LaneKernel
 from weft.ir.lane_program import LaneProgram, LaneStatus, LaneStep
 from weft.ir.layout import StateLayout, container_bytes
-from weft.passes.build_lane_program import build_lane_program, build_look
 from weft.passes.insert_random import LANE
 from weft.sim.batch_checkpoint import BatchCheckpoint, put_back, read_checkpoint, take_checkpoint
 from weft.sim.batch_options import BatchOptions, private_memories
@@ -34,6 +33,7 @@ from weft.sim.interrupts import Interrupt, defer_interrupt
 from weft.sim.lane_arrays import take_array
 from weft.sim.lane_habits import LaneHabits
 from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values
+from weft.sim.lane_programs import lane_look, lane_program
 from weft.sim.lane_slots import FIRST_SLICE, fit_slice, slot_clock
 from weft.sim.lane_state import LaneState
 from weft.sim.lane_stepper import LaneStepper
@@ -103,13 +103,13 @@ class Batch(DrivenBatch):
         """Return the program and kernel of a run: with a condition, and for resets that are not active."""
         key = (condition, steady, habits, self._key)
         if key not in self.kernels:
-            each = self._conditions.get(condition)
             try:
-                program = build_lane_program(
-                    self.design.graph,
+                program = lane_program(
+                    self.design,
                     [chosen.clock for chosen in self.clocks],
                     steady=self._steady_resets() if steady else None,
-                    condition=(each.graph, each.node) if each is not None else None,
+                    until=condition,
+                    condition=self._conditions.get(condition),
                     private=self._private,
                     count_messages=self.options.messages == "count",
                     habits=self._habits.found if habits else None,
@@ -175,7 +175,7 @@ class Batch(DrivenBatch):
         key = (id(graph), nodes)
         step = self._looks.get(key)
         if step is None:
-            step = self._looks[key] = build_look(self.program, graph, nodes)
+            step = self._looks[key] = lane_look(self.program, graph, nodes)
         outputs = [action.nodes[0] for action in step.actions]
         if all(step.op[node] == 1 for node in outputs):
             return [self.state.word_row(step.param[node]).copy() for node in outputs]

@@ -20,6 +20,7 @@ _PRESENT = {
     "cubin": ("weft.engines.cuda.device", "present_labels"),
     "design": ("weft.sim.design_cache", "present_label"),
     "index": ("weft.sim.design_cache", "present_label"),
+    "program": ("weft.sim.design_cache", "present_label"),
 }
 _SHOWN_FEATURES = 4
 

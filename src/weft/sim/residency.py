@@ -23,8 +23,8 @@ from weft.ir.lane_engine import EVERY, NONE, LaneKernel, ResidentLanes
 from weft.ir.lane_program import LaneStatus
 from weft.ir.layout import container_bytes
 from weft.ir.step_graph import StepGraph, settles_after, step_graph
-from weft.passes.build_lane_program import build_look
 from weft.sim.lane_handles import LaneValues
+from weft.sim.lane_programs import lane_look
 
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
@@ -100,7 +100,7 @@ class Residency:
         if condition not in self._kernels:
             program, kernel = self._batch.build(condition)
             nodes = tuple(self._look) or self._list_outputs()
-            look = build_look(program, self._batch.design.graph, nodes) if nodes else None
+            look = lane_look(program, self._batch.design.graph, nodes) if nodes else None
             if condition not in self._tried:
                 kernel.begin_resident(look, self._batch.layout)
                 self._tried[condition] = kernel

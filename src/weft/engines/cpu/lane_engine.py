@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
 from weft.engines.cpu import lane_context as ctx
-from weft.engines.cpu.jit import Compiler, Library, Tier, host
+from weft.engines.cpu.jit import Compiler, Library, Tier, host, text_digest
 from weft.engines.cpu.lane_emitter import TileEmitter, place_buffer
 from weft.engines.cpu.lane_loop import loop_text
+from weft.engines.lanes.kept_texts import find_digest, keep_digest
 from weft.engines.lanes.shape import Shape
 from weft.ir.lane_engine import Bytes, LaneControl, aligned_bytes
 from weft.ir.lane_layout import LaneLayout, join_layouts
@@ -241,9 +242,16 @@ class CpuLanes:
     def begin(self, tell: Callable[[str], None] = lambda step: None) -> None:
         """Begin to compile in another thread."""
         if self._job is None:
+            cache = self._compiler.cache
+            known = find_digest(cache, self.program, self.shape)
+            code = self._compiler.find(known, self._tier) if known else None
+            if code is not None:
+                self._job = Job.done(code)
+                return
             tell("generate code")
             with self._times.stage("generate kernels"):
                 text = module_text(self.program, self.shape)
+            keep_digest(cache, self.program, text_digest(text), self.shape)
             tell("assemble")
             self._job = self._compiler.submit(text, self._tier)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from weft.engines.cuda.driver import Driver, FunctionFacts, version_text
 from weft.engines.cuda.kernel_emitter import ROWS, TILE, KernelOptions, look_text, run_text, settle_text
 from weft.engines.cuda.resident import ResidentKernel
 from weft.engines.cuda.serve_emitter import serve_text
+from weft.engines.lanes.kept_texts import KernelCache, find_digest, keep_digest
 from weft.ir.lane_engine import LaneControl
 from weft.ir.lane_layout import LaneLayout
 from weft.ir.lane_program import LaneProgram, LaneStep
@@ -43,24 +44,19 @@ table of the throughput of arithmetic instructions)."""
 _WORTH_A_LIST = 0.75
 """A list of lanes is used when it takes at most this part of the warps that lanes to run are spread over."""
 
+_Made = tuple[Callable[[], str], bytes, bool]
+"""What writes a kernel's text, its machine code, and whether that came from the cache."""
+
 Tell = Callable[[str], None]
 """Told the name of each step of a compilation, as `sim.compile_progress` has them."""
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _say_nothing(step: str) -> None:
     """Say nothing."""
-
-
-class KernelCache(Protocol):
-    """Keep machine code: `base` has the caches, and the batch's maker hands one over."""
-
-    def load(self, key: str) -> bytes | None:
-        """Return what is stored under a key, or None."""
-        ...
-
-    def store(self, key: str, data: bytes, label: Label | None = None) -> None:
-        """Keep an entry."""
-        ...
 
 
 def find_gpu() -> bool:
@@ -161,23 +157,25 @@ class CudaDevice:
 
     def code(self, name: str, text: str, tell: Tell) -> tuple[bytes, bool]:
         """Return the machine code of a kernel's text, and whether it came from the cache."""
-        _, key = self._entry(text)
-        if self.cache is not None:
-            tell("load from cache")
-            with self.times().stage("find kernels in the cache"):
-                found = self.cache.load(key)
-            if found is not None:
-                return found, True
-        return self.make_code(name, text, tell), False
+        found = self.find_code(_digest(text), tell)
+        return (found, True) if found is not None else (self.make_code(name, text, tell), False)
 
-    def _entry(self, text: str) -> tuple[Label, str]:
+    def find_code(self, digest: str, tell: Tell) -> bytes | None:
+        """Return the machine code of the text with a digest, if the cache has it."""
+        if self.cache is None or not digest:
+            return None
+        tell("load from cache")
+        with self.times().stage("find kernels in the cache"):
+            return self.cache.load(self._entry(digest)[1])
+
+    def _entry(self, digest: str) -> tuple[Label, str]:
         """Return the label and the key of a kernel's machine code."""
         label = gpu_label(self.driver.version, self.driver.capability)
-        return label, entry_key(label, f"sm_{self.architecture}", hashlib.sha256(text.encode()).hexdigest())
+        return label, entry_key(label, f"sm_{self.architecture}", digest)
 
     def make_code(self, name: str, text: str, tell: Tell) -> bytes:
         """Make the machine code of a kernel's text, and keep it in the cache."""
-        label, key = self._entry(text)
+        label, key = self._entry(_digest(text))
         tell("write code")
         with self.times().stage("write kernels"):
             ptx = assemble(text, self.architecture)
@@ -194,8 +192,8 @@ class CudaLanes:
 
     def __init__(self, device: CudaDevice, program: LaneProgram) -> None:
         self.device, self.program = device, program
-        self._job: Job[tuple[str, bytes, bool]] | None = None
-        self._serve: Job[tuple[str, bytes, bool]] | None = None
+        self._job: Job[_Made] | None = None
+        self._serve: Job[_Made] | None = None
         self._functions: dict[str, Any] = {}
         self._modules: list[Any] = []
         self._looks: dict[int, tuple[LaneStep, Any]] = {}
@@ -207,7 +205,7 @@ class CudaLanes:
         """Begin to compile the kernel of a run, in another thread."""
         if self._job is None and "lanes_run" not in self._functions:
             self._job = _workers.submit(
-                lambda: self._make("lanes_run", lambda: run_text(self.program, self.device.options), tell)
+                lambda: self._make("lanes_run", lambda: run_text(self.program, self.device.options), tell, known=True)
             )
 
     @property
@@ -223,13 +221,21 @@ class CudaLanes:
             job, self._job = self._job, None
             self._functions["lanes_run"] = self._load("lanes_run", *job.result())
 
-    def _make(self, name: str, write: Callable[[], str], tell: Tell) -> tuple[str, bytes, bool]:
+    def _make(self, name: str, write: Callable[[], str], tell: Tell, known: bool = False) -> _Made:
+        """Return a kernel's machine code; its text is written if its digest is not `known` by the program's key."""
+        device = self.device
+        words = (name, device.options)
+        found = device.find_code(find_digest(device.cache, self.program, *words), tell) if known else None
+        if found is not None:
+            return write, found, True
         tell("generate code")
-        with self.device.times().stage("generate kernels"):
+        with device.times().stage("generate kernels"):
             text = write()
-        return (text, *self.device.code(name, text, tell))
+        if known:
+            keep_digest(device.cache, self.program, _digest(text), *words)
+        return (lambda: text, *device.code(name, text, tell))
 
-    def _load(self, name: str, text: str, code: bytes, cached: bool) -> Any:
+    def _load(self, name: str, write: Callable[[], str], code: bytes, cached: bool) -> Any:
         """Load machine code; make it again if it was kept and the driver does not take it."""
         driver = self.device.driver
         try:
@@ -238,12 +244,12 @@ class CudaLanes:
         except UserError:
             if not cached or driver.lost:
                 raise
-            module = driver.load(self.device.make_code(name, text, _say_nothing))
+            module = driver.load(self.device.make_code(name, write(), _say_nothing))
         self._modules.append(module)
         return driver.function(module, name)
 
-    def _function(self, name: str, write: Callable[[], str]) -> Any:
-        return self._load(name, *self._make(name, write, _say_nothing))
+    def _function(self, name: str, write: Callable[[], str], known: bool = False) -> Any:
+        return self._load(name, *self._make(name, write, _say_nothing, known))
 
     def facts(self) -> FunctionFacts:
         """Return what the kernel of a run takes."""
@@ -291,7 +297,9 @@ class CudaLanes:
         """Settle every lane at its present time."""
         name = "lanes_settle"
         if name not in self._functions:
-            self._functions[name] = self._function(name, lambda: settle_text(self.program, self.device.options))
+            self._functions[name] = self._function(
+                name, lambda: settle_text(self.program, self.device.options), known=True
+            )
         self._launch(name, layout, data, control, None)
 
     def look(self, look: LaneStep, layout: LaneLayout, data: DeviceBytes, widths: Sequence[int]) -> list[NDArray[Any]]:
