@@ -9,6 +9,7 @@ import pytest
 
 from cuda_host import HostGpu, use_host_gpu
 from weft.apps.cli import run
+from weft.base.errors import UserError
 
 SOURCE = """
 module top(input logic clk, input logic rst, input logic [7:0] a, output logic [15:0] total, output logic done);
@@ -188,3 +189,25 @@ def test_gpus_and_their_times(capsys, monkeypatch):
     assert "registers" in text and "bytes to the device" in text
     assert run([*words, "--devices", "x"]) == 2
     assert "--devices takes all or numbers of GPUs such as 0,1, not 'x'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "begun"), [(("--device", "cuda", "--devices", "1"), [1]), (("--device", "cpu"), [])])
+def test_a_gpu_is_initialised_beside_the_design(monkeypatch, words, begun):
+    """What goes wrong in the thread is told where the batch is made."""
+    from weft.engines.cuda import driver
+    from weft.sim import begin_device
+
+    made, usual = [], driver.Driver
+
+    def note(api=None, ordinal=0):
+        made.append((threading.current_thread() is threading.main_thread(), ordinal))
+        return usual(api, ordinal)
+
+    def missing():
+        raise UserError("no-gpu", "no bindings")
+
+    monkeypatch.setattr(driver, "Driver", note)
+    monkeypatch.setattr(driver, "_bindings", missing)
+    assert batch("--lanes", "2", "--cycles", "1", *words) == (2 if begun else 0)
+    begin_device._workers.submit(lambda: None).settled()
+    assert [ordinal for is_main, ordinal in made if not is_main] == begun

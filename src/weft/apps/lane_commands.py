@@ -29,6 +29,7 @@ from weft.apps.cli_options import (
 )
 from weft.apps.declare_options import option
 from weft.apps.split_words import Words
+from weft.base.errors import UserError
 
 
 def batch(
@@ -79,6 +80,10 @@ def batch(
     all_warnings: Warnings = False,
 ) -> int:
     """Run `weft batch`."""
+    from weft.sim.begin_device import begin_device
+
+    gpus = read_devices(devices)
+    begin_device(device, lanes, gpus)
     from weft.apps.run_batch import BatchPlan, run_batch
     from weft.sim.pipeline_options import pipeline_options, switch
     from weft.sim.stimulus.files import FileOptions
@@ -112,7 +117,7 @@ def batch(
         assertions=assertions,
         cache=not no_cache,
         pipeline=pipeline_options(pipeline_archive, pipeline_load, pipeline_save, pipeline_async, pipeline_log),
-        devices=devices,
+        devices=gpus,
         max_steps=max_steps,
         profile=switch(profile, bool(profile_output), "WEFT_PROFILE"),
         profile_output=profile_output,
@@ -199,3 +204,11 @@ def faults(
         all_warnings=all_warnings,
     )
     run_faults(plan)
+
+
+def read_devices(text: str) -> str | list[int]:
+    """Return the GPUs of `--devices`: `all`, or their numbers."""
+    try:
+        return text if text == "all" else [int(each) for each in text.split(",")]
+    except ValueError:
+        raise UserError("bad-option", f"--devices takes all or numbers of GPUs such as 0,1, not '{text}'") from None

@@ -19,6 +19,10 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
 
     The cycles of a batch are those of all lanes, and `device` names where it ran.
     """
+    from weft.sim.begin_device import begin_device
+
+    if request["lanes"]:
+        begin_device(request["device"] or "auto", request["lanes"])
     from weft.sim.choose_clock import choose_reset
     from weft.sim.compile_design import compile_design
     from weft.sim.cycle_simulation import CycleSimulation

@@ -59,7 +59,7 @@ class BatchPlan:
     assertions: str = "error"
     cache: bool = True
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
-    devices: str = "0"
+    devices: str | Sequence[int] = (0,)
     max_steps: int = 0
     profile: bool = False
     profile_output: str = ""
@@ -95,14 +95,6 @@ def pairs(words: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
-def read_devices(text: str) -> str | list[int]:
-    """Return the GPUs of `--devices`: `all`, or their numbers."""
-    try:
-        return text if text == "all" else [int(each) for each in text.split(",")]
-    except ValueError:
-        raise UserError("bad-option", f"--devices takes all or numbers of GPUs such as 0,1, not '{text}'") from None
-
-
 class _Run:
     def __init__(self, plan: BatchPlan) -> None:
         self.plan, self.done = plan, 0
@@ -131,7 +123,7 @@ class _Run:
             plan.device,
             messages="count",
             threads=plan.threads,
-            devices=read_devices(plan.devices),
+            devices=plan.devices,
             max_steps=plan.max_steps,
         )
         self.begun = time.perf_counter()

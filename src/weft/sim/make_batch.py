@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from weft.ir.lane_engine import LaneDevice
 from weft.passes.insert_random import insert_random
 from weft.sim.batch import Batch
 from weft.sim.batch_options import BatchOptions
+from weft.sim.begin_device import first_gpu, wants_gpu
 from weft.sim.compile_design import make_program
 from weft.sim.compiled_design import CompiledDesign
 from weft.sim.cycle_engine import copy_states
@@ -23,9 +23,6 @@ from weft.sim.stimulus.lane_simulation import LaneSimulation
 
 if TYPE_CHECKING:
     from weft.sim.cycle_simulation import CycleSimulation
-
-_MANY_LANES = 4096
-"""From this number on `auto` prefers a GPU: with fewer, most of it would be idle."""
 
 
 def make_batch(
@@ -84,7 +81,7 @@ def choose_device(device: str, lanes: int, threads: int = 0, devices: str | Sequ
     """Return the device of a name; of several GPUs one that is all of them."""
     if device not in ("cpu", "cuda", "auto"):
         raise UserError("bad-option", f"device is cpu, cuda or auto, not '{device}'")
-    if device == "cuda" or (device == "auto" and lanes >= _MANY_LANES and importlib.util.find_spec("cuda")):
+    if wants_gpu(device, lanes):
         from weft.engines.cuda.device import find_gpu
 
         if device == "cuda" or find_gpu():
@@ -102,7 +99,7 @@ def _choose_gpus(lanes: int, devices: str | Sequence[int]) -> LaneDevice:
     if isinstance(devices, str) and devices != "all":
         raise UserError("bad-option", f"devices is all, or a list of numbers of GPUs, not '{devices}'")
     cache = ObjectCache()
-    first = CudaDevice(cache=cache, ordinal=0 if isinstance(devices, str) else next(iter(devices), 0))
+    first = CudaDevice(cache=cache, ordinal=first_gpu(devices))
     chosen = list(range(first.driver.count)) if isinstance(devices, str) else list(dict.fromkeys(devices))
     if not chosen:
         raise UserError("bad-option", "devices needs the number of at least one GPU")
