@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from weft.engines.event.code_host import outputs_of
 from weft.engines.event.elaborate import Elaborated, Key, roots_of
-from weft.engines.event.walk import calls_in, expressions_of, statements_in, subexpressions
+from weft.engines.event.walk import expressions_of, statements_in, subexpressions
 from weft.ir.design import Assign, Expr, Force, Release, Statement, SystemTask
 from weft.ir.expressions import AssignExpr, Call, Concat, New, Randomize, Ref, SystemCall
 
@@ -65,13 +65,11 @@ def _mixed_in(body: Statement | None, reactive: bool) -> Iterator[Ref]:
                 elif isinstance(part, Randomize):
                     for target in part.targets or ():
                         yield from roots_of(target)
-    for call in calls_in(body):
-        match call:
-            case SystemCall(name, args):
-                yield from _outputs(name, args)
-            case Call(_, args) | New(_, args):
-                for argument in args:
-                    yield from roots_of(argument)
+                elif isinstance(part, SystemCall):
+                    yield from _outputs(part.name, part.args)
+                elif isinstance(part, Call | New):
+                    for argument in part.args:
+                        yield from roots_of(argument)
 
 
 def _outputs(name: str, args: tuple[Expr | None, ...]) -> Iterator[Ref]:

@@ -55,9 +55,12 @@ def storage_bits(width: int) -> int:
     return (width + 63) // 64 * 64
 
 
+_CARRIERS = (1, 1, *(storage_bits(width) for width in range(2, 65)))
+
+
 def carrier(width: int) -> int:
     """Return the bits of the type that carries a plane of so many bits."""
-    return width if width == 1 or width > 64 else storage_bits(width)
+    return _CARRIERS[width] if width <= 64 else width
 
 
 def ir_type(width: int) -> str:
@@ -112,7 +115,8 @@ class Writer:
 
     def emit(self, text: str) -> str:
         """Write an instruction with a result, and return the result's name."""
-        name = f"%{self.fresh()}"
+        self.count += 1
+        name = f"%t{self.count}"
         self.lines.append(f"  {name} = {text}")
         return name
 
