@@ -18,12 +18,13 @@ Variables are stack slots that LLVM promotes to registers.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
-from weft.engines.event.kernel_syntax import read_functions
+from weft.base.collector import without_collector
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -103,14 +104,19 @@ def compile_kernels(*modules: ModuleType, chosen: Mapping[str, int] | None = Non
 
     `chosen` gives constants other values than the modules do.
     """
-    found: list[tuple[ast.FunctionDef, dict[str, int]]] = []
+    found: list[tuple[ast.FunctionDef, dict[str, int], frozenset[str]]] = []
     for module in modules:
         constants = {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int)}
         constants |= {name: value for name, value in (chosen or {}).items() if name in constants}
         source = Path(str(module.__file__)).read_text(encoding="utf-8")
-        found += [(function, constants) for function in read_functions(source, _MARKS)]
-    known = {function.name for function, _ in found}
-    texts = [_Writer(function, constants, known).text() for function, constants in found]
+        # Up to CPython 3.11.7 a collection in the middle of a tree lets another thread begin its own, and the depth of
+        # both is counted in one variable (CPython issue 106905): one of them would fail.
+        tree = without_collector(functools.partial(ast.parse, source))
+        kernels = [node for node in tree.body if isinstance(node, ast.FunctionDef) and _marks(node) & _MARKS]
+        # Python has found the variables already; to look for them again takes half of the time.
+        found += [(node, constants, frozenset(vars(module)[node.name].__code__.co_varnames)) for node in kernels]
+    known = {function.name for function, _, _ in found}
+    texts = [_Writer(function, constants, variables, known).text() for function, constants, variables in found]
     intrinsics = ["declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.ctlz.i64(i64, i1)"]
     return "\n".join([*EXTERNALS.values(), *intrinsics, *texts])
 
@@ -122,20 +128,20 @@ def _marks(node: ast.FunctionDef) -> set[str]:
 class _Writer:
     """Write one kernel."""
 
-    def __init__(self, function: ast.FunctionDef, constants: dict[str, int], known: set[str]) -> None:
+    def __init__(
+        self, function: ast.FunctionDef, constants: dict[str, int], variables: frozenset[str], known: set[str]
+    ) -> None:
         self._function = function
         self._constants = constants
+        self._variables = variables
         self._known = known
         self._lines: list[str] = []
         self._count = 0
         self._loops: list[tuple[str, str]] = []
-        self._variables: set[str] = set()
 
     def text(self) -> str:
         """Return the function's LLVM IR."""
         arguments = [argument.arg for argument in self._function.args.args]
-        names = {node.id for node in ast.walk(self._function) if isinstance(node, ast.Name) and _is_stored(node)}
-        self._variables = names | set(arguments)
         for name in sorted(self._variables):
             self._lines.append(f"  %{name}.slot = alloca i64")
         for name in arguments:
@@ -300,7 +306,3 @@ class _Writer:
         if name == "memcmp":
             return self._emit(f"sext i32 {self._emit(f'call i32 @memcmp({listed})')} to i64")
         return self._emit(f"call i64 @{name}({listed})")
-
-
-def _is_stored(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Store)

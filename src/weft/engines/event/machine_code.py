@@ -37,7 +37,6 @@ _RACES = ("race_kernels",)
 _KERNEL_TABLE = "kernels"
 _WRITTEN_BY = (
     "kernel_language",
-    "kernel_syntax",
     "records",
     "net_records",
     "netlist_records",
