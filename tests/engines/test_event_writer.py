@@ -1,13 +1,15 @@
-"""Operations of odd widths, which types of 8, 16, 32 and 64 bits carry, against Python's numbers."""
+"""Operations of odd widths, which types of 8, 16, 32 and 64 bits carry, against Python's numbers; values without z."""
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import random
 from collections.abc import Callable
 
 from weft.engines.cpu.jit import START, Library, compile_object
-from weft.engines.event.writer import Operand, Writer, carrier, ir_type, mask
+from weft.engines.event import operators as ops
+from weft.engines.event.writer import Operand, Value, Writer, carrier, ir_type, mask
 
 WIDTHS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64)
 
@@ -129,3 +131,29 @@ def test_operations_of_all_widths() -> None:
                     # Bits of the words above the operands' must not matter.
                     noise = source.getrandbits(64) & ~mask(width)
                     assert call(a | noise, b | noise) == meaning(a, b) & mask(width), (name, width, a, b)
+
+
+def test_what_operators_return_has_no_z() -> None:
+    """Bits are 0 where they are unknown, which is taken for granted of them."""
+    w = Writer()
+    a, b, c = (Value(3, w.resize(f"%{name}", 64, 3), w.resize(f"%{name}u", 64, 3)) for name in "abc")
+    unary = (ops.bit_not, ops.negate, ops.truth, ops.reduce_and, ops.reduce_xor, ops.as_x)
+    binary = (ops.bit_and, ops.bit_or, ops.bit_xor, ops.equal, ops.not_equal, ops.wildcard_equal)
+    results = [operator(w, a) for operator in unary] + [operator(w, a, b) for operator in binary]
+    results += [ops.relation("slt")(w, a, b), ops.arithmetic("add")(w, a, b), ops.division("udiv")(w, a, b)]
+    before = len(w.lines)
+    assert [ops.one(w, each) for each in results] == [each.bits for each in results]
+    assert len(w.lines) == before
+    assert ops.one(w, c) != c.bits
+    clash: Operand = 0
+    for each in results:
+        both = w.and_(each.width, each.bits, each.unknown)
+        clash = w.or_(64, clash, w.resize(both, each.width, 64))
+    names = ("a", "au", "b", "bu", "c", "cu")
+    arguments = ", ".join(f"i64 %{name}" for name in names)
+    declared = "\n".join(w.declarations.values())
+    lines = "\n".join(w.lines)
+    text = f"{declared}\ndefine i64 @f({arguments}) {{\nentry:\n{lines}\n  ret i64 {clash}\n}}"
+    library = Library([compile_object(text, START)], ["f"])
+    call = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 6)(library.addresses["f"])
+    assert not any(call(x, xu, y, yu, 0, 0) for x, xu, y, yu in itertools.product(range(8), repeat=4))

@@ -13,7 +13,17 @@ from weft.engines.event.writer import Operand, Value, Writer, all_x, carrier, ir
 
 def one(w: Writer, a: Value) -> Operand:
     """Return the bits that are 1."""
-    return w.and_(a.width, a.bits, w.not_(a.width, a.unknown)) if a.unknown != 0 else a.bits
+    if a.unknown == 0 or (a.bits, a.unknown) in w.without_z:
+        return a.bits
+    found = w.and_(a.width, a.bits, w.not_(a.width, a.unknown))
+    w.without_z.add((found, a.unknown))
+    return found
+
+
+def x_only(w: Writer, width: int, bits: Operand, unknown: Operand) -> Value:
+    """Return a value without z: its bits are 0 where they are unknown, so that `one` has nothing to do."""
+    w.without_z.add((bits, unknown))
+    return Value(width, bits, unknown)
 
 
 def as_x(w: Writer, a: Value) -> Value:
@@ -33,7 +43,7 @@ def if_known(w: Writer, width: int, unknown: Operand, result: Operand) -> Value:
     """Return a result, or all x where `unknown` holds."""
     if unknown == 0:
         return Value(width, result)
-    return Value(width, w.select(width, unknown, 0, result), w.select(width, unknown, mask(width), 0))
+    return x_only(w, width, w.select(width, unknown, 0, result), w.select(width, unknown, mask(width), 0))
 
 
 # ------------------------------------------------------------------------------------------- unary
@@ -43,7 +53,7 @@ def bit_not(w: Writer, a: Value) -> Value:
     """Return `~a`."""
     if a.known:
         return Value(a.width, w.not_(a.width, a.bits))
-    return Value(a.width, w.not_(a.width, w.or_(a.width, a.bits, a.unknown)), a.unknown)
+    return x_only(w, a.width, w.not_(a.width, w.or_(a.width, a.bits, a.unknown)), a.unknown)
 
 
 def negate(w: Writer, a: Value) -> Value:
@@ -58,7 +68,7 @@ def truth(w: Writer, a: Value) -> Value:
     if a.known:
         return Value(1, w.nonzero(a.width, a.bits))
     is_one = w.nonzero(a.width, one(w, a))
-    return Value(1, is_one, w.and_(1, w.nonzero(a.width, a.unknown), w.not_(1, is_one)))
+    return x_only(w, 1, is_one, w.and_(1, w.nonzero(a.width, a.unknown), w.not_(1, is_one)))
 
 
 def is_true(w: Writer, a: Value) -> Operand:
@@ -72,7 +82,7 @@ def reduce_and(w: Writer, a: Value) -> Value:
     if a.known:
         return Value(1, known_one)
     some_zero = w.compare("ne", a.width, w.or_(a.width, a.bits, a.unknown), mask(a.width))
-    return Value(1, known_one, w.not_(1, w.or_(1, known_one, some_zero)))
+    return x_only(w, 1, known_one, w.not_(1, w.or_(1, known_one, some_zero)))
 
 
 def reduce_or(w: Writer, a: Value) -> Value:
@@ -119,7 +129,7 @@ def bit_and(w: Writer, a: Value, b: Value) -> Value:
     may_a, may_b = w.or_(a.width, a.bits, a.unknown), w.or_(b.width, b.bits, b.unknown)
     bits = w.and_(a.width, one(w, a), one(w, b))
     may = w.and_(a.width, may_a, may_b)
-    return Value(a.width, bits, w.op("xor", a.width, may, bits))
+    return x_only(w, a.width, bits, w.op("xor", a.width, may, bits))
 
 
 def bit_or(w: Writer, a: Value, b: Value) -> Value:
@@ -128,14 +138,14 @@ def bit_or(w: Writer, a: Value, b: Value) -> Value:
     if a.known and b.known:
         return Value(a.width, bits)
     unknown = w.and_(a.width, w.or_(a.width, a.unknown, b.unknown), w.not_(a.width, bits))
-    return Value(a.width, bits, unknown)
+    return x_only(w, a.width, bits, unknown)
 
 
 def bit_xor(w: Writer, a: Value, b: Value) -> Value:
     """Return `a ^ b`."""
     unknown = w.or_(a.width, a.unknown, b.unknown)
     bits = w.op("xor", a.width, a.bits, b.bits)
-    return Value(a.width, bits if unknown == 0 else w.and_(a.width, bits, w.not_(a.width, unknown)), unknown)
+    return x_only(w, a.width, bits if unknown == 0 else w.and_(a.width, bits, w.not_(a.width, unknown)), unknown)
 
 
 # ------------------------------------------------------------------------------------------- arithmetic
@@ -268,7 +278,7 @@ def equal(w: Writer, a: Value, b: Value) -> Value:
     differ = w.and_(a.width, w.op("xor", a.width, a.bits, b.bits), w.not_(a.width, unknown))
     same = w.compare("eq", a.width, differ, 0)
     some = w.nonzero(a.width, unknown)
-    return Value(1, w.and_(1, same, w.not_(1, some)), w.and_(1, same, some))
+    return x_only(w, 1, w.and_(1, same, w.not_(1, some)), w.and_(1, same, some))
 
 
 def not_equal(w: Writer, a: Value, b: Value) -> Value:
@@ -291,7 +301,7 @@ def wildcard_equal(w: Writer, a: Value, b: Value) -> Value:
     differ = w.and_(a.width, w.op("xor", a.width, a.bits, b.bits), w.and_(a.width, cared, w.not_(a.width, a.unknown)))
     same = w.compare("eq", a.width, differ, 0)
     some = w.nonzero(a.width, unknown)
-    return Value(1, w.and_(1, same, w.not_(1, some)), w.and_(1, same, some))
+    return x_only(w, 1, w.and_(1, same, w.not_(1, some)), w.and_(1, same, some))
 
 
 def relation(name: str) -> Callable[[Writer, Value, Value], Value]:

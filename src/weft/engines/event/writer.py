@@ -107,6 +107,8 @@ class Writer:
     """What this block has computed: addresses and complements."""
     _complements: dict[str, str] = field(default_factory=dict[str, str])
     """What complements are of, in all blocks: it comes before them."""
+    without_z: set[tuple[Operand, Operand]] = field(default_factory=set[tuple[Operand, Operand]])
+    """The planes of values whose bits are 0 where they are unknown, as what operators return is."""
 
     def fresh(self, stem: str = "t") -> str:
         """Return a name that is not used yet."""
