@@ -7,12 +7,14 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from weft.base.dataclass import replace
 from weft.engines.cpu.jit import Compiler
-from weft.engines.event.machine_code import Improved, begin_kernels, find_code
+from weft.engines.event import second_tier
+from weft.engines.event.machine_code import Improve, Improved, begin_kernels, find_code
 from weft.engines.event.records import NODE_CODE
 from weft.engines.event.second_tier import SecondTier
 from weft.lang.sv.compile_sources import load_design
@@ -265,3 +267,46 @@ def test_without_the_text_the_code_stays_as_it_is(
 
 def _lost(compiler: Compiler, digest: str) -> str:
     raise LookupError(digest)
+
+
+def test_many_short_runs_get_to_better_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
+    clock = iter(range(1000))
+    monkeypatch.setattr(second_tier, "time", SimpleNamespace(monotonic=lambda: 0.05 * next(clock)))
+    monkeypatch.setattr(
+        second_tier, "threading", SimpleNamespace(Timer=NoTimer, Lock=threading.Lock, RLock=threading.RLock)
+    )
+    simulation = EventSimulation(load_design(texts={"t.sv": BENCH}), io.BytesIO(), EventOptions())
+    tier = simulation.engine.second_tier
+    begun: list[tuple[float, int]] = []
+    runs: list[int] = []
+
+    def note(seconds: float) -> tuple[float, Improve]:
+        return seconds, lambda then: begun.append((seconds, len(runs)))
+
+    tier.steps = [note(0.3), note(0.6)]
+    while len(runs) < 20:
+        tier.watch()
+        tier.rest()
+        assert tier.timer is None
+        runs.append(0)
+    assert [seconds for seconds, _ in begun] == [0.3, 0.6]
+    assert 1 < begun[0][1] < begun[1][1] < 15
+    seen = next(clock)
+    tier.watch()
+    tier.rest()
+    assert next(clock) == seen + 1  # there is nothing left to look for
+
+
+class NoTimer:
+    """Be a timer that never fires."""
+
+    def __init__(self, seconds: float, work: object) -> None:
+        assert seconds > 0
+        self.daemon = False
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def cancel(self) -> None:
+        """Do nothing."""

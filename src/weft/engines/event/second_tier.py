@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,10 @@ _LEAST_SECONDS = 0.2
 
 @dataclass(slots=True, eq=False)
 class SecondTier:
-    """Improve the code of an engine, the kernels and the modules once each; `seconds` says after how long a run."""
+    """Improve the code of an engine, the kernels and the modules once each.
+
+    `seconds` says how long the engine must have run before the modules are worth it, in one run or in many.
+    """
 
     engine: EventEngine
     machine: MachineCode
@@ -59,9 +63,15 @@ class SecondTier:
     library: Library | None = None
     _kernels: bytes = b""
     _modules: list[bytes] = field(default_factory=list[bytes])
-    _steps: list[tuple[float, Improve]] = field(default_factory=list[tuple[float, Improve]])
+    steps: list[tuple[float, Improve]] = field(default_factory=list[tuple[float, Improve]])
     """What is still to be begun, and when."""
-    _timers: list[threading.Timer] = field(default_factory=list[threading.Timer])
+    timer: threading.Timer | None = None
+    """What looks next, while a run lasts."""
+    _spent: float = 0.0
+    """The seconds of all runs that have ended."""
+    _since: float | None = None
+    """When the present run has begun."""
+    _watching: threading.RLock = field(default_factory=threading.RLock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _callback: object = None
     _address: int = 0
@@ -75,25 +85,39 @@ class SecondTier:
         self._callback = callback
         self._address = ctypes.cast(callback, ctypes.c_void_p).value or 0
         wanted = ((_KERNEL_SECONDS, kernels.improve), (self.seconds, self.machine.improve))
-        self._steps = [(seconds, improve) for seconds, improve in wanted if improve is not None]
+        self.steps = [(seconds, improve) for seconds, improve in wanted if improve is not None]
 
     def watch(self) -> None:
         """Note that a run begins."""
-        for step in self._steps:
-            timer = threading.Timer(step[0], self._begin, [step])
-            timer.daemon = True
-            timer.start()
-            self._timers.append(timer)
+        if self.steps:
+            with self._watching:
+                self._since = time.monotonic()
+                self._look()
 
     def rest(self) -> None:
         """Note that the run has ended."""
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        with self._watching:
+            if self._since is not None:
+                # What it takes to watch counts too, so that a thousand short runs get to better code, which ends it.
+                self._spent += time.monotonic() - self._since
+                self._since = None
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
 
-    def _begin(self, step: tuple[float, Improve]) -> None:
-        self._steps.remove(step)
-        step[1](self.link)
+    def _look(self) -> None:
+        """Begin what the runs so far are worth, and look again when the present one has become worth more."""
+        with self._watching:
+            if self._since is None:
+                return
+            spent = self._spent + time.monotonic() - self._since
+            for step in [step for step in self.steps if step[0] <= spent]:
+                self.steps.remove(step)
+                step[1](self.link)
+            if self.steps:
+                self.timer = threading.Timer(min(seconds for seconds, _ in self.steps) - spent, self._look)
+                self.timer.daemon = True
+                self.timer.start()
 
     def link(self, improved: Callable[[], Improved]) -> bytes:
         """Wait for optimised objects, link them and ask the run to go over to them; return nothing.
