@@ -285,10 +285,11 @@ class HostGpu:
 
 def use_host_gpu(monkeypatch: Any, api: HostGpu, threads: int = 1) -> HostGpu:
     """Let batches on `cuda` run on this machine's processor until the test is over."""
-    from weft.engines.cuda import device, driver
+    from weft.engines.cuda import device, driver, page_copy
     from weft.engines.cuda.kernel_emitter import KernelOptions
 
     monkeypatch.setattr(driver, "_bindings", lambda: api)
     monkeypatch.setattr(device, "assemble", lambda text, sm: text)
+    monkeypatch.setattr(page_copy, "assemble", lambda text, sm: text)
     monkeypatch.setattr(device, "KernelOptions", lambda: KernelOptions(threads=threads))
     return api

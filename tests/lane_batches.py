@@ -16,6 +16,7 @@ from weft.ir.lane_program import LaneProgram
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.program import Clock
 from weft.passes.build_lane_program import build_lane_program
+from weft.sim.lane_pages import LanePages
 from weft.sim.lane_slots import slot_clock
 
 CLOCKS = (Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 30, 15, 30))
@@ -23,13 +24,16 @@ CLOCKS = (Clock(FIRST_CLOCK, 10, 5, 10), Clock(FIRST_CLOCK + 2, 30, 15, 30))
 
 
 class Lanes:
-    """Be lanes of a graph with random states, and those states."""
+    """Be lanes of a graph with random states, and those states; `paged` memories are shared until written."""
 
-    def __init__(self, graph: ConeGraph, device: LaneDevice, lanes: int, seed: int, clocks=CLOCKS) -> None:
+    def __init__(
+        self, graph: ConeGraph, device: LaneDevice, lanes: int, seed: int, clocks=CLOCKS, paged: bool = False
+    ) -> None:
         random = Random(seed)
         self.graph, self.lanes, self.clocks = graph, lanes, clocks
-        self.program: LaneProgram = build_lane_program(graph, clocks, count_messages=True)
-        self.layout: LaneLayout = place_lanes(self.program, lanes, device.tile)
+        shared = [number for number, state in enumerate(graph.states) if state.depth and paged]
+        self.program: LaneProgram = build_lane_program(graph, clocks, count_messages=True, paged=shared)
+        self.layout: LaneLayout = place_lanes(self.program, lanes, device.tile, 64 * lanes)
         self.data: Any = device.allocate(self.layout.size, layout=self.layout, program=self.program)
         self.kernel = device.kernel(self.program)
         self.control = LaneControl(self.layout.stride, len(self.program.messages))
@@ -77,6 +81,8 @@ def words_of(value: int, count: int) -> list[int]:
 
 def fill(program: LaneProgram, layout: LaneLayout, data: Any, single: StateLayout, states: list[Any]) -> None:
     """Give each lane a state."""
+    if layout.pool is not None:
+        LanePages(program, layout, data).reset()
     for number, word in enumerate(program.words):
         item = container_bytes(word.width)
         values = [single.read(state, word.state) >> 64 * word.word & (1 << word.width) - 1 for state in states]
@@ -93,10 +99,22 @@ def fill(program: LaneProgram, layout: LaneLayout, data: Any, single: StateLayou
         if memory.shared:
             data.write(layout.memories[plane], np.ascontiguousarray(values[0]).view(np.uint8))
             continue
+        if memory.paged:
+            LanePages(program, layout, data).start(plane, values[0])
+            continue
         full = np.zeros((layout.stride, memory.depth), f"u{item}")
         full[: len(states)] = values
         tiled = full.reshape(-1, layout.tile, memory.depth).transpose(0, 2, 1)
         data.write(layout.memories[plane], np.ascontiguousarray(tiled).reshape(-1).view(np.uint8))
+    for plane, memory in enumerate(program.memories):
+        if memory.paged:  # what differs from the first lane's is written
+            pages, every = LanePages(program, layout, data), np.arange(len(states))
+            mask = (1 << memory.width) - 1
+            each = [
+                [single.read(s, memory.state, i) >> 64 * memory.word & mask for i in range(memory.depth)]
+                for s in states
+            ]
+            pages.write(plane, every, np.arange(memory.depth), np.array(each, np.uint64))
 
 
 def compare(program: LaneProgram, layout: LaneLayout, data: Any, single: StateLayout, states: list[Any]) -> list[str]:
@@ -113,12 +131,15 @@ def compare(program: LaneProgram, layout: LaneLayout, data: Any, single: StateLa
                 found.append(f"{program.states[word.state].name}.{word.word} lane {lane}: {int(row[lane]):x} {want:x}")
     for plane, memory in enumerate(program.memories):
         item = container_bytes(memory.width)
-        count = item * memory.depth * (1 if memory.shared else layout.stride)
-        block = data.read(layout.memories[plane], count).view(f"u{item}")
-        if not memory.shared:
-            block = block.reshape(-1, memory.depth, layout.tile)
+        if memory.paged:
+            block = LanePages(program, layout, data).read(plane, np.arange(len(states)), np.arange(memory.depth))
+        else:
+            count = item * memory.depth * (1 if memory.shared else layout.stride)
+            block = data.read(layout.memories[plane], count).view(f"u{item}")
+        if memory.private:
+            block = block.reshape(-1, memory.depth, layout.tile).transpose(0, 2, 1).reshape(-1, memory.depth)
         for lane, state in enumerate(states):
-            got = block if memory.shared else block[lane // layout.tile, :, lane % layout.tile]
+            got = block if memory.shared else block[lane]
             for index in range(memory.depth):
                 want = single.read(state, memory.state, index) >> 64 * memory.word & (1 << memory.width) - 1
                 if int(got[index]) != want:

@@ -30,7 +30,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def test_random_graphs(seed, shape):
     graph = random_graph(seed, 30, simplify=simplify_two_state if seed % 2 else None)
     try:
-        lanes = Lanes(graph, CpuDevice(shape, threads=1 + seed % 2), 20, seed)
+        lanes = Lanes(graph, CpuDevice(shape, threads=1 + seed % 2), 20, seed, paged=seed % 3 == 0)
     except Unsupported:
         pytest.skip("the graph has an operation that is too wide")
     lanes.settle()

@@ -142,7 +142,7 @@ def run_random_graph(seed):
     graph = random_graph(seed, 40)
     options = KernelOptions(local_bytes=64 * (seed % 3), pack_bits=seed % 2 == 0)
     try:
-        lanes = Lanes(graph, CudaDevice(options), 40, seed)
+        lanes = Lanes(graph, CudaDevice(options), 40, seed, paged=seed % 3 == 0)
     except Unsupported:
         pytest.skip("the graph has an operation that is too wide")
     lanes.settle()

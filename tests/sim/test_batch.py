@@ -160,7 +160,7 @@ def test_messages_are_counted():
 
 def test_long_runs_use_the_habits_of_their_lanes(monkeypatch):
     monkeypatch.setattr("weft.sim.lane_habits.SAMPLES", 2)
-    monkeypatch.setattr("weft.sim.batch._SLICE_SLOTS", 64)
+    monkeypatch.setattr("weft.sim.lane_slots._SLICE_SLOTS", 64)
     batch, singles = started()
     for _ in range(3):
         batch.run_cycles(500)

@@ -72,12 +72,24 @@ class LaneBytes(Protocol):
         """Return an array of some elements of a NumPy type, without a copy."""
         ...
 
-    def copy(self) -> LaneBytes:
-        """Return a copy in the same place."""
+    def copy(self, sizes: Sequence[int] = ()) -> LaneBytes:
+        """Return a copy in the same place; with `sizes` of no more bytes than that in each of `parts`."""
         ...
 
     def assign(self, other: LaneBytes) -> None:
-        """Set all bytes to those of a copy."""
+        """Set all bytes that a copy has to those of the copy."""
+        ...
+
+    def parts_of(self, layout: LaneLayout) -> list[tuple[LaneBytes, LaneLayout]]:
+        """Return the bytes on each device that there is, in the order of their lanes, and where lanes are in them."""
+        ...
+
+    def read_pages(self, offset: int, pages: NDArray[Any]) -> Bytes:
+        """Return pages (`ir.lane_pages`) of those that begin at an offset, a row for each."""
+        ...
+
+    def write_pages(self, offset: int, pages: NDArray[Any], data: Bytes) -> None:
+        """Set pages from rows."""
         ...
 
     def join(self, layout: LaneLayout, other: Any, more: LaneLayout) -> LaneLayout:
@@ -227,6 +239,10 @@ class LaneDevice(Protocol):
 
         With a `layout` they are for the lanes of a program that it places, which a device of several parts must know.
         """
+        ...
+
+    def room(self) -> int:
+        """Return how many bytes the lanes of a batch can have."""
         ...
 
     def resident_lanes(self) -> int:

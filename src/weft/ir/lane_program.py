@@ -1,10 +1,11 @@
 """The lane program: what an engine needs to run one design in many lanes at once (ARCHITECTURE section 1).
 
 A lane is one instance. Its scalar state is *words* of up to 64 bits; a wide state has several. A memory has a *plane*
-of such words for each 64 bits of its elements; a plane that the design never writes is shared by all lanes. All lanes
-run the same *steps*: code over words with the operations of `passes.split_words`, in evaluation order, interleaved with
-*actions* that store, write memories, stop lanes or count messages. What only matters under one condition may stand in a
-*branch*, which is skipped where the condition holds in no lane. Both the SIMD engine of the CPU and the CUDA engine
+of such words for each 64 bits of its elements; a plane that the design never writes is shared by all lanes, others can
+be until they are written (`ir.lane_pages`). All lanes run the same *steps*: code over words with the operations of
+`passes.split_words`, in evaluation order, interleaved with *actions* that store, write memories, stop lanes or count
+messages. What only matters under one condition may stand in a *branch*, which is skipped where the condition holds in
+no lane. Both the SIMD engine of the CPU and the CUDA engine
 emit LLVM IR from it.
 
 Time in lanes
@@ -37,6 +38,7 @@ class LaneStatus(IntEnum):
     STOP = 3  # $stop ran
     FATAL = 4  # $fatal ran; the lane does not go on
     OSCILLATION = 5  # it does not settle; the lane does not go on
+    PAGES = 6  # pages of shared memories run short (`ir.lane_pages`); the batch makes room, and nobody sees it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,23 @@ class LaneWord:
 
 @dataclass(frozen=True, slots=True)
 class LaneMemory:
-    """Be the plane of word number `word` of the elements of memory `state`; all lanes share one that is `shared`."""
+    """Be the plane of word number `word` of the elements of memory `state`.
+
+    All lanes share one that is `shared`; of one that is `paged` they share what they have not written
+    (`ir.lane_pages`); else each has its own.
+    """
 
     state: int
     word: int
     width: int
     depth: int
     shared: bool
+    paged: bool = False
+
+    @property
+    def private(self) -> bool:
+        """Say whether every lane has all of it to itself, interleaved with its neighbours'."""
+        return not self.shared and not self.paged
 
 
 @dataclass(frozen=True, slots=True)

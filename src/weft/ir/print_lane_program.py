@@ -24,7 +24,7 @@ def print_lane_program(program: LaneProgram) -> str:
     """Return the text of a program."""
     lines = [f"word {n} {word_name(program, n)}:{word.width}" for n, word in enumerate(program.words)]
     for number, memory in enumerate(program.memories):
-        shared = " shared" if memory.shared else ""
+        shared = " shared" if memory.shared else " paged" if memory.paged else ""
         lines.append(f"memory {number} {memory_name(program, number)}:{memory.width}x{memory.depth}{shared}")
     for number, event in enumerate(program.events):
         levels = ", ".join(f"{program.states[state].name}={level}" for state, level in event.levels) or "drive"

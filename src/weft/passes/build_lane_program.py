@@ -50,6 +50,7 @@ def build_lane_program(
     habits: Mapping[int, int] | None = None,
     branch_cost: int = BRANCH_COST,
     drive: DrivePlan | None = None,
+    paged: Collection[int] = (),
 ) -> LaneProgram:
     """Return the lane program of a graph.
 
@@ -58,12 +59,12 @@ def build_lane_program(
     Messages (`$display`, `$error`, ...) are counted with `count_messages`, else they raise Unsupported. `habits` gives
     states that have nearly always a value: events get a shorter form for it, behind a guard. `branch_cost` is what a
     branch must save (`passes.order_step`). With `drive` inputs take new values at the beginning of each cycle; the
-    planes that it needs are the last of the program's memories.
+    planes that it needs are the last of the program's memories. Memories in `paged` are shared until written.
     """
     if graph.four_state:
         raise InternalError("lanes run 2-state graphs: split the planes first")
     builder = _Builder(
-        graph, clocks, steady or {}, condition, private, count_messages, habits or {}, branch_cost, drive
+        graph, clocks, steady or {}, condition, private, count_messages, habits or {}, branch_cost, drive, paged
     )
     return builder.program()
 
@@ -96,6 +97,7 @@ class _Builder:
         habits: Mapping[int, int],
         branch_cost: int,
         drive: DrivePlan | None,
+        paged: Collection[int],
     ) -> None:
         self.branch_cost, self.drive = branch_cost, drive
         self.graph, self.clocks, self.steady, self.condition = graph, clocks, steady, condition
@@ -105,7 +107,7 @@ class _Builder:
         self._refuse_messages(count_messages)
         states = drive.graph.states if drive is not None else graph.states
         own = {*private, *range(len(graph.states), len(states))}
-        words, memories, places = place_words(replace(graph, states=states), own)
+        words, memories, places = place_words(replace(graph, states=states), own, paged)
         empty = LaneStep("", [], [], [], [], [], [])
         self.result = LaneProgram(states, words, memories, places, empty, messages=self.messages)
 
@@ -257,7 +259,9 @@ class _Builder:
         return lowering.finish()
 
 
-def place_words(graph: ConeGraph, private: Collection[int] = ()) -> tuple[list[LaneWord], list[LaneMemory], list[int]]:
+def place_words(
+    graph: ConeGraph, private: Collection[int] = (), paged: Collection[int] = ()
+) -> tuple[list[LaneWord], list[LaneMemory], list[int]]:
     """Return the words and memory planes of a graph, and for each state the number of its first one."""
     written = {write.state for write in graph.memory_writes} | set(private)
     words: list[LaneWord] = []
@@ -268,7 +272,8 @@ def place_words(graph: ConeGraph, private: Collection[int] = ()) -> tuple[list[L
         if state.depth:
             places.append(len(memories))
             shared = number not in written
-            memories += [LaneMemory(number, word, width, state.depth, shared) for word, width in each]
+            page = number in paged and not shared
+            memories += [LaneMemory(number, word, width, state.depth, shared, page) for word, width in each]
         else:
             places.append(len(words))
             words += [LaneWord(number, word, width) for word, width in each]

@@ -32,9 +32,10 @@ from weft.sim.drive_batch import DrivenBatch
 from weft.sim.interrupts import Interrupt, defer_interrupt
 from weft.sim.lane_arrays import take_array
 from weft.sim.lane_habits import LaneHabits
-from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values
+from weft.sim.lane_handles import LaneMemory, LaneSignal, LaneValues, check_values, pick_lanes
+from weft.sim.lane_pages import paged_states
 from weft.sim.lane_programs import lane_look, lane_program
-from weft.sim.lane_slots import FIRST_SLICE, fit_slice, slot_clock
+from weft.sim.lane_slots import FIRST_SLICE, fit_slice, slice_slots, slot_clock
 from weft.sim.lane_state import LaneState
 from weft.sim.lane_stepper import LaneStepper
 from weft.sim.residency import Residency
@@ -42,9 +43,6 @@ from weft.sim.signal_map import Found, Part, SignalMap
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 
 _ENDED = (LaneStatus.FINISH, LaneStatus.FATAL, LaneStatus.OSCILLATION)
-
-_SLICE_SLOTS = 1 << 16
-"""A run is cut into calls of this many slots, so that Ctrl-C gets through; with more than 64 lanes on the CPU fewer."""
 
 
 class Batch(DrivenBatch):
@@ -71,8 +69,13 @@ class Batch(DrivenBatch):
         self._slots = FIRST_SLICE
         self._conditions: dict[str, Condition] = {}
         self._looks: dict[tuple[int, tuple[int, ...]], LaneStep] = {}
+        self._paged: frozenset[int] = frozenset()
         self.program = self._build("", False)[0]
-        self.state = LaneState(self.program, layout, device, self.lanes)
+        self._paged = paged_states(self.program, options.share_memories, self._private, self.lanes, device)
+        if self._paged:
+            self.kernels.clear()
+            self.program = self._build("", False)[0]
+        self.state = LaneState(self.program, layout, device, self.lanes, options.pool_bytes)
         self.layout, self.data = self.state.layout, self.state.data
         self._control = LaneControl(self.layout.stride, len(self.program.messages))
         self._end = np.zeros(self.lanes, np.uint8)  # the status of lanes that have ended for good
@@ -114,6 +117,7 @@ class Batch(DrivenBatch):
                     count_messages=self.options.messages == "count",
                     habits=self._habits.found if habits else None,
                     drive=self._plan,
+                    paged=self._paged,
                 )
             except WeftError as error:
                 error.sources = error.sources or self.design.sources
@@ -158,6 +162,8 @@ class Batch(DrivenBatch):
         self.dirty = False
         self._control.status[:] = 0
         self._build("", False)[1].settle(self.layout, self.data, self._control)
+        self.state.check_pages()
+        self._control.status[self._control.status == LaneStatus.PAGES] = 0
         self._take_status(self._control.status[: self.lanes] > 0)
 
     def get(self, found: Found, unknown: bool = False) -> LaneValues:
@@ -190,10 +196,7 @@ class Batch(DrivenBatch):
         if self._record is None and lanes == slice(None) and take_array(self, found, values):
             self.dirty = True
             return
-        try:
-            chosen = np.atleast_1d(np.arange(self.lanes)[lanes])
-        except IndexError as error:
-            raise UserError("bad-lanes", f"'{path}': {error}") from None
+        chosen = pick_lanes(self.lanes, lanes, f"'{path}'")
         data = check_values(path, values, found.signal.bits, chosen.shape, self.device.kind)
         self._note_poke(found, chosen, data)
         for part in parts:
@@ -259,13 +262,8 @@ class Batch(DrivenBatch):
         found = self.signals.find(path)
         if found.memory < 0:
             raise UserError("unknown-signal", f"'{path}' is not kept as a memory: use peek('{path}')")
-        chosen = np.arange(self.lanes)
-        if lanes is not None:
-            try:
-                chosen = np.atleast_1d(chosen[list(lanes) if isinstance(lanes, range) else lanes])
-            except IndexError as error:
-                raise UserError("bad-lanes", f"memory '{path}': {error}") from None
-        return LaneMemory(self, path, found, chosen)
+        every = slice(None) if lanes is None else lanes
+        return LaneMemory(self, path, found, pick_lanes(self.lanes, every, f"memory '{path}'"))
 
     def get_elements(self, found: Found, lanes: NDArray[np.int64], elements: NDArray[np.int64]) -> LaneValues:
         """Return `[lane, element]` of a memory; elements of more than 64 bits have a third axis of words."""
@@ -390,8 +388,12 @@ class Batch(DrivenBatch):
             self.status[keep] = kept[keep]
         done, begin = last.copy(), first
         at, end = int(first[goes].min()) if goes.any() else 0, int(last.max())
-        slots = max(2, self._slice_slots())
+        slots = slice_slots(self.device.kind, self.layout.stride, self._slots, self.options.max_steps)
+        problem: UserError | None = None
         while at < end and not interrupt.pending:
+            problem = self.state.lack_of_pages(program)
+            if problem is not None:
+                break
             at = min(at + slots, end)
             control.first[:lanes], control.last[:lanes] = first, np.minimum(last, np.uint64(at))
             control.first[:lanes] = np.minimum(control.first[:lanes], control.last[:lanes])
@@ -402,20 +404,25 @@ class Batch(DrivenBatch):
             began = time.perf_counter()
             kernel.run(self._run_layout, self.data, control)
             self._slots = fit_slice(self._slots, time.perf_counter() - began)
-            slots = max(2, self._slice_slots())
+            slots = slice_slots(self.device.kind, self.layout.stride, self._slots, self.options.max_steps)
+            short = control.status[:lanes] == LaneStatus.PAGES
+            control.status[:lanes][short] = 0
             stopped = control.status[:lanes] > 0
             done[stopped] = control.done[:lanes][stopped]
             self._take_status(stopped)
             last[stopped] = 0
-            first = np.maximum(first, np.minimum(last, np.uint64(at)))
+            reached = np.where(short, control.done[:lanes], np.minimum(last, np.uint64(at)))
+            first = np.maximum(first, reached)
+            at = min([at, *first[short & (first < last)].tolist()])
             end = min(end, int(last.max()))
+        self.state.check_pages()
+        done = np.where(goes & (self.status == 0) & (last > first), first, done)
+        early = goes & ((self.status > 0) | (last > first))
         times = np.where(goes & (self.status == 0), until, now)
-        if at < end:
-            early = goes & (self.status == 0) & (last > at)
-            times[early] = np.where(begin < at, clock.times(now, np.full(lanes, at, np.uint64)), now)[early]
-        early = goes & (self.status > 0)
-        times[early] = clock.times(now[early], done[early])
+        times[early] = np.where(begin < done, clock.times(now, done), now)[early]
         self.state.set_row(self.program.places[self._time], times)
+        if problem is not None:
+            raise problem
         if raises and (self.status[goes] == LaneStatus.OSCILLATION).any():
             self.report_oscillation(int(np.nonzero(goes & (self.status == LaneStatus.OSCILLATION))[0][0]))
         return self.status.copy()
@@ -424,10 +431,6 @@ class Batch(DrivenBatch):
         """Raise that a lane does not settle."""
         at_fs = int(self.time_fs[lane])
         raise UserError("no-convergence", f"lane {lane} does not settle at {at_fs} fs: a zero-delay oscillation")
-
-    def _slice_slots(self) -> int:
-        slots = max(64, _SLICE_SLOTS * 64 // self.layout.stride) if self.device.kind == "cpu" else self._slots
-        return min(slots, self.options.max_steps or slots)
 
     def _take_status(self, stopped: NDArray[np.bool_]) -> None:
         """Note the status of lanes that have stopped."""
@@ -508,10 +511,7 @@ class Batch(DrivenBatch):
         """
         self._check_lane(lane)
         self.settle()
-        try:
-            chosen = np.atleast_1d(np.arange(self.lanes)[list(into) if isinstance(into, range) else into])
-        except IndexError as error:
-            raise UserError("bad-lanes", f"fork: {error}") from None
+        chosen = pick_lanes(self.lanes, into, "fork")
         self._note_fork(lane, chosen)
         self.state.copy_lane(lane, chosen)
         self.number_lanes()

@@ -17,6 +17,7 @@ from weft.base.dataclass import dataclass
 from weft.base.errors import UserError
 from weft.ir.lane_engine import aligned_bytes
 from weft.ir.lane_layout import place_lanes
+from weft.sim.lane_pages import PageTables
 
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
@@ -26,13 +27,17 @@ _FORMAT = "weft batch 1"
 
 @dataclass(frozen=True, slots=True)
 class BatchCheckpoint:
-    """Hold everything that a batch remembers; `data` is an array if the host keeps it, else its device's bytes."""
+    """Hold everything that a batch remembers; `data` is an array if the host keeps it, else its device's bytes.
+
+    Memories that lanes share until they write to them are in `pages` then.
+    """
 
     design: str
     tile: int
     data: Any
     status: NDArray[np.uint8]
     end: NDArray[np.uint8]
+    pages: PageTables | None = None
 
     def save(self, path: str | Path) -> None:
         """Write a checkpoint that the host keeps to a file, for `Batch.load`; raises `cannot-write`."""
@@ -41,7 +46,11 @@ class BatchCheckpoint:
         about = np.array([_FORMAT, self.design, str(self.tile)])
         try:
             with Path(path).open("wb") as file:
-                np.savez(file, about=about, data=self.data, status=self.status, end=self.end)
+                known = {"about": about, "data": self.data, "status": self.status, "end": self.end}
+                if self.pages is not None:
+                    known |= {"tables": self.pages.tables, "pages": self.pages.pages}
+                arrays: dict[str, Any] = known
+                np.savez(file, **arrays)
         except OSError as error:
             raise UserError("cannot-write", f"cannot write the state '{path}': {error.strerror}") from error
 
@@ -51,12 +60,21 @@ def take_checkpoint(batch: Batch, keep: str) -> BatchCheckpoint:
     if keep not in ("host", "device"):
         raise UserError("bad-option", f"keep is host or device, not '{keep}'")
     batch.settle()
-    data: Any = batch.data.copy()
-    if keep == "host" or batch.device.kind == "cpu":
-        data = np.array(batch.data.read(0, batch.layout.size))
+    saved: PageTables | None = None
+    if keep == "device" and batch.device.kind != "cpu":
+        data: Any = batch.state.copy_bytes()
+    else:
+        data = np.array(batch.data.read(0, _flat_bytes(batch)))
+        saved = batch.state.pages.save() if batch.state.pages is not None else None
     return BatchCheckpoint(
-        batch.design.digest, batch.layout.tile, data, batch.status.copy(), batch.ended_row()[: batch.lanes]
+        batch.design.digest, batch.layout.tile, data, batch.status.copy(), batch.ended_row()[: batch.lanes], saved
     )
+
+
+def _flat_bytes(batch: Batch) -> int:
+    """Return the bytes of what is not in shared pages."""
+    pool = batch.layout.pool
+    return batch.layout.size if pool is None else pool.flat
 
 
 def put_back(batch: Batch, checkpoint: BatchCheckpoint) -> None:
@@ -68,8 +86,11 @@ def put_back(batch: Batch, checkpoint: BatchCheckpoint) -> None:
             raise UserError("bad-state-file", "a checkpoint that the device keeps is for batches on that device")
         batch.data.assign(checkpoint.data)
         return
-    if checkpoint.data.size != batch.layout.size:
-        raise UserError("bad-state-file", "the checkpoint is of a batch with other private memories")
+    pages = batch.state.pages
+    if checkpoint.data.size != _flat_bytes(batch) or (pages is None) != (checkpoint.pages is None):
+        raise UserError("bad-state-file", "the checkpoint is of a batch with other private or shared memories")
+    if pages is not None and checkpoint.pages is not None:
+        pages.restore(checkpoint.pages)
     batch.data.write(0, _with_tile(batch, checkpoint.data, checkpoint.tile))
 
 
@@ -81,7 +102,7 @@ def _with_tile(batch: Batch, data: NDArray[np.uint8], tile: int) -> NDArray[np.u
     old, array = place_lanes(program, batch.lanes, tile), aligned_bytes(len(data))
     array[:] = data
     for plane, memory in enumerate(program.memories):
-        if not memory.shared:
+        if memory.private:
             lanes = old.memory(program, data, plane).transpose(0, 2, 1).reshape(batch.layout.stride, memory.depth)
             new = lanes.reshape(-1, batch.layout.tile, memory.depth).transpose(0, 2, 1)
             batch.layout.memory(program, array, plane)[:] = new
@@ -94,7 +115,8 @@ def read_checkpoint(path: str | Path) -> BatchCheckpoint:
         with np.load(Path(path), allow_pickle=False) as found:
             form, design, tile = found["about"].tolist()
             if form == _FORMAT:
-                return BatchCheckpoint(design, int(tile), found["data"], found["status"], found["end"])
+                pages = PageTables(found["tables"], found["pages"]) if "tables" in found else None
+                return BatchCheckpoint(design, int(tile), found["data"], found["status"], found["end"], pages)
     except OSError as error:
         raise UserError("no-such-file", f"cannot read the state '{path}': {error.strerror}") from error
     except Exception as error:  # NumPy and zipfile raise many kinds for a file that is damaged

@@ -19,7 +19,17 @@ class BatchOptions:
     messages: str = "error"
     resident: str | bool = False
     max_steps: int = 0
+    share_memories: str | bool = "auto"
+    pool_bytes: int = 0
     stages: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+def check_sharing(share_memories: str | bool, pool_bytes: int) -> None:
+    """Raise `bad-option` for what does not say how memories are shared."""
+    if share_memories not in ("auto", True, False):
+        raise UserError("bad-option", f"share_memories is auto, True or False, not '{share_memories}'")
+    if pool_bytes < 0:
+        raise UserError("bad-option", f"pool_bytes is a number of bytes, or 0, not {pool_bytes}")
 
 
 def private_memories(signals: SignalMap, states: Sequence[State], paths: Sequence[str]) -> Collection[int]:

@@ -416,7 +416,7 @@ class DrivenBatch:
         It costs a copy of all lanes, and of the values that are set and driven. `restore` begins a new record.
         """
         self.settle()
-        self._record = Record(self.data.copy(), self._end.copy())
+        self._record = Record(self.state.copy_bytes(), self._end.copy())
 
     @property
     def recording(self) -> bool:

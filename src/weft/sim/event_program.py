@@ -16,7 +16,7 @@ from weft.base.dataclass import dataclass, field
 from weft.base.workers import Job
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.machine_code import KernelCode, MachineCode, begin_code, begin_kernels, find_code
-from weft.ir.design import Design, Module, Signal
+from weft.ir.design import Design, Module
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.passes.add_force_points import EventForce, add_force_points
 from weft.sim.design_cache import DesignCache, compiler_version, hash_words, list_files

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 LaneValues = NDArray[np.unsignedinteger]
 
 
+def pick_lanes(count: int, lanes: Any, what: str) -> NDArray[np.int64]:
+    """Return the numbers of lanes that an index, a range, a slice or an array picks; raises `bad-lanes`."""
+    try:
+        return np.atleast_1d(np.arange(count)[list(lanes) if isinstance(lanes, range) else lanes])
+    except IndexError as error:
+        raise UserError("bad-lanes", f"{what}: {error}") from None
+
+
 class LaneSignal:
     """Be one signal in all lanes; `signal[:]`, `signal[3]` and `signal[10:20]` are lanes."""
 

@@ -29,16 +29,18 @@ def lane_program(
     count_messages: bool,
     habits: Mapping[int, int] | None,
     drive: DrivePlan | None,
+    paged: Collection[int] = (),
 ) -> LaneProgram:
     """Return the program of a design; `until` is the text of the condition. See `passes.build_lane_program`."""
     if not design.digest or habits is not None or drive is not None:
-        return _build(design.graph, clocks, steady, condition, private, count_messages, habits, drive)
-    parts = (tuple(clocks), sorted(steady.items()) if steady is not None else None, sorted(private), count_messages)
+        return _build(design.graph, clocks, steady, condition, private, count_messages, habits, drive, paged)
+    resets = sorted(steady.items()) if steady is not None else None
+    parts = (tuple(clocks), resets, sorted(private), count_messages, sorted(paged))
     key = hash_words(["lane program", compiler_version(), design.digest, until, repr(parts)])
     store = DesignCache()
     program = store.load(key, LaneProgram)
     if program is None:
-        program = _build(design.graph, clocks, steady, condition, private, count_messages, None, None)
+        program = _build(design.graph, clocks, steady, condition, private, count_messages, None, None, paged)
         program.key = key
         store.store(key, program, design.tops, kind="program")
     return program
@@ -60,6 +62,7 @@ def _build(
     count_messages: bool,
     habits: Mapping[int, int] | None,
     drive: DrivePlan | None,
+    paged: Collection[int],
 ) -> LaneProgram:
     from weft.passes.build_lane_program import build_lane_program  # a start from the cache does without it
 
@@ -72,4 +75,5 @@ def _build(
         count_messages=count_messages,
         habits=habits,
         drive=drive,
+        paged=paged,
     )

@@ -28,6 +28,16 @@ def fit_slice(slots: int, seconds: float) -> int:
     return max(slots // 2, 64) if seconds > _SLICE_S[1] else slots
 
 
+_SLICE_SLOTS = 1 << 16
+"""The slots of a slice on the CPU, so that Ctrl-C gets through; with more than 64 lanes fewer."""
+
+
+def slice_slots(device: str, stride: int, fitted: int, most: int) -> int:
+    """Return the slots of the next slice on a kind of device: on a GPU what was fitted, and no more than `most`."""
+    slots = max(64, _SLICE_SLOTS * 64 // stride) if device == "cpu" else fitted
+    return max(2, min(slots, most or slots))
+
+
 @dataclass(frozen=True, slots=True)
 class SlotClock:
     """Hold the pattern: the times of a period's events after its beginning, and its length.

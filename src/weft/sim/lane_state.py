@@ -17,21 +17,49 @@ from weft.ir.lane_layout import LaneLayout, place_lanes
 from weft.ir.lane_program import LaneProgram
 from weft.ir.layout import StateLayout, container_bytes
 from weft.sim.lane_handles import LaneValues
+from weft.sim.lane_pages import LanePages, choose_pool
+from weft.sim.lane_tiles import Tiles
 from weft.sim.signal_map import Part
-
-_FEW = 4
-"""Up to this part of a memory's elements are read and set one by one, for all lanes at once."""
 
 
 class LaneState:
-    """Hold the bytes of all lanes of a program; `single` is the layout of one simulation's state."""
+    """Hold the bytes of all lanes of a program; `single` is the layout of one simulation's state.
 
-    def __init__(self, program: LaneProgram, single: StateLayout, device: LaneDevice, lanes: int) -> None:
+    The pages of shared memories have `pool_bytes`, or if that is 0 what there is room for.
+    """
+
+    def __init__(
+        self, program: LaneProgram, single: StateLayout, device: LaneDevice, lanes: int, pool_bytes: int = 0
+    ) -> None:
         self.program, self.single, self.lanes = program, single, lanes
         self.states: list[State] = program.states
         self.layout: LaneLayout = place_lanes(program, lanes, device.tile)
+        if self.layout.pool is not None:
+            free = choose_pool(program, self.layout, device.room(), pool_bytes)
+            self.layout = place_lanes(program, lanes, device.tile, free)
         per_lane = self.layout.size // self.layout.stride
         self.data: Any = device.allocate(self.layout.size, lanes, per_lane, self.layout, program)
+
+    @property
+    def pages(self) -> LanePages | None:
+        """Return the memories that lanes share until they are written, if there are some."""
+        return None if self.layout.pool is None else LanePages(self.program, self.layout, self.data)
+
+    def lack_of_pages(self, program: LaneProgram) -> UserError | None:
+        """Make room for what lanes write in a slot to memories that they share; return why there is none."""
+        pages = self.pages
+        return None if pages is None else pages.lack(program)
+
+    def check_pages(self) -> None:
+        """Raise `no-memory` where pages have run out in the middle of a slot."""
+        pages = self.pages
+        if pages is not None:
+            pages.check()
+
+    def copy_bytes(self) -> Any:
+        """Return a copy of the bytes in the same place, without pages that are not in use."""
+        pages = self.pages
+        return self.data.copy() if pages is None else self.data.copy(pages.sizes())
 
     # ------------------------------------------------------------------------------------------- single lanes
 
@@ -40,12 +68,18 @@ class LaneState:
         for number, word in enumerate(self.program.words):
             value = self.single.read(state, word.state) >> 64 * word.word & (1 << word.width) - 1
             self.set_row(number, np.full(self.lanes, value, f"u{container_bytes(word.width)}"))
+        pages = self.pages
+        if pages is not None:
+            pages.reset()
         for plane, memory in enumerate(self.program.memories):
             view = self.single.view(state, memory.state)
             elements = view if view.ndim == 1 else view[:, memory.word]
             elements = elements.astype(f"u{container_bytes(memory.width)}", copy=False)  # a last word may be narrower
             if memory.shared:
                 self.data.write(self.layout.memories[plane], np.ascontiguousarray(elements).view(np.uint8))
+                continue
+            if memory.paged and pages is not None:
+                pages.start(plane, elements)
                 continue
             tile = np.repeat(elements, self.layout.tile).view(np.uint8)
             self.data.write(self.layout.memories[plane], tile)
@@ -73,10 +107,13 @@ class LaneState:
             row[into] = row[lane]
             self.set_row(number, row)
         for plane, memory in enumerate(self.program.memories):
-            if not memory.shared:
+            if memory.private:
                 every = np.arange(memory.depth)
                 elements = self.plane_elements(plane, np.array([lane]), every)
                 self.put_plane("", plane, into, every, np.broadcast_to(elements, (len(into), memory.depth)))
+        pages = self.pages
+        if pages is not None:
+            pages.share(lane, into)
 
     # --------------------------------------------------------------------------------------------------- words
 
@@ -123,55 +160,38 @@ class LaneState:
 
     def plane_elements(self, plane: int, lanes: NDArray[np.int64], elements: NDArray[np.int64]) -> LaneValues:
         """Return `[lane, element]` of one plane of a memory."""
-        memory, tile = self.program.memories[plane], self.layout.tile
+        memory, pages = self.program.memories[plane], self.pages
+        if memory.paged and pages is not None:
+            return pages.read(plane, lanes, elements)
+        if not memory.shared:
+            return self._tiles(plane).read(lanes, elements)
         item = container_bytes(memory.width)
-        at = self.layout.memories[plane]
-        if memory.shared:
-            data = self.data.read(at, item * memory.depth).view(f"u{item}")[elements]
-            return np.broadcast_to(data, (len(lanes), len(elements))).copy()
-        size = item * memory.depth * tile
-        result = np.empty((len(lanes), len(elements)), f"u{item}")
-        if _FEW * len(elements) <= memory.depth and len(lanes):
-            first, count = int(lanes.min()) // tile, int(lanes.max()) // tile - int(lanes.min()) // tile + 1
-            for number, element in enumerate(elements.tolist()):
-                place = at + first * size + element * tile * item
-                row = self.data.read_rows(place, size, tile * item, count)
-                result[:, number] = np.ascontiguousarray(row).view(f"u{item}").reshape(-1)[lanes - first * tile]
-            return result
-        for number in np.unique(lanes // tile).tolist():
-            mine = np.nonzero(lanes // tile == number)[0]
-            block = self.data.read(at + number * size, size).view(f"u{item}").reshape(memory.depth, tile)
-            result[mine] = block[np.ix_(elements, lanes[mine] % tile)].T
-        return result
+        data = self.data.read(self.layout.memories[plane], item * memory.depth).view(f"u{item}")[elements]
+        return np.broadcast_to(data, (len(lanes), len(elements))).copy()
+
+    def _tiles(self, plane: int) -> Tiles:
+        memory = self.program.memories[plane]
+        item = container_bytes(memory.width)
+        return Tiles(self.data, self.layout.memories[plane], item, memory.depth, self.layout.tile)
 
     def put_plane(
         self, path: str, plane: int, lanes: NDArray[np.int64], elements: NDArray[np.int64], data: NDArray[Any]
     ) -> None:
         """Set `[lane, element]` of one plane of a memory."""
-        memory, tile, at = self.program.memories[plane], self.layout.tile, self.layout.memories[plane]
-        item = container_bytes(memory.width)
-        if memory.shared:
-            if len(lanes) < self.lanes or (data != data[:1]).any():
-                raise UserError(
-                    "bad-lanes",
-                    f"the design never writes '{path}', so all lanes share it: set the same in all of them,"
-                    f" or make the batch with private=('{path}',)",
-                )
-            block = self.data.read(at, item * memory.depth).view(f"u{item}").copy()
-            block[elements] = data[0]
-            self.data.write(at, block.view(np.uint8))
+        memory, pages = self.program.memories[plane], self.pages
+        if memory.paged and pages is not None:
+            pages.write(plane, lanes, elements, data)
             return
-        size = item * memory.depth * tile
-        if _FEW * len(elements) <= memory.depth and len(lanes):
-            first, count = int(lanes.min()) // tile, int(lanes.max()) // tile - int(lanes.min()) // tile + 1
-            for number, element in enumerate(elements.tolist()):
-                place = at + first * size + element * tile * item
-                row = np.array(self.data.read_rows(place, size, tile * item, count))
-                row.view(f"u{item}").reshape(-1)[lanes - first * tile] = data[:, number]
-                self.data.write_rows(place, size, row)
+        if not memory.shared:
+            self._tiles(plane).write(lanes, elements, data)
             return
-        for number in np.unique(lanes // tile).tolist():
-            mine = np.nonzero(lanes // tile == number)[0]
-            block = self.data.read(at + number * size, size).view(f"u{item}").reshape(memory.depth, tile).copy()
-            block[np.ix_(elements, lanes[mine] % tile)] = data[mine].T
-            self.data.write(at + number * size, block.reshape(-1).view(np.uint8))
+        if len(lanes) < self.lanes or (data != data[:1]).any():
+            raise UserError(
+                "bad-lanes",
+                f"the design never writes '{path}', so all lanes share it: set the same in all of them,"
+                f" or make the batch with private=('{path}',)",
+            )
+        item, at = container_bytes(memory.width), self.layout.memories[plane]
+        block = self.data.read(at, item * memory.depth).view(f"u{item}").copy()
+        block[elements] = data[0]
+        self.data.write(at, block.view(np.uint8))

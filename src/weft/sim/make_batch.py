@@ -11,7 +11,7 @@ from weft.engines.cpu.object_cache import ObjectCache
 from weft.ir.lane_engine import LaneDevice
 from weft.passes.insert_random import insert_random
 from weft.sim.batch import Batch
-from weft.sim.batch_options import BatchOptions
+from weft.sim.batch_options import BatchOptions, check_sharing
 from weft.sim.begin_device import first_gpu, wants_gpu
 from weft.sim.compile_design import make_program
 from weft.sim.compiled_design import CompiledDesign
@@ -36,6 +36,8 @@ def make_batch(
     resident: str | bool = "auto",
     devices: str | Sequence[int] = (0,),
     max_steps: int = 0,
+    share_memories: str | bool = "auto",
+    pool_bytes: int = 0,
 ) -> Batch:
     """Return a batch; `Simulation.batch` explains the arguments."""
     if lanes < 1:
@@ -46,6 +48,7 @@ def make_batch(
         raise UserError("bad-option", f"resident is auto, True or False, not '{resident}'")
     if max_steps < 0:
         raise UserError("bad-option", f"max_steps is a number of clock events, or 0, not {max_steps}")
+    check_sharing(share_memories, pool_bytes)
     place = choose_device(device, lanes, threads, devices)
     design, program, state = simulation.design, simulation.engine.program, simulation.engine.state
     simulation.engine.settle()
@@ -69,7 +72,9 @@ def make_batch(
         state,
         simulation.clocks,
         place,
-        BatchOptions(lanes, private, messages, resident, max_steps, dict(simulation.build_seconds)),
+        BatchOptions(
+            lanes, private, messages, resident, max_steps, share_memories, pool_bytes, dict(simulation.build_seconds)
+        ),
         replay,
     )
     if random:

@@ -55,10 +55,13 @@ class Residency:
 
     def __init__(self, batch: Batch, wanted: str | bool) -> None:
         self._batch, self._wanted = batch, wanted
-        self._room = batch.device.resident_lanes() if wanted is not False else 0
+        shares = batch.layout.pool is not None
+        self._room = batch.device.resident_lanes() if wanted is not False and not shares else 0
         if wanted is True and batch.lanes > self._room:
             why = f"{batch.device.name} can keep a kernel for at most {self._room:,} lanes"
-            if not self._room:
+            if shares:
+                why = "memories are shared until they are written, for whose pages a kernel that stays could not stop"
+            elif not self._room:
                 why = f"{batch.device.name} cannot keep a kernel"
             raise UserError("bad-option", f"resident=True, and {why}")
         if batch.lanes > self._room:

@@ -184,6 +184,8 @@ class Simulation(ABC):
         resident: str | bool = "auto",
         devices: str | Sequence[int] = (0,),
         max_steps: int = 0,
+        share_memories: str | bool = "auto",
+        pool_bytes: int = 0,
     ) -> Batch:
         """Return a batch of `lanes` instances, each a copy of this simulation as it is now.
 
@@ -197,11 +199,29 @@ class Simulation(ABC):
         all run at once there. `auto` does so when the batch is run for a few cycles often; False never. `devices` are
         the numbers of the GPUs to use, or `all`: each has a range of the lanes. A launch of a kernel takes no lane
         further than `max_steps` clock events, where that is given, which Ctrl-C and progress wait for.
+
+        With `share_memories=True` lanes share memories of 1 KiB and more, but for those in `private`, until they write
+        to them, page by page (`ir.lane_pages`), so that they cost what they write; each access takes a look-up more.
+        `auto` does so where the lanes had no room otherwise. `pool_bytes` is what there is for pages that were
+        written, by default most of what is left.
         """
         from weft.sim.make_batch import make_batch  # batches are rare, and most of their code is only theirs
 
         source, kept = self._batch_source(), tuple(private)
-        return make_batch(source, lanes, device, random or {}, kept, messages, threads, resident, devices, max_steps)
+        return make_batch(
+            source,
+            lanes,
+            device,
+            random or {},
+            kept,
+            messages,
+            threads,
+            resident,
+            devices,
+            max_steps,
+            share_memories,
+            pool_bytes,
+        )
 
     def faults(
         self,

@@ -14,7 +14,9 @@ LAST = 3  # row of the slots at which they end
 STATUS = 4  # row of bytes: a lane's `LaneStatus`
 DONE = 5  # row of the slots at which lanes stopped
 COUNTS = 6  # rows of the messages' counters
-WORDS = 8
+POOL = 7  # address of the pages of paged memories
+PAGES = 8  # address of their header
+WORDS = 10
 """From here on: the addresses of the memory planes, then of the rows that a look writes."""
 
 MASKS = 1 << 20
@@ -22,7 +24,7 @@ FIRE = MASKS
 STOPS = MASKS + 1
 """Plus a `LaneStatus`; `STOPS + 0` is not used."""
 
-HOLDS = MASKS + 7
+HOLDS = MASKS + 8
 
-MASK_WORDS = 8
+MASK_WORDS = 9
 """How many masks there are room for."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from weft.base.dataclass import dataclass
 from weft.engines.cpu import lane_context as ctx
+from weft.engines.cpu.lane_pages import PagedPlane, table_size
 from weft.engines.lanes.emitter import LaneEmitter
 from weft.engines.lanes.shape import Operand, Shape, element
 from weft.ir.lane_program import LaneAction, LaneProgram, LaneStep
@@ -52,16 +53,20 @@ class TileEmitter(LaneEmitter):
         super().__init__(step, shape)
         self.program, self.guarded = program, guarded
         self.buffer = place_buffer(program, shape)
-        self._bases: dict[int, str] = {}
+        self.bases: dict[int, str] = {}
         self._active: tuple[str, ...] = ()
         self._active_bit = ""
         self._scratch = ""
+        self.pool = ""
 
     def function(self, name: str) -> str:
         """Emit the step and return the whole function."""
         self._scratch = self.put(f"alloca [{8 + 3 * self.shape.lanes} x i64], align 64") if self._writes() else ""
-        for plane in self._planes():
-            self._bases[plane] = self._base(plane)
+        planes = self._planes()
+        for plane in planes:
+            self.bases[plane] = self._base(plane)
+        if any(self.program.memories[plane].paged for plane in planes):
+            self.pool = self.context_word(ctx.POOL, "ptr")
         self._begin()
         self.emit()
         self.add("ret void")
@@ -89,6 +94,8 @@ class TileEmitter(LaneEmitter):
         if memory.shared:
             return base
         size = memory.depth * self.shape.lanes * container_bytes(memory.width)
+        if memory.paged:
+            size = table_size(self, plane)
         return self.put(f"getelementptr i8, ptr {base}, i64 {self.put(f'mul i64 %tile, {size}')}")
 
     def _place(self, word: int, chunk: int) -> str:
@@ -261,7 +268,7 @@ class TileEmitter(LaneEmitter):
         memory, shape = self.program.memories[plane], self.shape
         item, size = container_bytes(memory.width), element(memory.width)
         known = self.step.constant(address)
-        if known is not None:
+        if known is not None and (not memory.paged or known >= memory.depth):
             return self._read_constant(plane, known)
         bits = self.width(address)
         index = self.words(address)
@@ -271,20 +278,6 @@ class TileEmitter(LaneEmitter):
             inside = self.compare("ult", have, index, self.constants(have, memory.depth))
             index = self.choose(have, inside, index, self.constants(have, 0))
         index = self.convert(index, have, 32)
-        per_lane = 1 if memory.shared else shape.lanes
-        scale = per_lane * item
-        bytes_wide = item < 4
-        # A gather takes whole 32- or 64-bit integers: narrow ones are read with their neighbours.
-        if bytes_wide:
-            index = self.binary("mul", 32, index, self.constants(32, scale))
-        elif per_lane > 1:
-            index = self.binary("mul", 32, index, self.constants(32, per_lane))
-        if not memory.shared:
-            lanes = [self._lane_numbers(chunk, item if bytes_wide else 1) for chunk in range(shape.chunks)]
-            index = self.binary("add", 32, index, lanes)
-        kind, unit = shape.vector(size), "i8" if bytes_wide else f"i{8 * item}"
-        pointer = f"<{shape.chunk} x ptr>"
-        places = self.each(f"getelementptr {unit}, ptr {self._bases[plane]}, {shape.vector(32)} {{0}}", index)
         full = inside or ("splat (i1 true)",) * shape.chunks
         if self.region is not None:
             # Lanes that do not need the element do not touch the cache for it.
@@ -292,13 +285,36 @@ class TileEmitter(LaneEmitter):
             if not self.region[1]:
                 needed = self.binary("xor", 1, needed, ("splat (i1 true)",) * shape.chunks)
             full = self.binary("and", 1, full, needed)
+        if memory.paged:
+            paged = PagedPlane(self, plane)
+            places = paged.places(index, paged.entries(index, full)[1])
+        else:
+            places = self._element_places(plane, index)
+        kind, pointer = shape.vector(size), f"<{shape.chunk} x ptr>"
         name = f"@llvm.masked.gather.v{shape.chunk}i{size}.v{shape.chunk}p0"
-        alignment = 1 if bytes_wide else item
+        # A gather takes whole 32- or 64-bit integers: narrow ones are read with their neighbours.
+        alignment = 1 if item < 4 else item
         call = f"call {kind} {name}({pointer} align {alignment} {{0}}, {shape.mask} {{1}}, {kind} zeroinitializer)"
         found = self.each(call, places, full)
         return self.trim(found, size, memory.width) if 8 * item < size else found
 
-    def _lane_numbers(self, chunk: int, scale: int, size: int = 32) -> str:
+    def _element_places(self, plane: int, index: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the places of elements of a plane that is not paged, for a gather."""
+        memory, shape = self.program.memories[plane], self.shape
+        item = container_bytes(memory.width)
+        per_lane, bytes_wide = 1 if memory.shared else shape.lanes, item < 4
+        if bytes_wide:
+            index = self.binary("mul", 32, index, self.constants(32, per_lane * item))
+        elif per_lane > 1:
+            index = self.binary("mul", 32, index, self.constants(32, per_lane))
+        if not memory.shared:
+            lanes = [self.lane_numbers(chunk, item if bytes_wide else 1) for chunk in range(shape.chunks)]
+            index = self.binary("add", 32, index, lanes)
+        unit = "i8" if bytes_wide else f"i{8 * item}"
+        return self.each(f"getelementptr {unit}, ptr {self.bases[plane]}, {shape.vector(32)} {{0}}", index)
+
+    def lane_numbers(self, chunk: int, scale: int, size: int = 32) -> str:
+        """Return the numbers of a chunk's lanes, times `scale`."""
         first = chunk * self.shape.chunk
         return "<" + ", ".join(f"i{size} {(first + lane) * scale}" for lane in range(self.shape.chunk)) + ">"
 
@@ -309,7 +325,7 @@ class TileEmitter(LaneEmitter):
         if address >= memory.depth:
             return self.constants(size, 0)
         if memory.shared:
-            at = self.put(f"getelementptr i8, ptr {self._bases[plane]}, i64 {address * item}")
+            at = self.put(f"getelementptr i8, ptr {self.bases[plane]}, i64 {address * item}")
             one = self.put(f"load i{8 * item}, ptr {at}")
             start = self.put(f"insertelement {shape.vector(8 * item)} poison, i{8 * item} {one}, i64 0")
             zeros = f"<{shape.chunk} x i32> zeroinitializer"
@@ -321,7 +337,7 @@ class TileEmitter(LaneEmitter):
             found = tuple(
                 self.put(
                     f"load {shape.vector(8 * item)}, ptr "
-                    f"{self.put(f'getelementptr i8, ptr {self._bases[plane]}, i64 {first + c * shape.chunk * item}')}"
+                    f"{self.put(f'getelementptr i8, ptr {self.bases[plane]}, i64 {first + c * shape.chunk * item}')}"
                     f", align {min(64, shape.chunk * item)}"
                 )
                 for c in range(shape.chunks)
@@ -337,7 +353,7 @@ class TileEmitter(LaneEmitter):
         if action.count > 1:
             self._fill(action)
             return
-        address, value, chosen, enable = action.nodes
+        address, enable = action.nodes[0], action.nodes[3]
         memory, shape = self.program.memories[action.target], self.shape
         item, kind = container_bytes(memory.width), f"i{8 * container_bytes(memory.width)}"
         bit = self.bits("and", self.bit(enable), self._active_bit)
@@ -346,9 +362,13 @@ class TileEmitter(LaneEmitter):
             inside = self.compare("ult", have, index, self.constants(have, memory.depth))
             bit = self.bits("and", bit, self.pack(inside))
         done = self._branch_if_any(self.lanes_of(bit))
+        if memory.paged:
+            self._write_pages(action, self.convert(index, have, 32), bit)
+            self._join(done)
+            return
         index = self.binary("mul", have, index, self.constants(have, shape.lanes))
-        index = self.binary("add", have, index, [self._lane_numbers(chunk, 1, have) for chunk in range(shape.chunks)])
-        pointers, base = f"<{shape.chunk} x ptr>", self._bases[action.target]
+        index = self.binary("add", have, index, [self.lane_numbers(chunk, 1, have) for chunk in range(shape.chunks)])
+        base = self.bases[action.target]
         if shape.scatters and item >= 4:
             index = self.convert(index, have, 32)
             places = self.each(f"getelementptr {kind}, ptr {base}, {shape.vector(32)} {{0}}", index)
@@ -356,6 +376,26 @@ class TileEmitter(LaneEmitter):
             self._join(done)
             return
         places = self.each(f"getelementptr {kind}, ptr {base}, {shape.vector(have)} {{0}}", index)
+        self._store_each(action, places, bit)
+        self._join(done)
+
+    def _write_pages(self, action: LaneAction, index: tuple[str, ...], bit: str) -> None:
+        """Write an element of a paged memory in the lanes of a bit, all of which have it."""
+        paged, shape = PagedPlane(self, action.target), self.shape
+        masks = self.unpack(bit)
+        entry_places, entries = paged.entries(index, masks)
+        places = paged.places(index, paged.own(entry_places, entries, bit, masks))
+        if shape.scatters and paged.item >= 4:
+            self._scatter(action, 8 * paged.item, places, masks)
+        else:
+            self._store_each(action, places, bit)
+
+    def _store_each(self, action: LaneAction, places: tuple[str, ...], bit: str) -> None:
+        """Write an element in every lane of the tile, one after the other, those without a bit to scratch memory."""
+        _, value, chosen, _ = action.nodes
+        memory, shape = self.program.memories[action.target], self.shape
+        item, kind = container_bytes(memory.width), f"i{8 * container_bytes(memory.width)}"
+        pointers = f"<{shape.chunk} x ptr>"
         first = self.put(f"insertelement {pointers} poison, ptr {self._scratch}, i64 0")
         nowhere = self.put(
             f"shufflevector {pointers} {first}, {pointers} poison, <{shape.chunk} x i32> zeroinitializer"
@@ -363,18 +403,19 @@ class TileEmitter(LaneEmitter):
         choice = f"select {shape.mask} {{0}}, {pointers} {{1}}, {pointers} {nowhere}"
         safe = self.each(choice, self.unpack(bit), places)
         for chunk, text in enumerate(safe):
-            at = self.put(f"getelementptr i8, ptr {self._scratch}, i64 {64 + chunk * shape.chunk * 8}")
-            self.add(f"store {pointers} {text}, ptr {at}, align 64")
+            self.add(f"store {pointers} {text}, ptr {self.scratch_at(64 + chunk * shape.chunk * 8)}, align 64")
         sizes = [self._spill(node, number) for number, node in ((1, value), (2, chosen)) if node >= 0]
         for lane in range(shape.lanes):
-            at = self.put(f"getelementptr i8, ptr {self._scratch}, i64 {64 + 8 * lane}")
-            place = self.put(f"load ptr, ptr {at}")
+            place = self.put(f"load ptr, ptr {self.scratch_at(64 + 8 * lane)}")
             new = self._unspill(1, sizes[0], str(lane), 8 * item)
             if chosen >= 0:
                 old, bits = self.put(f"load {kind}, ptr {place}"), self._unspill(2, sizes[1], str(lane), 8 * item)
                 new = self._mixed(kind, old, new, bits)
             self.add(f"store {kind} {new}, ptr {place}")
-        self._join(done)
+
+    def scratch_at(self, offset: int) -> str:
+        """Return a place in scratch memory."""
+        return self.put(f"getelementptr i8, ptr {self._scratch}, i64 {offset}")
 
     def _scatter(self, action: LaneAction, size: int, places: tuple[str, ...], masks: tuple[str, ...]) -> None:
         """Write integers of `size` bits in the lanes of some masks, whose places are never the same."""
@@ -405,7 +446,7 @@ class TileEmitter(LaneEmitter):
         lanes = self.lanes_of(self.bits("and", self.bit(enable), self._active_bit))
         sizes = [self._spill(node, number) for number, node in enumerate((address, value, chosen)) if node >= 0]
         done = self._branch_if_any(lanes)
-        start, loop, store, again, following = (self.label() for _ in range(5))
+        start, loop, store, again, latch, following = (self.label() for _ in range(6))
         self._join(start)
         self.add(f"br label %{loop}")
         self.begin(loop)
@@ -422,9 +463,8 @@ class TileEmitter(LaneEmitter):
         self.begin(store)
         self.add(f"br label %{again}")
         self.begin(again)
-        self.add(f"{index} = phi i64 [{first}, %{store}], [{more}, %{again}]")
-        at = self.put(f"add i64 {self.put(f'mul i64 {index}, {shape.lanes}')}, {number}")
-        place = self.put(f"getelementptr {kind}, ptr {self._bases[action.target]}, i64 {at}")
+        self.add(f"{index} = phi i64 [{first}, %{store}], [{more}, %{latch}]")
+        place = self._one_place(action.target, index, lane, number)
         new = self._unspill(1, sizes[1], number, 8 * item)
         if chosen >= 0:
             old, bits = self.put(f"load {kind}, ptr {place}"), self._unspill(2, sizes[2], number, 8 * item)
@@ -432,11 +472,21 @@ class TileEmitter(LaneEmitter):
         self.add(f"store {kind} {new}, ptr {place}")
         self.add(f"{more} = add i64 {index}, 1")
         further = self.put(f"icmp ult i64 {more}, {limit}")
-        self.add(f"br i1 {further}, label %{again}, label %{following}")
+        self.add(f"br i1 {further}, label %{latch}, label %{following}")
+        self.begin(latch)
+        self.add(f"br label %{again}")
         self.begin(following)
         some = self.put(f"icmp ne {shape.set} {left}, 0")
         self.add(f"br i1 {some}, label %{loop}, label %{done}")
         self.begin(done)
+
+    def _one_place(self, plane: int, index: str, lane: str, number: str) -> str:
+        """Return the place of an element, an i64 index, of one lane."""
+        memory, shape = self.program.memories[plane], self.shape
+        if memory.paged:
+            return PagedPlane(self, plane).one_place(index, lane, number)
+        at = self.put(f"add i64 {self.put(f'mul i64 {index}, {shape.lanes}')}, {number}")
+        return self.put(f"getelementptr i{8 * container_bytes(memory.width)}, ptr {self.bases[plane]}, i64 {at}")
 
     def put_name(self) -> str:
         """Return a fresh name, for an instruction that is written later."""
@@ -459,45 +509,3 @@ class TileEmitter(LaneEmitter):
         if size == want:
             return value
         return self.put(f"{'zext' if size < want else 'trunc'} i{size} {value} to i{want}")
-
-    # ---------------------------------------------------------------------------------------------- columns
-
-    def load_columns(self) -> str:
-        """Return the function that brings the active lanes' words into the buffer."""
-        self._begin()
-        for number, word in enumerate(self.program.words):
-            base, item = self._row(number), container_bytes(word.width)
-            kind = self.shape.vector(8 * item)
-            parts = tuple(
-                self.put(f"load {kind}, ptr {self._row_place(base, item, c)}, align {min(64, item * self.shape.chunk)}")
-                for c in range(self.shape.chunks)
-            )
-            old = self.read(number)
-            if isinstance(old, str):
-                bit = self.pack(self.compare("ne", 8 * item, parts, self.constants(8 * item, 0)))
-                self.store(number, self._merge(old, bit))
-            else:
-                assert isinstance(old, tuple)
-                size = element(word.width)
-                self.store(number, self.choose(size, self._active, self.convert(parts, 8 * item, size), old))
-        return self._close("load_columns")
-
-    def save_columns(self) -> str:
-        """Return the function that brings the active lanes' words back to the batch's array."""
-        self._begin()
-        for number, word in enumerate(self.program.words):
-            value = self.read(number)
-            assert not isinstance(value, int)
-            self._store_row(self._row(number), word.width, value, self._active)
-        return self._close("save_columns")
-
-    def _row(self, word: int) -> str:
-        """Return the address of a word's row: rows follow one another, each of `STRIDE` lanes."""
-        before = sum(container_bytes(other.width) for other in self.program.words[:word])
-        state, stride = self.context_word(ctx.STATE, "ptr"), self.context_word(ctx.STRIDE)
-        return self.put(f"getelementptr i8, ptr {state}, i64 {self.put(f'mul i64 {stride}, {before}')}")
-
-    def _close(self, name: str) -> str:
-        self.add("ret void")
-        body = "\n  ".join(self.lines)
-        return f"define internal void @{name}{signature(self.shape)} {{\nentry:\n  {body}\n}}\n"

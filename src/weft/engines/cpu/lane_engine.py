@@ -20,12 +20,15 @@ from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
 from weft.engines.cpu import lane_context as ctx
 from weft.engines.cpu.jit import Compiler, Library, Tier, host, text_digest
+from weft.engines.cpu.lane_columns import ColumnEmitter
 from weft.engines.cpu.lane_emitter import TileEmitter, place_buffer
 from weft.engines.cpu.lane_loop import loop_text
+from weft.engines.cpu.lane_pages import own_page_text
 from weft.engines.lanes.kept_texts import find_digest, keep_digest
 from weft.engines.lanes.shape import Shape
 from weft.ir.lane_engine import Bytes, LaneControl, aligned_bytes
 from weft.ir.lane_layout import LaneLayout, join_layouts
+from weft.ir.lane_pages import PAGE_BYTES, is_paged
 from weft.ir.lane_program import LaneEvent, LaneProgram, LaneStep
 from weft.ir.lane_times import DeviceLimits, DeviceTimes
 from weft.ir.layout import container_bytes
@@ -51,10 +54,12 @@ def module_text(program: LaneProgram, shape: Shape) -> str:
     """Return the module that runs a program."""
     buffer = place_buffer(program, shape)
     functions = [
-        TileEmitter(program, LaneStep("", [], [], [], [], [], []), shape).load_columns(),
-        TileEmitter(program, LaneStep("", [], [], [], [], [], []), shape).save_columns(),
+        ColumnEmitter(program, shape).load_columns(),
+        ColumnEmitter(program, shape).save_columns(),
         TileEmitter(program, program.general, shape, guarded=True).function("general"),
     ]
+    if is_paged(program):
+        functions.append(own_page_text(shape, buffer.size))
     for number, event in enumerate(program.events):
         functions.append(TileEmitter(program, event.step, shape).function(f"step{number}"))
         functions.append(TileEmitter(program, event.after, shape).function(f"after{number}"))
@@ -96,7 +101,7 @@ after:
 def look_text(program: LaneProgram, look: LaneStep, shape: Shape) -> str:
     """Return the module of a look: values of every lane, computed from its state."""
     functions = [
-        TileEmitter(program, LaneStep("", [], [], [], [], [], []), shape).load_columns(),
+        ColumnEmitter(program, shape).load_columns(),
         TileEmitter(program, look, shape).function("look"),
     ]
     call = f"""define void @lanes_look(ptr noalias %x, i64 %begin, i64 %end, ptr noalias %b) nounwind {{
@@ -150,15 +155,32 @@ class HostBytes:
         """Return a view of some elements."""
         return self.array[offset : offset + count * np.dtype(kind).itemsize].view(kind)
 
-    def copy(self) -> HostBytes:
-        """Return a copy."""
-        array = aligned_bytes(len(self.array))
-        array[:] = self.array
+    def copy(self, sizes: Sequence[int] = ()) -> HostBytes:
+        """Return a copy, of the first bytes if there is a size."""
+        size = sizes[0] if sizes else len(self.array)
+        array = aligned_bytes(size)
+        array[:] = self.array[:size]
         return HostBytes(array)
 
     def assign(self, other: HostBytes) -> None:
-        """Set all bytes to those of a copy."""
-        self.array[:] = other.array
+        """Set the bytes that a copy has."""
+        self.array[: len(other.array)] = other.array
+
+    def parts_of(self, layout: LaneLayout) -> list[tuple[HostBytes, LaneLayout]]:
+        """Return these bytes, which are all there are."""
+        return [(self, layout)]
+
+    def _pages(self, offset: int) -> Bytes:
+        whole = (len(self.array) - offset) // PAGE_BYTES
+        return self.array[offset : offset + whole * PAGE_BYTES].reshape(whole, PAGE_BYTES)
+
+    def read_pages(self, offset: int, pages: NDArray[Any]) -> Bytes:
+        """Return copies of pages."""
+        return self._pages(offset)[pages]
+
+    def write_pages(self, offset: int, pages: NDArray[Any], data: Bytes) -> None:
+        """Set pages."""
+        self._pages(offset)[pages] = data
 
     def join(self, layout: LaneLayout, other: HostBytes, more: LaneLayout) -> LaneLayout:
         """Return a layout whose last memories are those of `more`, in other bytes."""
@@ -180,6 +202,10 @@ class CpuDevice:
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.threads = threads or usable
         self._times = DeviceTimes()
+
+    def room(self) -> int:
+        """Return half of this machine's memory, a part of which is used for other things."""
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
     def resident_lanes(self) -> int:
         """Return 0: calls of compiled code need no kernel that stays."""
@@ -339,6 +365,8 @@ class CpuLanes:
         rows = [control.first, control.last, control.status, control.done, control.counts] if control else []
         words = [at, layout.stride, *(row.ctypes.data for row in rows)]
         words += [0] * (ctx.WORDS - len(words))
+        if layout.pool is not None:
+            words[ctx.POOL], words[ctx.PAGES] = at + layout.pool.pages, at + layout.pool.header
         words += [at + place for place in layout.memories] + [output.ctypes.data for output in outputs]
         context = np.array(words, np.uint64)
         tiles = -(-layout.lanes // self.shape.lanes)

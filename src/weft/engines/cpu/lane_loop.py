@@ -11,20 +11,22 @@ from __future__ import annotations
 from weft.engines.cpu import lane_context as ctx
 from weft.engines.lanes.shape import Shape
 from weft.ir.cone_graph import STEP_LIMIT
+from weft.ir.lane_pages import is_paged
 from weft.ir.lane_program import LaneProgram, LaneStatus
 
-_LEAVING = (LaneStatus.CONDITION, LaneStatus.FINISH, LaneStatus.STOP, LaneStatus.FATAL, LaneStatus.OSCILLATION)
+_REASONS = (LaneStatus.CONDITION, LaneStatus.FINISH, LaneStatus.STOP, LaneStatus.FATAL, LaneStatus.OSCILLATION)
 
 _TILE = "ptr noalias %x, i64 %tile, ptr noalias %b"
 
 
 def loop_text(program: LaneProgram, shape: Shape, masks_at: int) -> str:
     """Return the functions; `masks_at` is the offset of the masks in a tile's buffer."""
+    leaving = (LaneStatus.PAGES, *_REASONS) if is_paged(program) else _REASONS
     parts = (
-        _leave_text(shape, masks_at),
+        _leave_text(leaving, shape, masks_at),
         _settle_text(shape, masks_at),
         _change_text(shape),
-        _run_text(program, shape, masks_at),
+        _run_text(program, leaving, shape, masks_at),
         _entries_text(shape, masks_at),
     )
     return "\n".join(parts)
@@ -38,20 +40,20 @@ def _word(name: str, index: int, kind: str = "i64") -> str:
     return f"  %{name}.p = getelementptr i64, ptr %x, i64 {index}\n  %{name} = load {kind}, ptr %{name}.p\n"
 
 
-def _leave_text(shape: Shape, masks_at: int) -> str:
+def _leave_text(leaving: tuple[LaneStatus, ...], shape: Shape, masks_at: int) -> str:
     """Return what saves the lanes that stop after a slot, sets their status and returns those that go on."""
     bit, text = shape.set, ""
-    for status in _LEAVING:
+    for status in leaving:
         n = int(status)
         text += _mask_place(f"at{n}", ctx.STOPS + n, masks_at)
         text += f"  %m{n} = load {bit}, ptr %at{n}\n  store {bit} 0, ptr %at{n}\n"
     every = "0"
-    for status in _LEAVING:
+    for status in leaving:
         text += f"  %any{int(status)} = or {bit} {every}, %m{int(status)}\n"
         every = f"%any{int(status)}"
-    # A lane that stops for several reasons has the last of them as its status, the gravest.
+    # A lane that stops for several reasons has the last of them as its status, the gravest; a lack of pages is none.
     chain, code = "", "0"
-    for status in _LEAVING:
+    for status in leaving:
         n = int(status)
         chain += f"  %b{n} = lshr {bit} %m{n}, %lane\n  %c{n} = trunc {bit} %b{n} to i1\n"
         chain += f"  %s{n} = select i1 %c{n}, i8 {n}, i8 {code}\n"
@@ -179,7 +181,7 @@ out:
     )
 
 
-def _run_text(program: LaneProgram, shape: Shape, masks_at: int) -> str:
+def _run_text(program: LaneProgram, leaving: tuple[LaneStatus, ...], shape: Shape, masks_at: int) -> str:
     """Return what takes one tile through its slots."""
     bit, count = shape.set, max(1, len(program.events))
     arguments = f"(ptr %x, i64 %tile, ptr %b, {bit} %active)"
@@ -187,7 +189,7 @@ def _run_text(program: LaneProgram, shape: Shape, masks_at: int) -> str:
     cases = " ".join(f"i64 {number}, label %e{number}" for number in range(count))
     for number in range(count):
         events += f"e{number}:\n  call void @event{number}{arguments}\n  br label %settle_if\n"
-    masks = [ctx.STOPS + int(status) for status in _LEAVING]
+    masks = [ctx.STOPS + int(status) for status in leaving]
     gather, every = "", "0"
     for index in masks:
         n = index - ctx.STOPS

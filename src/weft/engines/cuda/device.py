@@ -82,6 +82,11 @@ def present_labels() -> list[Label]:
     return [gpu_label(version, each) for each in dict.fromkeys(capabilities) if architecture(each)]
 
 
+def _usable(free: int) -> int:
+    """Return how many of the free bytes are not needed by the driver, for kernels and their stacks."""
+    return int(free * 0.95)
+
+
 class CudaDevice:
     """Implement `ir.lane_engine.LaneDevice` on one GPU."""
 
@@ -116,14 +121,18 @@ class CudaDevice:
         """Return zeroed bytes; raises `no-memory`, and says how many lanes would fit."""
         self.driver.clear()
         free, _ = self.driver.memory()
-        # The driver needs some for kernels and their stacks.
-        usable = int(free * 0.95)
+        usable = _usable(free)
         if size > usable:
             fits = f": about {max(0, usable // per_lane):,} lanes would fit" if per_lane else ""
             raise UserError(
                 "no-memory", f"{self.name} has {free:,} bytes free, and {lanes:,} lanes need {size:,}{fits}"
             )
         return DeviceBytes(self.driver, size)
+
+    def room(self) -> int:
+        """Return how many bytes lanes can have."""
+        self.driver.clear()
+        return _usable(self.driver.memory()[0])
 
     def kernel(self, program: LaneProgram) -> CudaLanes:
         """Return a program for this device."""
@@ -353,6 +362,8 @@ class CudaLanes:
     ) -> None:
         threads, at, driver = self.device.options.threads, data.address(), self.device.driver
         planes = [at + place for place in layout.memories]
+        if layout.pool is not None:
+            planes += [at + layout.pool.header, at + layout.pool.pages]
         arguments = [count, layout.stride, at, *rows, *planes, *outputs]
         blocks = -(-count // threads)
         if not driver.times.timed:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weft.engines.cuda.dlpack import CUDA, foreign_array, make_capsule
 from weft.engines.cuda.driver import Driver
@@ -96,12 +98,29 @@ class DeviceBytes:
         """Return an array of some elements, without a copy."""
         return DeviceArray(self, self._address + offset, count, kind, self._driver.ordinal)
 
-    def copy(self) -> DeviceBytes:
-        """Return a copy on the GPU."""
-        other = DeviceBytes(self._driver, self._size)
+    def copy(self, sizes: Sequence[int] = ()) -> DeviceBytes:
+        """Return a copy on the GPU, of the first bytes if there is a size."""
+        other = DeviceBytes(self._driver, sizes[0] if sizes else self._size)
         other.assign(self)
         return other
 
     def assign(self, other: DeviceBytes) -> None:
-        """Set all bytes to those of a copy."""
-        self._driver.copy(self._address, other.address(), self._size)
+        """Set the bytes that a copy has."""
+        self._driver.copy(self._address, other.address(), min(self._size, other.size))
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes there are."""
+        return self._size
+
+    def parts_of(self, layout: LaneLayout) -> list[tuple[DeviceBytes, LaneLayout]]:
+        """Return these bytes, which are all there are."""
+        return [(self, layout)]
+
+    def read_pages(self, offset: int, pages: NDArray[Any]) -> Bytes:
+        """Return copies of pages, which a kernel collects."""
+        return self._driver.pages.read(self._address + offset, pages)
+
+    def write_pages(self, offset: int, pages: NDArray[Any], data: Bytes) -> None:
+        """Set pages, which a kernel distributes."""
+        self._driver.pages.write(self._address + offset, pages, data)

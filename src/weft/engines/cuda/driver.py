@@ -20,6 +20,7 @@ import numpy as np
 
 from weft.base.dataclass import dataclass
 from weft.base.errors import UserError
+from weft.engines.cuda.page_copy import PageCopier
 from weft.ir.lane_engine import Bytes
 from weft.ir.lane_times import DeviceTimes
 
@@ -65,6 +66,7 @@ class Driver:
         self.lost = False
         self.residents: WeakSet[Resident] = WeakSet()  # they go with their batches
         self.times = DeviceTimes()
+        self.pages = PageCopier(self)
         self._context: Any = None
         self.count = count = self._count()
         if not 0 <= ordinal < count:

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from weft.base.dataclass import dataclass, replace
 from weft.base.errors import InternalError
+from weft.engines.cuda.lane_pages import PagedPlane
 from weft.engines.lanes.emitter import LaneEmitter
 from weft.engines.lanes.shape import Operand, Shape, element
 from weft.ir.cone_graph import STEP_LIMIT
+from weft.ir.lane_pages import is_paged, page_count
 from weft.ir.lane_program import LaneAction, LaneProgram, LaneStatus, LaneStep
 from weft.ir.layout import container_bytes
 from weft.ir.ops import mask
@@ -71,11 +73,11 @@ class KernelEmitter(LaneEmitter):
         bits = [number for number, word in enumerate(program.words) if word.width == 1] if options.pack_bits else []
         self._packed = {number: divmod(place, 32) for place, number in enumerate(bits)}
         self._stride, self._lane = "%stride", ""
-        self.program, self.options = program, options
+        self.program, self.options, self.paged = program, options, is_paged(program)
         self.local = {
             plane
             for plane, memory in enumerate(program.memories)
-            if not memory.shared and container_bytes(memory.width) * memory.depth <= options.local_bytes
+            if memory.private and container_bytes(memory.width) * memory.depth <= options.local_bytes
         }
 
     # ---------------------------------------------------------------------------------------------- kernels
@@ -101,6 +103,9 @@ class KernelEmitter(LaneEmitter):
         self.add(f"store i64 {slot}, ptr %slot")
         stop = self.put("load i32, ptr %stop")
         goes = self.put(f"icmp eq i32 {stop}, 0")
+        if self.paged:
+            room = self.put(f"xor i1 {self.put('load i1, ptr %full')}, true")
+            goes = self.put(f"and i1 {goes}, {room}")
         more = self.put(f"icmp ult i64 {slot}, {last}")
         self.add(f"br i1 {self.put(f'and i1 {goes}, {more}')}, label %{loop}, label %{done}")
         self.begin(done)
@@ -214,6 +219,9 @@ class KernelEmitter(LaneEmitter):
             memory = self.program.memories[plane]
             self.add(f"%local{plane} = alloca [{memory.depth} x i{8 * container_bytes(memory.width)}], align 16")
         self.add("store i1 false, ptr %fire")
+        if self.paged:
+            self.add("%full = alloca i1")
+            self.add("store i1 false, ptr %full")
 
     def _find_memories(self) -> None:
         """Compute where the lane's memories begin."""
@@ -224,8 +232,10 @@ class KernelEmitter(LaneEmitter):
             if memory.shared:
                 self._bases.append(f"%m{plane}")
                 continue
-            item = container_bytes(memory.width)
-            first = self.put(f"add i64 {self.put(f'mul i64 {tile}, {memory.depth * TILE}')}, {place}")
+            item, count = container_bytes(memory.width), memory.depth
+            if memory.paged:
+                item, count = 4, page_count(memory)
+            first = self.put(f"add i64 {self.put(f'mul i64 {tile}, {count * TILE}')}, {place}")
             self._bases.append(self.put(f"getelementptr i{8 * item}, {_GLOBAL} %m{plane}, i64 {first}"))
 
     def _leave_unless(self, test: str) -> None:
@@ -277,6 +287,9 @@ class KernelEmitter(LaneEmitter):
         """Store the words and the status."""
         self._store_words()
         status = self.put(f"trunc i32 {self.put('load i32, ptr %stop')} to i8")
+        if self.paged:
+            short = self.put(f"select i1 {self.put('load i1, ptr %full')}, i8 {int(LaneStatus.PAGES)}, i8 0")
+            status = self.put(f"select i1 {self.put(f'icmp eq i8 {status}, 0')}, i8 {short}, i8 {status}")
         self.add(f"store i8 {status}, {_GLOBAL} {self._row_of('%status', 1)}")
 
     def _store_words(self) -> None:
@@ -322,8 +335,9 @@ class KernelEmitter(LaneEmitter):
         self.add("ret void")
         rows = ", ".join(f"{_GLOBAL} %{row}" for row in ROWS)
         planes = "".join(f", {_GLOBAL} noalias %m{plane}" for plane in range(len(self.program.memories)))
+        pages = f", {_GLOBAL} %header, {_GLOBAL} noalias %pool" if self.paged else ""
         more = "".join(f", {_GLOBAL} %o{number}" for number in range(outputs))
-        return self._function(name, f"i64 %lanes, i64 %stride, {rows}{planes}{more}")
+        return self._function(name, f"i64 %lanes, i64 %stride, {rows}{planes}{pages}{more}")
 
     def _function(self, name: str, parameters: str) -> str:
         body = "\n  ".join(self.lines)
@@ -420,9 +434,11 @@ class KernelEmitter(LaneEmitter):
         value, item = self.in_container(action.nodes[0])
         self.add(f"store i{8 * item} {value}, {_GLOBAL} {self._row_of(f'%o{action.target}', item)}")
 
-    def _element(self, plane: int, index: str, local: bool) -> str:
-        """Return the typed address of an element at an i64 index that is in range."""
+    def _element(self, plane: int, index: str, local: bool, own: bool = False) -> str:
+        """Return the typed address of an element at an i64 index that is in range; with `own` it is to be written."""
         memory = self.program.memories[plane]
+        if memory.paged:
+            return PagedPlane(self, memory, self._bases[plane], TILE).place(index, own)
         kind = f"i{8 * container_bytes(memory.width)}"
         if local:
             return f"ptr {self.put(f'getelementptr {kind}, ptr %local{plane}, i64 {index}')}"
@@ -467,14 +483,14 @@ class KernelEmitter(LaneEmitter):
         bits = self._narrow(chosen, size, 8 * item) if chosen >= 0 else ""
         done = self._if(self.put(f"and i1 {self.bit(enable)}, {inside}"))
         if action.count > 1:
-            before, loop = self.here, self.label()
+            before, loop, again = self.here, self.label(), self.label()
             self.add(f"br label %{loop}")
             self.begin(loop)
             at, more = self.put_name(), self.put_name()
-            self.add(f"{at} = phi i64 [{index}, %{before}], [{more}, %{loop}]")
+            self.add(f"{at} = phi i64 [{index}, %{before}], [{more}, %{again}]")
         else:
-            loop, at, more = "", index, ""
-        place = self._element(action.target, at, local)
+            loop, again, at, more = "", "", index, ""
+        place = self._element(action.target, at, local, own=True)
         if bits:
             old = self.put(f"load {kind}, {place}, align {item}")
             changed = self.put(f"and {kind} {self.put(f'xor {kind} {old}, {new}')}, {bits}")
@@ -484,7 +500,9 @@ class KernelEmitter(LaneEmitter):
             self.add(f"{more} = add i64 {at}, 1")
             last = self.put(f"add i64 {index}, {action.count}")
             limit = self.put(f"call i64 @llvm.umin.i64(i64 {last}, i64 {memory.depth})")
-            self.add(f"br i1 {self.put(f'icmp ult i64 {more}, {limit}')}, label %{loop}, label %{done}")
+            self.add(f"br i1 {self.put(f'icmp ult i64 {more}, {limit}')}, label %{again}, label %{done}")
+            self.begin(again)
+            self.add(f"br label %{loop}")
             self.begin(done)
         else:
             self._join(done)

@@ -19,6 +19,7 @@ from weft.base.dataclass import dataclass
 from weft.base.workers import Job
 from weft.engines.cpu.jit import FULL, START, Compiler, Library, Tier, text_digest
 from weft.engines.event.code_links import table_symbol, with_table
+from weft.ir import region
 
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
@@ -146,6 +147,7 @@ def _kernel_digest(names: tuple[str, ...]) -> str:
     state = hashlib.sha256(" ".join(names).encode())
     for name in (*names, *_WRITTEN_BY):
         state.update((folder / f"{name}.py").read_bytes())
+    state.update(Path(region.__file__).read_bytes())
     return state.hexdigest()
 
 

@@ -2,7 +2,8 @@
 
 To the batch it is one device with one array of bytes. That array is virtual: a row of words, or a memory that lanes do
 not share, is cut where the ranges of lanes meet (always between whole tiles, `ir.lane_layout.PADDING`), and each part
-lies on its device as that device's own layout says; a shared memory is on all of them.
+lies on its device as that device's own layout says; a shared memory is on all of them, and each device has a pool of
+pages of its own (`ir.lane_pages`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from weft.base.errors import InternalError, UserError
 from weft.base.workers import Job, Workers
 from weft.ir.lane_engine import Bytes, LaneControl, LaneDevice, LaneKernel
 from weft.ir.lane_layout import PADDING, LaneLayout, place_lanes
+from weft.ir.lane_pages import page_count
 from weft.ir.lane_program import LaneProgram, LaneStep
 from weft.ir.lane_times import DeviceLimits, DeviceTimes, add_times
 from weft.ir.layout import container_bytes
@@ -137,12 +139,26 @@ class SplitBytes:
         """Refuse: there is no one array."""
         raise UserError("bad-lanes", "the lanes are on several devices, so no one array holds a signal of all of them")
 
-    def copy(self) -> SplitBytes:
-        """Return a copy, each part on its device."""
-        return SplitBytes([part.copy() for part in self.parts], self.layouts, self._regions)
+    def copy(self, sizes: Sequence[int] = ()) -> SplitBytes:
+        """Return a copy, each part on its device, of the first bytes of each if there are sizes."""
+        each = [(size,) for size in sizes] or [()] * len(self.parts)
+        parts = [part.copy(size) for part, size in zip(self.parts, each, strict=True)]
+        return SplitBytes(parts, self.layouts, self._regions)
+
+    def parts_of(self, layout: LaneLayout) -> list[tuple[Any, LaneLayout]]:
+        """Return the bytes of each device."""
+        return list(zip(self.parts, self.layouts, strict=True))
+
+    def read_pages(self, offset: int, pages: NDArray[Any]) -> Bytes:
+        """Refuse: pages are those of one part."""
+        raise InternalError("pages are on one device")
+
+    def write_pages(self, offset: int, pages: NDArray[Any], data: Bytes) -> None:
+        """Refuse: pages are those of one part."""
+        raise InternalError("pages are on one device")
 
     def assign(self, other: SplitBytes) -> None:
-        """Set all bytes to those of a copy."""
+        """Set all bytes that a copy has to those of the copy."""
         for part, source in zip(self.parts, other.parts, strict=True):
             part.assign(source)
 
@@ -177,8 +193,11 @@ class SplitDevice:
         """Return zeroed bytes for the lanes of a layout; raises `no-memory`."""
         if layout is None or program is None:
             raise InternalError("bytes on several devices need a layout")
-        cuts = cut_lanes(layout.lanes, len(self.devices))
-        layouts = [place_lanes(program, end - begin, self.tile) for begin, end in pairwise(cuts)]
+        cuts, free = cut_lanes(layout.lanes, len(self.devices)), layout.pool.free if layout.pool else 0
+        layouts = [
+            place_lanes(program, end - begin, self.tile, free * (-(-end // PADDING) * PADDING - begin) // layout.stride)
+            for begin, end in pairwise(cuts)
+        ]
         regions: list[_Region] = []
         for number, place in enumerate(layout.rows):
             item = container_bytes(program.words[number].width)
@@ -186,7 +205,7 @@ class SplitDevice:
             regions.append(_Region(place, item * layout.stride, begins, item))
         for number, place in enumerate(layout.memories):
             memory = program.memories[number]
-            each = container_bytes(memory.width) * memory.depth
+            each = 4 * page_count(memory) if memory.paged else container_bytes(memory.width) * memory.depth
             begins = tuple(part.memories[number] for part in layouts)
             size = each if memory.shared else each * layout.stride
             regions.append(_Region(place, size, begins, 0 if memory.shared else each))
@@ -194,7 +213,11 @@ class SplitDevice:
             device.allocate(part.size, part.lanes, part.size // part.stride, part, program)
             for device, part in zip(self.devices, layouts, strict=False)
         ]
-        return SplitBytes(parts, layouts, regions)
+        return SplitBytes(parts, layouts, sorted(regions, key=lambda region: region.begin))
+
+    def room(self) -> int:
+        """Return how many bytes lanes can have that are shared out evenly."""
+        return min(device.room() for device in self.devices) * len(self.devices)
 
     def resident_lanes(self) -> int:
         """Return 0: a command is for one device."""

@@ -15,11 +15,11 @@ class FaultBatch(Batch):
         """Give every lane the state of one simulation, as if the batch had just been made of it."""
         self.state.spread(state)
         self.status[:], self._end[:] = 0, 0
-        self._dirty = True
+        self.dirty = True
 
     def changed(self) -> None:
         """Say that the lanes' state was written behind the batch's back, so that it must settle."""
-        self._dirty = True
+        self.dirty = True
 
     def run_lanes(self, cycles: int, where: NDArray[np.bool_], condition: str = "") -> NDArray[np.uint8]:
         """Advance the lanes of a mask only, or until a condition holds in them; return why each stopped.
