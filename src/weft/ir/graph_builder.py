@@ -88,6 +88,14 @@ class GraphBuilder:
         known[key] = simpler
         return simpler
 
+    def keep(self, op: int, width: int, sources: tuple[int, ...], param: int = 0) -> int:
+        """Return the id of a node just as it is, shared or new."""
+        key = (~op, width, sources, param)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._append(op, width, sources, param)
+        return found
+
     def value(self, node: int) -> int | None:
         """Return a node's constant value, or None when it is no constant or has unknown bits."""
         if self.op[node] != _CONST:

@@ -4,7 +4,8 @@ An engine that runs one instance in each lane keeps a value in as many registers
 first. So wide operations become logic over words here, once for all engines: sums carry, products are schoolbook
 products of 32-bit limbs, quotients restoring division, shifts by a variable amount barrels (first whole words, then
 bits). What is left are the operations of `WORD_OPS` on up to 64 bits; hash-consing and the simplifier keep what nobody
-needs from existing twice, and nodes that no sink needs are never looked at.
+needs from existing twice, and nodes that no sink needs are never looked at. Very wide products and quotients alone stay
+what they are, between a `concat` of words and slices: engines have loops for them (`engines/lanes/wide_ops`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from weft.base.errors import Unsupported
 from weft.ir.cone_graph import State
 from weft.ir.graph_builder import GraphBuilder
-from weft.ir.ops import OPS, mask
+from weft.ir.ops import CODE, OPS, mask
 from weft.ir.step_graph import StepGraph
 from weft.passes.simplify_nodes import simplify_two_state
 
@@ -28,6 +29,10 @@ WORD_OPS = frozenset((
 """The operations of what this pass returns."""
 
 _WIDEST_PRODUCT, _WIDEST_QUOTIENT = 1024, 128
+"""Wider products and quotients are loops over limbs; those up to here have a line for each pair of limbs or bit."""
+
+_WIDEST = 1 << 16
+"""A value of a loop lies on the stack, so there is an end: SystemVerilog demands no more (IEEE 1800-2023 6.9.1)."""
 
 Words = tuple[int, ...]
 """The nodes of a value, the least significant first: all but the last have 64 bits."""
@@ -239,7 +244,7 @@ class WordSplitter:
         if width <= WORD:
             return (self._add("mul", width, a[0], b[0]),)
         if width > _WIDEST_PRODUCT:
-            raise Unsupported(f"a product of {width} bits in a batch")
+            return self._loop("mul", width, a, b)
         count = -(-width // _LIMB)
         x, y = self._limbs(a, count), self._limbs(b, count)
         columns: list[list[int]] = [[] for _ in range(count + 1)]
@@ -257,6 +262,20 @@ class WordSplitter:
             carry = self._resize(self.builder.slice(carry, _LIMB, _LIMB), WORD)
         return self.assemble(limbs, width)
 
+    def _loop(self, name: str, width: int, a: Words, b: Words) -> Words:
+        """Leave an operation to a loop of the engine: it has values of many words in memory.
+
+        No rule of the simplifier sees them, so what is wide stays a `concat` of words, the operation, and its slices.
+        """
+        if width > _WIDEST:
+            raise Unsupported(f"a product or quotient of {width} bits in a batch")
+        keep = self.builder.keep
+        whole = tuple(keep(CODE["concat"], width, words) for words in (a, b))
+        result = keep(CODE[name], width, whole)
+        return tuple(
+            keep(CODE["slice"], word_width(width, word), (result,), WORD * word) for word in range(word_count(width))
+        )
+
     def _limbs(self, words: Words, count: int) -> list[int]:
         """Return 32-bit limbs, each in 64 bits."""
         padded = self.assemble(words, count * _LIMB)
@@ -268,7 +287,8 @@ class WordSplitter:
         if width <= WORD:
             return (self._add("umod" if remainder else "udiv", width, a[0], b[0]),)
         if width > _WIDEST_QUOTIENT:
-            raise Unsupported(f"a quotient of {width} bits in a batch")
+            result = self._loop("umod" if remainder else "udiv", width, a, b)
+            return self._choose(self.zero(b), self._constant(width, 0), result)
         rest, bits, divisor = self._constant(width + 1, 0), list[int](), self.extend(b, width + 1, False)
         for bit in reversed(range(width)):
             (next_bit,) = self.bits(a, bit, 1)

@@ -488,11 +488,6 @@ class TileEmitter(LaneEmitter):
         at = self.put(f"add i64 {self.put(f'mul i64 {index}, {shape.lanes}')}, {number}")
         return self.put(f"getelementptr i{8 * container_bytes(memory.width)}, ptr {self.bases[plane]}, i64 {at}")
 
-    def put_name(self) -> str:
-        """Return a fresh name, for an instruction that is written later."""
-        self._count += 1
-        return f"%t{self._count}"
-
     def _spill(self, node: int, number: int) -> int:
         """Store a value's chunks to scratch memory, where lanes can be picked; return the size of its integers."""
         size = element(self.width(node))

@@ -350,13 +350,8 @@ class KernelEmitter(LaneEmitter):
     def _step(self, step: LaneStep) -> None:
         """Emit a step where it stands."""
         self.step = step
-        self._values, self._masks = {}, {}
+        self._values, self._masks, self._wide = {}, {}, {}
         self.emit()
-
-    def put_name(self) -> str:
-        """Return a fresh name, for an instruction that is written later."""
-        self._count += 1
-        return f"%t{self._count}"
 
     # ----------------------------------------------------------------------------------------- what steps need
 

@@ -17,8 +17,12 @@ from weft.base.errors import InternalError
 from weft.engines.instruction_text import InstructionText
 from weft.engines.lanes.lane_ops import BIT_OPS, WORD_OPS
 from weft.engines.lanes.shape import Operand, Shape, element, indices
+from weft.engines.lanes.wide_ops import WideEmitter, WideValue
 from weft.ir.lane_program import LaneAction, LaneBranch, LaneStep
 from weft.ir.ops import OPS, mask
+
+WORD = 64
+"""The bits of the widest value that is in registers."""
 
 
 class LaneEmitter(InstructionText):
@@ -29,6 +33,7 @@ class LaneEmitter(InstructionText):
         self.step, self.shape = step, shape
         self._values: dict[int, Operand] = {}
         self._masks: dict[int, tuple[str, ...]] = {}
+        self._wide: dict[int, WideValue] = {}
         self.region: tuple[int, int] | None = None
 
     # ------------------------------------------------------------------------------------------------ small tools
@@ -36,6 +41,21 @@ class LaneEmitter(InstructionText):
     def each(self, text: str, *operands: Sequence[str]) -> tuple[str, ...]:
         """Append an instruction for each chunk: `{0}`, `{1}`, ... in the text are the operands' chunks."""
         return tuple(self.put(text.format(*group)) for group in zip(*operands, strict=True))
+
+    def put_name(self) -> str:
+        """Return a fresh name, for an instruction that is written later."""
+        self._count += 1
+        return f"%t{self._count}"
+
+    def function_memory(self, size: int) -> str:
+        """Return memory of the function: some bytes, there while it runs."""
+        name = self.put_name()
+        self.lines.insert(0, f"{name} = alloca [{size} x i8], align 64")  # in the first block, so that it is taken once
+        return name
+
+    def wide(self, node: int) -> WideValue:
+        """Return a value of more than 64 bits."""
+        return self._wide[node]
 
     def width(self, node: int) -> int:
         """Return a node's width."""
@@ -191,6 +211,8 @@ class LaneEmitter(InstructionText):
         self.add(f"br label %{done}")
         self.begin(done)
         for node in branch.results:
+            if node in self._wide:
+                continue  # it is in memory; where the branch was skipped, nobody looks
             value, width = self._values[node], self.width(node)
             if isinstance(value, str):
                 none = self.shape.bit_literal(0)
@@ -219,7 +241,12 @@ class LaneEmitter(InstructionText):
     def _emit(self, node: int) -> None:
         step = self.step
         name, width, sources = OPS[step.op[node]].name, step.width[node], step.srcs[node]
-        if name == "read":
+        if width > WORD:
+            self._wide[node] = WideEmitter(self).emit(node, name, width, sources)
+        elif name == "slice" and self.width(sources[0]) > WORD:
+            chunks = WideEmitter(self).word(self.wide(sources[0]), step.param[node], width)
+            self._set_word(node, chunks, element(width), width)
+        elif name == "read":
             self._values[node] = self.read(step.param[node])
         elif name == "memread":
             chunks = self.memory_read(node, step.param[node], sources[0])
