@@ -14,6 +14,7 @@ import pytest
 from weft.base.dataclass import replace
 from weft.engines.cpu.jit import Compiler
 from weft.engines.event import second_tier
+from weft.engines.event.engine_state import restore_state
 from weft.engines.event.machine_code import Improve, Improved, begin_kernels, find_code
 from weft.engines.event.records import NODE_CODE
 from weft.engines.event.second_tier import SecondTier
@@ -232,7 +233,7 @@ def test_a_restored_state_goes_on_with_the_present_code(
     before = engine.arena.copy()
     engine.run()
     assert engine.moves
-    engine.restore(before)
+    restore_state(engine, before)
     codes = [engine.word(node.base + plan.offset + NODE_CODE) for node, plan in engine.threads]
     assert codes == [engine.address(plan.symbol) for _, plan in engine.threads]
 

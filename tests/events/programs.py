@@ -405,7 +405,7 @@ end
         end endmodule
         """,
         """\
-3 2 2 3 4 11 3
+3 2 2 3 4 11 4
 """,
     ),
     "iff sees all that one assignment writes": (

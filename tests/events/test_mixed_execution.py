@@ -48,7 +48,7 @@ def test_programs_print_the_same(name: str) -> None:
     assert simulate(text, MIXED)[0] == expected
 
 
-@pytest.mark.parametrize("seed", [8, 15, 37])
+@pytest.mark.parametrize("seed", [8, 37, 42])
 @pytest.mark.parametrize("whole", [True, False])
 def test_random_modules_do_the_same(seed: int, whole: bool) -> None:
     text = module_testbench(seed)

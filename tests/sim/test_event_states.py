@@ -216,7 +216,7 @@ def test_optimised_code_makes_no_difference(here):
     sim.run_until("40ns")
     if tier.machine.improve is not None:
         objects = [job.result() for job in tier.machine.modules]
-        tier.link(lambda: objects)
+        tier.link(lambda: (b"", objects))
         sim.run_until("52ns")
         assert tier.library is not None and len(sim.simulation.engine.libraries) == 2
     sim.run_until("52ns")

@@ -148,7 +148,7 @@ def test_forces():
 def test_forces_by_patterns():
     sim, printed = compile_bench(forceable=["d.*", "*.text", "tb.r?tio"])
     sim.run_until("32ns")
-    for path, value in (("d.clk", 1), ("d.rst", 1), ("d.twice", 1), ("text", "forced"), ("ratio", 2.5)):
+    for path, value in (("d.rst", 1), ("d.clk", 1), ("d.twice", 1), ("text", "forced"), ("ratio", 2.5)):
         sim.force(path, value)
     assert sim.peek("tb.clk") == 0 and sim.peek("d.clk") == 1 and sim.peek("text") == "forced"
     sim.run_until("62ns")
