@@ -40,16 +40,18 @@ class Cone:
         self._values = [0] * len(graph)
         self._reads: list[tuple[int, Slot]] = []
         self._steps: list[tuple[int, Evaluate | None, list[int], list[int], int, int, Slot | None]] = []
+        ops, widths_of, params = graph.op.tolist(), graph.width.tolist(), graph.param.tolist()
+        starts, sources_of = graph.start.tolist(), graph.src.tolist()
         for node in needed_nodes(graph, targets):
-            op, width, param = int(graph.op[node]), int(graph.width[node]), int(graph.param[node])
+            op, width, param = ops[node], widths_of[node], params[node]
             if op == _CONST:
                 self._values[node] = graph.constants[param][0]
             elif op == _READ:
                 self._reads.append((node, layout.slots[param]))
             else:
-                sources = graph.sources(node)
+                sources = sources_of[starts[node] : starts[node + 1]]
                 slot = layout.slots[param] if op == _MEMREAD else None
-                widths = graph.width[sources].tolist()
+                widths = [widths_of[source] for source in sources]
                 self._steps.append((node, OPS[op].evaluate, sources, widths, width, param, slot))
 
     def evaluate(self, state: NDArray[np.uint8]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -50,15 +51,20 @@ class ReferenceProgram:
             raise InternalError("the reference engine runs 2-state graphs: split the planes first")
         self.graph = graph
         self.layout: StateLayout = place_state(graph.states)
+        self._time_state = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
+        self._interrupted = threading.Event()
+
+    @cached_property
+    def _cone(self) -> Cone:
+        """Return all that a step computes; who only evaluates some nodes does without it."""
+        graph = self.graph
         targets = [domain.trigger for domain in graph.domains]
         targets += [node for write in graph.writes for node in (write.value, write.enable)]
         for write in graph.memory_writes:
             targets += [write.address, write.value, write.enable, write.mask]
         shown = [node for effect in graph.effects for node in (*effect.args, *effect.unknowns)]
         targets += [effect.enable for effect in graph.effects] + shown
-        self._cone = Cone(graph, self.layout, targets)
-        self._time_state = next((i for i, state in enumerate(graph.states) if state.kind == "time"), -1)
-        self._interrupted = threading.Event()
+        return Cone(graph, self.layout, targets)
 
     def settle(self, state: StateArray) -> RunResult:
         """Run steps at the present time until the design has settled."""
