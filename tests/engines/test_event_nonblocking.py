@@ -115,3 +115,37 @@ module test;
 endmodule
 """
     assert simulate(tmp_path, text)[1] == ["0 5 5 0000"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "initial begin a <= 3; end initial a = 5;",
+        "initial a = 5; initial #0 a <= 3;",
+        "task t; a = 7; endtask initial begin a = 3; a = 5; end initial a <= 3; initial t;",
+        "initial a[0] = 0; initial a <= 3;",
+    ],
+)
+def test_what_initial_procedures_write_at_the_start_is_not_left_out_there(tmp_path: Path, first: str) -> None:
+    text = f"module test; reg [7:0] a = 3; {first} initial #1 $display(a); endmodule"
+    assert simulate(tmp_path, text)[1] == ["  3"]
+
+
+def test_what_only_initial_procedures_without_waits_write_is_mixed_at_the_start_alone(tmp_path: Path) -> None:
+    text = """
+module test;
+  reg clk = 0;
+  reg [3:0] a, b, c, d, e, g;
+  initial begin a = 1; if (!$value$plusargs("b=%d", b)) b = 2; end
+  initial begin c = 0; #1 c = 1; end
+  initial begin d = 0; fork e = 0; join_none end
+  initial force g = 1;
+  task set; d <= d + 1; endtask
+  always @(posedge clk) begin a <= 0; a <= a + 1; b <= b; c <= c; e <= e; g <= g; set; end
+  initial begin repeat (8) #1 clk = ~clk; $display(a, b, c, d, e, g); end
+endmodule
+"""
+    simulation, lines = simulate(tmp_path, text)
+    assert lines == [" 5 2 1 4 0 1"]
+    code = simulation.engine.code
+    assert sorted(signal.name for _, signal in code.begun) == ["a", "b"]

@@ -93,6 +93,7 @@ class ProgramCode:
     """Of the text of each module, once it is compiled."""
     text_bytes: int = 0
     """The size of all text."""
+    begun: set[Key] = field(default_factory=set[Key])
     _symbols: dict[Function, str] = field(default_factory=dict[Function, str])
     _pending: list[Function] = field(default_factory=list[Function])
     _tasks: dict[Function, FrameLayout] = field(default_factory=dict[Function, FrameLayout])
@@ -321,7 +322,7 @@ class ProgramCode:
         """Find what is waited for, forced and disabled before any code is written."""
         design = self.design
         self._forced = {design.find(*key) for key in design.forced}
-        self._mixed = find_mixed(design)
+        self._mixed, self.begun = find_mixed(design)
         self._forced_signals = {signal for _, signal in self._forced}
         for unit in design.units.values():
             module = unit.module

@@ -23,7 +23,7 @@ from weft.engines.event.arena import Arena
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.count_drivers import driver_counts
 from weft.engines.event.elaborate import Node
-from weft.engines.event.fill_memory import fill_signals, fill_slots
+from weft.engines.event.fill_memory import fill_flags, fill_signals, fill_slots
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import element_bytes
 from weft.engines.event.machine_code import MachineCode, begin_code
@@ -133,6 +133,7 @@ class EventEngine:
         self.second_tier = SecondTier(self, machine)
         self._allocate()
         fill_signals(self)
+        fill_flags(self)
         fill_slots(self)
         self._fill_watches()
         start_threads(self)

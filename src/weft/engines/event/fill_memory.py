@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.engines.event.elaborate import Node
+from weft.engines.event.records import SIGNAL_FLAGS
 from weft.engines.event.value_types import WORDS
 from weft.engines.event.writer import mask, plane_bytes
 from weft.ir.design import Signal
@@ -52,6 +53,14 @@ def _undriven(engine: EventEngine, node: Node, signal: Signal) -> int:
     for driver in net.drivers if net is not None else ():
         free &= ~(mask(driver.width) << driver.low)
     return free
+
+
+def fill_flags(engine: EventEngine) -> None:
+    """Note an assignment as pending to what initial procedures write at the start (`find_mixed`)."""
+    for node, signal in engine.code.begun:
+        at = engine.code.codes[node.unit].layout.signals.get(signal)
+        if at is not None:
+            engine.set_word(node.base + at - SIGNAL_FLAGS, 1)
 
 
 def fill_slots(engine: EventEngine) -> None:

@@ -6,6 +6,10 @@ and there the assignment would change nothing. Clocked code makes such assignmen
 
 *Plain* is an assignment without a delay or event control to a whole variable, outside of programs. What is written in
 any other way as well (a blocking assignment, a part of it, an output argument, a force) is mixed.
+
+Many of those are only mixed at the start, by initial procedures that cannot wait: these have ended when the NBA region
+first comes. An assignment to such a variable is not left out before one has been applied there; so it counts as pending
+from the start.
 """
 
 from __future__ import annotations
@@ -14,33 +18,51 @@ from collections.abc import Iterator
 
 from weft.engines.event.code_host import outputs_of
 from weft.engines.event.elaborate import Elaborated, Key, roots_of
-from weft.engines.event.walk import expressions_of, statements_in, subexpressions
-from weft.ir.design import Assign, Expr, Force, Release, Statement, SystemTask
+from weft.engines.event.walk import Suspensions, expressions_of, statements_in, subexpressions
+from weft.ir.design import Assign, Expr, Force, Kind, Process, Release, Statement, SystemTask
 from weft.ir.expressions import AssignExpr, Call, Concat, New, Randomize, Ref, SystemCall
 
 
-def find_mixed(design: Elaborated) -> set[Key]:
-    """Return the signals, by what holds them, to which no assignment may be left out."""
-    mixed: set[Key] = set()
+def find_mixed(design: Elaborated) -> tuple[set[Key], set[Key]]:
+    """Return, by what holds them, signals to which no assignment may be left out, and those only mixed at the start."""
+    mixed, begun = set[Key](), set[Key]()
+    suspensions = Suspensions()
+    processes = [process for unit in design.units.values() for process in unit.module.processes]
+    # What is called by a program, or by an assertion's action, runs in the reactive region.
+    reactive = any(process.reactive or process.region for process in processes)
     for unit in design.units.values():
         module = unit.module
         refs: dict[tuple[object, tuple[str, ...]], Ref] = {}
+        first: dict[tuple[object, tuple[str, ...]], Ref] = {}
         for process in module.processes:
-            for ref in _mixed_in(process.body, process.reactive):
-                refs[ref.signal, ref.path] = ref
+            found = first if _only_begins(process, suspensions) else refs
+            for ref in _mixed_in(process.body, process.reactive or bool(process.region)):
+                found[ref.signal, ref.path] = ref
         for function in module.functions:
-            # A function may be called by a program.
-            for ref in _mixed_in(function.body, True):
+            for ref in _mixed_in(function.body, reactive):
                 refs[ref.signal, ref.path] = ref
             for _, formal in function.args:
                 refs[formal, ()] = Ref(formal)
         for assign in unit.assigns:
             for ref in roots_of(assign.lhs):
                 refs[ref.signal, ref.path] = ref
-        for ref in refs.values():
-            for node in unit.nodes:
-                mixed.add(design.find(design.reach(node, ref.path), ref.signal))
-    return mixed
+        for found, keys in ((refs, mixed), (first, begun)):
+            for ref in found.values():
+                keys.update(design.find(design.reach(node, ref.path), ref.signal) for node in unit.nodes)
+    return mixed, begun - mixed
+
+
+def _only_begins(process: Process, suspensions: Suspensions) -> bool:
+    """Say whether a procedure has ended before the NBA region first comes, and nothing that it does goes on."""
+    return (
+        process.kind == Kind.INITIAL
+        and not process.reactive
+        and not suspensions.statement(process.body)
+        and not any(
+            isinstance(statement, Force | Release) or (isinstance(statement, Assign) and not statement.blocking)
+            for statement in statements_in(process.body)
+        )
+    )
 
 
 def _mixed_in(body: Statement | None, reactive: bool) -> Iterator[Ref]:
