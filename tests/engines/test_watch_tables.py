@@ -9,7 +9,18 @@ import pytest
 
 from events.run_events import run_events
 from weft.engines.event import watch_tables
-from weft.engines.event.records import WATCH_ANY, WATCH_INDEX, WATCH_POSEDGE, WATCH_RECORD
+from weft.engines.event.records import (
+    WATCH_ANY,
+    WATCH_ENTRIES,
+    WATCH_FALLS,
+    WATCH_INDEX,
+    WATCH_NEGEDGE,
+    WATCH_NODE,
+    WATCH_POSEDGE,
+    WATCH_RECORD,
+    WATCH_RISES,
+    WATCH_SIZE,
+)
 from weft.engines.event.watch_tables import Entry, lay_out_watches
 
 
@@ -19,7 +30,7 @@ def word(place: int) -> int:
 
 def lists_at(place: int) -> list[int]:
     """Return the lists of the watches of an array."""
-    return [word(place + 16 + 32 * i) for i in range(word(place) & 0xFFFFFFFF)]
+    return [word(place + WATCH_ENTRIES + WATCH_SIZE * i) for i in range(word(place) & 0xFFFFFFFF)]
 
 
 def test_few_watches_are_one_array() -> None:
@@ -43,6 +54,18 @@ def test_many_watches_of_bits_have_an_index() -> None:
     assert lists_at(word(index + 8 + 8 * 29)) == [7, 158, 159]
     assert lists_at(word(index + 8 + 8 * 39)) == [7]
     assert kept.nbytes < 20000
+
+
+def test_edges_have_arrays_of_their_own_where_many_want_one_edge() -> None:
+    kinds = [WATCH_POSEDGE, WATCH_ANY | WATCH_NODE, WATCH_POSEDGE | WATCH_NODE, WATCH_RECORD, WATCH_NEGEDGE]
+    kinds += [WATCH_POSEDGE | WATCH_NEGEDGE, WATCH_POSEDGE]
+    entries: list[Entry] = [(100 + i, kind, 0, 1, 0) for i, kind in enumerate(kinds)]
+    kept, places = lay_out_watches({64: entries, 128: entries[4:]})
+    assert lists_at(places[64]) == [100, 101, 102, 103, 104, 105, 106]
+    assert word(places[64] + WATCH_RISES) == 0  # It would leave out one of them.
+    assert lists_at(word(places[64] + WATCH_FALLS)) == [101, 103, 104, 105]
+    assert word(places[128] + WATCH_RISES) == word(places[128] + WATCH_FALLS) == 0
+    assert kept.nbytes < 1000
 
 
 def test_watches_of_many_bits_have_no_index() -> None:

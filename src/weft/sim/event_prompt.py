@@ -101,7 +101,10 @@ class EventStop:
             return "has ended"
         place = engine.word(offset + NODE_LIST) - engine.memory.ctypes.data
         if not 0 <= place < engine.memory.size:
-            return "waits for others"
+            # A thread that watches name is in no list while it waits.
+            place = offset
+            if place not in self._sites:
+                return "waits for others"
         if place in self._sites:
             return f"waits for {self._sites[place]}"
         if place < WHEEL_BITS:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from weft.base.dataclass import replace
 from weft.engines.event import operators as ops
+from weft.engines.event.always_watched import always_watched
 from weft.engines.event.code_calls import parameters_of, planes_of, result_type, results_of
 from weft.engines.event.code_expressions import value
 from weft.engines.event.code_forks import leave_frames, scoped
@@ -37,9 +39,11 @@ from weft.engines.event.records import (
     NODE_LIST,
     NODE_PC,
     NODE_RETURNED,
+    RUNNING,
     WATCH_ANY,
+    WATCH_NODE,
 )
-from weft.engines.event.sites import Watch
+from weft.engines.event.sites import Site, ThreadPlan, Watch
 from weft.engines.event.walk import reads_of, statement_reads, written_signals
 from weft.engines.event.writer import Operand, Value, ir_type, mask
 from weft.ir.assertion_control import is_control
@@ -74,9 +78,9 @@ def write_process(unit: UnitCode, seed: str, process: Process) -> None:
             plan.started = False
             write_statement(f, process.body)
         case Kind.COMB:
-            _write_comb(f, process)
+            _write_comb(f, process, plan)
         case Kind.EVENTS:
-            _write_loop(f, process)
+            _write_loop(f, process, plan)
         case Kind.FREE:
             f.w.label("again")
             write_statement(f, process.body)
@@ -111,41 +115,67 @@ def _start_order(process: Process) -> int:
     return 2
 
 
-def _write_loop(f: FunctionCode, process: Process) -> None:
+def _write_loop(f: FunctionCode, process: Process, plan: ThreadPlan) -> None:
     w = f.w
     w.label("again")
-    wait_events(f, process.events)
+    if always_watched(process, plan):
+        watches = [watch for event in process.events if (watch := simple_watch(f, event)) is not None]
+        _name_thread(f.unit, plan, watches)
+        _suspend_named(f)
+    else:
+        wait_events(f, process.events)
     write_statement(f, process.body)
     w.jump("again")
     w.closed = True
     w.reopen()
 
 
-def _write_comb(f: FunctionCode, process: Process) -> None:
+def _name_thread(unit: UnitCode, plan: ThreadPlan, watches: list[Watch]) -> None:
+    """Have watches name a thread (`always_watched`)."""
+    named = tuple(replace(watch, kind=watch.kind | WATCH_NODE) for watch in watches)
+    unit.sites.append(Site(plan.offset, named))
+
+
+def _suspend_named(f: FunctionCode) -> None:
+    """Write the suspension of a thread that watches name."""
+    f.w.store_word("%N", NODE_LIST, 0)
+    f.suspend()
+    f.w.store_word("%N", NODE_LIST, RUNNING)
+
+
+def _write_comb(f: FunctionCode, process: Process, plan: ThreadPlan) -> None:
     """Write a procedure that runs whenever something that it reads changes (IEEE 1800-2023 9.2.2.2)."""
-    unit = f.unit
     inferred = process.keyword in ("always_comb", "always_latch") or bool(process.region)
     written = {(ref.signal, ref.path) for ref in written_signals(process.body)} if inferred else set()
-    watches = [
-        Watch(ref, WATCH_ANY, low, high)
-        for ref, low, high in statement_reads(process.body, inferred)
-        if not f.is_local(ref.signal)
-        and not is_report(ref.signal)
-        and not is_control(ref.signal)
-        and (ref.signal, ref.path) not in written
-    ]
-    site = unit.site(unique_watches(watches))
+    watches = unique_watches(
+        [
+            Watch(ref, WATCH_ANY, low, high)
+            for ref, low, high in statement_reads(process.body, inferred)
+            if not f.is_local(ref.signal)
+            and not is_report(ref.signal)
+            and not is_control(ref.signal)
+            and (ref.signal, ref.path) not in written
+        ]
+    )
+    named = always_watched(process, plan)
+    site = 0
     w = f.w
-    if inferred:
-        w.label("again")
-        write_statement(f, process.body)
-        wait_at(f, site)
-        w.jump("again")
+    if named:
+        _name_thread(f.unit, plan, watches)
+        if inferred:
+            w.store_word("%N", NODE_LIST, RUNNING)
     else:
-        w.label("again")
-        wait_at(f, site)
+        site = f.unit.site(watches)
+    w.label("again")
+    if inferred:
         write_statement(f, process.body)
-        w.jump("again")
+    if named:
+        _suspend_named(f)
+    else:
+        wait_at(f, site)
+    if not inferred:
+        write_statement(f, process.body)
+    w.jump("again")
     w.closed = True
     w.reopen()
 

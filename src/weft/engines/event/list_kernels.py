@@ -130,3 +130,26 @@ def part_changed(entry: int, low: int, high: int, changes: int) -> int:
             return 1
         at = at + count
     return 0
+
+
+@kernel
+def pick(list: int, state: int) -> int:
+    """Return one of the first nodes of a list, drawn at random."""
+    seed = u64[state + SHUFFLE]
+    seed = seed ^ (seed << 13)
+    seed = seed ^ (seed >> 7)
+    seed = seed ^ (seed << 17)
+    u64[state + SHUFFLE] = seed
+    count = 0
+    node = u64[list]
+    while node:
+        count = count + 1
+        node = u64[node + NODE_NEXT]
+        if count == 64:
+            break
+    skip = seed % count
+    node = u64[list]
+    while skip:
+        node = u64[node + NODE_NEXT]
+        skip = skip - 1
+    return node

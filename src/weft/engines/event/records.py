@@ -17,6 +17,8 @@ NODE_NEXT = 0
 NODE_PREV = 8
 NODE_LIST = 16
 """The list that the node is in, or 0."""
+RUNNING = 1
+"""What stands there while a thread runs that watches name: it cannot be made ready then (`always_watched`)."""
 NODE_CODE = 24
 NODE_PC = 32
 """32 bits: where a thread's code goes on."""
@@ -98,7 +100,10 @@ WATCH_WANTED = 4
 """32 bits: the edges that any of them looks for, all if one looks for something else."""
 WATCH_INDEX = 8
 """The address of an index, or 0: how many bits it has, and for each the address of an array of its watches, or 0."""
-WATCH_ENTRIES = 16
+WATCH_RISES, WATCH_FALLS = 16, 24
+"""The addresses of arrays of those watches that look at a change with a rising or falling edge of bit 0, or 0; a word
+each, in the order of `WATCH_POSEDGE` (1) and `WATCH_NEGEDGE` (2)."""
+WATCH_ENTRIES = 32
 WATCH_LIST = 0
 WATCH_KIND = 8
 """32 bits, as below."""
@@ -186,6 +191,8 @@ RACE_PARENTS, RACE_ROOM, RACE_TABLE, RACE_CALL = 12232, 12240, 12248, 12256
 """The activation that made each one ready, room for so many; the accesses by place; whom to tell of a race."""
 RANDOM_MODES = 12264
 """Whether `rand_mode` or `constraint_mode` has ever been switched: Python then knows what is on (18.8, 18.9)."""
+FILES_OPENED = 12272
+"""Not 0 once the design has opened a file: before, `$fflush` of all files has nothing to do."""
 CONTROL_SIZE = 12288
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES, SWITCHED = 0, 1, 2, 3, 4, 5

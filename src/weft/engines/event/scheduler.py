@@ -96,9 +96,12 @@ from weft.engines.event.records import (
     WATCH_KIND,
     WATCH_LIST,
     WATCH_LOW,
+    WATCH_NEGEDGE,
     WATCH_NODE,
     WATCH_PART,
+    WATCH_POSEDGE,
     WATCH_RECORD,
+    WATCH_RISES,
     WATCH_SIZE,
     WATCH_WANTED,
     WHEEL_BITS,
@@ -123,6 +126,11 @@ def notify(signal: int, edges: int, low: int, high: int, changes: int, state: in
     watches = u64[signal - SIGNAL_WATCHES]
     if (u32[watches + WATCH_WANTED] & edges) == 0:
         return 0
+    edge = edges & (WATCH_POSEDGE | WATCH_NEGEDGE)
+    if edge == WATCH_POSEDGE or edge == WATCH_NEGEDGE:
+        found = u64[watches + WATCH_RISES - 8 + edge * 8]
+        if found:
+            watches = found
     index = u64[watches + WATCH_INDEX]
     if index:
         if high - low == 1:
@@ -371,29 +379,6 @@ def run_record_nba(node: int, state: int) -> int:
 
 
 # ------------------------------------------------------------------------------------------- the loop
-
-
-@kernel
-def pick(list: int, state: int) -> int:
-    """Return one of the first nodes of a list, drawn at random."""
-    seed = u64[state + SHUFFLE]
-    seed = seed ^ (seed << 13)
-    seed = seed ^ (seed >> 7)
-    seed = seed ^ (seed << 17)
-    u64[state + SHUFFLE] = seed
-    count = 0
-    node = u64[list]
-    while node:
-        count = count + 1
-        node = u64[node + NODE_NEXT]
-        if count == 64:
-            break
-    skip = seed % count
-    node = u64[list]
-    while skip:
-        node = u64[node + NODE_NEXT]
-        skip = skip - 1
-    return node
 
 
 @kernel

@@ -1,8 +1,9 @@
 """Lay out the watches of signals: an array for each signal, and for a wide one an array for each of its bits.
 
-A change walks the array of its signal. Where a vector has many watches of single bits (the nets of a netlist declared
-as one vector), a change of one bit would walk them all, a quadratic cost in all; so such a signal has an *index*: for
-each bit the array of those watches that look at it, in the same order.
+A change walks the array of its signal. Half of those who look at a clock want its other edge, so where many do, the
+watches that an edge of bit 0 can wake have an array for each edge. Where a vector has many watches of single bits (the
+nets of a netlist declared as one vector), a change of one bit would walk them all, a quadratic cost in all; so such a
+signal has an *index*: for each bit the array of those watches that look at it, in the same order.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import numpy.typing as npt
 from weft.engines.event.records import (
     WATCH_ANY,
     WATCH_ENTRIES,
+    WATCH_FALLS,
     WATCH_INDEX,
     WATCH_NEGEDGE,
     WATCH_POSEDGE,
+    WATCH_RISES,
     WATCH_SIZE,
 )
 
@@ -27,6 +30,8 @@ Entry = tuple[int, int, int, int, int]
 _EDGES = WATCH_POSEDGE | WATCH_NEGEDGE | WATCH_ANY
 _FEW = 16
 """So many watches are walked as fast as an index is looked up."""
+_LEFT_OUT = 2
+"""So many watches must want another edge for an edge to have its own array."""
 _COPIES = 8
 """How many times the watches of a signal may be written down for the sake of its index."""
 
@@ -34,10 +39,12 @@ _COPIES = 8
 def lay_out_watches(entries: Mapping[int, Sequence[Entry]]) -> tuple[npt.NDArray[np.uint64], dict[int, int]]:
     """Return a table with the arrays of some signals, given by their places, and the address of each."""
     indexed = {signal: _by_bit(found) for signal, found in entries.items()}
+    edges = {signal: {} if indexed[signal] else _by_edge(found) for signal, found in entries.items()}
     words = 0
     for signal, found in entries.items():
         bits = indexed[signal]
         words += _words(found) + (1 + len(bits) + sum(_words(part) for part in bits if part) if bits else 0)
+        words += sum(map(_words, edges[signal].values()))
     table = np.zeros(words + 1, dtype=np.uint64)
     base, at = table.ctypes.data, 0
 
@@ -55,6 +62,8 @@ def lay_out_watches(entries: Mapping[int, Sequence[Entry]]) -> tuple[npt.NDArray
     for signal, found in entries.items():
         start = write(found)
         places[signal] = base + 8 * start
+        for field, part in edges[signal].items():
+            table[start + field // 8] = base + 8 * write(part)
         bits = indexed[signal]
         if bits:
             index = at
@@ -76,6 +85,16 @@ def _wanted(found: Sequence[Entry]) -> int:
     for _, kind, *_ in found:
         wanted |= kind & _EDGES or _EDGES
     return wanted
+
+
+def _by_edge(found: Sequence[Entry]) -> dict[int, list[Entry]]:
+    """Return the watches that a rising and a falling edge can wake, where that leaves enough of them out."""
+    chosen: dict[int, list[Entry]] = {}
+    for field, edge in ((WATCH_RISES, WATCH_POSEDGE), (WATCH_FALLS, WATCH_NEGEDGE)):
+        part = [entry for entry in found if _wanted([entry]) & (edge | WATCH_ANY)]
+        if len(part) + _LEFT_OUT <= len(found):
+            chosen[field] = part
+    return chosen
 
 
 def _by_bit(found: Sequence[Entry]) -> list[list[Entry]]:
