@@ -2,9 +2,12 @@
 
 import io
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from weft.engines.event.elaborate import Node
+from weft.engines.event.host_sites import HostSite
 from weft.lang.sv.compile_sources import load_design
 from weft.sim.event_messages import EventMessages
 from weft.sim.event_simulation import EventSimulation
@@ -68,3 +71,31 @@ def test_instances_have_messages_of_their_own(text):
     top = "module t; part p(8'd3), q(8'd4); endmodule\n"
     EventSimulation(load_design(texts={"t.sv": part + top}), out).run()
     assert out.getvalue() == (b"t.p\nt.q\n" if "m" in text else b"3\n4\n")
+
+
+def test_flushing_all_files_is_a_call_only_when_one_has_been_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+    module t;
+      integer f, g; reg [7:0] c;
+      initial begin
+        repeat (3) begin $write("a"); $fflush; end
+        f = $fopen("log.txt", "w"); $fwrite(f, "bc"); $fflush();
+        g = $fopen("log.txt", "r"); c = $fgetc(g); $display("%c", c); $fflush;
+      end
+    endmodule
+    """
+    monkeypatch.chdir(tmp_path)
+    called: list[str] = []
+    usual = EventMessages.show
+
+    def show(self: EventMessages, site: HostSite, buffer: int, node: Node) -> bool:
+        called.append(site.name)
+        return usual(self, site, buffer, node)
+
+    monkeypatch.setattr(EventMessages, "show", show)
+    out = io.BytesIO()
+    EventSimulation(load_design(texts={"t.sv": textwrap.dedent(text)}), out).run()
+    assert out.getvalue() == b"aaab\n"
+    assert called.count("$fflush") == 2 and called[:3] == ["$write"] * 3

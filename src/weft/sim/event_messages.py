@@ -3,7 +3,7 @@
 What a call prints is known but for the values, so it is compiled once for each site and instance (`compile_message`),
 which takes a call from 25 to some 6 microseconds. Messages with strings, reals, strengths or `%p`, and values with
 unknown bits, are left to the general way (`tasks.print_tasks`), which is the meaning. `$fflush` of all files often
-follows a message, so it is one of them.
+follows a message, so it is one of them; compiled code calls it only if a file has been opened.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from weft.base.errors import UserError, WeftError
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.host_sites import HostSite
+from weft.engines.event.records import FILES_OPENED
 from weft.ir.design import Design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.collect_garbage import Collector
@@ -232,6 +233,8 @@ class EventSimulation:
             if site.name.startswith("$fmonitor"):
                 self.host.file_monitors[thread] = call.int32(0) & 0xFFFFFFFF
             result = handler(call)
+            if site.name == "$fopen":
+                self.engine.set_word(FILES_OPENED, 1)
             outputs = dict(call.outputs)
             if site.result is not None:
                 write_result(self.handles, site.result, buffer, result)

@@ -110,10 +110,21 @@ class RegionHabits:
                 self._adopt(habits)
 
     def end(self) -> None:
-        """Remember for a later run what this one has shown."""
-        habits = self._better() if len(self._samples) >= FEWEST else None
+        """Remember for a later run what this one has shown, unless it has kept to what was known."""
+        if len(self._samples) < FEWEST or (self._habits is not None and self._keeps(self._habits)):
+            return
+        habits = self._better()
         if habits is not None:
             self._remember(habits)
+
+    @property
+    def settled(self) -> bool:
+        """Say whether there is code for habits, so that the state need not be looked at as often."""
+        return bool(self._units) and not self._coming
+
+    def _keeps(self, habits: Habits) -> bool:
+        """Say whether enough samples keep to some habits."""
+        return self._samples.keeping(habits) >= ENOUGH
 
     def _better(self) -> Habits | None:
         """Return what the samples show if it is worth new code.

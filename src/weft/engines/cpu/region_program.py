@@ -174,6 +174,11 @@ class RegionProgram:
             for unit in self._habits.wanted():
                 unit.improve(LEAN)
 
+    @property
+    def settled(self) -> bool:
+        """Say whether there is code for what the states do: then nobody waits for a look at them."""
+        return self._habits is not None and self._habits.settled
+
     def end(self) -> None:
         """Note that the run has ended."""
         if self._habits is not None:

@@ -322,7 +322,7 @@ class ProgramCode:
         """Find what is waited for, forced and disabled before any code is written."""
         design = self.design
         self._forced = {design.find(*key) for key in design.forced}
-        self._mixed, self.begun = find_mixed(design)
+        self._mixed, self.begun = find_mixed(design, self.suspensions)
         self._forced_signals = {signal for _, signal in self._forced}
         for unit in design.units.values():
             module = unit.module

@@ -27,6 +27,7 @@ from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_places import store_lvalue
 from weft.engines.event.code_races import note_reads, note_write
 from weft.engines.event.code_waits import delay_ticks, wait_for, wait_until
+from weft.engines.event.records import FILES_OPENED
 from weft.engines.event.writer import Operand, Value, ir_type
 from weft.ir.design import (
     Assertion,
@@ -378,9 +379,21 @@ def _system_task(f: FunctionCode, task: SystemTask) -> None:
         f.unit.switch_monitor(f, task.name == "$monitoron")
     elif task.name in UNSUPPORTED_CONTROLS:
         refuse_control(f, task)
+    elif task.name == "$fflush" and not task.args:
+        _flush_all(f, task)
     else:
         host_task(f, task.name, task.args, task.signed, task.types)
     f.scope = outer
+
+
+def _flush_all(f: FunctionCode, task: SystemTask) -> None:
+    """Write a `$fflush` of all files: many testbenches call it after each character, and have none open."""
+    w = f.w
+    flush, done = w.fresh("flush"), w.fresh("flushed")
+    w.branch(w.compare("ne", 64, w.load_word("%Sp", FILES_OPENED), 0), flush, done)
+    w.label(flush)
+    host_task(f, task.name, task.args, task.signed, task.types)
+    w.label(done)
 
 
 # ------------------------------------------------------------------------------------------- waiting

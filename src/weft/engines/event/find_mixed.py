@@ -23,10 +23,9 @@ from weft.ir.design import Assign, Expr, Force, Kind, Process, Release, Statemen
 from weft.ir.expressions import AssignExpr, Call, Concat, New, Randomize, Ref, SystemCall
 
 
-def find_mixed(design: Elaborated) -> tuple[set[Key], set[Key]]:
+def find_mixed(design: Elaborated, suspensions: Suspensions) -> tuple[set[Key], set[Key]]:
     """Return, by what holds them, signals to which no assignment may be left out, and those only mixed at the start."""
     mixed, begun = set[Key](), set[Key]()
-    suspensions = Suspensions()
     processes = [process for unit in design.units.values() for process in unit.module.processes]
     # What is called by a program, or by an assertion's action, runs in the reactive region.
     reactive = any(process.reactive or process.region for process in processes)

@@ -18,6 +18,7 @@ from weft.engines.event.records import (
     POSTPONED,
     RACE_CAUSE,
     REACTIVE,
+    SHUFFLE,
     WATCH_HIGH,
     WATCH_LOW,
 )

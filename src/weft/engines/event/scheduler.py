@@ -29,7 +29,7 @@ from weft.engines.event.kernel_language import (
     u32,
     u64,
 )
-from weft.engines.event.list_kernels import RACES, append, make_ready, move_all, part_changed, unlink, wake_all
+from weft.engines.event.list_kernels import RACES, append, make_ready, move_all, part_changed, pick, unlink, wake_all
 from weft.engines.event.race_kernels import race_begin, race_epoch
 from weft.engines.event.records import (
     ACTIVE,
@@ -127,7 +127,7 @@ def notify(signal: int, edges: int, low: int, high: int, changes: int, state: in
     if (u32[watches + WATCH_WANTED] & edges) == 0:
         return 0
     edge = edges & (WATCH_POSEDGE | WATCH_NEGEDGE)
-    if edge == WATCH_POSEDGE or edge == WATCH_NEGEDGE:
+    if edge != 0 and edge != WATCH_POSEDGE | WATCH_NEGEDGE:
         found = u64[watches + WATCH_RISES - 8 + edge * 8]
         if found:
             watches = found

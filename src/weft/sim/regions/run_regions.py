@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 _FAST_LOOKS = 256
 """After so many looks at the states there is time between them."""
 
-_BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS = 0.02, 0.3, 0.001
-"""How long a run lasts before better code is worth its compilation, quick and then full; how often states are seen."""
+_BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS, _SETTLED_SECONDS = 0.02, 0.3, 0.001, 0.005
+"""How long a run lasts before better code is worth its compilation, quick and then full; how often states are seen,
+and how often once there is code for what they do: a look keeps the run from Python, and costs as much as 100 cycles."""
 
 
 def begin_regions(mixed: MixedDesign) -> dict[Module, RegionProgram]:
@@ -170,17 +171,20 @@ class RegionRunner:
         self.enter_code()
         for program in programs:
             program.improve(QUICK)
-        pause, looks = _LOOK_SECONDS, 0
+        pause, looks, seconds = _LOOK_SECONDS, 0, 0.0
         while not self._ended.wait(pause):
             for program in programs:
                 program.upgrade()
             self.enter_code()
             looks += 1
-            if looks * _LOOK_SECONDS > _WARM_SECONDS:
+            seconds += pause
+            if seconds > _WARM_SECONDS:
                 for program in programs:
                     program.improve(FULL)
             if looks > _FAST_LOOKS:
                 pause = _BUSY_SECONDS
+            elif all(program.settled for program in programs):
+                pause = _SETTLED_SECONDS
             for stub, program in self.programs.items():
                 program.look(self.first_state(stub))
         for program in programs:
