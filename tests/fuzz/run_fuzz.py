@@ -1,7 +1,8 @@
 """Compare Weft with other simulators on random sources: `python tests/fuzz/run_fuzz.py --seconds 60 --seed 1`.
 
-A third of the time goes to testbenches, which the event engine and Icarus run (`fuzz_events`), a third to designs whose
-testbenches race with them, which mixed execution must run as events alone do (`fuzz_mixed`), the rest to modules.
+A part of the time goes to testbenches, which the event engine and Icarus run (`fuzz_events`), one to designs whose
+testbenches race with them, which mixed execution must run as events alone do (`fuzz_mixed`), one to programs on queues
+and arrays, which a model in Python runs too (`fuzz_containers`), the rest to modules.
 
 Each seed gives a 2-state module, which Weft's engines and Icarus Verilog run, and a 4-state one, whose x and z must be
 Icarus's too. Three instances of each run with code that they share; what those display in one step has no order, so
@@ -29,6 +30,7 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.fuzz.fuzz_containers import ContainerFuzzer  # noqa: E402
 from tests.fuzz.fuzz_events import EventFuzzer  # noqa: E402
 from tests.fuzz.fuzz_mixed import MixedFuzzer  # noqa: E402
 from tests.fuzz.generate_modules import Module, generate_module, generate_stimulus, repeat_module  # noqa: E402
@@ -274,7 +276,7 @@ class Fuzzer:
             print(f"{engine}: {what or 'equal'}")
 
 
-def fuzz_testbenches(fuzzer: EventFuzzer | MixedFuzzer, seed: int, seconds: float) -> None:
+def fuzz_testbenches(fuzzer: EventFuzzer | MixedFuzzer | ContainerFuzzer, seed: int, seconds: float) -> None:
     """Check testbenches for some seconds."""
     deadline = time.monotonic() + seconds
     first = seed
@@ -290,7 +292,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--engines", default="cpu,reference", help="for modules")
-    parser.add_argument("--kinds", default="modules,testbenches,mixed")
+    parser.add_argument("--kinds", default="modules,testbenches,mixed,containers")
     parser.add_argument("--verilator", action="store_true", help="also compare batches with Verilator")
     parser.add_argument("--out", type=Path, default=Path("fuzz-failures"))
     parser.add_argument("--shrink-seconds", type=float, default=60, help="time to make each failing module smaller")
@@ -310,6 +312,8 @@ def main() -> int:
     if "mixed" in kinds:
         mixed = MixedFuzzer(options.out, options.shrink_seconds, fuzzer.counts)
         fuzz_testbenches(mixed, options.seed, options.seconds / len(kinds))
+    if "containers" in kinds:
+        fuzz_testbenches(ContainerFuzzer(options.out, fuzzer.counts), options.seed, options.seconds / len(kinds))
     deadline = time.monotonic() + options.seconds / len(kinds)
     seed = options.seed
     while "modules" in kinds and time.monotonic() < deadline:

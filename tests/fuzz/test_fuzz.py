@@ -4,6 +4,7 @@ import io
 import itertools
 
 import pytest
+from tests.fuzz.fuzz_containers import ContainerFuzzer, failure
 from tests.fuzz.fuzz_events import EventFuzzer, difference, run_weft_events
 from tests.fuzz.fuzz_mixed import MixedFuzzer
 from tests.fuzz.generate_mixed import generate_mixed
@@ -136,3 +137,17 @@ def test_a_difference_of_mixed_execution_is_made_smaller(tmp_path, monkeypatch, 
     MixedFuzzer(tmp_path, 5).check(seed)
     written = (tmp_path / f"{seed}-mixed.sv").read_text()
     assert written.count("always") == 1 and f"seed {seed} (mixed)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_containers_agree_with_their_model(seed):
+    assert failure(seed) == ""
+
+
+def test_a_difference_from_the_model_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.fuzz.fuzz_containers.run_weft_events", lambda text: ["another line"])
+    fuzzer = ContainerFuzzer(tmp_path)
+    fuzzer.check(1)
+    (folder,) = tmp_path.iterdir()
+    assert fuzzer.counts["DIFFERENT"] == 1 and "1 operations" in (folder / "difference.txt").read_text()
+    assert "module test" in (folder / "design.sv").read_text()

@@ -52,7 +52,7 @@ ERRORS: dict[str, str] = {
     "bad-stimulus": "A file of stimulus is malformed, too short, has unknown values, or does not fit the inputs.",
     "no-package": "A file of this format needs a package that is not installed; the message names it.",
     "bad-fault-list": "A list of faults has a line that cannot be understood, or names what there is not.",
-    "no-memory": "A device has too little memory for a batch; the message says how many lanes would fit.",
+    "no-memory": "There is too little memory for a batch (the message says how many lanes would fit) or an array.",
     "no-gpu": "There is no GPU that can run a batch, or its driver or the packages for it are missing or too old.",
     "gpu-failed": "The GPU reported an error while it ran a batch; the batch is as it was at its last checkpoint.",
     "design-failed": "The design reported an error ($error, $fatal or a failed assertion).",

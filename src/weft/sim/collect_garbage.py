@@ -65,7 +65,7 @@ from weft.engines.event.records import (
 )
 from weft.engines.event.value_types import WORDS
 from weft.ir.design import Type
-from weft.sim.event_containers import Container
+from weft.sim.event_containers import KeptMap
 from weft.sim.event_objects import Mailbox, Semaphore, free_waiters, has_waiters
 from weft.sim.format_arguments import Value
 
@@ -161,7 +161,9 @@ class Collector:
         for address in dead.tolist():
             simulation.randomizer.forget(address)
         if len(dead):
-            engine.call("heap_free", dead.ctypes.data, len(dead))
+            # What containers give back here must not ask for another collection.
+            engine.set_word(HEAP_LIMIT, 1 << 62)
+            engine.call("heap_free", dead.ctypes.data, len(dead), engine.state)
         if len(kept):
             ctypes.memmove(engine.word(HEAP_BUFFER), kept.ctypes.data, 8 * len(kept))
         engine.set_word(HEAP_LENGTH, len(kept))
@@ -277,11 +279,9 @@ def _has_words(kind: Type) -> bool:
 def _contents(value: object) -> Words | None:
     """Return the words in a container or mailbox that may be handles."""
     match value:
-        case Container():
+        case KeptMap():
             element = value.type.element
-            items = [*value.items, *value.entries.values()]
-            if value.type.key is not None and value.type.key.kind == "class":
-                items += list(value.entries)
+            items = list(value.entries.values())
             if value.default is not None:
                 items.append(value.default)
             vectors = element is None or _has_words(element)

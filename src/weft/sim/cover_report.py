@@ -161,7 +161,7 @@ class _Objects:
     def instances(self, group: CoverGroup) -> Iterator[InstanceCoverage]:
         """Yield what has been hit of each instance."""
         queue, _ = self.simulation.engine.read(self.node, group.instances)
-        for handle in self.simulation.containers.find(queue).items:
+        for handle in self.simulation.containers.find(queue).values():
             weight, goal = (self._number(handle, group.options[name]) for name in ("weight", "goal"))
             name = self.simulation.handles.text(self._word(handle, group.options["name"]))
             yield InstanceCoverage(name, weight, goal, tuple(self._part(handle, part) for part in group.parts))

@@ -7,8 +7,8 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
 from weft.engines.event.host_sites import HostSite
-from weft.ir.design import Type
-from weft.sim.event_containers import Call, Container, Containers, Outputs, made_type
+from weft.sim.event_container_calls import Call, Outputs, made_type
+from weft.sim.event_containers import Container, Containers, Stored
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
@@ -38,24 +38,21 @@ def _by(method: str) -> Call:
         container = containers.find(args[0])
         signed = args[-1] == "signed"
         items = container.values()
-        names = container.keys() if container.associative else list(range(len(items)))
-        keys = containers.find(args[1]).items if len(args) > 2 else items
+        names = container.keys()
+        keys = containers.find(args[1]).values() if len(args) > 2 else items
         order = _order(signed)
         if method in ("sort", "rsort", "reverse", "shuffle"):
             return _reorder(containers, container, method, keys, order, args[0])
-        made = Container(made_type(site) or Type("queue", 64))
+        kind = made_type(site)
         if method == "map":
-            made.items = list(keys)
-            return containers.add(made), {}
+            return containers.make(kind, keys), {}
         positions = _positions(method, keys, order)
         if method.endswith("index"):
-            kind = made.type.element
-            width = kind.width if kind is not None else 32
+            width = kind.element.width if kind.element is not None else 32
             found = [names[i] for i in positions]
-            made.items = [Value(width, k & (1 << width) - 1, 0, True) if isinstance(k, int) else k for k in found]
-        else:
-            made.items = [items[i] for i in positions]
-        return containers.add(made), {}
+            index = [Value(width, k & (1 << width) - 1, 0, True) if isinstance(k, int) else k for k in found]
+            return containers.make(kind, index), {}
+        return containers.make(kind, [items[i] for i in positions]), {}
 
     return choose
 
@@ -63,14 +60,17 @@ def _by(method: str) -> Call:
 def _reorder(
     containers: Containers, container: Container, method: str, keys: list[Any], order: Callable[[Any], Any], handle: Any
 ) -> tuple[Any, Outputs]:
-    places = list(range(len(container.items)))
+    items = container.values()
+    places = list(range(len(items)))
     if method in ("sort", "rsort"):
         places.sort(key=lambda i: order(keys[i]), reverse=method == "rsort")
     elif method == "reverse":
         places.reverse()
     else:
         containers.shuffle(places)
-    container.items = [container.items[i] for i in places]
+    if items:
+        assert isinstance(container, Stored)
+        container.set_items([items[i] for i in places])
     return None, {0: handle}
 
 

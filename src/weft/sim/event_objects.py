@@ -18,7 +18,8 @@ from weft.engines.event.records import (
     PROCESS_WAITERS,
 )
 from weft.ir.design import Class
-from weft.sim.event_containers import CONTAINER_CALLS, number
+from weft.sim.event_container_calls import CONTAINER_CALLS
+from weft.sim.event_containers import number
 from weft.sim.event_locators import LOCATOR_CALLS
 from weft.sim.event_strings import STRING_CALLS
 
@@ -75,6 +76,10 @@ def _null(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
 
 def _recursion(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     raise UserError("recursion", "this function calls itself without end", site.span)
+
+
+def _memory(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    raise UserError("no-memory", "there is no memory for an array of this size", site.span)
 
 
 # ------------------------------------------------------------------------------------------- classes
@@ -290,6 +295,7 @@ OBJECT_CALLS: dict[str, ObjectCall] = {
     "name": _name,
     "$weft$null": _null,
     "$weft$recursion": _recursion,
+    "$weft$memory": _memory,
     "class.copy": _copy,
     "class.cast": _cast,
     "mailbox.new": _new_mailbox,

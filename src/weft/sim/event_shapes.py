@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from weft.engines.event.container_layout import flat_width
 from weft.engines.event.host_sites import HostSite
 from weft.ir.design import Type
-from weft.sim.event_containers import number, width_of
+from weft.sim.event_containers import number
 from weft.sim.format_arguments import Argument, Shaped, Value
 from weft.sim.format_patterns import HANDLES
 from weft.sim.tasks.task_call import TaskArgument
@@ -39,7 +40,7 @@ def shaped_arguments(simulation: EventSimulation, site: HostSite, arguments: lis
 
 def _whole(kind: Type, argument: Value) -> bool:
     """Say whether a value is a whole one of a type: an element of an array is described by the array's type."""
-    return width_of(kind) == argument.width
+    return flat_width(kind) == argument.width
 
 
 def _word(simulation: EventSimulation, kind: Type, word: int) -> Argument:
@@ -55,8 +56,7 @@ def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:
     container = simulation.containers.find(handle, kind)
     element = kind.element
     pairs: list[tuple[Any, Any]] = []
-    names: list[Any] = container.keys() if container.associative else list(range(len(container.items)))
-    for name, item in zip(names, container.values(), strict=True):
+    for name, item in zip(container.keys(), container.values(), strict=True):
         shown = item
         if element is not None and element.kind in _CONTAINERS:
             shown = _container(simulation, element, item)

@@ -116,7 +116,7 @@ class EventSimulation:
         netlists = not options.shuffle
         program = self.program or program_of(self.design, observe, options.sdf, netlists=netlists, choice=choice)
         code, self.program, self.design, self.mixed = program.code, None, program.design, program.mixed
-        self.containers = Containers(self)
+        self.containers = Containers(self, code.containers)
         self.delays = DelayFiles(self.out, program.delays, options.sdf, options.delays)
         self.randomizer = Randomizer(self)
         for text in code.texts:
@@ -130,7 +130,17 @@ class EventSimulation:
         machine = program.machine
         begun, self.state = self.state, None
         place = begun.host.base if begun is not None and isinstance(begun.host, HostSnapshot) else 0
-        EventEngine(code, self._perform, options.max_deltas, options.shuffle, options.seed, machine, self.host, place)
+        EventEngine(
+            code,
+            self._perform,
+            options.max_deltas,
+            options.shuffle,
+            options.seed,
+            machine,
+            self.host,
+            place,
+            self.containers.copy,
+        )
         self.regions = RegionRunner(self.mixed, program.regions, self.engine)
         self.regions.begin()
         if begun is None:

@@ -32,7 +32,7 @@ _CLASSES = {
     ("collections", "deque"),
     ("weft.base.source", "Span"),
     ("weft.ir.expressions", "Type"),
-    ("weft.sim.event_containers", "Container"),
+    ("weft.sim.event_containers", "KeptMap"),
     ("weft.sim.event_objects", "Mailbox"),
     ("weft.sim.event_objects", "Semaphore"),
     ("weft.sim.file_positions", "FilePosition"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft.base.decimal_text import decimal_text
 from weft.engines.event.host_sites import HostSite
-from weft.sim.event_containers import streamed
+from weft.sim.event_container_calls import streamed
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:

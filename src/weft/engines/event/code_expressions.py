@@ -12,6 +12,7 @@ from collections.abc import Callable
 from weft.engines.event import operators as ops
 from weft.engines.event.code_assertions import assertion_state
 from weft.engines.event.code_calls import call_function, create_object
+from weft.engines.event.code_containers import container_call, read_item
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
 from weft.engines.event.code_objects import iterate
@@ -88,7 +89,8 @@ def value(f: FunctionCode, expression: Expr) -> Value:
             return load_field(f, expression)
         case Item(container, index, width):
             name = "string.getc" if type_of(container).kind == "string" else "array.get"
-            return host_value(f, name, (container, index), width, expression)
+            found = read_item(f, expression) if name == "array.get" else None
+            return found if found is not None else host_value(f, name, (container, index), width, expression)
         case New():
             return create_object(f, expression)
         case Call():
@@ -405,6 +407,10 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         drawn = random_value(f, call)
         if drawn is not None:
             return drawn
+    if name.startswith("array."):
+        found = container_call(f, call)
+        if found is not None:
+            return found
     return host_value(f, name, call.args, call.width, call)
 
 

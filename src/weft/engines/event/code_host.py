@@ -9,13 +9,14 @@ from weft.base.source import Span
 from weft.base.text_bytes import latin_text
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.container_places import changed_variable
 from weft.engines.event.elaborate import shows_strength
 from weft.engines.event.gates import bit_of
 from weft.engines.event.host_sites import HostSite, Shape
 from weft.engines.event.value_types import BITS, REALS, WORDS, type_of
 from weft.engines.event.writer import Value
 from weft.ir.design import Expr, Type
-from weft.ir.expressions import Concat, Element, Field, Item, Ref, Resize, Slice, SystemCall, Text, Unary
+from weft.ir.expressions import Concat, Element, Field, Item, Ref, Slice, SystemCall, Text
 from weft.ir.system_tasks import MEMORY_ARGUMENTS, output_arguments
 
 CHANGES_FIRST = frozenset(
@@ -174,7 +175,10 @@ def _call(
     w = f.w
     outputs = outputs_of(name, len(args)) if written is None else written
     strengths = shows_strength(args)
-    args = [_target(argument) if i in outputs else argument for i, argument in enumerate(args)]
+    args = [
+        changed_variable(argument) if i in outputs and argument is not None else argument
+        for i, argument in enumerate(args)
+    ]
     shapes: list[Shape] = []
     values: list[Value | str | None] = []
     size = 0
@@ -223,13 +227,6 @@ def _call(
             if shape.kind in ("string", "handle"):
                 f.unit.notify_container(f, argument)
     return _get(f, buffer, result) if result is not None and result.width else None
-
-
-def _target(argument: Expr | None) -> Expr | None:
-    """Return the variable behind the conversions of an argument that is read and written."""
-    while isinstance(argument, Resize) or (isinstance(argument, Unary) and argument.op == "known"):
-        argument = argument.value
-    return argument
 
 
 def _words(shape: Shape) -> int:

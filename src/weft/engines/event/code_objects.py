@@ -35,16 +35,15 @@ def iterate(f: FunctionCode, node: Iterate) -> Value:
     kind = Type("queue", 64, four_state=False, element=element.type)
     holder = Ref(Signal("array$", 64, kind, automatic=True, local=True))
     parts = _elements(node)
+    from weft.engines.event.code_expressions import value
     from weft.engines.event.code_places import store_lvalue
 
-    made = host_value(f, "array.literal", parts, 64, SystemCall("array.literal", tuple(parts), 64, type=kind))
+    made = value(f, SystemCall("array.literal", tuple(parts), 64, type=kind))
     store_lvalue(f, holder, made)
     result = _iterate(f, node, holder)
     if node.name in _ORDERS:
         for i, part in enumerate(parts):
             item = Item(holder, Const(32, i), part.width, True)
-            from weft.engines.event.code_expressions import value
-
             store_lvalue(f, part, value(f, item))
     return result
 
@@ -69,7 +68,7 @@ def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
         return _choose(f, node, array, None)
     if not reduces:
         store_lvalue(f, keys, Value(64, 0))
-    size = host_value(f, "array.size", (array,), 32, SystemCall("array.size", (array,), 32, True))
+    size = value(f, SystemCall("array.size", (array,), 32, True))
     counter, kind = w.slot(64), ir_type(node.width)
     planes = [w.slot(node.width), w.slot(node.width)] if reduces else []
     w.do(f"store i64 0, ptr {counter}")
@@ -98,8 +97,7 @@ def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
         w.do(f"store {kind} {new.unknown}, ptr {planes[1]}")
     else:
         assert node.body is not None
-        push = SystemCall("array.push_back", (keys, node.body), 0, type=keys.signal.type)
-        host_value(f, "array.push_back", push.args, 0, push)
+        value(f, SystemCall("array.push_back", (keys, node.body), 0, types=(keys.signal.type,)))
     w.do(f"store i64 {w.op('add', 64, w.emit(f'load i64, ptr {counter}'), 1)}, ptr {counter}")
     w.jump(head)
     w.label(done)

@@ -230,8 +230,11 @@ def store_lvalue(f: FunctionCode, lhs: Expr, new: Value, keep: str = "normal", l
             for action in tell if later is None else ():
                 action()
         case Item(container, index):
+            from weft.engines.event.code_containers import write_item
+
             name = "string.putc" if type_of(container).kind == "string" else "array.set"
-            host_effect(f, name, (container, index), new, lhs)
+            if name == "string.putc" or not write_item(f, lhs, new):
+                host_effect(f, name, (container, index), new, lhs)
             f.unit.notify_container(f, container)
         case Ref(signal) if signal.depth:
             _store_array(f, lhs, new, keep)

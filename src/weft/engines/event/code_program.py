@@ -34,6 +34,7 @@ from weft.engines.event.code_randomize import Entries
 from weft.engines.event.code_regions import write_region
 from weft.engines.event.code_shapes import Shape, write_shaped
 from weft.engines.event.code_unit import UnitCode
+from weft.engines.event.container_layout import ContainerTypes
 from weft.engines.event.elaborate import Elaborated, Key, Net, Node, Unit, elaborate
 from weft.engines.event.find_mixed import find_mixed
 from weft.engines.event.find_waits import waited, waited_expressions
@@ -83,6 +84,7 @@ class ProgramCode:
     sites: list[HostSite] = field(default_factory=list[HostSite])
     frames: list[FrameLayout] = field(default_factory=list[FrameLayout])
     texts: dict[str, int] = field(default_factory=dict[str, int])
+    containers: ContainerTypes = field(default_factory=ContainerTypes)
     suspensions: Suspensions = field(default_factory=Suspensions)
     classes: Classes = field(init=False)
     entries: Entries = field(default_factory=Entries)
@@ -96,6 +98,7 @@ class ProgramCode:
     begun: set[Key] = field(default_factory=set[Key])
     _symbols: dict[Function, str] = field(default_factory=dict[Function, str])
     _pending: list[Function] = field(default_factory=list[Function])
+    _written: set[Function] = field(default_factory=set[Function])
     _tasks: dict[Function, FrameLayout] = field(default_factory=dict[Function, FrameLayout])
     _stops: dict[Function, bool] = field(default_factory=dict[Function, bool])
     _watched: set[Key] = field(default_factory=set[Key])
@@ -145,8 +148,6 @@ class ProgramCode:
             self.may_stop(function)
         if function not in self._written and function not in self._pending:
             self._pending.append(function)
-
-    _written: set[Function] = field(default_factory=set[Function])
 
     def task_frame(self, function: Function) -> FrameLayout:
         """Return the frame of a task that can suspend, its arguments placed."""

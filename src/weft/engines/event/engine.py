@@ -33,6 +33,7 @@ from weft.engines.event.records import (
     ACTIVE,
     CHANGED_BUFFER,
     CHANGED_LENGTH,
+    COPY_CALL,
     CURRENT,
     EVENTS,
     FLAG_BATCH,
@@ -98,6 +99,8 @@ class EventEngine:
     """What gets to know the engine before any of the design's code runs."""
     place: int = 0
     """The address at which the arena must begin, or 0. With one nothing is started: a state is to be put there."""
+    copy_kept: Callable[[int], int] | None = None
+    """Called to copy a container that Python keeps, and is inside one that is copied in compiled memory."""
     memory: npt.NDArray[np.uint8] = field(init=False)
     arena: Arena = field(init=False)
     area: NetArea = field(init=False)
@@ -195,6 +198,9 @@ class EventEngine:
         self.set_word(MAX_DELTAS, self.max_deltas)
         self.set_word(SHUFFLE, self.shuffle)
         self.set_word(RANDOM_SEED, self.seed & 0xFFFFFFFF)
+        copied = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self._copy_call)
+        self.kept.append(copied)
+        self.set_word(COPY_CALL, ctypes.cast(copied, ctypes.c_void_p).value or 0)
         if self.code.races is not None:
             told = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._race_call)
             self.kept.append(told)
@@ -454,6 +460,15 @@ class EventEngine:
         try:
             if self.on_race is not None:
                 self.on_race(first, first_thread, second, second_thread)
+        except BaseException as error:
+            self.error = self.error or error
+            self.request_stop()
+        return 0
+
+    def _copy_call(self, handle: int) -> int:
+        try:
+            assert self.copy_kept is not None
+            return self.copy_kept(handle)
         except BaseException as error:
             self.error = self.error or error
             self.request_stop()

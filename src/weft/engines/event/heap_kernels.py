@@ -1,18 +1,30 @@
 """Objects on the heap, and the inner loop of the collector, as kernels.
 
-Every object is put into one growing list when it is made. The collector (`sim.collect_garbage`) sorts the list, and
-marks: every word of the memory that may hold a value is looked at, and if it is the address of an object or the number
-of a handle, that one is alive, and the object's own words are looked at in turn (conservative marking: Boehm and
-Weiser, Garbage collection in an uncooperative environment, 1988). Objects that are not marked are freed.
+Every object, and every container in memory (`container_kernels`), is put into one growing list when it is made. The
+collector (`sim.collect_garbage`) sorts the list, and marks: every word of the memory that may hold a value is looked
+at, and if it is the address of an object or the number of a handle, that one is alive, and the object's own words are
+looked at in turn (conservative marking: Boehm and Weiser, Garbage collection in an uncooperative environment, 1988);
+so are the elements of containers that may hold handles. Objects that are not marked are freed.
 """
 
 from __future__ import annotations
 
+from weft.engines.event.assoc_kernels import BLOCK_COUNT, BLOCK_ENTRIES, map_clear
+from weft.engines.event.container_layout import MARK_CONTAINER, MARK_MAP, MARK_SCAN
 from weft.engines.event.kernel_language import free, kernel, malloc, memset, u8, u64
+from weft.engines.event.records import (
+    CONTAINER_BASE,
+    CONTAINER_COUNT,
+    CONTAINER_FIRST,
+    CONTAINER_STEP,
+    MAP_BLOCKS,
+    MAP_DEFAULT,
+    MAP_TOP,
+    OBJECT_CLASS,
+    OBJECT_SIZE,
+    OBJECT_STREAM,
+)
 from weft.engines.event.thread_kernels import heap_register, seed_next
-
-OBJECT_CLASS, OBJECT_SIZE, OBJECT_STREAM = 0, 8, 16
-"""The header of an object: its class's number, its size in bytes, the state of its random numbers."""
 
 AREA_OBJECTS, AREA_COUNT, AREA_MARKS = 0, 8, 16
 """What marking works on: the sorted addresses (bit 0 for process objects), their number, a byte for each."""
@@ -88,6 +100,23 @@ def heap_scan(start: int, count: int, area: int) -> int:
 
 
 @kernel
+def heap_scan_container(container: int, mark: int, area: int) -> int:
+    """Look at the elements of a container, and at the keys and the default value of an associative array."""
+    step = u64[container + CONTAINER_STEP]
+    if (mark & MARK_MAP) == 0:
+        heap_scan(u64[container + CONTAINER_FIRST], (u64[container + CONTAINER_COUNT] * step) >> 3, area)
+        return 0
+    if u64[container + MAP_DEFAULT]:
+        heap_scan(u64[container + MAP_DEFAULT], (step - 8) >> 3, area)
+    at = 0
+    while at < u64[container + MAP_BLOCKS]:
+        block = u64[u64[container + MAP_TOP] + at * 16 + 8]
+        heap_scan(block + BLOCK_ENTRIES, (u64[block + BLOCK_COUNT] * step) >> 3, area)
+        at = at + 1
+    return 0
+
+
+@kernel
 def heap_mark(start: int, count: int, area: int) -> int:
     """Mark all that is reached from some words; return how many handles have been found so far."""
     heap_scan(start, count, area)
@@ -96,15 +125,29 @@ def heap_mark(start: int, count: int, area: int) -> int:
         height = u64[stack]
         found = u64[stack + height * 8]
         u64[stack] = height - 1
-        heap_scan(found + 32, (u64[found + OBJECT_SIZE] - 32) >> 3, area)
+        mark = u64[found + OBJECT_CLASS]
+        if mark & MARK_CONTAINER:
+            if mark & MARK_SCAN:
+                heap_scan_container(found, mark, area)
+        else:
+            heap_scan(found + 32, (u64[found + OBJECT_SIZE] - 32) >> 3, area)
     return u64[area + AREA_FOUND_COUNT]
 
 
 @kernel
-def heap_free(start: int, count: int) -> int:
-    """Free objects."""
+def heap_free(start: int, count: int, state: int) -> int:
+    """Free objects, and what containers own."""
     at = 0
     while at < count:
-        free(u64[start + at * 8] & ~1)
+        found = u64[start + at * 8]
+        if (found & 1) == 0:
+            mark = u64[found + OBJECT_CLASS]
+            if mark & MARK_CONTAINER:
+                if mark & MARK_MAP:
+                    map_clear(found, state)
+                    free(u64[found + MAP_DEFAULT])
+                else:
+                    free(u64[found + CONTAINER_BASE])
+        free(found & ~1)
         at = at + 1
     return 0

@@ -30,6 +30,8 @@ _BASE = (
     "scheduler",
     "thread_kernels",
     "heap_kernels",
+    "assoc_kernels",
+    "container_kernels",
     "netlist_kernels",
     "region_kernels",
 )
@@ -39,6 +41,7 @@ _KERNEL_TABLE = "kernels"
 _WRITTEN_BY = (
     "kernel_language",
     "records",
+    "container_layout",
     "net_records",
     "netlist_records",
     "random_numbers",
@@ -72,6 +75,10 @@ _KERNELS = (
     "next_time",
     "put_into_wheel",
     "nothing",
+    "container_copy",
+    "map_read",
+    "sequence_make",
+    "sequence_resize",
     "weft_malloc",
     "weft_free",
     "weft_realloc",

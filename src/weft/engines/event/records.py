@@ -193,6 +193,8 @@ RANDOM_MODES = 12264
 """Whether `rand_mode` or `constraint_mode` has ever been switched: Python then knows what is on (18.8, 18.9)."""
 FILES_OPENED = 12272
 """Not 0 once the design has opened a file: before, `$fflush` of all files has nothing to do."""
+COPY_CALL = 12280
+"""What copies a container that Python keeps, given its handle."""
 CONTROL_SIZE = 12288
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES, SWITCHED = 0, 1, 2, 3, 4, 5
@@ -200,3 +202,18 @@ DONE, REACHED, PAUSED, STOPPED, OSCILLATES, SWITCHED = 0, 1, 2, 3, 4, 5
 
 MONITOR, MONITOR_OFF = 448, 456
 """The thread of the active `$monitor`, and whether `$monitoroff` holds."""
+
+OBJECT_CLASS, OBJECT_SIZE, OBJECT_STREAM = 0, 8, 16
+"""The header of what lies on the heap: its class's number or a container's mark, its size in bytes with all that it
+owns, and an object's state of random numbers."""
+
+CONTAINER_COUNT, CONTAINER_STEP, CONTAINER_FIRST = 16, 24, 32
+"""A container (`container_layout`): the number of its elements, their distance, where the first one is;"""
+CONTAINER_BASE, CONTAINER_ROOM, CONTAINER_LIMIT, CONTAINER_BYTES = 40, 48, 56, 64
+"""the block that they lie in and how many have room in it; how many there may be (0: any number)."""
+
+MAP_TOP, MAP_BLOCKS, MAP_ROOM, MAP_DEFAULT = 32, 40, 48, 64
+"""An associative array (`assoc_kernels`): the table of its blocks, their number, how many have room in the table; the
+address of the value of all other keys, or 0;"""
+MAP_NEAR, MAP_RANK, MAP_BYTES = 72, 80, 88
+"""the block that was last found by the number of an entry, and the number of its first entry."""

@@ -63,6 +63,7 @@ from weft.engines.event.records import (
     NODE_SEED,
     NODE_SIBLING,
     NODE_SIZE,
+    OBJECT_SIZE,
     POSTPONED,
     PROCESS_CODE,
     PROCESS_HELD,
@@ -156,6 +157,17 @@ def heap_register(made: int, size: int, state: int) -> int:
         u64[state + HEAP_CAPACITY] = capacity
     u64[u64[state + HEAP_BUFFER] + count * 8] = made
     u64[state + HEAP_LENGTH] = count + 1
+    total = u64[state + HEAP_BYTES] + size
+    u64[state + HEAP_BYTES] = total
+    if u64[state + HEAP_LIMIT] < total:
+        collect_later(state)
+    return 0
+
+
+@kernel
+def heap_grow(owner: int, size: int, state: int) -> int:
+    """Note that an object owns more bytes, or less if the number is negative."""
+    u64[owner + OBJECT_SIZE] = u64[owner + OBJECT_SIZE] + size
     total = u64[state + HEAP_BYTES] + size
     u64[state + HEAP_BYTES] = total
     if u64[state + HEAP_LIMIT] < total:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, cast
 
 from pyslang import ast
 
-from weft.ir.design import Binary, Expr, Item, SystemCall
+from weft.ir.design import Binary, Expr, Item, SystemCall, Unary
 from weft.lang.sv.build import concat, constant, resize
 from weft.lang.sv.constants import index_value
 from weft.lang.sv.dispatch import lvalue_of, value_of
 from weft.lang.sv.ownership import array_parts, assigned, literal, own, typed
 from weft.lang.sv.shapes import known_parts
 from weft.lang.sv.side_effects import held_value
-from weft.lang.sv.strings import character
-from weft.lang.sv.types import ARRAY, CONTAINER, PACKED, STRING, Layout
+from weft.lang.sv.strings import character, to_string
+from weft.lang.sv.types import ARRAY, CONTAINER, PACKED, REAL, STRING, Layout
 
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
@@ -73,7 +73,7 @@ def _associative_pattern(state: State, node: ast.StructuredAssignmentPatternExpr
         args += value_of(state, setter.index), assigned(state, setter.expr, held)
     types = (described.element, *((described.key, described.element) * len(node.indexSetters)))
     if default is not None:
-        args.insert(0, assigned(state, default, held))
+        args.insert(0, _default(state, default, held))
     name = "array.literal" if default is None else "array.literal_default"
     return SystemCall(
         name, tuple(args), 64, span=state.context.span(node), type=described, types=types[len(types) - len(args) :]
@@ -109,6 +109,17 @@ def join_containers(state: State, node: ast.ConcatenationExpression) -> Expr:
         return own(parts[0], layout, described)
     types = (described,) * len(parts)
     return SystemCall("array.join", tuple(parts), 64, span=state.context.span(node), type=described, types=types)
+
+
+def _default(state: State, node: ast.Expression, held: ast.Type) -> Expr:
+    """Convert the value of all other keys, which slang leaves in a type of its own."""
+    source, wanted = state.layout(node.type), state.layout(held)
+    if wanted.kind == STRING:
+        return to_string(state, node, source)
+    if wanted.kind == REAL and source.kind == PACKED:
+        return Unary("itof" if source.signed else "utof", value_of(state, node), 64)
+    value = assigned(state, node, held)
+    return known_parts(resize(value, wanted.width, source.signed), wanted) if wanted.kind == PACKED else value
 
 
 # ------------------------------------------------------------------------------------------------- selects

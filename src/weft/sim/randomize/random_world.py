@@ -9,13 +9,14 @@ from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError
 from weft.base.source import Span
 from weft.engines.event.code_randomize import Entry, home_of
+from weft.engines.event.container_layout import flat_width
 from weft.engines.event.elaborate import Node
 from weft.engines.event.layout import element_bytes
 from weft.engines.event.value_types import CONTAINERS, WORDS
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Expr, Signal, Type
 from weft.ir.expressions import Call, Element, Ref, SystemCall
-from weft.sim.event_containers import Container, width_of
+from weft.sim.event_containers import Stored
 from weft.sim.format_arguments import Value
 from weft.sim.randomize.problem import Variable
 from weft.sim.randomize.terms import Term, constant, extract, join, ones
@@ -115,7 +116,7 @@ class RandomWorld:
             assert element is not None
             if member.type.kind == "assoc":
                 raise Unsupported(f"randomising the associative array '{member.name}'", self.span)
-            width = width_of(element)
+            width = flat_width(element)
             items = self.items(handle, width)
             found = RandomPlace(
                 owner, member, [constant(width, bits) for bits, _ in items], [u for _, u in items], True, handle=handle
@@ -150,7 +151,7 @@ class RandomWorld:
     def resize(self, place: RandomPlace, size: int) -> None:
         """Give a container its size before its elements are chosen."""
         element = place.element_type
-        width = width_of(element)
+        width = flat_width(element)
         del place.elements[size:], place.unknowns[size:]
         missing = size - len(place.elements)
         place.elements += [constant(width, 0)] * missing
@@ -230,7 +231,7 @@ class RandomWorld:
         elif isinstance(key, int) and (kind is None or kind.signed) and index.width and key >> (index.width - 1):
             key -= 1 << index.width
         missing = Value(width, 0, ones(width))
-        return self._bits(container.entries.get(key, container.default if container.default is not None else missing))
+        return self._bits(container.get(key, missing))
 
     # ------------------------------------------------------------------------------------------- calls
 
@@ -276,13 +277,15 @@ class RandomWorld:
             if kind.kind in WORDS:
                 items: list[Any] = list(values)
             else:
-                width = width_of(kind)
+                width = flat_width(kind)
                 pairs = zip(values, place.unknowns, strict=True)
                 items = [Value(width, bits, unknown, kind.signed) for bits, unknown in pairs]
             if place.handle:
-                self.simulation.containers.find(place.handle).items[:] = items
+                container = self.simulation.containers.find(place.handle)
+                assert isinstance(container, Stored)
+                container.set_items(items)
             elif items:
-                place.handle = self.simulation.containers.add(Container(member.type, items))
+                place.handle = self.simulation.containers.make(member.type, items)
                 self._store_bits(place.owner, member, 0, place.handle, 0)
             return
         width = element_width(member)
