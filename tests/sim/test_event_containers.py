@@ -8,7 +8,7 @@ import random
 import pytest
 
 import weft
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 from weft.engines.event.records import HEAP_BYTES, HEAP_LENGTH
 from weft.lang.sv.compile_sources import load_design
 from weft.sim import collect_garbage
@@ -114,6 +114,27 @@ def test_a_size_without_memory_is_told_with_its_place():
     first, *rest = str(caught.value).splitlines()
     assert first == "t.sv:1:73: error: there is no memory for an array of this size [no-memory]"
     assert rest == [text, " " * 72 + "^~~~~~~~~~"]
+
+
+def test_an_index_of_any_width():
+    text = """module t; int m[*], big[longint]; logic [99:0] five = 5, wide = {36'd1, 64'd5}; int i = -1; byte b = -1;
+    logic [3:0] x; initial begin
+      m[five] = 4; m[5] += 1; m[i] = 9; m[8'hff] = 3; m[x] = 5; big[-(64'd1 << 40)] = 1;
+      $display("%0d %0d %0d %0d %0d %0d %p", m[5], m.exists(wide), m[wide], m[32'hffffffff], m[b], m.num(), m);
+      m.delete(wide); m.delete(five); $display("%p %p", m, big);
+      m[wide] = 1;
+    end endmodule
+    """
+    out = io.BytesIO()
+    with pytest.raises(Unsupported) as caught:
+        EventSimulation(load_design(texts={"t.sv": text}), out).run()
+    assert out.getvalue().decode().splitlines() == [
+        "5 0 0 9 3 3 '{5:5, 255:3, 4294967295:9}",
+        "'{255:3, 4294967295:9} '{-1099511627776:1}",
+    ]
+    assert str(caught.value).startswith(
+        "t.sv:6:7: error: an index of more than 64 bits in an associative array of any "
+    )
 
 
 def test_sizes_and_indices_that_are_no_numbers():

@@ -114,10 +114,12 @@ class Stored:
         """Return the keys of an associative array in order, or the indices."""
         if not self.layout.is_map:
             return list(range(len(self)))
-        key = self.layout.type.key
-        assert key is not None
         words = [int.from_bytes(data[:8], "little") for data in self._entries()]
-        return [word - SIGN for word in words] if key.signed else words
+        return [word - SIGN for word in words] if self._signed_keys else words
+
+    @property
+    def _signed_keys(self) -> bool:
+        return self.layout.type.key is not None and self.layout.type.key.signed
 
     def set_items(self, items: list[Any]) -> None:
         """Replace all elements of what is no associative array."""
@@ -134,8 +136,9 @@ class Stored:
         """Return the element of a key of an associative array, or what is read instead."""
         if not self.address:
             return missing
-        assert self.layout.type.key is not None
-        word = int(key) + (SIGN if self.layout.type.key.signed else 0)
+        if int(key) >> 64 > 0:
+            return missing  # An index that is wider than keys are.
+        word = int(key) + (SIGN if self._signed_keys else 0)
         found = self.simulation.engine.call("map_read", self.address, word - (1 << 64) if word >> 63 else word)
         found &= mask(64)
         return self._value(ctypes.string_at(found, self.layout.element.step)) if found else missing

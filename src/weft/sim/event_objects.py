@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weft.base.dataclass import dataclass, field
-from weft.base.errors import UserError
+from weft.base.errors import Unsupported, UserError
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.records import (
     PROCESS_CODE,
@@ -80,6 +80,10 @@ def _recursion(simulation: EventSimulation, site: HostSite, args: list[Any]) -> 
 
 def _memory(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     raise UserError("no-memory", "there is no memory for an array of this size", site.span)
+
+
+def _wide(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    raise Unsupported("an index of more than 64 bits in an associative array of any index", site.span)
 
 
 # ------------------------------------------------------------------------------------------- classes
@@ -296,6 +300,7 @@ OBJECT_CALLS: dict[str, ObjectCall] = {
     "$weft$null": _null,
     "$weft$recursion": _recursion,
     "$weft$memory": _memory,
+    "$weft$wide": _wide,
     "class.copy": _copy,
     "class.cast": _cast,
     "mailbox.new": _new_mailbox,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from weft.engines.event.container_layout import flat_width
 from weft.engines.event.host_sites import HostSite
 from weft.ir.design import Type
-from weft.sim.event_containers import number
 from weft.sim.format_arguments import Argument, Shaped, Value
 from weft.sim.format_patterns import HANDLES
 from weft.sim.tasks.task_call import TaskArgument
@@ -52,6 +51,13 @@ def _word(simulation: EventSimulation, kind: Type, word: int) -> Argument:
     return Value(64, word)
 
 
+def _index(kind: Type, name: int) -> Value:
+    """Return an index as a value: a key of an associative array has the type of its keys."""
+    if kind.key is None or kind.key.kind in HANDLES:
+        return Value(64, name & (1 << 64) - 1, 0, kind.kind != "assoc")
+    return Value(kind.key.width, name & (1 << kind.key.width) - 1, 0, kind.key.signed)
+
+
 def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:
     container = simulation.containers.find(handle, kind)
     element = kind.element
@@ -62,6 +68,5 @@ def _container(simulation: EventSimulation, kind: Type, handle: Any) -> Shaped:
             shown = _container(simulation, element, item)
         elif element is not None and isinstance(item, Value) and (element.kind in _SHAPED or element.unpacked):
             shown = Shaped(element, item, partial(_word, simulation))
-        key: Any = name if isinstance(name, str) else Value(32, (number(name) or 0) & 0xFFFFFFFF, 0, True)
-        pairs.append((key, shown))
+        pairs.append((name if isinstance(name, str) else _index(kind, name), shown))
     return Shaped(kind, tuple(pairs))

@@ -53,7 +53,7 @@ def write_item(f: FunctionCode, item: Item, new: Value) -> bool:
     w = f.w
     place: Operand
     if layout.is_map:
-        key, unknown = key_word(f, layout, item.index)
+        key, unknown = key_word(f, layout, item.index, new=True)
         handle = writable(f, layout, item.container)
         place = unless(f, unknown, lambda: w.call("map_put", handle, key, "%S"))
     else:

@@ -114,7 +114,7 @@ def _map_literal(f: FunctionCode, layout: ContainerLayout, args: Sequence[Expr],
     w = f.w
     made = make_container(f, layout, default)
     for name, item in zip(args[::2], args[1::2], strict=True):
-        key, unknown = key_word(f, layout, name)
+        key, unknown = key_word(f, layout, name, new=True)
         new = value(f, item)
         store_at(f, layout.element, unless(f, unknown, lambda key=key: w.call("map_put", made, key, "%S")), new)
     return Value(64, made)

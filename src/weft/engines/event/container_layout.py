@@ -5,8 +5,8 @@ block's address, and 0 is an empty one. An element takes a whole number of bytes
 has four states, that of its unknowns, as a signal does; a word value (a real, a handle) takes one word.
 
 Associative arrays lie in memory too if their keys fit in a word: a key is kept so that keys compare as unsigned
-numbers. Those with other keys (texts, any integer, vectors of more than 64 bits) are kept by Python, under handles that
-are numbers less than `LEAST_ADDRESS`.
+numbers. The index of `[*]` is unsigned and has any width (7.8.1), and here a value of up to 64 bits. Arrays with other
+keys (texts, vectors of more than 64 bits) are kept by Python, under handles that are numbers less than `LEAST_ADDRESS`.
 """
 
 from __future__ import annotations
@@ -129,4 +129,6 @@ def in_memory(kind: Type | None) -> bool:
     if kind.kind != "assoc":
         return True
     key = kind.key
-    return key is not None and not key.unpacked and (key.kind == "class" or (key.kind not in WORDS and key.width <= 64))
+    if key is None:
+        return True
+    return not key.unpacked and (key.kind == "class" or (key.kind not in WORDS and key.width <= 64))

@@ -48,18 +48,41 @@ def index_word(f: FunctionCode, expression: Expr, signed: bool) -> Operand:
     return w.select(64, bad, mask(64), word)
 
 
-def key_word(f: FunctionCode, layout: ContainerLayout, expression: Expr) -> tuple[Operand, Operand]:
-    """Return a key as it is kept, and whether it is unknown."""
+def key_word(f: FunctionCode, layout: ContainerLayout, expression: Expr, new: bool = False) -> tuple[Operand, Operand]:
+    """Return a key as it is kept, and whether there can be no element with it: it is unknown, or does not fit.
+
+    With `new`, for an element that is to be made, what does not fit is an error.
+    """
     from weft.engines.event.code_expressions import value
 
     w = f.w
     key = layout.type.key
-    assert key is not None
     found = value(f, expression)
     unknown = ops.any_unknown(w, found)
+    if key is None:
+        word = w.resize(found.bits, found.width, 64)
+        if found.width > 64:
+            wide = w.nonzero(found.width, w.op("lshr", found.width, found.bits, 64))
+            if new:
+                _refuse_wide(f, w.and_(1, wide, w.not_(1, unknown)))
+            unknown = w.or_(1, unknown, wide)
+        return word, unknown
     found = ops.resize(w, found, 64 if key.kind in WORDS else key.width, type_of(expression).signed)
     word = w.resize(found.bits, found.width, 64, key.signed)
     return (w.op("xor", 64, word, SIGN) if key.signed else word), unknown
+
+
+def _refuse_wide(f: FunctionCode, wide: Operand) -> None:
+    """Write the error for a new element whose index has more bits than a key, if it has."""
+    from weft.engines.event.code_host import host_task
+
+    w = f.w
+    refused, fine = w.fresh("wide"), w.fresh("key")
+    w.branch(wide, refused, fine)
+    w.label(refused)
+    host_task(f, "$weft$wide", (), ())
+    w.jump(f.stop_block())
+    w.label(fine)
 
 
 def is_inside(f: FunctionCode, handle: Operand, index: Operand) -> Operand:
@@ -186,9 +209,8 @@ def writable(f: FunctionCode, layout: ContainerLayout, variable: Expr) -> Operan
 def key_value(f: FunctionCode, layout: ContainerLayout, entry: Operand, width: int) -> Value:
     """Return the key of an entry as a value."""
     w = f.w
-    key = layout.type.key
-    assert key is not None
+    signed = layout.type.key is not None and layout.type.key.signed
     word: Operand = w.load_word(w.pointer(entry))
-    if key.signed:
+    if signed:
         word = w.op("xor", 64, word, SIGN)
-    return Value(width, w.resize(word, 64, width, key.signed))
+    return Value(width, w.resize(word, 64, width, signed))

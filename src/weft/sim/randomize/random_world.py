@@ -228,7 +228,7 @@ class RandomWorld:
         kind = container.type.key
         if kind is not None and kind.kind == "string" and isinstance(key, int):
             key = self.simulation.handles.text(key)
-        elif isinstance(key, int) and (kind is None or kind.signed) and index.width and key >> (index.width - 1):
+        elif isinstance(key, int) and kind is not None and kind.signed and index.width and key >> (index.width - 1):
             key -= 1 << index.width
         missing = Value(width, 0, ones(width))
         return self._bits(container.get(key, missing))
