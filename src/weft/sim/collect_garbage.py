@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.base.dataclass import dataclass, field
+from weft.engines.event.container_layout import MARK_BOX
 from weft.engines.event.heap_kernels import (
     AREA_COUNT,
     AREA_FOUND,
@@ -30,6 +31,8 @@ from weft.engines.event.heap_kernels import (
 )
 from weft.engines.event.records import (
     ACTIVE,
+    BOX_GIVERS,
+    BOX_TAKERS,
     FRAME_CALLER,
     FRAME_CLASS,
     FRAME_OUTER,
@@ -66,7 +69,6 @@ from weft.engines.event.records import (
 from weft.engines.event.value_types import WORDS
 from weft.ir.design import Type
 from weft.sim.event_containers import KeptMap
-from weft.sim.event_objects import Mailbox, Semaphore, free_waiters, has_waiters
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
@@ -170,10 +172,7 @@ class Collector:
         total = sum(PROCESS_SIZE if address & 1 else _word(address + 8) for address in kept.tolist())
         engine.set_word(HEAP_BYTES, total)
         engine.set_word(HEAP_LIMIT, max(LEAST_BYTES, 2 * total))
-        unused = np.flatnonzero(~used).tolist()
-        for handle in unused:
-            free_waiters(simulation, simulation.handles.values[handle])
-        simulation.handles.release(unused)
+        simulation.handles.release(np.flatnonzero(~used).tolist())
         simulation.handles.limit = max(LEAST_HANDLES, 2 * simulation.handles.used)
 
     # ------------------------------------------------------------------------------------------- roots
@@ -208,13 +207,14 @@ class Collector:
                 child = _word(child + NODE_SIBLING)
             yield from self._frames(node, seen, low, high)
         for entry in objects.tolist():
-            # The object of a thread that runs, or that somebody waits for, is in use.
+            # The object of a thread that runs is in use, and whatever somebody waits for.
             process = entry & ~1
-            if entry & 1 and (_word(process + PROCESS_THREAD) or _word(process + PROCESS_WAITERS)):
+            if entry & 1:
+                used = _word(process + PROCESS_THREAD) or _word(process + PROCESS_WAITERS)
+            else:
+                used = _word(entry) & MARK_BOX and (_word(entry + BOX_TAKERS) or _word(entry + BOX_GIVERS))
+            if used:
                 yield np.array([process], dtype=np.uint64)
-        for handle, value in enumerate(self.simulation.handles.values):
-            if isinstance(value, Mailbox | Semaphore) and has_waiters(value):
-                yield np.array([handle], dtype=np.uint64)
 
     def _frames(self, node: int, seen: set[int], low: int, high: int) -> Iterator[Words]:
         """Yield the frames of a thread, those around them and those of its callers."""
@@ -285,8 +285,6 @@ def _contents(value: object) -> Words | None:
             if value.default is not None:
                 items.append(value.default)
             vectors = element is None or _has_words(element)
-        case Mailbox():
-            items, vectors = list(value.messages), True
         case _:
             return None
     words: list[int] = []

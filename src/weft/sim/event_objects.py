@@ -1,13 +1,11 @@
-"""Class objects, mailboxes, semaphores and processes of an event simulation, and the errors that running code finds."""
+"""Class objects and processes of an event simulation, and the errors that running code finds."""
 
 from __future__ import annotations
 
 import ctypes
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported, UserError
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.records import (
@@ -19,7 +17,6 @@ from weft.engines.event.records import (
 )
 from weft.ir.design import Class
 from weft.sim.event_container_calls import CONTAINER_CALLS
-from weft.sim.event_containers import number
 from weft.sim.event_locators import LOCATOR_CALLS
 from weft.sim.event_strings import STRING_CALLS
 
@@ -30,48 +27,19 @@ Outputs = dict[int, Any]
 ObjectCall = Callable[["EventSimulation", HostSite, list[Any]], tuple[Any, Outputs]]
 
 
-_WAITERS_BYTES = 32
-"""The size of two wait lists: for those who take, and for those who give."""
-_GIVING = 16
-
-
-@dataclass(slots=True, eq=False)
-class Mailbox:
-    """Hold messages; `bound` is how many there may be, 0 any number, `waiters` the address of two wait lists."""
-
-    bound: int
-    waiters: int
-    messages: deque[Any] = field(default_factory=deque[Any])
-
-
-@dataclass(slots=True, eq=False)
-class Semaphore:
-    """Hold keys; `waiters` is the address of two wait lists, of which one is used."""
-
-    keys: int
-    waiters: int
-
-
-def _new_waiters(simulation: EventSimulation) -> int:
-    """Return the address of two empty wait lists, which compiled code sees."""
-    made = simulation.engine.call("weft_malloc", _WAITERS_BYTES)
-    ctypes.memset(made, 0, _WAITERS_BYTES)
-    return made
-
-
-def has_waiters(found: Mailbox | Semaphore) -> bool:
-    """Say whether anybody waits for a mailbox or semaphore."""
-    return any((ctypes.c_uint64 * (_WAITERS_BYTES // 8)).from_address(found.waiters))
-
-
-def free_waiters(simulation: EventSimulation, found: object) -> None:
-    """Free the wait lists of what is about to be forgotten, if it is a mailbox or semaphore."""
-    if isinstance(found, Mailbox | Semaphore):
-        simulation.engine.call("weft_free", found.waiters)
-
-
 def _null(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     raise UserError("null-handle", "a null handle is used here", site.span)
+
+
+def _null_box(what: str) -> ObjectCall:
+    def refuse(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+        raise UserError("null-handle", f"a null {what} is used here", site.span)
+
+    return refuse
+
+
+def _mailbox_type(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
+    raise UserError("mailbox-type", "the message in the mailbox is of another type than the variable", site.span)
 
 
 def _recursion(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
@@ -132,96 +100,6 @@ def _is_a(found: Class, key: str) -> bool:
             return True
         pending += [*step.interfaces, *([step.base] if step.base is not None else [])]
     return False
-
-
-# ------------------------------------------------------------------------------------------- mailboxes, semaphores
-
-
-def _mailbox(simulation: EventSimulation, site: HostSite, handle: Any) -> Mailbox:
-    found = simulation.handles.values[int(handle)] if handle else None
-    if not isinstance(found, Mailbox):
-        raise UserError("null-handle", "a null mailbox is used here", site.span)
-    return found
-
-
-def _semaphore(simulation: EventSimulation, site: HostSite, handle: Any) -> Semaphore:
-    found = simulation.handles.values[int(handle)] if handle else None
-    if not isinstance(found, Semaphore):
-        raise UserError("null-handle", "a null semaphore is used here", site.span)
-    return found
-
-
-def _new_mailbox(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    bound = number(args[0]) if args else 0
-    return simulation.handles.add(Mailbox(max(bound or 0, 0), _new_waiters(simulation))), {}
-
-
-def _put(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    mailbox = _mailbox(simulation, site, args[0])
-    if mailbox.bound and len(mailbox.messages) >= mailbox.bound:
-        return 0, {}
-    mailbox.messages.append(args[1])
-    simulation.engine.wake(mailbox.waiters)
-    return 1, {}
-
-
-def _take(remove: bool) -> ObjectCall:
-    def take(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-        mailbox = _mailbox(simulation, site, args[0])
-        if not mailbox.messages:
-            return 0, {}
-        message = mailbox.messages[0]
-        if type(message) is not type(args[1]):
-            if site.name.startswith("mailbox.try"):
-                return 0xFFFFFFFF, {}
-            raise UserError(
-                "mailbox-type", "the message in the mailbox is of another type than the variable", site.span
-            )
-        if remove:
-            mailbox.messages.popleft()
-            simulation.engine.wake(mailbox.waiters + _GIVING)
-        return 1, {1: message}
-
-    return take
-
-
-def _num(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return len(_mailbox(simulation, site, args[0]).messages), {}
-
-
-def _mailbox_waiters(giving: bool) -> ObjectCall:
-    def address(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-        return _mailbox(simulation, site, args[0]).waiters + _GIVING * giving, {}
-
-    return address
-
-
-def _new_semaphore(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return simulation.handles.add(Semaphore((number(args[0]) or 0) if args else 0, _new_waiters(simulation))), {}
-
-
-def _keys(args: list[Any]) -> int:
-    return (number(args[1]) or 0) if len(args) > 1 and args[1] is not None else 1
-
-
-def _put_keys(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    semaphore = _semaphore(simulation, site, args[0])
-    semaphore.keys += _keys(args)
-    simulation.engine.wake(semaphore.waiters)
-    return None, {}
-
-
-def _get_keys(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    semaphore = _semaphore(simulation, site, args[0])
-    wanted = _keys(args)
-    if semaphore.keys < wanted:
-        return 0, {}
-    semaphore.keys -= wanted
-    return 1, {}
-
-
-def _semaphore_waiters(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return _semaphore(simulation, site, args[0]).waiters, {}
 
 
 # ------------------------------------------------------------------------------------------- processes
@@ -298,27 +176,14 @@ OBJECT_CALLS: dict[str, ObjectCall] = {
     **STRING_CALLS,
     "name": _name,
     "$weft$null": _null,
+    "$weft$null_mailbox": _null_box("mailbox"),
+    "$weft$null_semaphore": _null_box("semaphore"),
+    "$weft$mailbox_type": _mailbox_type,
     "$weft$recursion": _recursion,
     "$weft$memory": _memory,
     "$weft$wide": _wide,
     "class.copy": _copy,
     "class.cast": _cast,
-    "mailbox.new": _new_mailbox,
-    "mailbox.try_put": _put,
-    "mailbox.attempt_put": _put,
-    "mailbox.waiters_put": _mailbox_waiters(True),
-    "mailbox.try_get": _take(True),
-    "mailbox.attempt_get": _take(True),
-    "mailbox.waiters_get": _mailbox_waiters(False),
-    "mailbox.try_peek": _take(False),
-    "mailbox.attempt_peek": _take(False),
-    "mailbox.waiters_peek": _mailbox_waiters(False),
-    "mailbox.num": _num,
-    "semaphore.new": _new_semaphore,
-    "semaphore.put": _put_keys,
-    "semaphore.try_get": _get_keys,
-    "semaphore.attempt_get": _get_keys,
-    "semaphore.waiters_get": _semaphore_waiters,
     "process.self": _self,
     "process.status": _status,
     "process.kill": _kill,

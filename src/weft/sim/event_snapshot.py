@@ -1,4 +1,4 @@
-"""Copy what an event simulation remembers in Python, and put it back: strings, containers, mailboxes, random choice.
+"""Copy what an event simulation remembers in Python, and put it back: strings, random choice, arrays with keys of text.
 
 Compiled memory is copied whole (`engines.event.engine_state`); what handles in it stand for is copied here, by pickling
 it. Signals and instances of the design are pickled by their numbers, so that the copy means the same to another process
@@ -33,8 +33,6 @@ _CLASSES = {
     ("weft.base.source", "Span"),
     ("weft.ir.expressions", "Type"),
     ("weft.sim.event_containers", "KeptMap"),
-    ("weft.sim.event_objects", "Mailbox"),
-    ("weft.sim.event_objects", "Semaphore"),
     ("weft.sim.file_positions", "FilePosition"),
     ("weft.sim.format_arguments", "NetValue"),
     ("weft.sim.format_arguments", "RealTime"),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from weft.engines.event import operators as ops
 from weft.engines.event.code_assertions import assertion_state
+from weft.engines.event.code_boxes import box_call
 from weft.engines.event.code_calls import call_function, create_object
 from weft.engines.event.code_containers import container_call, read_item
 from weft.engines.event.code_function import FunctionCode
@@ -411,6 +412,8 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         found = container_call(f, call)
         if found is not None:
             return found
+    if name.startswith(("mailbox.", "semaphore.")):
+        return box_call(f, call)
     return host_value(f, name, call.args, call.width, call)
 
 

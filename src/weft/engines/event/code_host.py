@@ -42,8 +42,6 @@ CHANGES_KEY = frozenset({"array.first", "array.last", "array.next", "array.prev"
 _OF_ELEMENTS = frozenset({"array.literal", "array.literal_default", "array.new", "array.unpack"})
 """The operations on containers whose first argument need not be one."""
 
-_TAKES = frozenset(f"mailbox.{name}" for name in ("get", "peek", "try_get", "try_peek", "attempt_get", "attempt_peek"))
-
 _CONTAINER, _STRING = (Type(kind, 64, four_state=False) for kind in ("queue", "string"))
 _WORD_ARGUMENTS = {
     ("array.copy", 0): _CONTAINER,
@@ -64,8 +62,6 @@ def outputs_of(name: str, count: int) -> set[int]:
     if name in CHANGES_FIRST:
         return {0}
     if name in CHANGES_KEY:
-        return {1}
-    if name in _TAKES:
         return {1}
     if name == "class.cast":
         return {0}
@@ -157,6 +153,22 @@ def _with_strengths(shape: Shape, argument: Expr) -> Shape:
     return replace(shape, signal=low.ref.signal, path=low.ref.path, low=low.at)
 
 
+def argument_shape(
+    name: str, index: int, argument: Expr | None, signed: bool, strengths: bool, described: Type | None
+) -> Shape:
+    """Return what an argument of a call is; `described` is its type if it is no plain vector."""
+    shape = _shape(name, index, argument, signed, strengths)
+    described = described or _WORD_ARGUMENTS.get((name, index))
+    if shape.kind == "bits" and described is not None:
+        is_word = described.kind in WORDS and not described.unpacked
+        shape = _shape_of_type(described, 64) if is_word else replace(shape, type=described)
+    elif described is not None and described.kind == "struct" and argument is not None:
+        shape = Shape("bits", argument.width, type=described)  # its only member is a word
+    elif shape.kind == "bits" and index == 0 and name.startswith("array.") and name not in _OF_ELEMENTS:
+        shape = Shape("handle", 64)
+    return shape
+
+
 def _call(
     f: FunctionCode,
     name: str,
@@ -183,15 +195,8 @@ def _call(
     values: list[Value | str | None] = []
     size = 0
     for i, argument in enumerate(args):
-        shape = _shape(name, i, argument, i < len(signs) and signs[i], strengths)
-        described = (types[i] if i < len(types) else None) or _WORD_ARGUMENTS.get((name, i))
-        if shape.kind == "bits" and described is not None:
-            is_word = described.kind in WORDS and not described.unpacked
-            shape = _shape_of_type(described, 64) if is_word else replace(shape, type=described)
-        elif described is not None and described.kind == "struct" and argument is not None:
-            shape = Shape("bits", argument.width, type=described)  # its only member is a word
-        elif shape.kind == "bits" and i == 0 and name.startswith("array.") and name not in _OF_ELEMENTS:
-            shape = Shape("handle", 64)
+        described = types[i] if i < len(types) else None
+        shape = argument_shape(name, i, argument, i < len(signs) and signs[i], strengths, described)
         # The seed of a random function may be a value too, which nothing can be written to.
         output = i in outputs and isinstance(argument, _PLACES)
         shape = replace(shape, offset=size, output=output)

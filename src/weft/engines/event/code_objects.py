@@ -140,19 +140,25 @@ def _choose(f: FunctionCode, node: Iterate, array: Expr, keys: Ref | None) -> Va
 
 def wait_on_object(f: FunctionCode, call: SystemCall) -> None:
     """Write a method that waits until it can be done."""
+    from weft.engines.event.code_boxes import waiters_of
+    from weft.engines.event.code_expressions import value
+
     w = f.w
     if not f.thread:
         raise f.unsupported(f"'{call.name}' in a function", call.span)
     kind, _, method = call.name.partition(".")
     attempt = SystemCall(f"{kind}.attempt_{method}", call.args, 32, True, call.span, types=call.types)
-    lists = SystemCall(f"{kind}.waiters_{method}", call.args[:1], 64, span=call.span, type=Type("chandle", 64))
     head, wait, done = w.fresh("attempt"), w.fresh("wait"), w.fresh("done")
     w.label(head)
-    result = host_value(f, attempt.name, attempt.args, 32, attempt)
+    result = value(f, attempt)
     w.branch(w.compare("ne", 32, result.bits, 0), done, wait)
     w.label(wait)
-    waiters = host_value(f, lists.name, lists.args, 64, lists)
-    w.call("append", waiters.bits, "%node")
+    if kind == "process":
+        lists = SystemCall(f"process.waiters_{method}", call.args[:1], 64, span=call.span, type=Type("chandle", 64))
+        waiters = value(f, lists).bits
+    else:
+        waiters = waiters_of(f, call)
+    w.call("append", waiters, "%node")
     f.suspend()
     w.jump(head)
     w.label(done)

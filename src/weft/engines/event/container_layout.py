@@ -27,6 +27,8 @@ MARK_DEEP = 1 << 34
 """Elements are containers, which are copied with the one that holds them."""
 MARK_MAP = 1 << 35
 """It is an associative array."""
+MARK_BOX = 1 << 36
+"""It is a mailbox or a semaphore."""
 
 SIGN = 1 << 63
 

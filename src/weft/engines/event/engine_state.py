@@ -13,6 +13,7 @@ import numpy as np
 from weft.base.errors import InternalError
 from weft.engines.event.code_links import CodeLinks, find_links, name_addresses
 from weft.engines.event.records import (
+    COPY_CALL,
     HEAP_COLLECTOR,
     HOST_CALL,
     RACE_CALL,
@@ -24,7 +25,7 @@ from weft.engines.event.records import (
 if TYPE_CHECKING:
     from weft.engines.event.engine import EventEngine
 
-_OF_PYTHON = (HOST_CALL, RACE_CALL, SWITCH_CALL, HEAP_COLLECTOR)
+_OF_PYTHON = (HOST_CALL, RACE_CALL, COPY_CALL, SWITCH_CALL, HEAP_COLLECTOR)
 """Words of the control block that are addresses of functions of Python, or of a node that Python has."""
 
 

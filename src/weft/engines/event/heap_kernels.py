@@ -10,9 +10,13 @@ so are the elements of containers that may hold handles. Objects that are not ma
 from __future__ import annotations
 
 from weft.engines.event.assoc_kernels import BLOCK_COUNT, BLOCK_ENTRIES, map_clear
-from weft.engines.event.container_layout import MARK_CONTAINER, MARK_MAP, MARK_SCAN
+from weft.engines.event.box_kernels import box_clear
+from weft.engines.event.container_layout import MARK_BOX, MARK_CONTAINER, MARK_MAP, MARK_SCAN
 from weft.engines.event.kernel_language import free, kernel, malloc, memset, u8, u64
 from weft.engines.event.records import (
+    CELL_BYTES,
+    CELL_KIND,
+    CELL_VALUE,
     CONTAINER_BASE,
     CONTAINER_COUNT,
     CONTAINER_FIRST,
@@ -117,6 +121,22 @@ def heap_scan_container(container: int, mark: int, area: int) -> int:
 
 
 @kernel
+def heap_scan_box(box: int, area: int) -> int:
+    """Look at the messages in a mailbox."""
+    cell = u64[box + CONTAINER_FIRST]
+    count = u64[box + CONTAINER_COUNT]
+    while count and cell:
+        words = u64[cell + CELL_KIND] >> 8
+        if words == 1:
+            heap_scan(cell + CELL_VALUE, 1, area)
+        else:
+            heap_scan(u64[cell + CELL_VALUE], words, area)
+        cell = cell + CELL_BYTES
+        count = count - 1
+    return 0
+
+
+@kernel
 def heap_mark(start: int, count: int, area: int) -> int:
     """Mark all that is reached from some words; return how many handles have been found so far."""
     heap_scan(start, count, area)
@@ -127,6 +147,8 @@ def heap_mark(start: int, count: int, area: int) -> int:
         u64[stack] = height - 1
         mark = u64[found + OBJECT_CLASS]
         if mark & MARK_CONTAINER:
+            if mark & MARK_BOX:
+                heap_scan_box(found, area)
             if mark & MARK_SCAN:
                 heap_scan_container(found, mark, area)
         else:
@@ -147,6 +169,8 @@ def heap_free(start: int, count: int, state: int) -> int:
                     map_clear(found, state)
                     free(u64[found + MAP_DEFAULT])
                 else:
+                    if mark & MARK_BOX:
+                        box_clear(found)
                     free(u64[found + CONTAINER_BASE])
         free(found & ~1)
         at = at + 1

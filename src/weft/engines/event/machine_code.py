@@ -32,6 +32,7 @@ _BASE = (
     "heap_kernels",
     "assoc_kernels",
     "container_kernels",
+    "box_kernels",
     "netlist_kernels",
     "region_kernels",
 )

@@ -217,3 +217,8 @@ MAP_TOP, MAP_BLOCKS, MAP_ROOM, MAP_DEFAULT = 32, 40, 48, 64
 address of the value of all other keys, or 0;"""
 MAP_NEAR, MAP_RANK, MAP_BYTES = 72, 80, 88
 """the block that was last found by the number of an entry, and the number of its first entry."""
+
+BOX_TAKERS, BOX_GIVERS, BOX_BYTES = 64, 80, 96
+"""A mailbox (`box_kernels`): a queue with the lists of those who wait for messages and for room."""
+CELL_KIND, CELL_VALUE, CELL_UNKNOWN, CELL_BYTES = 0, 8, 16, 24
+"""A message: its kind, with the words of a plane from bit 8 on; its planes, or the address of both and 0."""
