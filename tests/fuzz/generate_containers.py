@@ -284,17 +284,25 @@ class Program:
         equals = "===" if v.element.vector else "=="
         self.lines.append(f'$display("%0d", {v.name}.sum() with (int\'(item {equals} {v.element.literal(wanted)})));')
         self.printed.append(str(v.items.count(wanted)))
-        self.lines.append(f'$display("%p", {v.name}.find_index with (item {equals} {v.element.literal(wanted)}));')
+        test = f"item {equals} {v.element.literal(wanted)}"
         found = [str(i) for i, item in enumerate(v.items) if item == wanted]
-        self.printed.append(f"'{{{', '.join(found)}}}")
+        for name, part in (("", found), ("_first", found[:1]), ("_last", found[-1:])):
+            self.lines.append(f'$display("%p", {v.name}.find{name}_index with ({test}));')
+            self.printed.append(f"'{{{', '.join(part)}}}")
+        if v.shape == "queue" and not v.bound:
+            self.lines.append(f"{v.name} = {v.name}.find with ({test} || item.index > 2);")
+            v.items = [item for i, item in enumerate(v.items) if item == wanted or i > 2]
 
     def compare(self, v: Variable) -> None:
         alike = [u for u in self.variables if u.element == v.element and u.shape == v.shape]
         other = self.rng.choice(alike)
-        unknown = v.element.vector and any(item[1] for item in v.items + other.items)
-        if not unknown:
-            self.lines.append(f'$display("%b", {v.name} == {other.name});')
+        self.lines.append(f'$display("%b", {v.name} == {other.name});')
+        if not v.element.vector or len(v.items) != len(other.items):
             self.printed.append(str(int(v.items == other.items)))
+            return
+        pairs = list(zip(v.items, other.items, strict=True))
+        differ = any((a[0] ^ b[0]) & ~(a[1] | b[1]) for a, b in pairs)
+        self.printed.append("0" if differ else "x" if any(a[1] | b[1] for a, b in pairs) else "1")
 
     # ------------------------------------------------------------------------------------------- common
 

@@ -329,7 +329,11 @@ def map_prev(container: int, key: int) -> int:
 
 @kernel
 def map_entry(container: int, rank: int) -> int:
-    """Return the address of an entry by its number in the order of keys, which is less than that of entries."""
+    """Return the address of an entry by its number in the order of keys, or 0."""
+    if container == 0:
+        return 0
+    if u64[container + CONTAINER_COUNT] <= rank:
+        return 0
     top = u64[container + MAP_TOP]
     at = u64[container + MAP_NEAR]
     passed = u64[container + MAP_RANK]

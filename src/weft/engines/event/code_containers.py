@@ -25,14 +25,13 @@ from weft.engines.event.container_places import (
     key_word,
     layout_in_memory,
     load_at,
-    load_element,
     store_at,
     unless,
     writable,
 )
 from weft.engines.event.records import CONTAINER_COUNT
-from weft.engines.event.value_types import CONTAINERS, type_of
-from weft.engines.event.writer import Operand, Value
+from weft.engines.event.value_types import CONTAINERS, REALS, type_of
+from weft.engines.event.writer import Operand, Value, plane_bytes
 from weft.ir.design import Expr
 from weft.ir.expressions import Item, SystemCall
 
@@ -77,6 +76,8 @@ def container_call(f: FunctionCode, call: SystemCall) -> Value | None:
         return _size(f, call)
     if call.name in MAKES:
         return new_container(f, call)
+    if name == "equal":
+        return _equal(f, call)
     changes = _METHODS.get(name)
     if changes is None:
         return None
@@ -136,6 +137,24 @@ def _size(f: FunctionCode, call: SystemCall) -> Value | None:
 
     found = choose_word(f, w.compare("uge", 64, handle, LEAST_ADDRESS), count, other)
     return Value(call.width, w.resize(found, 64, call.width))
+
+
+def _equal(f: FunctionCode, call: SystemCall) -> Value | None:
+    """Write the comparison of dynamic arrays and queues of vectors, or of handles and texts, which have one handle."""
+    w = f.w
+    left, right = (layout_in_memory(f, argument, None) for argument in call.args)
+    if left is None or right is None or left.is_map or right.is_map:
+        return None
+    element, other = left.element, right.element
+    if element.word and (element.type.kind in REALS or element.type.kind in CONTAINERS):
+        return None
+    if (element.word, element.width, element.four_state) != (other.word, other.width, other.four_state):
+        return None
+    plane = plane_bytes(element.width) if element.four_state else 0
+    handles = [handle_of(f, argument) for argument in call.args]
+    result = w.call("sequence_equal", *handles, plane)
+    is_open = w.compare("eq", 64, result, 2) if element.four_state else 0
+    return Value(1, w.compare("eq", 64, result, 1), is_open)
 
 
 def _changed(f: FunctionCode, call: SystemCall) -> None:
@@ -229,23 +248,26 @@ def _walk(kernel: str, relative: bool) -> Callable[[FunctionCode, ContainerLayou
 
 
 def _at(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value:
-    """Write the element of a number, which is there."""
+    """Write the element of a number."""
     w = f.w
     if not layout.is_map:
         return _read(f, layout, call.args[0], call.args[1], False)
     rank = index_word(f, call.args[1], False)
     entry = w.call("map_entry", handle_of(f, call.args[0]), rank)
-    return load_element(f, layout.element, w.op("add", 64, entry, 8))
+    place = choose_word(f, w.compare("ne", 64, entry, 0), lambda: w.op("add", 64, entry, 8), lambda: 0)
+    return load_at(f, layout.element, place)
 
 
 def _key_at(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value:
-    """Write the index of the element of a number, which is there."""
+    """Write the index of the element of a number."""
     w = f.w
     rank = index_word(f, call.args[1], False)
     if not layout.is_map:
         return Value(call.width, w.resize(rank, 64, call.width))
     entry = w.call("map_entry", handle_of(f, call.args[0]), rank)
-    return key_value(f, layout, entry, call.width)
+    there = w.compare("ne", 64, entry, 0)
+    key = choose_word(f, there, lambda: key_value(f, layout, entry, 64).bits, lambda: 0)
+    return Value(call.width, w.resize(key, 64, call.width))
 
 
 _METHODS: dict[str, Callable[[FunctionCode, ContainerLayout, SystemCall], Value | None]] = {

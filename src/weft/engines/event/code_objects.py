@@ -1,16 +1,18 @@
 """Write array methods that evaluate an expression for each element, and the methods that wait: mailboxes, semaphores.
 
 `array.find with (...)` and its like become a loop that evaluates the expression with each element and its index in
-variables; reductions add up as they go, all other methods collect the values and leave the choice to Python. A method
+variables; `find` and reductions need no more, all others collect the values and leave the choice to Python. A method
 that can wait tries first; if that fails the thread waits in the object's list, and tries again when something changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
-from weft.engines.event.value_types import CONTAINERS, type_of
+from weft.engines.event.value_types import CONTAINERS, REALS, type_of
 from weft.engines.event.writer import Value, ir_type
 from weft.ir.design import Expr, Signal, Type
 from weft.ir.expressions import Const, Element, Item, Iterate, Ref, Slice, SystemCall, Text
@@ -58,29 +60,29 @@ def _elements(node: Iterate) -> list[Expr]:
 
 
 def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
+    if node.name in _REDUCTIONS:
+        return _total(f, node, array)
+    if node.body is None:
+        return _choose(f, node, array, None)
+    if node.name.startswith("find") and type_of(node.body).kind not in REALS:
+        return _find(f, node, array, node.body)
+    return _choose(f, node, array, _keys(f, node, array, node.body))
+
+
+def _each(f: FunctionCode, node: Iterate, array: Expr, body: Callable[[str], None]) -> None:
+    """Write the loop that sets the iterator and its index; `body` is given the label behind the loop."""
     from weft.engines.event.code_expressions import value
     from weft.engines.event.code_places import store_lvalue
 
     w = f.w
-    reduces = node.name in _REDUCTIONS
-    keys = Ref(Signal("keys$", 64, Type("queue", 64, four_state=False, element=_key_type(node)), automatic=True))
-    if not reduces and node.body is None:
-        return _choose(f, node, array, None)
-    if not reduces:
-        store_lvalue(f, keys, Value(64, 0))
     size = value(f, SystemCall("array.size", (array,), 32, True))
-    counter, kind = w.slot(64), ir_type(node.width)
-    planes = [w.slot(node.width), w.slot(node.width)] if reduces else []
+    counter = w.slot(64)
     w.do(f"store i64 0, ptr {counter}")
-    if reduces:
-        first = (1 << node.width) - 1 if node.name == "and" else int(node.name == "product")
-        w.do(f"store {kind} {first}, ptr {planes[0]}")
-        w.do(f"store {kind} 0, ptr {planes[1]}")
-    head, body, done = w.fresh("each"), w.fresh("element"), w.fresh("all")
+    head, inside, done = w.fresh("each"), w.fresh("element"), w.fresh("all")
     w.label(head)
     number = w.emit(f"load i64, ptr {counter}")
-    w.branch(w.compare("ult", 64, number, w.resize(size.bits, 32, 64)), body, done)
-    w.label(body)
+    w.branch(w.compare("ult", 64, number, w.resize(size.bits, 32, 64)), inside, done)
+    w.label(inside)
     position = Ref(Signal("position$", 64, Type("bit", 64, four_state=False), automatic=True, local=True))
     store_lvalue(f, position, Value(64, number))
     element = SystemCall("array.at", (array, position), node.item.bits, type=type_of(array).element)
@@ -88,22 +90,81 @@ def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
     key = type_of(array).key if type_of(array).kind == "assoc" else None
     where = SystemCall("array.key_at", (array, position), node.index.bits, type=key or _INT)
     store_lvalue(f, Ref(node.index), value(f, where))
-    if reduces:
+    body(done)
+    w.do(f"store i64 {w.op('add', 64, w.emit(f'load i64, ptr {counter}'), 1)}, ptr {counter}")
+    w.jump(head)
+    w.label(done)
+
+
+def _total(f: FunctionCode, node: Iterate, array: Expr) -> Value:
+    """Write a reduction, which adds up as it goes (7.12.3)."""
+    from weft.engines.event.code_expressions import value
+
+    w = f.w
+    kind = ir_type(node.width)
+    planes = [w.slot(node.width), w.slot(node.width)]
+    first = (1 << node.width) - 1 if node.name == "and" else int(node.name == "product")
+    w.do(f"store {kind} {first}, ptr {planes[0]}")
+    w.do(f"store {kind} 0, ptr {planes[1]}")
+
+    def add(done: str) -> None:
         found = value(f, node.body if node.body is not None else Ref(node.item))
         found = ops.resize(w, found, node.width, node.signed)
         old = Value(node.width, *(w.emit(f"load {kind}, ptr {plane}") for plane in planes))
         new = _reduce(f, node, old, found)
         w.do(f"store {kind} {new.bits}, ptr {planes[0]}")
         w.do(f"store {kind} {new.unknown}, ptr {planes[1]}")
-    else:
-        assert node.body is not None
-        value(f, SystemCall("array.push_back", (keys, node.body), 0, types=(keys.signal.type,)))
-    w.do(f"store i64 {w.op('add', 64, w.emit(f'load i64, ptr {counter}'), 1)}, ptr {counter}")
-    w.jump(head)
-    w.label(done)
-    if reduces:
-        return Value(node.width, *(w.emit(f"load {kind}, ptr {plane}") for plane in planes))
-    return _choose(f, node, array, keys)
+
+    _each(f, node, array, add)
+    return Value(node.width, *(w.emit(f"load {kind}, ptr {plane}") for plane in planes))
+
+
+def _find(f: FunctionCode, node: Iterate, array: Expr, test: Expr) -> Value:
+    """Write `find` and its like: a queue of the elements, or their indices, for which a condition holds (7.12.1)."""
+    from weft.engines.event.code_expressions import condition, value
+
+    w = f.w
+    found = _variable(f, "found$", node.type)
+    wanted = Ref(node.index if node.name.endswith("index") else node.item)
+
+    def look(done: str) -> None:
+        taken, other = w.fresh("taken"), w.fresh("other")
+        w.branch(condition(f, test), taken, other)
+        w.label(taken)
+        if "last" in node.name:
+            value(f, SystemCall("array.delete", (found,), 0, types=(node.type,)))
+        value(f, SystemCall("array.push_back", (found, wanted), 0, types=(node.type, None)))
+        if "first" in node.name:
+            w.jump(done)
+        w.label(other)
+
+    _each(f, node, array, look)
+    return value(f, found)
+
+
+def _keys(f: FunctionCode, node: Iterate, array: Expr, body: Expr) -> Ref:
+    """Write the queue of what an expression is for each element, by which Python chooses."""
+    from weft.engines.event.code_expressions import value
+
+    kind = type_of(body)
+    element = kind if kind.width else Type("logic", body.width, node.signed)
+    keys = _variable(f, "keys$", Type("queue", 64, four_state=False, element=element))
+    push = SystemCall("array.push_back", (keys, body), 0, types=(keys.signal.type, None))
+
+    def collect(done: str) -> None:
+        value(f, push)
+
+    _each(f, node, array, collect)
+    return keys
+
+
+def _variable(f: FunctionCode, name: str, kind: Type) -> Ref:
+    """Return a new variable that holds an empty container."""
+    from weft.engines.event.code_places import store_lvalue
+
+    made = Ref(Signal(name, 64, kind, automatic=True))
+    store_lvalue(f, made, Value(64, 0))
+    return made
 
 
 def _reduce(f: FunctionCode, node: Iterate, old: Value, new: Value) -> Value:
@@ -113,13 +174,6 @@ def _reduce(f: FunctionCode, node: Iterate, old: Value, new: Value) -> Value:
         name = "fadd" if node.name == "sum" else "fmul"
         return Value(64, w.emit(f"bitcast double {w.emit(f'{name} double {doubles[0]}, {doubles[1]}')} to i64"))
     return _REDUCTIONS[node.name](w, old, new)
-
-
-def _key_type(node: Iterate) -> Type:
-    if node.body is None:
-        return _INT
-    found = type_of(node.body)
-    return found if found.width else Type("logic", node.body.width, node.signed)
 
 
 def _choose(f: FunctionCode, node: Iterate, array: Expr, keys: Ref | None) -> Value:

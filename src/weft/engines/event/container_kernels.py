@@ -22,10 +22,12 @@ from weft.engines.event.kernel_language import (
     invoke,
     kernel,
     malloc,
+    memcmp,
     memcpy,
     memmove,
     memset,
     signed_less,
+    u8,
     u64,
 )
 from weft.engines.event.records import (
@@ -336,6 +338,46 @@ def sequence_slice(made: int, source: int, low: int, high: int, state: int) -> i
     if signed_less(low, end):
         sequence_append(made, source, low, end, state)
     return 0
+
+
+@kernel
+def sequence_equal(a: int, b: int, plane: int) -> int:
+    """Return whether two containers have equal elements: 0, 1, or 2 if unknown bits leave it open.
+
+    `plane` is the bytes of a plane of an element with four states, else 0.
+    """
+    count = 0
+    if a:
+        count = u64[a + CONTAINER_COUNT]
+    other = 0
+    if b:
+        other = u64[b + CONTAINER_COUNT]
+    if count != other:
+        return 0
+    if count == 0:
+        return 1
+    size = count * u64[a + CONTAINER_STEP]
+    left = u64[a + CONTAINER_FIRST]
+    right = u64[b + CONTAINER_FIRST]
+    if plane == 0:
+        if memcmp(left, right, size):
+            return 0
+        return 1
+    result = 1
+    end = left + size
+    while left < end:
+        last = left + plane
+        while left < last:
+            either = u8[left + plane] | u8[right + plane]
+            if (u8[left] ^ u8[right]) & ~either & 255:
+                return 0
+            if either:
+                result = 2
+            left = left + 1
+            right = right + 1
+        left = left + plane
+        right = right + plane
+    return result
 
 
 @kernel
