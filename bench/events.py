@@ -197,8 +197,10 @@ class Runner:
     def run(self, peer: str, cycles: int) -> Cost:
         """Run for some cycles, 0 for the start; raise `PeerFailed` if a testbench that ends by itself does not pass."""
         path = os.environ.get("PYTHONPATH", str(ROOT / "src"))
-        # An installed Weft has its bytecode; whoever runs this may have told Python to keep none.
-        environment = {"WEFT_CACHE_DIR": str(self.cache), "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
+        # An installed Weft has its bytecode, and Python collects what it prints; whoever runs this may have told Python
+        # otherwise.
+        environment = {"WEFT_CACHE_DIR": str(self.cache), "PYTHONPATH": path}
+        environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONUNBUFFERED": ""}
         command = self.command(peer, cycles)
         cost = execute(command, self.folder, environment)
         if not any(word.startswith("+stop=") for word in command) and self.bench.passed not in cost.output:
