@@ -12,7 +12,7 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.container_layout import SIGN, ContainerLayout, ElementLayout, in_memory
 from weft.engines.event.records import CONTAINER_COUNT, CONTAINER_FIRST
 from weft.engines.event.value_types import CONTAINERS, WORDS, type_of
-from weft.engines.event.writer import Operand, Value, mask, plane_bytes
+from weft.engines.event.writer import Operand, Value, ir_type, mask, plane_bytes
 from weft.ir.design import Expr, Type
 from weft.ir.expressions import Resize, Unary
 
@@ -153,17 +153,18 @@ def store_at(f: FunctionCode, element: ElementLayout, place: Operand, new: Value
 def load_at(f: FunctionCode, element: ElementLayout, place: Operand) -> Value:
     """Load the element at an address, or the default value if that is 0."""
     w = f.w
+    kind = ir_type(element.width)
     slots = [w.slot(element.width)] + ([w.slot(element.width)] if element.four_state else [])
     there, met = w.fresh("there"), w.fresh("met")
     for slot, plane in zip(slots, (0, element.unknown), strict=False):
-        w.do(f"store i{element.width} {plane}, ptr {slot}")
+        w.do(f"store {kind} {plane}, ptr {slot}")
     w.branch(w.compare("ne", 64, place, 0), there, met)
     w.label(there)
     found = load_element(f, element, place)
     for slot, plane in zip(slots, (found.bits, found.unknown), strict=False):
-        w.do(f"store i{element.width} {plane}, ptr {slot}")
+        w.do(f"store {kind} {plane}, ptr {slot}")
     w.label(met)
-    return Value(element.width, *(w.emit(f"load i{element.width}, ptr {slot}") for slot in slots))
+    return Value(element.width, *(w.emit(f"load {kind}, ptr {slot}") for slot in slots))
 
 
 def default_address(f: FunctionCode, element: ElementLayout) -> Operand:
