@@ -467,4 +467,27 @@ t.u.o.y 1
 0
 """,
     ),
+    "the global clock of the nearest instance around": (
+        """
+        module leaf(input a, input b);
+         assert property (@($global_clock) a |=> b) else $display("%0t %m bad", $time);
+         always @($global_clock) if (a && $rose_gclk(b)) $display("%0t %m b", $time); endmodule
+        module mid(input a, input b); bit own = 0; always #7 own = ~own; global clocking m @(posedge own); endclocking
+         leaf l(a, b); endmodule
+        module t; bit clk = 0; always #5 clk = ~clk; logic a = 0, b = 0;
+         global clocking g @(posedge clk); endclocking
+         leaf l(a, b); mid m(a, b); for (genvar i = 0; i < 2; i++) begin : gen leaf l(a, b); end
+         initial begin #12 a = 1; #20 b = 1; #20 $finish(0); end
+        endmodule
+        """,
+        """\
+25 t.l bad
+25 t.gen[0].l bad
+25 t.gen[1].l bad
+35 t.m.l b
+35 t.l b
+35 t.gen[0].l b
+35 t.gen[1].l b
+""",
+    ),
 }

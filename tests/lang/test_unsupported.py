@@ -27,9 +27,6 @@ SOURCES = {
     "delay between two clocks": "logic a, b, c; assert property (@(posedge a) b ##2 @(posedge c) b);",
     "recursive property": """
         logic clk, a, b; property p(x); x and (1 |=> p(b)); endproperty assert property (@(posedge clk) p(a));""",
-    "global clock further out": """
-        bit clk; global clocking g @(posedge clk); endclocking inner i();
-        endmodule module inner; always @($global_clock) $display;""",
     "assertion without a clock": "logic a, b; assert property (a |-> b);",
     "assertion in a combinational procedure": """
         logic clk, a; default clocking @(posedge clk); endclocking always_comb if (a) assert property (a);""",

@@ -25,11 +25,15 @@ Body = ast.InstanceBodySymbol | ast.CheckerInstanceBodySymbol
 def default_clocking(body: Body, word: str = "default") -> ast.ClockingBlockSymbol | None:
     """Return the default clocking block that the body of a module or checker declares or names (IEEE 1800-2023 14.12).
 
-    With the word `global` it is the module's own global one (14.14). A checker without one has that of the module which
-    it is declared in.
+    A checker without one has that of the module which it is declared in. With the word `global` it is the global one,
+    of the nearest instance around that has one (14.14).
     """
     # A block is a collection, which may be empty.
     own = _own_clocking(body, word)
+    if own is None and word == "global":
+        around = body.parentInstance.parentScope
+        outer = around.containingInstance if around is not None else None
+        return default_clocking(outer, word) if outer is not None else None
     if own is None and isinstance(body, ast.CheckerInstanceBodySymbol):
         return _of_outer(body, lambda outer: default_clocking(outer, word))
     return own

@@ -170,7 +170,7 @@ def convert_sampled(state: State, node: ast.CallExpression, arguments: list[ast.
     if name != node.subroutineName:
         outer, state.clock = state.clock, state.context.default_clock("global")
         if not state.clock:
-            state.context.unsupported("the global clock of a module around this one", node)
+            state.context.unsupported("a function of the global clock without a global clocking block around", node)
         result = _convert_sampled(state, node, name, arguments)
         state.clock = outer
         return result

@@ -73,15 +73,12 @@ _NAMES: dict[type[ast.TimingControl], str] = {
 
 
 def _global_clock(state: State, control: ast.SignalEventControl) -> tuple[Event, ...]:
-    """Return the event that the global clocking block of the module declares (14.14).
-
-    Modules that slang shares may have different ones around them, so those further out are not looked for.
-    """
+    """Return the event that the global clocking block of the module, or of one around it, declares (14.14)."""
     if control.edge in _EDGES or control.iffCondition is not None:
         state.context.unsupported("'$global_clock' with an edge or condition", control)
     found = state.context.default_clock("global")
     if not found:
-        state.context.unsupported("'$global_clock' of a module around this one", control)
+        state.context.unsupported("'$global_clock' without a global clocking block around", control)
     return found
 
 
