@@ -5,6 +5,7 @@ import pytest
 from lane_batches import Lanes
 from random_graphs import random_graph
 from weft import Unsupported
+from weft.engines.cpu import lane_engine
 from weft.engines.cpu.lane_engine import CpuDevice, host_shape
 from weft.engines.lanes.shape import Shape
 from weft.passes.simplify_nodes import simplify_two_state
@@ -41,3 +42,12 @@ def test_random_graphs(seed, shape):
 
 def test_a_tile_divides_the_padding():
     assert 64 % host_shape().lanes == 0
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_long_code(seed, monkeypatch):
+    monkeypatch.setattr(lane_engine, "_LONG_TEXT", 0)
+    lanes = Lanes(random_graph(seed, 40), CpuDevice(Shape(32, 16, 8), threads=1), 40, seed)
+    lanes.settle()
+    lanes.run(100)
+    assert lanes.differences() == []

@@ -29,12 +29,15 @@ from weft.engines.cpu.object_cache import ObjectCache
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Choose how hard to optimise: the pass pipeline's speed level (0: no passes) and the code generator's."""
+    """Choose how hard to optimise: the pass pipeline's speed level (0: no passes; `BRIEF`) and the code generator's."""
 
     name: str
     passes: int
     codegen: int
 
+
+BRIEF = -1
+"""The level of a few passes, each once: level 1 has InstCombine several times, which takes four fifths of its time."""
 
 START = Tier("start", 0, 0)
 QUICK = Tier("quick", 0, 1)
@@ -125,6 +128,15 @@ def _thread_machine(codegen: int) -> Any:
 
 
 def _optimise(module: Any, machine: Any, level: int) -> None:
+    if level == BRIEF:
+        manager: Any = llvm.create_new_module_pass_manager()
+        manager.add_simplify_cfg_pass()
+        manager.add_instruction_combine_pass()
+        manager.add_sinking_pass()
+        manager.add_dead_code_elimination_pass()
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
+        _unguarded("LLVMPY_RunNewModulePassManager")(manager, module, builder)
+        return
     options = llvm.create_pipeline_tuning_options(speed_level=level)
     options.loop_unrolling = False
     options.loop_vectorization = False

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
 from weft.engines.cpu import lane_context as ctx
-from weft.engines.cpu.jit import Compiler, Library, Tier, host, text_digest
+from weft.engines.cpu.jit import BRIEF, Compiler, Library, Tier, host, text_digest
 from weft.engines.cpu.lane_columns import ColumnEmitter
 from weft.engines.cpu.lane_emitter import TileEmitter, place_buffer
 from weft.engines.cpu.lane_loop import loop_text
@@ -33,11 +33,16 @@ from weft.ir.lane_program import LaneEvent, LaneProgram, LaneStep
 from weft.ir.lane_times import DeviceLimits, DeviceTimes
 from weft.ir.layout import container_bytes
 
-LANES, BETTER = Tier("lanes", 0, 1), Tier("lanes-better", 1, 1)
-"""How code is compiled that is wanted at once, and code that is made while other code runs: 5 to 10 % faster.
+LANES, BETTER, LONG = Tier("lanes", 0, 1), Tier("lanes-better", 1, 1), Tier("lanes-long", BRIEF, 1)
+"""How code is compiled that is wanted at once, code that is made while other code runs, which is 5 to 10 % faster, and
+long code, for which all the passes take too long.
 
-Where a word is several vectors, code without the passes is half as fast, and nobody wants that.
+Where a word is several vectors, all code is made with passes: it is up to a tenth faster, and the code generator, which
+takes a third longer without them, wins back most of their time.
 """
+
+_LONG_TEXT = 1 << 21
+"""The characters of text from which code is long: PicoRV32 has half as many, VexRiscv with Linux more."""
 
 _workers = Workers("weft-lanes", os.cpu_count() or 1)
 
@@ -270,7 +275,8 @@ class CpuLanes:
         if self._job is None:
             cache = self._compiler.cache
             known = find_digest(cache, self.program, self.shape)
-            code = self._compiler.find(known, self._tier) if known else None
+            tiers = (BETTER, LONG) if self._tier is BETTER else (self._tier,)
+            code = next((code for tier in tiers if (code := self._compiler.find(known, tier))), None) if known else None
             if code is not None:
                 self._job = Job.done(code)
                 return
@@ -279,7 +285,8 @@ class CpuLanes:
                 text = module_text(self.program, self.shape)
             keep_digest(cache, self.program, text_digest(text), self.shape)
             tell("assemble")
-            self._job = self._compiler.submit(text, self._tier)
+            long = self._tier is BETTER and len(text) > _LONG_TEXT
+            self._job = self._compiler.submit(text, LONG if long else self._tier)
 
     @property
     def ready(self) -> bool:
