@@ -18,7 +18,7 @@ from weft.sim.event_arguments import Handles
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
-    from weft.sim.event_containers import Call
+    from weft.sim.event_container_calls import Call
     from weft.sim.event_simulation import EventSimulation
 
 Words = Any

@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
-from weft.base.source import Span
 from weft.engines.cpu.jit import Library
 from weft.engines.event.arena import Arena
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.count_drivers import driver_counts
+from weft.engines.event.describe_loop import describe_loop
 from weft.engines.event.elaborate import Node
 from weft.engines.event.fill_memory import fill_flags, fill_signals, fill_slots
 from weft.engines.event.host_sites import HostSite
@@ -30,19 +30,13 @@ from weft.engines.event.machine_code import MachineCode, begin_code
 from weft.engines.event.net_area import NetArea
 from weft.engines.event.netlist_area import NetlistArea
 from weft.engines.event.records import (
-    ACTIVE,
     CHANGED_BUFFER,
     CHANGED_LENGTH,
     COPY_CALL,
-    CURRENT,
     EVENTS,
-    FLAG_BATCH,
-    FLAG_HEAP,
     HOST_CALL,
     LAST_EVENT,
     MAX_DELTAS,
-    NODE_FLAGS,
-    NODE_NEXT,
     NODE_PROCESS,
     OSCILLATES,
     PAUSED,
@@ -57,10 +51,7 @@ from weft.engines.event.records import (
     SWITCHED,
     TIME,
     UNTIL,
-    WATCH_ANY,
-    WATCH_NEGEDGE,
     WATCH_PART,
-    WATCH_POSEDGE,
     WATCH_RECORD,
 )
 from weft.engines.event.runner import STACK_BYTES, Runner
@@ -69,6 +60,7 @@ from weft.engines.event.sites import ThreadPlan
 from weft.engines.event.start_threads import start_threads
 from weft.engines.event.strengths import strength_text
 from weft.engines.event.watch_tables import Entry, lay_out_watches
+from weft.engines.event.write_signals import signal_writer
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
 
@@ -406,7 +398,7 @@ class EventEngine:
     def _ended(self, reason: int) -> int:
         self.raise_error()
         if reason == OSCILLATES:
-            raise UserError("no-convergence", self._describe_oscillation())
+            raise UserError("no-convergence", describe_loop(self))
         return reason
 
     def end_step(self) -> None:
@@ -429,26 +421,6 @@ class EventEngine:
         """Return the process that a thread belongs to."""
         number = ctypes.c_uint64.from_address(thread + NODE_PROCESS).value
         return self.threads[number]
-
-    def _describe_oscillation(self) -> str:
-        names: list[str] = []
-        known = {self._state + node.base + plan.offset for node, plan in self.threads}
-        place = self.word(CURRENT)
-        following = self.word(ACTIVE)
-        while place and len(names) < 8:
-            flags = ctypes.c_uint32.from_address(place + NODE_FLAGS).value
-            found: list[tuple[Node, str, Span]] = []
-            if flags & FLAG_BATCH:
-                gates = self.netlist.gates_of(place, self.addresses("run_gates"))
-                found = [(node, "assign", gate.span) for node, gate in gates]
-            elif place in known or flags & FLAG_HEAP:
-                node, plan = self.process_of(place)
-                found = [(node, plan.what, plan.span)]
-            for node, what, span in found[:8]:
-                names.append(f"{what} in {node.path} ({self.code.design.design.sources.describe(span)})")
-            place, following = following, following and ctypes.c_uint64.from_address(following + NODE_NEXT).value
-        listed = "; ".join(dict.fromkeys(names))
-        return f"the design did not settle after {self.max_deltas} delta cycles at time {self.time}: {listed}"
 
     def raise_error(self) -> None:
         """Raise what a call of Python has left to be raised."""
@@ -504,31 +476,7 @@ class EventEngine:
 
     def writer(self, node: Node, signal: Signal) -> Callable[[int, int, int], None]:
         """Return what writes bits and unknowns to an element of a signal, by its index; keep it for many elements."""
-        start, step, width = self.pointer_of(node, signal), element_bytes(signal), signal.width
-        size, four_state = plane_bytes(width), signal.type.four_state
-        memory, watched = self._bytes, self.word(start - SIGNAL_WATCHES)
-
-        def write(index: int, bits: int, unknown: int) -> None:
-            if not four_state:
-                bits, unknown = bits & ~unknown, 0
-            data = bits.to_bytes(size, "little") + unknown.to_bytes(size, "little")
-            at = start + index * step
-            if not watched:
-                memory[at : at + 2 * size] = data
-                return
-            old = bytes(memory[at : at + 2 * size])
-            if old != data:
-                memory[at : at + 2 * size] = data
-                edges = WATCH_ANY | _edges(old[0] & 1, old[size] & 1, bits & 1, unknown & 1)
-                changes = int.from_bytes(old[:size], "little") ^ bits | int.from_bytes(old[size:], "little") ^ unknown
-                for at in range(0, width, 64):
-                    part, low = changes >> at & 0xFFFFFFFFFFFFFFFF, index * width + at
-                    if part:
-                        high = low + min(width - at, 64)
-                        self.call("notify", self._state + start, edges, low, high, part, self._state)
-                    edges = WATCH_ANY
-
-        return write
+        return signal_writer(self, self._bytes, node, signal)
 
     def driver_counts(self, node: Node, signal: Signal, bit: int) -> tuple[int, int, int, bool]:
         """Return how many drivers drive a bit of a net to 0, 1 and x, and whether it is forced."""
@@ -539,12 +487,3 @@ class EventEngine:
         net = self.code.design.nets.get(self.code.design.find(node, signal))
         found = None if net is None else self.area.strengths(self.memory, self._state, net)
         return None if found is None else tuple(strength_text(byte) for byte in found)
-
-
-def _edges(old: int, old_unknown: int, new: int, new_unknown: int) -> int:
-    """Return the edges of a bit's change (IEEE 1800-2023 table 9-2)."""
-    before = 2 if old_unknown else old
-    after = 2 if new_unknown else new
-    rising = (before == 0 and after != 0) or (before == 2 and after == 1)
-    falling = (before == 1 and after != 1) or (before == 2 and after == 0)
-    return WATCH_POSEDGE * rising + WATCH_NEGEDGE * falling
