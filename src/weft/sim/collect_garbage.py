@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from weft.base.dataclass import dataclass, field
-from weft.engines.event.container_layout import MARK_BOX
 from weft.engines.event.heap_kernels import (
     AREA_COUNT,
     AREA_FOUND,
@@ -31,8 +30,6 @@ from weft.engines.event.heap_kernels import (
 )
 from weft.engines.event.records import (
     ACTIVE,
-    BOX_GIVERS,
-    BOX_TAKERS,
     FRAME_CALLER,
     FRAME_CLASS,
     FRAME_OUTER,
@@ -54,9 +51,6 @@ from weft.engines.event.records import (
     NODE_SIZE,
     OBSERVED,
     POSTPONED,
-    PROCESS_SIZE,
-    PROCESS_THREAD,
-    PROCESS_WAITERS,
     RE_INACTIVE,
     RE_NBA_BUFFER,
     RE_NBA_LENGTH,
@@ -160,8 +154,7 @@ class Collector:
         engine, simulation = self.simulation.engine, self.simulation
         dead = objects[~alive]
         kept = objects[alive]
-        for address in dead.tolist():
-            simulation.randomizer.forget(address)
+        simulation.randomizer.forget(dead.tolist())
         if len(dead):
             # What containers give back here must not ask for another collection.
             engine.set_word(HEAP_LIMIT, 1 << 62)
@@ -169,7 +162,7 @@ class Collector:
         if len(kept):
             ctypes.memmove(engine.word(HEAP_BUFFER), kept.ctypes.data, 8 * len(kept))
         engine.set_word(HEAP_LENGTH, len(kept))
-        total = sum(PROCESS_SIZE if address & 1 else _word(address + 8) for address in kept.tolist())
+        total = engine.call("heap_total", kept.ctypes.data, len(kept))
         engine.set_word(HEAP_BYTES, total)
         engine.set_word(HEAP_LIMIT, max(LEAST_BYTES, 2 * total))
         simulation.handles.release(np.flatnonzero(~used).tolist())
@@ -206,15 +199,8 @@ class Collector:
                 threads.append(child)
                 child = _word(child + NODE_SIBLING)
             yield from self._frames(node, seen, low, high)
-        for entry in objects.tolist():
-            # The object of a thread that runs is in use, and whatever somebody waits for.
-            process = entry & ~1
-            if entry & 1:
-                used = _word(process + PROCESS_THREAD) or _word(process + PROCESS_WAITERS)
-            else:
-                used = _word(entry) & MARK_BOX and (_word(entry + BOX_TAKERS) or _word(entry + BOX_GIVERS))
-            if used:
-                yield np.array([process], dtype=np.uint64)
+        used = np.zeros(len(objects), dtype=np.uint64)
+        yield used[: engine.call("heap_awaited", objects.ctypes.data, len(objects), used.ctypes.data)]
 
     def _frames(self, node: int, seen: set[int], low: int, high: int) -> Iterator[Words]:
         """Yield the frames of a thread, those around them and those of its callers."""

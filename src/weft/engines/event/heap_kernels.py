@@ -14,6 +14,8 @@ from weft.engines.event.box_kernels import box_clear
 from weft.engines.event.container_layout import MARK_BOX, MARK_CONTAINER, MARK_MAP, MARK_SCAN
 from weft.engines.event.kernel_language import free, kernel, malloc, memset, u8, u64
 from weft.engines.event.records import (
+    BOX_GIVERS,
+    BOX_TAKERS,
     CELL_BYTES,
     CELL_KIND,
     CELL_VALUE,
@@ -27,6 +29,9 @@ from weft.engines.event.records import (
     OBJECT_CLASS,
     OBJECT_SIZE,
     OBJECT_STREAM,
+    PROCESS_SIZE,
+    PROCESS_THREAD,
+    PROCESS_WAITERS,
 )
 from weft.engines.event.thread_kernels import heap_register, seed_next
 
@@ -175,3 +180,41 @@ def heap_free(start: int, count: int, state: int) -> int:
         free(found & ~1)
         at = at + 1
     return 0
+
+
+@kernel
+def heap_total(start: int, count: int) -> int:
+    """Return the bytes of objects."""
+    total = 0
+    at = 0
+    while at < count:
+        found = u64[start + at * 8]
+        size = PROCESS_SIZE
+        if (found & 1) == 0:
+            size = u64[found + OBJECT_SIZE]
+        total = total + size
+        at = at + 1
+    return total
+
+
+@kernel
+def heap_awaited(start: int, count: int, used: int) -> int:
+    """Put the objects that are in use though nothing may name them at `used`; return how many there are.
+
+    These are the objects of threads that run, and whatever somebody waits for.
+    """
+    length = 0
+    at = 0
+    while at < count:
+        found = u64[start + at * 8]
+        if found & 1:
+            awaited = u64[found - 1 + PROCESS_THREAD] | u64[found - 1 + PROCESS_WAITERS]
+        else:
+            awaited = 0
+            if u64[found + OBJECT_CLASS] & MARK_BOX:
+                awaited = u64[found + BOX_TAKERS] | u64[found + BOX_GIVERS]
+        if awaited:
+            u64[used + length * 8] = found & ~1
+            length = length + 1
+        at = at + 1
+    return length

@@ -66,6 +66,8 @@ _KERNELS = (
     "heap_register",
     "heap_mark",
     "heap_free",
+    "heap_total",
+    "heap_awaited",
     "collect_later",
     "run_record",
     "run_record_nba",

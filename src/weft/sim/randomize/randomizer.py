@@ -8,7 +8,7 @@ is written before everything has been chosen.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -152,10 +152,12 @@ class Randomizer:
         if cycles is not None:
             self.cycles[target] = {key: set(values) for key, values in cycles.items()}
 
-    def forget(self, handle: int) -> None:
-        """Forget an object that is freed."""
-        self.modes.pop(handle, None)
-        self.cycles.pop(handle, None)
+    def forget(self, handles: Iterable[int]) -> None:
+        """Forget objects that are freed."""
+        if self.modes or self.cycles:
+            for handle in handles:
+                self.modes.pop(handle, None)
+                self.cycles.pop(handle, None)
 
     def active_fields(self, handle: int) -> list[tuple[Signal, bool]]:
         """Return the properties of an object that are random now."""
