@@ -102,6 +102,17 @@ def test_another_process_goes_on(here):
         assert run(name, "state", "load", middle, end, hash_seed="2") == first
 
 
+def test_arrays_that_python_has_made_keep_their_types(here):
+    # Nothing but `%p` looks at what these return, so the code does not know how it lies.
+    Path("types.sv").write_text("""
+    module t; byte a[5] = '{3, 1, 3, 1, 2}; shortint other[$] = {7, 8}, few[$]; int found[$];
+      initial begin found = a.unique_index; few = other.unique; #20 $display("%p %p", found, few); end
+    endmodule
+    """)
+    for begin in ("save", "load"):
+        assert run("types.sv", "state", begin, "10ns", "50ns") == "'{0, 1, 4} '{7, 8}\n"
+
+
 def test_files_are_opened_again(here):
     Path("files.v").write_text(FILES)
     Path("in.txt").write_text("".join(f"line {i}\n" for i in range(100)))

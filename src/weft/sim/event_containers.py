@@ -219,24 +219,24 @@ class Containers:
     def __init__(self, simulation: EventSimulation, types: ContainerTypes) -> None:
         self._handles = simulation.handles
         self._simulation = simulation
-        self._types = types.copy()
+        self.types = types.copy()
 
     def find(self, handle: Any, kind: Type | None = None) -> Container:
         """Return the container of a handle; an empty one, of a type if that is known, for 0."""
         address = int(handle or 0)
         if address >= LEAST_ADDRESS:
             mark = _word(address + OBJECT_CLASS)
-            return Stored(self._simulation, self._types.layout(self._types.types[mark & mask(32)]), address)
+            return Stored(self._simulation, self.types.layout(self.types.types[mark & mask(32)]), address)
         found = self._handles.values[address] if address else None
         if isinstance(found, KeptMap):
             return found
         if kind is not None and kind.kind == "assoc" and not in_memory(kind):
             return KeptMap(kind)
-        return Stored(self._simulation, self._types.layout(kind if in_memory(kind) else _ANY), 0)  # pyright: ignore[reportArgumentType]
+        return Stored(self._simulation, self.types.layout(kind if in_memory(kind) else _ANY), 0)  # pyright: ignore[reportArgumentType]
 
     def make(self, kind: Type, items: list[Any]) -> int:
         """Return the handle of a new dynamic array or queue."""
-        layout, engine = self._types.layout(kind), self._simulation.engine
+        layout, engine = self.types.layout(kind), self._simulation.engine
         address = engine.call("sequence_make", layout.mark, layout.step, layout.limit, engine.state)
         Stored(self._simulation, layout, address).set_items(items)
         return address
@@ -262,7 +262,7 @@ class Containers:
         if isinstance(source, KeptMap):
             entries = dict(zip(source.entries, self.copied(source), strict=True))
             return self.keep(KeptMap(kind, entries, source.default))
-        layout = self._types.layout(kind)
+        layout = self.types.layout(kind)
         if layout.is_map or layout.element.step == source.layout.element.step:
             return engine.call("container_copy", source.address, layout.mark, layout.limit, engine.state)
         return self.make(kind, source.values())

@@ -50,6 +50,7 @@ _KEPT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("files", ("last_error",)),
     ("formats", ("time_digits", "time_suffix", "time_width", "shown_unit_fs")),
     ("randomizer", ("modes", "cycles", "static_off")),
+    ("types", ("types",)),
 )
 """Which attributes of which parts of a simulation change while it runs."""
 
@@ -98,8 +99,8 @@ def restore_all(simulation: EventSimulation, checkpoint: Checkpoint) -> None:
 
 
 def _owners(simulation: EventSimulation) -> list[Any]:
-    state = simulation.host.state
-    return [simulation.handles, simulation.host, state, state.files, state.formats, simulation.randomizer]
+    state, types = simulation.host.state, simulation.containers.types
+    return [simulation.handles, simulation.host, state, state.files, state.formats, simulation.randomizer, types]
 
 
 def _parts(simulation: EventSimulation) -> list[list[Any]]:

@@ -101,10 +101,14 @@ class ContainerTypes:
     def layout(self, kind: Type) -> ContainerLayout:
         """Return how containers of a type lie, which gets a number when first asked for."""
         found = self._layouts.get(kind)
-        if found is None:
+        # A state that is put back has the numbers that were given when it was taken.
+        if found is None or not self._has(kind, found.mark & mask(32)):
             found = self._layouts[kind] = container_layout(kind, len(self.types))
             self.types.append(kind)
         return found
+
+    def _has(self, kind: Type, number: int) -> bool:
+        return number < len(self.types) and (self.types[number] is kind or self.types[number] == kind)
 
     def copy(self) -> ContainerTypes:
         """Return the same numbers, to which others may be added."""
