@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,15 @@ _LEAST_SECONDS = 0.2
 """Shorter runs are not worth a thread."""
 
 
+class _Holder:
+    """Lead from what is compiled to the engine that waits for it, as long as anybody has that."""
+
+    __slots__ = ("__weakref__", "tier")
+
+    def __init__(self, tier: SecondTier) -> None:
+        self.tier = tier
+
+
 @dataclass(slots=True, eq=False)
 class SecondTier:
     """Improve the code of an engine, the kernels and the modules once each.
@@ -75,8 +85,10 @@ class SecondTier:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _callback: object = None
     _address: int = 0
+    _holder: _Holder = field(init=False)
 
     def __post_init__(self) -> None:
+        self._holder = _Holder(self)
         self.seconds = max(_LEAST_SECONDS, _SECONDS_PER_BYTE * self.machine.text_bytes)
         kernels = self.machine.kernels.result()
         self._kernels = kernels.code
@@ -113,21 +125,15 @@ class SecondTier:
             spent = self._spent + time.monotonic() - self._since
             for step in [step for step in self.steps if step[0] <= spent]:
                 self.steps.remove(step)
-                step[1](self.link)
+                step[1](_linker(weakref.ref(self._holder)))
             if self.steps:
                 self.timer = threading.Timer(min(seconds for seconds, _ in self.steps) - spent, self._look)
                 self.timer.daemon = True
                 self.timer.start()
 
     def link(self, improved: Callable[[], Improved]) -> bytes:
-        """Wait for optimised objects, link them and ask the run to go over to them; return nothing.
-
-        Python may be about to end, or the cache may have lost a text: the run then keeps the code that it has.
-        """
-        try:
-            kernels, modules = improved()
-        except (Dropped, LookupError):
-            return b""
+        """Link optimised objects and ask the run to go over to them; return nothing."""
+        kernels, modules = improved()
         with self._lock:
             self._kernels, self._modules = kernels or self._kernels, modules or self._modules
             library = Library([self._kernels, *self._modules], self.machine.exports)
@@ -170,6 +176,23 @@ class SecondTier:
         for node, plan in engine.threads:
             if plan.whole:
                 _move_thread(engine.state + node.base + plan.offset, moves)
+
+
+def _linker(found: weakref.ref[_Holder]) -> Callable[[Callable[[], Improved]], bytes]:
+    """Return what links better code when it is there, without keeping a simulation that nobody has any more.
+
+    Python may be about to end, or the cache may have lost a text: the run then keeps the code that it has.
+    """
+
+    def link(improved: Callable[[], Improved]) -> bytes:
+        try:
+            ready = improved()
+        except (Dropped, LookupError):
+            return b""
+        holder = found()
+        return holder.tier.link(lambda: ready) if holder is not None else b""
+
+    return link
 
 
 def _moved(words: Words, moves: dict[int, int]) -> Words:
