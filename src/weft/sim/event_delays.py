@@ -13,8 +13,8 @@ from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import UserError
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
-from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, Module, SystemTask, Text
+from weft.ir.walk import statements_in
 from weft.sim import run_plan
 from weft.sim.annotate_delays import CHOICES, DelayAnnotator, annotated_ports, find_instance, no_scope, reach_module
 from weft.sim.design_timing import DesignTiming, insert_timing

@@ -15,10 +15,10 @@ import numpy as np
 from weft.base.dataclass import dataclass
 from weft.base.source import Span
 from weft.engines.event.elaborate import Elaborated, Node, roots_of
-from weft.engines.event.walk import statements_in
 from weft.ir.cone_graph import Scope, State
 from weft.ir.design import Assign, Expr, Force, Module, Process, Signal
 from weft.ir.graph_builder import GraphBuilder
+from weft.ir.walk import statements_in
 from weft.passes.split_planes import split_planes
 from weft.passes.trace_clocks import ClockReport
 from weft.sim.compiled_design import CompiledDesign, DriverNote

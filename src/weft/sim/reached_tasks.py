@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weft.base.dataclass import dataclass
-from weft.engines.event.walk import children
 from weft.ir.design import Design, If, Statement, SystemTask
 from weft.ir.expressions import Binary, Const, Expr, Resize, SystemCall, Text, Unary
+from weft.ir.walk import children
 
 
 @dataclass(frozen=True, slots=True)

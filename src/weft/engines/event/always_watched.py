@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.engines.event.walk import calls_in
 from weft.ir.design import Function, Process
 from weft.ir.expressions import Call, SystemCall
+from weft.ir.walk import calls_in
 
 if TYPE_CHECKING:
     from weft.engines.event.sites import ThreadPlan

@@ -26,11 +26,11 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.draw_domains import Domain, Target, distribution, find_domains, plain_items, plain_target
 from weft.engines.event.records import NODE_SEED, RANDOM_MODES
 from weft.engines.event.value_types import type_of
-from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, Value, plane_bytes
 from weft.ir.constraints import Constraint, Distribute, Implies, Require, constraint_expressions
 from weft.ir.design import Class, Signal
 from weft.ir.expressions import Field, Randomize, Ref
+from weft.ir.walk import subexpressions
 
 TRIES = 100
 """How often values are drawn before Python is asked, which tries as often before it searches."""

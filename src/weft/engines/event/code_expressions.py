@@ -27,7 +27,6 @@ from weft.engines.event.code_places import (
 )
 from weft.engines.event.random_numbers import RANDOM, random_value
 from weft.engines.event.value_types import REAL_FUNCTIONS, is_real, is_word, type_of
-from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, Value, Writer, ir_type, mask
 from weft.ir.design import Expr, Signal
 from weft.ir.expressions import (
@@ -52,6 +51,7 @@ from weft.ir.expressions import (
     Text,
     Unary,
 )
+from weft.ir.walk import subexpressions
 
 _MAX_WHOLE = 1 << 16
 """The widest whole array, in bits, that is handled as one vector."""

@@ -43,7 +43,7 @@ from weft.engines.event.layout import FrameLayout
 from weft.engines.event.pack_modules import pack_modules
 from weft.engines.event.records import CONTROL_SIZE, STACK_LIMIT
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import Suspensions, calls_in, statements_in, subexpressions
+from weft.engines.event.walk import Suspensions
 from weft.engines.event.writer import Operand, Value, Writer, mask
 from weft.ir.design import (
     Design,
@@ -58,6 +58,7 @@ from weft.ir.design import (
 from weft.ir.expressions import Call, Element, Field, Ref
 from weft.ir.random_streams import stream_names
 from weft.ir.region import Region
+from weft.ir.walk import calls_in, statements_in, subexpressions
 
 _MARK = re.compile(r"\$([NCZ])([^$]*)\$")
 

@@ -17,11 +17,11 @@ from weft.engines.event.code_draws import HOOKS, write_draw
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.elaborate import Elaborated, Node, Unit
 from weft.engines.event.value_types import type_of
-from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, Value
 from weft.ir.constraints import Constraint, ForEach, Implies, constraint_expressions
 from weft.ir.design import Class, Expr, Function, Signal, Type
 from weft.ir.expressions import Call, Element, Iterate, Randomize, Ref, SystemCall, Text
+from weft.ir.walk import subexpressions
 
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode

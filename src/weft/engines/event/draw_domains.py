@@ -16,7 +16,6 @@ from weft.base.number_ranges import tidy
 from weft.engines.event.code_expressions import value
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.value_types import WORDS
-from weft.engines.event.walk import subexpressions
 from weft.engines.event.writer import Operand, mask
 from weft.ir import ops
 from weft.ir.constraints import Constraint, Distribute, Implies, Require
@@ -34,6 +33,7 @@ from weft.ir.expressions import (
     Slice,
     Unary,
 )
+from weft.ir.walk import subexpressions
 
 _PLAIN = Binary | Concat | Cond | Const | Element | Field | Ref | Repeat | Resize | Slice | Unary
 _ORDERS = ("ult", "ule", "slt", "sle")

@@ -22,7 +22,6 @@ from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.driver_parts import parts_of
 from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate
-from weft.engines.event.walk import statements_in
 from weft.ir.design import (
     Binary,
     Concat,
@@ -45,6 +44,7 @@ from weft.ir.design import (
     Unary,
 )
 from weft.ir.expressions import Item
+from weft.ir.walk import statements_in
 
 PLAIN_NETS = frozenset({"", "wire", "tri", "uwire"})
 STRONG = ("strong", "strong")

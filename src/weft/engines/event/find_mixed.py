@@ -18,9 +18,10 @@ from collections.abc import Iterator
 
 from weft.engines.event.code_host import outputs_of
 from weft.engines.event.elaborate import Elaborated, Key, roots_of
-from weft.engines.event.walk import Suspensions, expressions_of, statements_in, subexpressions
+from weft.engines.event.walk import Suspensions
 from weft.ir.design import Assign, Expr, Force, Kind, Process, Release, Statement, SystemTask
 from weft.ir.expressions import AssignExpr, Call, Concat, New, Randomize, Ref, SystemCall
+from weft.ir.walk import expressions_of, statements_in, subexpressions
 
 
 def find_mixed(design: Elaborated, suspensions: Suspensions) -> tuple[set[Key], set[Key]]:

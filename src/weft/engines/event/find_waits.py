@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft.engines.event.elaborate import Unit
-from weft.engines.event.walk import Read, reads_of, statement_reads, statements_in, timing_expressions
+from weft.engines.event.walk import Read, reads_of, statement_reads
 from weft.ir.design import (
     Assign,
     Delay,
@@ -17,6 +17,7 @@ from weft.ir.design import (
     WaitUntil,
 )
 from weft.ir.system_tasks import MONITOR_TASKS
+from weft.ir.walk import statements_in, timing_expressions
 
 
 def waited(unit: Unit) -> list[Read]:

@@ -21,23 +21,7 @@ from weft.ir.design import (
     operands,
 )
 from weft.ir.expressions import AssignExpr, Call, Concat, Element, Field, Item, Ref, Slice, SystemCall
-from weft.ir.walk import calls_in, children, expressions_of, statements_in, subexpressions, timing_expressions
-
-__all__ = [
-    "SUSPENDING_CALLS",
-    "Read",
-    "Suspensions",
-    "calls_in",
-    "children",
-    "expressions_of",
-    "index_reads",
-    "reads_of",
-    "statement_reads",
-    "statements_in",
-    "subexpressions",
-    "timing_expressions",
-    "written_signals",
-]
+from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
 
 SUSPENDING_CALLS = frozenset(
     {"mailbox.put", "mailbox.get", "mailbox.peek", "semaphore.get", "process.await", "process.suspend"}

@@ -22,18 +22,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from weft.base.dataclass import replace
 from weft.base.source import Span
 from weft.engines.event.elaborate import roots_of
-from weft.engines.event.walk import (
-    Read,
-    calls_in,
-    expressions_of,
-    reads_of,
-    statement_reads,
-    statements_in,
-    subexpressions,
-)
+from weft.engines.event.walk import Read, reads_of, statement_reads
 from weft.ir.design import Assign, Block, Function, If, Instance, Kind, Module, Process, Signal, Statement, Type
 from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, SystemCall, Text, Unary
 from weft.ir.ops import mask
+from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
 
 BEGUN, STARTED = "$weft$begun", "$weft$started"
 """The plusargs by whose names the states are known that say whether procedures have begun to wait for levels, and

@@ -21,7 +21,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from weft.base.dataclass import dataclass, field, replace
 from weft.engines.event.elaborate import PLAIN_NETS, roots_of
-from weft.engines.event.walk import calls_in, expressions_of, statements_in, subexpressions
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.design import (
     ContinuousAssign,
@@ -39,6 +38,7 @@ from weft.ir.design import (
 )
 from weft.ir.expressions import WORD_KINDS, AssignExpr, Call, Element, Ref, SystemCall
 from weft.ir.ops import CODE
+from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
 from weft.sim.regions.mixed_design import BuiltRegion
 from weft.sim.regions.module_reasons import blocking_in, has_edge, own_reason
 

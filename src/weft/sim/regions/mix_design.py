@@ -13,8 +13,8 @@ from collections import Counter
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported, UserError, WeftError
 from weft.base.recursion import deep_recursion
-from weft.engines.event.walk import statements_in
 from weft.ir.design import Design, Module
+from weft.ir.walk import statements_in
 from weft.sim.regions.build_region import RegionBuilder, modules_below
 from weft.sim.regions.group_siblings import Group, group_siblings, late_outputs, reached_outputs
 from weft.sim.regions.mixed_design import WORTH, BuiltRegion, MixedDesign, Part, Reason

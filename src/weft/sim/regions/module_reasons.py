@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from weft.base.errors import Unsupported
 from weft.base.source import Span
 from weft.engines.event.elaborate import PLAIN_NETS, STRONG, roots_of
-from weft.engines.event.walk import calls_in, expressions_of, statements_in, subexpressions
 from weft.ir.design import (
     Assertion,
     Assign,
@@ -34,6 +33,7 @@ from weft.ir.design import (
     WaitUntil,
 )
 from weft.ir.expressions import AssignExpr, Call, Element, Ref, SystemCall
+from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
 from weft.passes.check_cycle_support import check_module
 from weft.sim.regions.mixed_design import Reason
 
