@@ -7,9 +7,9 @@ would change them. Edges that have come by then are one step, since each procedu
 
 Logic that reads inputs follows them in threads that wait for their changes, as those of continuous assignments do and
 in the same places of the order. One follows the inputs that reach outputs or latches, and computes these too; the step
-makes it ready as well, for what registers reach. The other one copies inputs that only reach registers. So the step
-uses, of each input, what procedures have seen when the edge came, and what logic had followed by then: if logic follows
-inputs between the edge and the step, what it had before is kept and put back for the step, and latches with it.
+makes it ready as well, for what registers reach. The others copy one input each, which only reaches registers. So the
+step uses, of each input, what procedures have seen when the edge came, and what logic had followed by then: if logic
+follows inputs between the edge and the step, what it had before is kept and put back for the step, and latches with it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class _RegionWriter:
         self.unit, self.region = unit, region
         self.record = unit.layout.take(REGION_EDGES + 8 * len(region.edges))
         self.settle_at = -1
+        self.keeping = ""
         self.followed = [port for port in region.inputs if port.read]
         sizes = [port.stride * (2 if port.unknown >= 0 else 1) for port in self.followed]
         self.kept = unit.layout.take((sum(sizes) + sum(size for _, size in region.latches) + 15) // 8 * 8)
@@ -66,14 +67,16 @@ class _RegionWriter:
 
     def write(self) -> int:
         """Write everything."""
+        self.keeping = self._copy_followed()
         settle = FunctionCode(self.unit, self.unit.symbol("settle"), "look")
         plan = self.unit.thread(settle.name, 0)
         plan.what, plan.span, self.settle_at = "region", self.region.span, plan.offset
         self._watch(plan, [port for port in self.followed if port.passes])
         self._settle(settle)
-        others = [port for port in self.followed if not port.passes]
-        if others:
-            self._follow(others)
+        # A thread for each: another input may change between the change of this one and the step, and after an edge.
+        for port in self.followed:
+            if not port.passes:
+                self._follow(port)
         for flag, order in ((self.region.begun, -1), (self.region.started, 3)):
             if flag >= 0:
                 self._begin(flag, order)
@@ -176,14 +179,14 @@ class _RegionWriter:
         w.ret()
         self.unit.add_function(f)
 
-    def _follow(self, inputs: list[RegionInput]) -> None:
-        """Write the thread of inputs that reach nothing but registers."""
+    def _follow(self, port: RegionInput) -> None:
+        """Write the thread of an input that reaches nothing but registers."""
         f = FunctionCode(self.unit, self.unit.symbol("follow"), "look")
         plan = self.unit.thread(f.name, 0)
         plan.what, plan.span = "region", self.region.span
-        self._watch(plan, inputs)
+        self._watch(plan, [port])
         self._keep(f)
-        self._sample(f, inputs)
+        self._sample(f, [port])
         f.w.ret()
         self.unit.add_function(f)
 
@@ -395,12 +398,20 @@ class _RegionWriter:
         keep, go_on = w.fresh("keep"), w.fresh("follow")
         w.branch(waits, keep, go_on)
         w.label(keep)
+        w.emit(f"call i64 @{self.keeping}(i64 %node, i64 %S)")
+        w.jump(go_on)
+        w.label(go_on)
+
+    def _copy_followed(self) -> str:
+        """Write what copies what logic has followed to where it is kept; return the function's name."""
+        f = FunctionCode(self.unit, self.unit.symbol("keep"), "look")
+        w = f.w
         w.store_word("%Ip", self.record + REGION_MOVED, 1)
         state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
         for place, size, at in self._places():
             self._copy(f, w.address("%Ip", at), w.address(state, place), size)
-        w.jump(go_on)
-        w.label(go_on)
+        w.ret()
+        return self.unit.add_function(f)
 
     def _exchange(self, f: FunctionCode) -> None:
         """Exchange what logic has followed for what it had when the first edge came, where that has been kept."""
