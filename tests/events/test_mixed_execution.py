@@ -333,6 +333,26 @@ def test_edges_of_one_time_step_have_inputs_of_their_own(actions: str, at: int) 
     assert regions(simulation) == ["tb.u"]
 
 
+def test_logic_follows_each_input_by_itself() -> None:
+    """One changes before the edge and another one after it, in a process that does not wait in between."""
+    printed, simulation = both("""
+        module dut(input clk, input [3:0] b, c, output reg [3:0] p, q);
+          wire [3:0] x = b + 1, y = c + 1;
+          always @(posedge clk) begin p <= x; q <= y; end
+        endmodule
+        module t;
+          reg clk = 0; reg [3:0] b = 1, c = 2; wire [3:0] p, q;
+          dut u(clk, b, c, p, q);
+          initial begin
+            #5 b = 7; clk = 1; c = 9; #1 $display("%0d %0d", p, q);
+            #4 clk = 0; #5 clk = 1; #1 $display("%0d %0d", p, q);
+          end
+        endmodule
+        """)
+    assert regions(simulation) == ["t.u"]
+    assert printed == "8 3\n8 10\n"
+
+
 def test_random_numbers_do_not_depend_on_regions() -> None:
     printed, _ = both("""
         module dut(input clk, output reg q = 0); always @(posedge clk) q <= ~q; endmodule
