@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 
-import weft
+from sim.event_runs import simulate, totals
 from weft.base.errors import UserError
 from weft.engines.event.records import HEAP_BYTES, HEAP_LENGTH
-from weft.lang.sv.compile_sources import load_design
 from weft.sim import collect_garbage
-from weft.sim.event_simulation import EventSimulation
-
-
-def simulate(text: str) -> tuple[EventSimulation, list[str]]:
-    """Run a testbench; return the simulation and what it has displayed."""
-    out = io.BytesIO()
-    simulation = EventSimulation(load_design(texts={"t.sv": text}), out)
-    simulation.run()
-    return simulation, out.getvalue().decode().splitlines()
 
 
 def test_messages_of_all_kinds():
@@ -114,12 +102,5 @@ def test_a_checkpoint_has_messages_and_who_waits():
       always begin k.get(3); total = total + 1000; end
     endmodule
     """
-    simulation = weft.compile(texts={"t.sv": text}, engine="event")
-    simulation.run_until("142ns")
-    before = simulation.checkpoint()
-    simulation.run_until("450ns")
-    want = int(simulation.peek("total"))
-    simulation.restore(before)
-    simulation.run_until("450ns")
-    assert int(simulation.peek("total")) == want > 1000
-    simulation.close()
+    want, again = totals(text, "142ns", "450ns")
+    assert again == want > 1000

@@ -7,20 +7,12 @@ import random
 
 import pytest
 
-import weft
+from sim.event_runs import simulate, totals
 from weft.base.errors import Unsupported, UserError
 from weft.engines.event.records import HEAP_BYTES, HEAP_LENGTH
 from weft.lang.sv.compile_sources import load_design
 from weft.sim import collect_garbage
 from weft.sim.event_simulation import EventSimulation
-
-
-def simulate(text: str) -> tuple[EventSimulation, list[str]]:
-    """Run a testbench; return the simulation and what it has displayed."""
-    out = io.BytesIO()
-    simulation = EventSimulation(load_design(texts={"t.sv": text}), out)
-    simulation.run()
-    return simulation, out.getvalue().decode().splitlines()
 
 
 def test_an_associative_array_agrees_with_a_dictionary():
@@ -166,12 +158,5 @@ def test_a_checkpoint_has_the_containers():
       always #10 if (n.size() > 2) n = n[1:$];
     endmodule
     """
-    simulation = weft.compile(texts={"t.sv": text}, engine="event")
-    simulation.run_until("45ns")
-    before = simulation.checkpoint()
-    simulation.run_until("105ns")
-    want = int(simulation.peek("total"))
-    simulation.restore(before)
-    simulation.run_until("105ns")
-    assert int(simulation.peek("total")) == want > 1000
-    simulation.close()
+    want, again = totals(text, "45ns", "105ns")
+    assert again == want > 1000

@@ -156,10 +156,13 @@ class InputSampler:
         return driven[0] if driven[0].width == self.hierarchy.signal[wire].bits else None
 
     def _same(self, a: int, b: int) -> bool:
-        """Say whether a port joins two signals to one, rather than be an assignment between them."""
-        first, second = self.hierarchy.signal[a], self.hierarchy.signal[b]
-        shapes = [(signal.width, signal.depth, signal.type.four_state) for signal in (first, second)]
-        return shapes[0] == shapes[1]
+        return joins(self.hierarchy.signal[a], self.hierarchy.signal[b])
+
+
+def joins(inner: Signal, outer: Signal) -> bool:
+    """Say whether a port joins two signals to one, rather than be an assignment between them."""
+    shapes = [(signal.width, signal.depth, signal.type.four_state) for signal in (inner, outer)]
+    return shapes[0] == shapes[1]
 
 
 def _whole_read(place: InstancePlace, item: int) -> int:

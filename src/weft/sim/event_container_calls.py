@@ -161,14 +161,7 @@ def _reordered(simulation: EventSimulation, handle: Any, change: Callable[[list[
 
 def _pack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     """Return the elements as one vector, the first at the top; a wider target is filled from the left (11.4.14)."""
-    bits = unknown = width = 0
-    for item in simulation.containers.bits(args[0]):
-        bits = bits << item.width | item.value
-        unknown = unknown << item.width | item.unknown
-        width += item.width
-    size = number(args[1]) if len(args) > 1 else 0
-    if size:
-        bits, unknown = (_blocks(plane, width, size) for plane in (bits, unknown))
+    bits, unknown, width = streamed(simulation, args)
     target = site.result.width if site.result is not None else width
     shift = target - width
     if shift >= 0:

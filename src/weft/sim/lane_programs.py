@@ -32,15 +32,31 @@ def lane_program(
     paged: Collection[int] = (),
 ) -> LaneProgram:
     """Return the program of a design; `until` is the text of the condition. See `passes.build_lane_program`."""
+
+    def build() -> LaneProgram:
+        from weft.passes.build_lane_program import build_lane_program  # a start from the cache does without it
+
+        return build_lane_program(
+            design.graph,
+            clocks,
+            steady=steady,
+            condition=(condition.graph, condition.node) if condition is not None else None,
+            private=private,
+            count_messages=count_messages,
+            habits=habits,
+            drive=drive,
+            paged=paged,
+        )
+
     if not design.digest or habits is not None or drive is not None:
-        return _build(design.graph, clocks, steady, condition, private, count_messages, habits, drive, paged)
+        return build()
     resets = sorted(steady.items()) if steady is not None else None
     parts = (tuple(clocks), resets, sorted(private), count_messages, sorted(paged))
     key = hash_words(["lane program", compiler_version(), design.digest, until, repr(parts)])
     store = DesignCache()
     program = store.load(key, LaneProgram)
     if program is None:
-        program = _build(design.graph, clocks, steady, condition, private, count_messages, None, None, paged)
+        program = build()
         program.key = key
         store.store(key, program, design.tops, kind="program")
     return program
@@ -51,29 +67,3 @@ def lane_look(program: LaneProgram, graph: ConeGraph, nodes: Sequence[int]) -> L
     from weft.passes.build_lane_program import build_look
 
     return build_look(program, graph, nodes)
-
-
-def _build(
-    graph: ConeGraph,
-    clocks: Sequence[Clock],
-    steady: Mapping[int, int] | None,
-    condition: Condition | None,
-    private: Collection[int],
-    count_messages: bool,
-    habits: Mapping[int, int] | None,
-    drive: DrivePlan | None,
-    paged: Collection[int],
-) -> LaneProgram:
-    from weft.passes.build_lane_program import build_lane_program  # a start from the cache does without it
-
-    return build_lane_program(
-        graph,
-        clocks,
-        steady=steady,
-        condition=(condition.graph, condition.node) if condition is not None else None,
-        private=private,
-        count_messages=count_messages,
-        habits=habits,
-        drive=drive,
-        paged=paged,
-    )

@@ -82,15 +82,9 @@ class Classes:
 
     def check_null(self, f: FunctionCode, handle: Operand) -> None:
         """Write the check of a handle that is used; null is 0, or 1 among events."""
-        from weft.engines.event.code_host import host_task
+        from weft.engines.event.code_host import stop_if
 
-        w = f.w
-        null, fine = w.fresh("null"), w.fresh("object")
-        w.branch(w.compare("ult", 64, handle, 2), null, fine)
-        w.label(null)
-        host_task(f, "$weft$null", (), ())
-        w.jump(f.stop_block())
-        w.label(fine)
+        stop_if(f, f.w.compare("ult", 64, handle, 2), "$weft$null")
 
     def candidates(self, method: Function) -> list[Function]:
         """Return the methods that a virtual call of one may mean: its own and those of derived classes."""

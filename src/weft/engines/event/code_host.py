@@ -14,7 +14,7 @@ from weft.engines.event.elaborate import shows_strength
 from weft.engines.event.gates import bit_of
 from weft.engines.event.host_sites import HostSite, Shape
 from weft.engines.event.value_types import BITS, REALS, WORDS, type_of
-from weft.engines.event.writer import Value
+from weft.engines.event.writer import Operand, Value
 from weft.ir.design import Expr, Type
 from weft.ir.expressions import Concat, Element, Field, Item, Ref, Slice, SystemCall, Text
 from weft.ir.system_tasks import MEMORY_ARGUMENTS, output_arguments
@@ -100,6 +100,17 @@ def host_task(
     _call(f, name, args, signs, None, f.span, types=types)
     if name in STOPPING:
         f.poll()
+
+
+def stop_if(f: FunctionCode, wrong: Operand, task: str) -> None:
+    """Write the check of a condition under which a task of the host's, which raises an error, ends the run."""
+    w = f.w
+    stop, fine = w.fresh("wrong"), w.fresh("fine")
+    w.branch(wrong, stop, fine)
+    w.label(stop)
+    host_task(f, task, (), ())
+    w.jump(f.stop_block())
+    w.label(fine)
 
 
 def host_choice(

@@ -68,7 +68,7 @@ def _copy(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value:
 def _new(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value:
     """Write `new[size]` or `new[size](source)`."""
     from weft.engines.event.code_expressions import value
-    from weft.engines.event.code_host import host_task
+    from weft.engines.event.code_host import stop_if
 
     w = f.w
     found = value(f, call.args[0])
@@ -77,12 +77,7 @@ def _new(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value:
     source: Operand = handle_of(f, _copied(call.args[1])) if len(call.args) > 1 else 0
     made = make_container(f, layout)
     done = w.call("sequence_new", made, size, source, default_address(f, layout.element), "%S")
-    full, fine = w.fresh("full"), w.fresh("made")
-    w.branch(w.compare("ne", 64, done, 0), fine, full)
-    w.label(full)
-    host_task(f, "$weft$memory", (), ())
-    w.jump(f.stop_block())
-    w.label(fine)
+    stop_if(f, w.compare("eq", 64, done, 0), "$weft$memory")
     return Value(64, made)
 
 

@@ -309,14 +309,9 @@ class ProgramCode:
         here = w.emit("call ptr @llvm.frameaddress.p0(i32 0)")
         word = w.emit(f"ptrtoint ptr {here} to i64")
         limit = w.load_word("%Sp", STACK_LIMIT)
-        deep, fine = w.fresh("deep"), w.fresh("fine")
-        w.branch(w.compare("ult", 64, word, limit), deep, fine)
-        w.label(deep)
-        from weft.engines.event.code_host import host_task
+        from weft.engines.event.code_host import stop_if
 
-        host_task(f, "$weft$recursion", (), ())
-        w.jump(f.stop_block())
-        w.label(fine)
+        stop_if(f, w.compare("ult", 64, word, limit), "$weft$recursion")
 
     # ------------------------------------------------------------------------------------------- writing
 

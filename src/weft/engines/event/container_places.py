@@ -54,6 +54,7 @@ def key_word(f: FunctionCode, layout: ContainerLayout, expression: Expr, new: bo
     With `new`, for an element that is to be made, what does not fit is an error.
     """
     from weft.engines.event.code_expressions import value
+    from weft.engines.event.code_host import stop_if
 
     w = f.w
     key = layout.type.key
@@ -64,25 +65,12 @@ def key_word(f: FunctionCode, layout: ContainerLayout, expression: Expr, new: bo
         if found.width > 64:
             wide = w.nonzero(found.width, w.op("lshr", found.width, found.bits, 64))
             if new:
-                _refuse_wide(f, w.and_(1, wide, w.not_(1, unknown)))
+                stop_if(f, w.and_(1, wide, w.not_(1, unknown)), "$weft$wide")
             unknown = w.or_(1, unknown, wide)
         return word, unknown
     found = ops.resize(w, found, 64 if key.kind in WORDS else key.width, type_of(expression).signed)
     word = w.resize(found.bits, found.width, 64, key.signed)
     return (w.op("xor", 64, word, SIGN) if key.signed else word), unknown
-
-
-def _refuse_wide(f: FunctionCode, wide: Operand) -> None:
-    """Write the error for a new element whose index has more bits than a key, if it has."""
-    from weft.engines.event.code_host import host_task
-
-    w = f.w
-    refused, fine = w.fresh("wide"), w.fresh("key")
-    w.branch(wide, refused, fine)
-    w.label(refused)
-    host_task(f, "$weft$wide", (), ())
-    w.jump(f.stop_block())
-    w.label(fine)
 
 
 def is_inside(f: FunctionCode, handle: Operand, index: Operand) -> Operand:

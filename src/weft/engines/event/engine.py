@@ -141,7 +141,7 @@ class EventEngine:
 
     def addresses(self, symbol: str) -> set[int]:
         """Return the addresses of compiled code, those of former code as well, which waiting records may hold."""
-        return {library.addresses[symbol] for library in (self._library, *self._former)}
+        return {library.addresses[symbol] for library in self.libraries}
 
     def replace_library(self, library: Library) -> None:
         """Use other code of the same program from now on; the present code is kept."""

@@ -132,9 +132,13 @@ class MachineCode:
 
 def begin_kernels(nets: bool = False, races: bool = False) -> Job[KernelCode]:
     """Begin to fetch or compile the runtime, with the kernels for strengths and gates, or for races, if asked for."""
-    names = (*_BASE, *(_NETS if nets else ()), *(_RACES if races else ()))
+    names = _kernel_files(nets, races)
     compiler = Compiler()
     return compiler.start(lambda: _kernels(compiler, names))
+
+
+def _kernel_files(nets: bool, races: bool) -> tuple[str, ...]:
+    return (*_BASE, *(_NETS if nets else ()), *(_RACES if races else ()))
 
 
 def _kernels(compiler: Compiler, names: tuple[str, ...]) -> KernelCode:
@@ -163,7 +167,7 @@ def _kernel_digest(names: tuple[str, ...]) -> str:
 
 def code_digest(code: ProgramCode) -> str:
     """Return what identifies the code of a program and its runtime: all that decides how memory is used."""
-    names = (*_BASE, *(_NETS if _has_records(code) else ()), *(_RACES if code.races is not None else ()))
+    names = _kernel_files(_has_records(code), code.races is not None)
     return text_digest("\n".join([_kernel_digest(names), *code.digests]))
 
 

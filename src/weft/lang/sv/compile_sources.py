@@ -96,12 +96,12 @@ def _load(files: Sequence[str | Path], options: FrontEndOptions, texts: Mapping[
     index = SourceIndex(driver.sourceManager)
     written, kept = [*driver.syntaxTrees, *trees], list[object]()
     if not report.errors and report.skipped:
-        statics = StaticRewriter(driver.sourceManager, index)
+        statics = StaticRewriter(index)
         written = statics.rewrite(written, report.skipped)
         compilation, kept = _compile_again(driver, written), statics.kept
         report = _report(driver, compilation, statics)
     if not report.errors and options.assertions != "off" and index.mentions("local", LOCAL_ARGUMENT):
-        written, more = rewrite_local_arguments(written, driver.sourceManager, index)
+        written, more = rewrite_local_arguments(written, index)
         compilation = _rewritten(driver, written, "local arguments")
         kept += more
     if not report.errors and index.mentions("randsequence", _RANDSEQUENCE):
@@ -208,7 +208,7 @@ def _without_randsequence(
     driver: Driver, written: list[syntax.SyntaxTree], index: SourceIndex
 ) -> tuple[ast.Compilation, list[object]]:
     """Elaborate once more, with statements in the place of each `randsequence`; the list must live as long."""
-    rewritten, kept = rewrite_randsequence(written, driver.sourceManager, index)
+    rewritten, kept = rewrite_randsequence(written, index)
     return _rewritten(driver, rewritten, "a 'randsequence'"), kept
 
 

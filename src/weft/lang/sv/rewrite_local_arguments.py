@@ -20,7 +20,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import pyslang
 from pyslang import parsing, syntax
 
 from weft.base.dataclass import dataclass
@@ -47,21 +46,21 @@ class _Port:
 
 
 def rewrite_local_arguments(
-    trees: Sequence[syntax.SyntaxTree], manager: pyslang.SourceManager, index: SourceIndex
+    trees: Sequence[syntax.SyntaxTree], index: SourceIndex
 ) -> tuple[list[syntax.SyntaxTree], list[object]]:
     """Return the trees without local arguments, and what must live as long as they do.
 
     What is made here has the place of its declaration in `index`.
     """
-    rewriter = _Rewriter(manager, index)
+    rewriter = _Rewriter(index)
     return [rewriter.rewrite(tree) for tree in trees], rewriter.kept
 
 
 class _Rewriter:
     """Rewrite trees; `kept` are those that own nodes of others."""
 
-    def __init__(self, manager: pyslang.SourceManager, index: SourceIndex) -> None:
-        self.manager, self.index = manager, index
+    def __init__(self, index: SourceIndex) -> None:
+        self.index = index
         self.kept: list[object] = []
         self._renamed = False
 
@@ -82,9 +81,7 @@ class _Rewriter:
 
     def _parse(self, text: str, node: syntax.SyntaxNode) -> syntax.SyntaxNode:
         """Return the tree of a text that stands for a node of the source."""
-        tree = syntax.SyntaxTree.fromText(text, self.manager, "local arguments")
-        place = node.sourceRange
-        self.index.stand_for(tree.root.sourceRange.start.buffer, self.index.range_span(place.start, place.end))
+        tree = self.index.stand_for(text, "local arguments", node)
         self.kept.append(tree)
         return tree.root
 

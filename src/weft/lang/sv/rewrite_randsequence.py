@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyslang
 from pyslang import parsing, syntax
 
 from weft.base.errors import Unsupported
@@ -31,24 +30,22 @@ _LOOPS = (
 Kept = list[object]
 
 
-def rewrite_randsequence(
-    trees: list[syntax.SyntaxTree], manager: pyslang.SourceManager, index: SourceIndex
-) -> tuple[list[syntax.SyntaxTree], Kept]:
+def rewrite_randsequence(trees: list[syntax.SyntaxTree], index: SourceIndex) -> tuple[list[syntax.SyntaxTree], Kept]:
     """Return the trees without `randsequence`, and what must live as long as they do.
 
     Statements that are made here have the place of their `randsequence` in `index`.
 
     Raises Unsupported for arguments of productions that are no inputs.
     """
-    rewriter = _Rewriter(manager, index)
+    rewriter = _Rewriter(index)
     return [rewriter.rewrite(tree) for tree in trees], rewriter.kept
 
 
 class _Rewriter:
     """Rewrite trees; `kept` are the trees that own nodes of others."""
 
-    def __init__(self, manager: pyslang.SourceManager, index: SourceIndex) -> None:
-        self.manager, self.index = manager, index
+    def __init__(self, index: SourceIndex) -> None:
+        self.index = index
         self.kept: Kept = []
         self._places: set[tuple[int, int]] = set()
 
@@ -111,9 +108,7 @@ class _Rewriter:
             elif not isinstance(new, syntax.RsCodeBlockSyntax):
                 inner.replace(found, inner.deepClone(new), True)
 
-        tree = syntax.SyntaxTree.fromText(text, self.manager, "randsequence")
-        place = node.sourceRange
-        self.index.stand_for(tree.root.sourceRange.start.buffer, self.index.range_span(place.start, place.end))
+        tree = self.index.stand_for(text, "randsequence", node)
         filled = syntax.rewrite(tree, fill)
         self.kept += (tree, filled)
         rewriter.replace(node, rewriter.deepClone(filled.root), True)

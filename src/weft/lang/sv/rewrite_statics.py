@@ -27,7 +27,6 @@ class StaticRewriter:
     A place is a buffer's number and the offset in it.
     """
 
-    manager: pyslang.SourceManager
     index: SourceIndex
     done: set[tuple[int, int]] = field(default_factory=set["tuple[int, int]"])
     kept: list[object] = field(default_factory=list[object])
@@ -64,9 +63,7 @@ class StaticRewriter:
         return made
 
     def _parse(self, text: str, node: syntax.SyntaxNode) -> syntax.SyntaxNode:
-        tree = syntax.SyntaxTree.fromText(text, self.manager, "static variable")
-        place = node.sourceRange
-        self.index.stand_for(tree.root.sourceRange.start.buffer, self.index.range_span(place.start, place.end))
+        tree = self.index.stand_for(text, "static variable", node)
         self.kept.append(tree)
         return tree.root
 

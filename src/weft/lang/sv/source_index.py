@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import pyslang
 from numpy.typing import NDArray
-from pyslang import ast
+from pyslang import ast, syntax
 
 from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, SourceMap, Span
@@ -44,9 +44,11 @@ class SourceIndex:
         found = node.sourceRange
         return self.range_span(found.start, found.end)
 
-    def stand_for(self, buffer: pyslang.BufferID, span: Span) -> None:
-        """Let everything in a buffer whose text is made from the source have the place that it was made from."""
-        self._made[buffer.id] = span
+    def stand_for(self, text: str, name: str, node: Located) -> syntax.SyntaxTree:
+        """Return the tree of a text that is made from a node of the source, whose place everything in it has."""
+        tree = syntax.SyntaxTree.fromText(text, self.manager, name)
+        self._made[tree.root.sourceRange.start.buffer.id] = self.span(node)
+        return tree
 
     def symbol_span(self, symbol: ast.Symbol) -> Span:
         """Return the span of a symbol's name where it is declared."""

@@ -27,6 +27,7 @@ from weft.ir.design import Assign, Block, Function, If, Instance, Kind, Module, 
 from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, SystemCall, Text, Unary
 from weft.ir.ops import mask
 from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
+from weft.passes.sample_inputs import joins
 
 BEGUN, STARTED = "$weft$begun", "$weft$started"
 """The plusargs by whose names the states are known that say whether procedures have begun to wait for levels, and
@@ -98,12 +99,6 @@ def late_ports(instance: Instance, late: Collection[Signal]) -> frozenset[str]:
         if port.direction == "input"
         and not (isinstance(outer, Ref) and joins(port.signal, outer.signal) and outer.signal not in late)
     )
-
-
-def joins(inner: Signal, outer: Signal) -> bool:
-    """Say whether a port is the signal that it is connected to, rather than assigned from it."""
-    shapes = [(signal.width, signal.depth, signal.type.four_state) for signal in (inner, outer)]
-    return shapes[0] == shapes[1]
 
 
 def _awaited(process: Process) -> list[Expr] | None:
