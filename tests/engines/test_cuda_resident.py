@@ -4,17 +4,23 @@
 barriers between blocks, leaving, and starting again are those of a GPU. Tests marked `device` do the same on one.
 """
 
+import os
+import signal
+import sys
+import threading
+
 import numpy as np
 import pytest
 
 import weft
-from cuda_host import HostGpu, use_host_gpu
+from cuda_host import HostGpu, answer_at_once, use_host_gpu
 from weft import UserError
-from weft.engines.cuda import mailbox, resident
+from weft.engines.cuda import host_calls, mailbox, resident
 from weft.engines.cuda.assemble import assemble
 from weft.engines.cuda.device import find_gpu
 from weft.engines.cuda.kernel_emitter import KernelOptions
 from weft.engines.cuda.serve_emitter import serve_text
+from weft.ir.lane_engine import NONE
 from weft.ir.lane_program import LaneStatus
 from weft.passes.build_lane_program import build_lane_program, build_look
 
@@ -152,7 +158,7 @@ def test_it_leaves_when_idle_and_comes_back(gpu, monkeypatch):
             batch.poke("a", 3)
             batch.run_cycles(1)
     assert_same(one, other)
-    assert one.residency.lanes._generation > 3
+    assert one.residency.lanes._words[mailbox.GENERATION] > 3
     one.residency.close()
 
 
@@ -177,6 +183,135 @@ def test_steps(gpu):
     for a, b in zip(one.found, other.found, strict=True):
         assert all(np.array_equal(x, y) and x.dtype == y.dtype for x, y in zip(a, b, strict=True))
     assert_same(one, other)
+    one.residency.close()
+
+
+def commands(batch, work):
+    """Return how many commands some work takes."""
+    words = batch.residency.lanes._words
+    before = words[mailbox.NUMBER]
+    work()
+    return words[mailbox.NUMBER] - before
+
+
+def test_a_round_trip_is_one_command(gpu):
+    one, other = pair(3)
+    row = np.array([3, 1, 2], np.uint8)
+
+    def trip(batch, value, path):
+        batch["a"][:] = value
+        return batch.run_cycles(1), batch.peek(path)
+
+    for batch in (one, other):
+        trip(batch, 1, "q")
+        trip(batch, 2, "sum")
+        trip(batch, 2, "inverse")
+    for value in (5, -1, True, np.uint8(7), row, row.astype(np.int64), row.tolist(), np.array([9])):
+        for path in ("q", "sum", "inverse", "a"):
+            found = []
+            taken = commands(one, lambda value=value, path=path, found=found: found.extend(trip(one, value, path)))
+            assert taken == 1 or path == "a"
+            for got, wanted in zip(found, trip(other, value, path), strict=True):
+                assert np.array_equal(got, wanted) and got.dtype == wanted.dtype
+    step = one.stepper(inputs=("a",), outputs=("q", "sum", "acc", "inverse"))
+    step(1)
+    assert commands(one, lambda: step(row)) == 1
+    trip(other, 1, "q"), trip(other, row, "q")
+    assert_same(one, other)
+    one.residency.close()
+
+
+def test_what_nobody_looks_at_no_longer_comes(gpu):
+    one, other = pair(2)
+    for batch in (one, other):
+        batch.poke("a", 1)
+        batch.run_cycles(1)
+        batch.peek("q"), batch.peek("sum")
+        batch.run_cycles(1)
+    assert one.residency._plan.chosen != NONE
+    for batch in (one, other):
+        for _ in range(20):
+            batch.run_cycles(1)
+            batch.peek("q")
+    assert one.residency._plan.chosen == NONE and one.residency._plan.words
+    for path in ("q", "slow", "a", "half", "sum", "inverse", "acc", "w"):
+        assert np.array_equal(one.peek(path), other.peek(path))
+        one.run_cycles(1), other.run_cycles(1)
+    assert_same(one, other)
+    one.residency.close()
+
+
+def test_what_came_is_not_kept_when_it_has_changed(gpu):
+    one, other = pair(2)
+    for batch in (one, other):
+        batch.poke("a", 1)
+        for _ in range(3):
+            batch.run_cycles(1)
+            batch.peek("q"), batch.peek("sum")
+
+    def same():
+        assert np.array_equal(one.peek("q"), other.peek("q"))
+        assert np.array_equal(one.peek("sum"), other.peek("sum"))
+        one.run_cycles(1), other.run_cycles(1)
+
+    kept = [batch.checkpoint() for batch in (one, other)]
+    for change in (
+        lambda batch: batch.poke("a", 9),
+        lambda batch: batch.poke("q", 9),
+        lambda batch: batch["q"].__setitem__(1, 50),
+        lambda batch: batch.run_until("q == 100", 3),
+        lambda batch: batch.drive({"a": np.arange(5)}),
+        lambda batch: batch.fork(0, into=[1]),
+        lambda batch: batch.restore(kept[batch is other]),
+        lambda batch: (batch.generate("a", "lane + cycle"), batch.run_cycles(2)),
+        lambda batch: (batch.generate("a", None), batch.run_cycles(2)),
+        lambda batch: (batch.record(), batch.poke("a", 3), batch.run_cycles(2), batch.poke("a", 4)),
+        lambda batch: (batch.end_record(), batch.poke("a", 3), batch.run_cycles(2), batch.poke("a", 4)),
+    ):
+        change(one), change(other)
+        same()
+    assert_same(one, other)
+    one.residency.close()
+
+
+def test_the_host_part_is_short(gpu):
+    """Each Python function that a round trip calls costs 50 to 100 ns of the few microseconds that there are."""
+    one, _ = pair(1)
+    one.run_cycles(1), one.peek("q"), one.poke("a", 1), one.run_cycles(1)
+    answer_at_once(one.residency.lanes)
+    called = []
+
+    def note(frame, event, argument):
+        if event == "call":
+            called.append(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        one.poke("a", 1)
+        one.run_cycles(1)
+        one.peek("q")
+    finally:
+        sys.setprofile(None)
+    assert called == [
+        *("poke", "poke", "put", "put_value"),
+        *("run_cycles", "run_cycles", "choose", "_exchange", "exchange", "_took"),
+        *("peek", "peek"),
+    ]
+
+
+def test_a_long_run_can_be_interrupted(gpu, monkeypatch):
+    monkeypatch.setattr(resident, "PART_NS", 1_000_000)
+    one, _ = pair(1)
+    one["q"][:] = 1
+    one.run_cycles(1)
+    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        one.run_cycles(2_000_000_000)
+    timer.join()
+    after = one.time_fs[0]
+    assert one.run_cycles(1)[0] == 0
+    assert 0 < one.time_fs[0] - after <= 2 * one.clocks[0].clock.period_fs
     one.residency.close()
 
 
@@ -264,8 +399,8 @@ def test_errors(gpu, monkeypatch):
     )
     # A kernel that does not answer.
     monkeypatch.setattr(resident, "WATCHDOG_S", -1.0)
-    batch.residency.lanes._wait = lambda *given: 2
-    batch.residency.lanes._post = lambda *given: 2
+    batch.residency.lanes._wait = lambda *given: host_calls.WAITING
+    batch.residency.lanes._post = lambda *given: host_calls.WAITING
     assert bad(lambda: batch.run_cycles(1)) == (
         "error: the GPU failed: its resident kernel has not answered for -1 s [gpu-failed]"
     )

@@ -122,12 +122,11 @@ class ResidentLanes(Protocol):
         """Return a word in all lanes."""
         ...
 
-    def ask_rows(self, words: Sequence[int]) -> list[int]:
-        """Ask for a few words as they will be after the next command; return where they will be."""
-        ...
+    def subscribe(self, words: Sequence[int]) -> list[NDArray[Any]]:
+        """Let each command from now on answer with a few words; return the arrays in which they will be, until `close`.
 
-    def asked_row(self, place: int, word: int) -> NDArray[Any]:
-        """Return a word that was asked for."""
+        Other words that were subscribed to no longer come.
+        """
         ...
 
     def settle(self) -> bool:
@@ -139,10 +138,7 @@ class ResidentLanes(Protocol):
         ...
 
     def exchange(self, duration_fs: int, settle: bool, outputs: int) -> bool:
-        """Run, and compute one output of the look or all of them (`EVERY`) or `NONE`, in one command.
-
-        Words that were asked for just before are those after the run.
-        """
+        """Run, and compute one output of the look or all of them (`EVERY`) or `NONE`, in one command."""
         ...
 
     def look(self, first: int, count: int) -> list[NDArray[Any]]:
@@ -150,7 +146,7 @@ class ResidentLanes(Protocol):
         ...
 
     def output(self, number: int) -> NDArray[Any]:
-        """Return a word of the look as the last command has left it."""
+        """Return the array where commands leave a word of the look, if they compute it; it is there until `close`."""
         ...
 
     def set_ended(self, ended: Bytes) -> None:

@@ -311,10 +311,8 @@ class Batch(DrivenBatch):
         """Advance every lane by clock cycles; return why each stopped (`LaneStatus`)."""
         if not self.clocks:
             raise UserError("ambiguous-clock", "the design has no clock to run cycles of; name one with clock=")
-        resident = self.residency.choose("", count)
-        if resident is not None:
-            return self.residency.run(resident, count * self.clocks[0].clock.period_fs, "")
-        return self._run(count * self.clocks[0].clock.period_fs)
+        status = self.residency.run_cycles(count)
+        return self._run(count * self.clocks[0].clock.period_fs) if status is None else status
 
     def stepper(self, inputs: Sequence[str], outputs: Sequence[str], cycles: int = 1) -> LaneStepper:
         """Return a function that sets inputs, runs some cycles and returns outputs: the quickest way to interact."""
@@ -330,7 +328,7 @@ class Batch(DrivenBatch):
         self._find_condition(condition)
         resident = self.residency.choose(condition, max_cycles)
         if resident is not None:
-            return self.residency.run(resident, max_cycles * self.clocks[0].clock.period_fs, condition)
+            return self.residency.run_until(resident, max_cycles)
         return self._run(max_cycles * self.clocks[0].clock.period_fs, condition, self._holds(condition))
 
     def _find_condition(self, condition: str) -> Condition:
@@ -358,6 +356,7 @@ class Batch(DrivenBatch):
         Ctrl-C ends it after a slice.
         """
         self.settle()
+        self.residency.forget()
         with defer_interrupt() as interrupt:
             return self._slice(duration_fs, condition, holds, keep, raises, interrupt)
 

@@ -70,6 +70,7 @@ class DrivenBatch:
         self._planes: dict[bool, tuple[PlanKey, DrivePlanes]] = {}
         self._key: PlanKey | None = None
         self._record: Record | None = None
+        self.plain_runs = True  # neither driven by expressions nor recorded
         self.driven_cycles = 0
         self._shared_rows: dict[str, tuple[Found, NDArray[Any]]] = {}
 
@@ -121,6 +122,7 @@ class DrivenBatch:
             generator = Generator(port, text, seed)
             check_generator(generator, self.signals)
             self._generators[port.path] = generator
+        self.plain_runs = self._record is None and not self._generators
 
     @property
     def generators(self) -> dict[str, str]:
@@ -417,6 +419,7 @@ class DrivenBatch:
         """
         self.settle()
         self._record = Record(self.state.copy_bytes(), self._end.copy())
+        self.plain_runs = False
 
     @property
     def recording(self) -> bool:
@@ -426,6 +429,7 @@ class DrivenBatch:
     def end_record(self) -> None:
         """Keep nothing any more, and drop what was kept."""
         self._record = None
+        self.plain_runs = not self._generators
 
     def replay(self, lane: int) -> LaneSimulation:
         """Return a simulation of one lane as it was when the record began, which is told what the lane was told.

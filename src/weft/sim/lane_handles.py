@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LaneValues = NDArray[np.unsignedinteger]
 
+_EVERY = slice(None)
+
 
 def pick_lanes(count: int, lanes: Any, what: str) -> NDArray[np.int64]:
     """Return the numbers of lanes that an index, a range, a slice or an array picks; raises `bad-lanes`."""
@@ -53,7 +55,8 @@ class LaneSignal:
     @property
     def value(self) -> LaneValues:
         """Return the settled values, as a copy."""
-        return self._batch.get(self._found)
+        values = self._batch.residency.peek(self.path)
+        return self._batch.get(self._found) if values is None else values
 
     @property
     def unknown(self) -> LaneValues | None:
@@ -66,7 +69,9 @@ class LaneSignal:
 
     def __setitem__(self, lanes: Any, values: Any) -> None:
         """Set some lanes: an int for all of them, or an array over them."""
-        self._batch.put(self.path, self._found, lanes, values)
+        every = isinstance(lanes, slice) and lanes == _EVERY
+        if not (every and self._batch.residency.poke(self.path, values)):
+            self._batch.put(self.path, self._found, lanes, values)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> LaneValues:
         """Return the settled values."""

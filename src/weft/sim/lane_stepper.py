@@ -20,18 +20,15 @@ class LaneStepper:
             raise UserError("ambiguous-clock", "the design has no clock to run cycles of; name one with clock=")
         for path in (*inputs, *outputs):
             batch.signals.find(path)
-        self._duration_fs = cycles * batch.clocks[0].clock.period_fs
 
     def __call__(self, *values: Any, **named: Any) -> tuple[LaneValues, ...]:
         """Set the inputs, in order or by name (those not given stay as they are), run, return the outputs."""
-        batch, residency = self._batch, self._batch.residency
+        batch = self._batch
         for path, value in zip(self.inputs, values, strict=False):
-            if not residency.poke(path, value):
-                batch[path][:] = value
+            batch.poke(path, value)
         for path, value in named.items():
             batch.poke(path, value)
-        lanes = residency.choose("", self.cycles)
-        found = residency.step(lanes, self._duration_fs, self.outputs) if lanes is not None else None
+        found = batch.residency.step(self.cycles, self.outputs)
         if found is not None:
             return found
         batch.run_cycles(self.cycles)

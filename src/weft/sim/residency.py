@@ -8,10 +8,15 @@ background.
 
 The lanes are settled after pokes only where that can change anything: where a latch, a sample or a trigger depends on
 what was poked. An ordinary input of a synchronous design is seen by the next clock edge as it is.
+
+What is looked at after one run comes with the answer of the next (a *plan*), so looking at it again is no command. And
+for each signal that is set or looked at often there is one function in a table that knows all that can be known before:
+Python's part of a round trip was as long as the GPU's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,14 +28,21 @@ from weft.ir.lane_engine import EVERY, NONE, LaneKernel, ResidentLanes
 from weft.ir.lane_program import LaneStatus
 from weft.ir.layout import container_bytes
 from weft.ir.step_graph import StepGraph, settles_after, step_graph
-from weft.sim.lane_handles import LaneValues
+from weft.sim.lane_arrays import is_on_gpu
+from weft.sim.lane_handles import LaneValues, check_values
 from weft.sim.lane_programs import lane_look
 
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
 
-_AHEAD, _AT_ONCE = 4, 6
-"""How many words come with the answer of a run because they were looked at after the last, and how many can come."""
+_AHEAD, _AT_ONCE = 6, 8
+"""How many signals come with the answer of a run because they were looked at after the last, and how many can come."""
+
+_UNUSED = 16
+"""After so many runs whose computed signals nobody looked at, they no longer come."""
+
+_PLANS = 64
+"""How many plans are kept."""
 
 _SHORT_CYCLES, _OFTEN = 64, 16
 """A batch that was run for so few cycles so often in a row is used interactively."""
@@ -48,6 +60,22 @@ class _Place:
     settles: bool = True
     first: int = -1
     count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Say what comes with the answer of a run.
+
+    `words` are those of the state, `chosen` what is computed of the look; `takes` has a function for each path that
+    returns a copy of what came.
+    """
+
+    words: tuple[int, ...]
+    chosen: int
+    takes: dict[str, Callable[[], LaneValues]]
+
+
+_NOTHING: Mapping[str, Callable[[], LaneValues]] = {}
 
 
 class Residency:
@@ -75,22 +103,33 @@ class Residency:
         self._look: dict[int, _Place] = {}
         self._graph: StepGraph | None = None
         self._places: dict[str, _Place | None] = {}
-        self._free: dict[str, _Place | None] = {}
-        self._looked_at: tuple[int, ...] = ()
-        self._fresh: dict[int, int] = {}
-        self._plans: dict[tuple[str, ...], tuple[list[_Place], list[int], int]] = {}
+        self._period_fs = batch.clocks[0].clock.period_fs if batch.clocks else 0
+        self._no_status = np.zeros(batch.lanes, np.uint8)
+        self._looked_at: tuple[str, ...] = ()
+        self._unused = 0
+        self._forget_kernel()
+
+    def _forget_kernel(self) -> None:
+        """Have nothing that knows the kernel: what was looked at, plans, and functions that set signals."""
+        self._fresh = _NOTHING  # what the last answer has that is still so
+        self._pokes: dict[str, Callable[[Any], bool]] = {}
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plan: _Plan | None = None  # the one that is subscribed to
+        self._next: _Plan | None = None  # that of the next run, if nothing else is looked at until then
 
     # -------------------------------------------------------------------------------------------- when it is there
 
     def choose(self, condition: str, cycles: int) -> ResidentLanes | None:
         """Return the kernel for a run of so many cycles, or None if it is to be launched."""
-        if self._wanted is False or self._batch.recording or self._batch.generators:
+        lanes = self.lanes
+        if not self._batch.plain_runs or self._wanted is False:
             return None
+        if lanes is not None and not self.stale and (not condition or condition == self._condition):
+            return lanes
         if self._wanted == "auto" and self.lanes is None:
             self._short_runs = self._short_runs + 1 if cycles <= _SHORT_CYCLES else 0
             if self._short_runs < _OFTEN:
                 return None
-        lanes = self.lanes
         if lanes is None or (condition and condition != self._condition):
             lanes = self._switch(condition)
         if lanes is not None and self.stale:
@@ -118,6 +157,7 @@ class Residency:
             self._kernels[condition] = lanes
         if self.lanes is not None:
             self.lanes.leave()
+        self._forget_kernel()
         self.lanes, self._condition, self.stale = self._kernels[condition], condition, True
         return self.lanes
 
@@ -168,66 +208,70 @@ class Residency:
         return self._places[path]
 
     def peek(self, path: str) -> LaneValues | None:
-        """Return a signal's settled values, or None where that takes more than a command.
-
-        Words that were looked at after the last run come with the answer of the next one.
-        """
+        """Return a signal's settled values, or None where that takes more than a command."""
+        take = self._fresh.get(path)
+        if take is not None:
+            return take()
         lanes = self.lanes
-        if lanes is None:
-            return None
-        place = self._places[path] if path in self._places else self._place(path)
-        if place is None:
+        place = self._place(path) if lanes is not None else None
+        if lanes is None or place is None:
             return None
         if self._batch.dirty:
             self.settle()
+        if path not in self._looked_at:
+            self._looked_at, self._next = (*self._looked_at[-_AHEAD + 1 :], path), None
         if place.word >= 0:
-            found = self._fresh.get(place.word)
-            if found is not None:
-                return lanes.asked_row(found, place.word)
-            if place.word not in self._looked_at:
-                self._looked_at = (*self._looked_at[-_AHEAD + 1 :], place.word)
             return lanes.get_row(place.word)
-        words = lanes.look(place.first, place.count)
-        return words[0] if len(words) == 1 else np.stack([word.astype(np.uint64) for word in words], axis=-1)
+        return _joined(lanes.look(place.first, place.count))
 
     def poke(self, path: str, values: Any) -> bool:
         """Set a signal in all lanes, if that is one command; say whether it was."""
-        lanes = self.lanes
-        if lanes is None or self._batch.recording:
-            return False
-        place = self._free[path] if path in self._free else self._free_place(path)
-        if place is None:
-            return False
-        self.forget()
-        if isinstance(values, int):
-            if values < 0 or values >> place.width:
+        put = self._pokes.get(path)
+        if put is None:
+            if self.lanes is None or not self._batch.plain_runs:
                 return False
-            lanes.put_value(place.word, values)
-        elif isinstance(values, np.ndarray):
-            item = container_bytes(place.width)
-            if values.shape != (self._batch.lanes,) or values.dtype != np.dtype(f"u{item}"):
-                return False
-            if place.width < 8 * item and int(values.max()) >= 1 << place.width:
-                return False
-            lanes.put_row(place.word, np.ascontiguousarray(values))
-        else:
-            return False
-        if place.settles:
-            self._batch.dirty = True
-        return True
+            put = self._pokes[path] = self._setter(self.lanes, path)
+        return put(values)
 
-    def _free_place(self, path: str) -> _Place | None:
-        """Return the place of a signal that is a word of the state and may be set, or None."""
+    def _setter(self, lanes: ResidentLanes, path: str) -> Callable[[Any], bool]:
+        """Return what sets a signal in all lanes with the next command, and says whether it could."""
         place = self._place(path)
-        if place is not None and (place.word < 0 or not self._batch.is_free(path)):
-            place = None
-        self._free[path] = place
-        return place
+        if place is None or place.word < 0 or not self._batch.is_free(path):
+            return lambda values: False
+        batch, word, width = self._batch, place.word, place.width
+        most, least, shape = (1 << width) - 1, -(1 << width >> 1), (batch.lanes,)
+        kind = np.dtype(f"u{container_bytes(width)}")
+        whole = width == 8 * kind.itemsize
+        settles, put_value, put_row, greatest = place.settles, lanes.put_value, lanes.put_row, np.maximum.reduce
+
+        def put(values: Any) -> bool:
+            if not batch.plain_runs:
+                return False
+            if isinstance(values, int):
+                if not least <= values <= most:
+                    return False
+                put_value(word, values & most)
+            elif (
+                isinstance(values, np.ndarray)
+                and values.dtype == kind
+                and values.shape == shape
+                and (whole or greatest(values) <= most)
+            ):
+                put_row(word, values)
+            elif is_on_gpu(values):
+                return False
+            else:
+                put_row(word, check_values(path, values, width, shape, batch.device.kind))
+            self._fresh = _NOTHING
+            if settles:
+                batch.dirty = True
+            return True
+
+        return put
 
     def forget(self) -> None:
         """Say that what came with the last run's answer is no longer how things are."""
-        if self._fresh:
-            self._fresh.clear()
+        self._fresh = _NOTHING
 
     def settle(self) -> bool:
         """Settle every lane after pokes, if there is a kernel; say whether there is."""
@@ -244,27 +288,41 @@ class Residency:
 
     # ------------------------------------------------------------------------------------------------------ runs
 
-    def run(self, lanes: ResidentLanes, duration_fs: int, condition: str) -> NDArray[np.uint8]:
-        """Run all lanes; return why each stopped."""
-        batch = self._batch
-        self._fresh.clear()
-        if condition:
-            return self._took(lanes, lanes.run(duration_fs, settle=batch.dirty, until=True)).copy()
-        words = self._looked_at
-        rows = lanes.ask_rows(words)
-        stopped = lanes.exchange(duration_fs, batch.dirty, NONE)
-        found = self._took(lanes, stopped)
-        for word, row in zip(words, rows, strict=True):
-            self._fresh[word] = row
-        return found.copy()
+    def run_cycles(self, count: int) -> NDArray[np.uint8] | None:
+        """Run all lanes for some cycles and return why each stopped, or None if the kernel is to be launched."""
+        lanes = self.choose("", count)
+        if lanes is None:
+            return None
+        plan = self._next
+        if plan is None or self._unused > _UNUSED:
+            plan = self._plan_ahead()
+        if plan.chosen != NONE:
+            self._unused += 1
+        return self._exchange(lanes, count, plan).copy()
+
+    def run_until(self, lanes: ResidentLanes, most: int) -> NDArray[np.uint8]:
+        """Run all lanes until the condition holds, at most for some cycles; return why each stopped."""
+        self._fresh = _NOTHING
+        stopped = lanes.run(most * self._period_fs, settle=self._batch.dirty, until=True)
+        return self._took(lanes, stopped).copy()
+
+    def _exchange(self, lanes: ResidentLanes, count: int, plan: _Plan) -> NDArray[np.uint8]:
+        """Run, and have what a plan says; return why each lane stopped, which is the batch's own."""
+        self._fresh = _NOTHING
+        if plan is not self._plan:
+            lanes.subscribe(plan.words)
+            self._plan = plan
+        status = self._took(lanes, lanes.exchange(count * self._period_fs, self._batch.dirty, plan.chosen))
+        self._fresh = plan.takes
+        return status
 
     def _took(self, lanes: ResidentLanes, stopped: bool) -> NDArray[np.uint8]:
         """Note what came of a run; return why lanes stopped, which is the batch's own."""
         batch = self._batch
         batch.dirty = False
         if not stopped:
-            batch.status = np.zeros(batch.lanes, np.uint8)
-            return batch.status
+            batch.status = status = self._no_status.copy()
+            return status
         status = lanes.status.copy()
         bad = (status == LaneStatus.OSCILLATION) & ~batch.finished
         batch.note_status(status, status > 0)
@@ -273,38 +331,59 @@ class Residency:
             batch.report_oscillation(int(np.nonzero(bad)[0][0]))
         return batch.status
 
-    def step(self, lanes: ResidentLanes, duration_fs: int, outputs: tuple[str, ...]) -> tuple[LaneValues, ...] | None:
-        """Run all lanes and return outputs in one command, or None where it takes more; pokes wait until then."""
-        plan = self._plans.get(outputs) or self._plan(outputs)
-        if plan is None:
+    def step(self, count: int, outputs: tuple[str, ...]) -> tuple[LaneValues, ...] | None:
+        """Run all lanes for some cycles and return outputs in one command, or None where it takes more."""
+        lanes = self.choose("", count)
+        plan = self._plans.get(outputs) or self._make_plan(outputs) if lanes is not None else None
+        if lanes is None or plan is None:
             return None
-        known, words, chosen = plan
-        if self._fresh:
-            self._fresh.clear()
-        rows = lanes.ask_rows(words)
-        self._took(lanes, lanes.exchange(duration_fs, self._batch.dirty, chosen))
-        values: list[LaneValues] = []
-        for place in known:
-            if place.word >= 0:
-                values.append(lanes.asked_row(rows.pop(0), place.word))
-            else:
-                words = [lanes.output(number) for number in range(place.first, place.first + place.count)]
-                values.append(words[0] if len(words) == 1 else np.stack([w.astype(np.uint64) for w in words], axis=-1))
-        return tuple(values)
+        self._exchange(lanes, count, plan)
+        takes = plan.takes
+        return tuple([takes[path]() for path in outputs])
 
-    def _plan(self, outputs: tuple[str, ...]) -> tuple[list[_Place], list[int], int] | None:
-        """Return where some outputs are, the words of the state among them, and what to compute of the look."""
-        places = [self._place(path) for path in outputs]
-        known = [place for place in places if place is not None]
-        words = [place.word for place in known if place.word >= 0]
-        if len(known) < len(places) or len(words) > _AT_ONCE:
+    def _plan_ahead(self) -> _Plan:
+        """Return the plan of a run whose answer has what was looked at after the last."""
+        if self._unused > _UNUSED:
+            self._looked_at = tuple(path for path in self._looked_at if (self._place(path) or _Place(0)).word >= 0)
+        self._unused = 0
+        paths = self._looked_at
+        plan = self._plans.get(paths) or self._make_plan(paths)
+        assert plan is not None
+        self._next = plan
+        return plan
+
+    def _make_plan(self, paths: tuple[str, ...]) -> _Plan | None:
+        """Return the plan that brings some signals, or None where a command cannot do that."""
+        lanes = self.lanes
+        places = {path: self._place(path) for path in paths}
+        known = {path: place for path, place in places.items() if place is not None}
+        words = tuple(dict.fromkeys(place.word for place in known.values() if place.word >= 0))
+        if lanes is None or len(known) < len(places) or len(words) > _AT_ONCE:
             return None
-        looked = [place for place in known if place.word < 0]
-        chosen = NONE if not looked else EVERY
-        if len(looked) == 1 and looked[0].count == 1:
-            chosen = looked[0].first
-        self._plans[outputs] = known, words, chosen
-        return self._plans[outputs]
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        rows = dict(zip(words, lanes.subscribe(words), strict=True))
+        takes: dict[str, Callable[[], LaneValues]] = {}
+        looked: set[int] = set()
+        for path, place in known.items():
+            if place.word >= 0:
+                takes[path] = rows[place.word].copy
+            else:
+                takes[path] = self._taker(lanes, place)
+                looked |= set(range(place.first, place.first + place.count))
+        chosen = NONE if not looked else looked.pop() if len(looked) == 1 else EVERY
+        self._plan = self._plans[paths] = _Plan(words, chosen, takes)
+        return self._plan
+
+    def _taker(self, lanes: ResidentLanes, place: _Place) -> Callable[[], LaneValues]:
+        """Return what takes a signal of the look out of an answer, and notes that it was wanted."""
+        rows = [lanes.output(number) for number in range(place.first, place.first + place.count)]
+
+        def take() -> LaneValues:
+            self._unused = 0
+            return rows[0].copy() if len(rows) == 1 else _joined(rows)
+
+        return take
 
     def take_counts(self) -> list[NDArray[np.uint32]]:
         """Return how often messages ran since the last time, in kernels that stay."""
@@ -316,4 +395,10 @@ class Residency:
         for lanes in self._kernels.values():
             lanes.close()
         self._kernels.clear()
+        self._forget_kernel()
         self.lanes = None
+
+
+def _joined(words: list[LaneValues]) -> LaneValues:
+    """Return a signal of 64-bit words, or the only word as it is."""
+    return words[0] if len(words) == 1 else np.stack([word.astype(np.uint64) for word in words], axis=-1)

@@ -57,6 +57,7 @@ class SignalMap:
         self._indices: dict[int, dict[str, int]] = {}
         self._parts: dict[int, tuple[Part, ...] | None] = {}
         self._latches: dict[str, list[Part]] | None = None
+        self._found: dict[str, Found] = {}
 
     def indices(self, scope: int) -> dict[str, int]:
         """Return the signal numbers of a scope by name; instances of one module share the table."""
@@ -94,11 +95,15 @@ class SignalMap:
 
     def find(self, path: str) -> Found:
         """Return the signal of a path; raises `unknown-signal` with near names."""
+        found = self._found.get(path)
+        if found is not None:
+            return found
         found = self.look_up(path)
         if found is None:
             raise UserError("unknown-signal", f"there is no signal '{path}'", notes=self._suggestions(path))
         if found.node == -1:
             raise UserError("unknown-signal", f"'{path}' is a local variable of a procedure: it has no value to show")
+        self._found[path] = found
         return found
 
     def paths(self) -> Iterator[tuple[str, int, int]]:

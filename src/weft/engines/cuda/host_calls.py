@@ -1,9 +1,10 @@
 """The host's side of a resident kernel, compiled: put a command into the ring, and wait for its answer.
 
-Python takes as long for one loop over a flag as the GPU for a cycle, so both are one call of machine code. The words of
-the command are written first and its number last, with a store that releases; the answer is awaited by loads that
-acquire. x86 needs no more for memory that a GPU sees (it writes in order); other processors get their barriers from
-LLVM's atomics.
+Python takes as long for one loop over a flag as the GPU for a cycle, so both are one call of machine code, with one
+argument: the *frame*, which has the command and behind it what the call needs to know (`mailbox`). The words of the
+command are written first and its number last, with a store that releases; the answer is awaited by loads that acquire.
+x86 needs no more for memory that a GPU sees (it writes in order); other processors get their barriers from LLVM's
+atomics.
 """
 
 from __future__ import annotations
@@ -17,19 +18,18 @@ import llvmlite.binding as llvm
 
 from weft.engines.cuda import mailbox as at
 
-ANSWERED, LEFT, WAITING = 0, 1, 2
-"""What `wait` returns: the command is done; the kernel has left; neither, after that many looks."""
+SUMMARY, LEFT, WAITING = 3, 4, 8
+"""What the calls return: the summary of the command, which is done (`mailbox`); that the kernel has left; neither,
+after that many looks."""
 
 _lock = threading.Lock()
 
 
+def _field(word: int) -> str:
+    return f"  %f{word}.p = getelementptr i64, ptr %frame, i64 {word}\n  %f{word} = load i64, ptr %f{word}.p, align 8\n"
+
+
 def _text() -> str:
-    copies = "".join(
-        f"  %s{word} = getelementptr i64, ptr %command, i64 {word}\n  %v{word} = load i64, ptr %s{word}\n"
-        f"  %d{word} = getelementptr i64, ptr %entry, i64 {word}\n"
-        f"  store volatile i64 %v{word}, ptr %d{word}, align 8\n"
-        for word in range(1, at.ENTRY_WORDS)
-    )
     x86 = "x86_64" in llvm.get_process_triple()
     relax = "call void @llvm.x86.sse2.pause()" if x86 else "fence seq_cst"
     declaration = "declare void @llvm.x86.sse2.pause()" if x86 else ""
@@ -53,7 +53,8 @@ again:
   %late.word = load atomic i64, ptr %control acquire, align 8
   %late = lshr i64 %late.word, {at.SUMMARY_BITS}
   %late.done = icmp uge i64 %late, %number
-  %code = select i1 %late.done, i64 {ANSWERED}, i64 {LEFT}
+  %late.summary = and i64 %late.word, {SUMMARY}
+  %code = select i1 %late.done, i64 %late.summary, i64 {LEFT}
   ret i64 %code
 more:
   {relax}
@@ -63,19 +64,38 @@ more:
 waiting:
   ret i64 {WAITING}
 answered:
-  ret i64 {ANSWERED}
+  %summary = and i64 %word, {SUMMARY}
+  ret i64 %summary
 }}
 
-define i64 @weft_post(ptr %mail, ptr %command, i64 %number, i64 %generation, i64 %looks) nounwind {{
+define i64 @weft_post(ptr %frame) nounwind {{
+entry:
+{"".join(_field(word) for word in (at.COUNT, at.MAIL, at.NUMBER, at.GENERATION, at.LOOKS))}
+  %number = add i64 %f{at.NUMBER}, 1
+  store i64 %number, ptr %f{at.NUMBER}.p, align 8
+  %mail = inttoptr i64 %f{at.MAIL} to ptr
   %slot = and i64 %number, {at.RING - 1}
   %byte = mul i64 %slot, {8 * at.ENTRY_WORDS}
   %place = add i64 %byte, {at.CONTROL_BYTES}
-  %entry = getelementptr i8, ptr %mail, i64 %place
-{copies}  store atomic i64 %number, ptr %entry release, align 8
-  %none = icmp eq i64 %looks, 0
+  %entry.p = getelementptr i8, ptr %mail, i64 %place
+  %moved = mul i64 %f{at.COUNT}, {at.TRANSFER_WORDS}
+  %words = add i64 %moved, {at.TRANSFERS}
+  br label %copy
+copy:
+  %word = phi i64 [1, %entry], [%word1, %copy]
+  %from = getelementptr i64, ptr %frame, i64 %word
+  %value = load i64, ptr %from, align 8
+  %to = getelementptr i64, ptr %entry.p, i64 %word
+  store volatile i64 %value, ptr %to, align 8
+  %word1 = add i64 %word, 1
+  %more = icmp ult i64 %word1, %words
+  br i1 %more, label %copy, label %post
+post:
+  store atomic i64 %number, ptr %entry.p release, align 8
+  %none = icmp eq i64 %f{at.LOOKS}, 0
   br i1 %none, label %posted, label %wait
 wait:
-  %code = call i64 @weft_wait(ptr %mail, i64 %number, i64 %generation, i64 %looks)
+  %code = call i64 @weft_wait(ptr %mail, i64 %number, i64 %f{at.GENERATION}, i64 %f{at.LOOKS})
   ret i64 %code
 posted:
   ret i64 {WAITING}
@@ -99,13 +119,11 @@ def _library() -> tuple[Any, int, int]:
 
 @functools.cache
 def host_calls() -> tuple[Any, Any]:
-    """Return `post(mail, command, number, generation, looks)` and `wait(mail, number, generation, looks)`.
+    """Return `post(frame)` and `wait(mail, number, generation, looks)`.
 
-    Both release Python's lock and return one of the codes above; `post` with 0 looks does not wait.
+    Both release Python's lock and return one of the codes above; a frame that says 0 looks is not waited for.
     """
     with _lock:
         _, post, wait = _library()
     word, place = ctypes.c_uint64, ctypes.c_void_p
-    call_post = ctypes.CFUNCTYPE(word, place, place, word, word, word)
-    call_wait = ctypes.CFUNCTYPE(word, place, word, word, word)
-    return call_post(post), call_wait(wait)
+    return ctypes.CFUNCTYPE(word, place)(post), ctypes.CFUNCTYPE(word, place, word, word, word)(wait)

@@ -6,8 +6,7 @@ fetches it and puts it on the *board*, in the GPU's own memory, where the other 
 it, that thread writes the command's number into `ANSWERED`; all that the command has written is there by then.
 
 A command does, in this order, what its flags and transfers say: transfers into the state, settle, run, look, transfers
-out of it. A transfer moves one container of each lane; rows of words and elements of interleaved memories are reached
-alike, by an offset, the bytes from one tile of lanes to the next, and the size of a container.
+out of it. A transfer moves a row, one container of each lane.
 """
 
 from __future__ import annotations
@@ -25,11 +24,16 @@ CONTROL_BYTES = 256
 # (`CHOSEN` is the number of one output of the look, or `ir.lane_engine.EVERY`.)
 SEQUENCE, FLAGS, DURATION, LIMIT, COUNT, CHOSEN = 0, 1, 2, 3, 4, 5
 TRANSFERS = 6
-"""The first word of the transfers, three words each: `offset << 8 | kind`, bytes from tile to tile, value or place."""
-TRANSFER_WORDS, MOST_TRANSFERS = 3, 6
+"""The first word of the transfers, two words each: `offset << 8 | kind`, value or place."""
+TRANSFER_WORDS, MOST_TRANSFERS = 2, 12
 ENTRY_WORDS = TRANSFERS + TRANSFER_WORDS * MOST_TRANSFERS
 RING = 64
 """Entries of the ring; a power of two."""
+
+# What the host's machine code finds behind the command: where the mail is, the last command's number, which start of
+# the kernel is to answer, and how often to look for the answer.
+MAIL, NUMBER, GENERATION, LOOKS = range(ENTRY_WORDS, ENTRY_WORDS + 4)
+FRAME_WORDS = ENTRY_WORDS + 4
 
 # Flags.
 SETTLE, RUN, UNTIL, CONTINUE, LOOK, QUIT, KEEP_STATUS = 1, 2, 4, 8, 16, 32, 64

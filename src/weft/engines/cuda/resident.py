@@ -1,10 +1,12 @@
 """The host's side of a resident kernel: start it, give it commands, wait for its answers, let it leave.
 
-A command is gathered in `command` (transfers, then what to do) and posted by one call of machine code (`host_calls`);
-what need not be waited for is posted and forgotten, up to the length of the ring. The kernel leaves by itself when it
-has nothing to do for a while, or when something else needs the GPU; the next wait, or command, starts it again where it
-was. A run is cut by the kernel's clock into parts of `PART_NS`, between which Ctrl-C gets through; a kernel that does
-not answer within `WATCHDOG_S` beyond that is taken for dead.
+A command is gathered in the *frame* (transfers, then what to do) and posted by one call of machine code (`host_calls`);
+what need not be waited for is posted and forgotten, up to the length of the ring. The first transfers are those of the
+words that are subscribed to: they stay, so every answer has these words as they are then, in arrays that stay too, and
+a round trip is a few stores into the frame and one call. The kernel leaves by itself when it has nothing to do for a
+while, or when something else needs the GPU; the next wait, or command, starts it again where it was. A run is cut by
+the kernel's clock into parts of `PART_NS`, between which Ctrl-C gets through; a kernel that does not answer within
+`WATCHDOG_S` beyond that is taken for dead.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ from numpy.typing import NDArray
 from weft.base.errors import UserError
 from weft.engines.cuda import host_calls
 from weft.engines.cuda import mailbox as at
-from weft.engines.cuda.kernel_emitter import TILE
 from weft.engines.cuda.serve_emitter import output_bytes
 from weft.ir.lane_engine import EVERY, NONE, Bytes, aligned_bytes
 from weft.ir.lane_layout import LaneLayout
@@ -79,15 +80,19 @@ class ResidentKernel:
         self._array = np.ctypeslib.as_array((ctypes.c_uint8 * self.mail.size).from_address(self._mail))
         self._answer: Any = memoryview(self._array[:8].view(np.uint64).data)
         self.status = self._array[self.mail.status : self.mail.status + layout.lanes]
-        self._command = aligned_bytes(8 * at.ENTRY_WORDS).view(np.uint64)
-        self._command_at = self._command.ctypes.data
-        self._words: Any = memoryview(self._command.data)  # four times as fast as NumPy for single words
-        self._transfers = 0
-        self._asked: list[int] = []
-        self._generation = self._number = 0
+        frame = aligned_bytes(8 * at.FRAME_WORDS).view(np.uint64)
+        self._frame_at = frame.ctypes.data
+        self._words: Any = memoryview(frame.data)  # four times as fast as NumPy for single words
+        self._words[at.MAIL], self._words[at.LOOKS], self._words[at.LIMIT] = self._mail, _LOOKS, self._part
+        self._times = driver.times
+        self._items = [container_bytes(word.width) for word in program.words]
+        self._codes = [row << 8 | item.bit_length() - 1 for row, item in zip(layout.rows, self._items, strict=True)]
+        self._kept = self._transfers = 0  # those of words that are subscribed to; those of the next command
         self._running = False
         self._next_row = 0
         self._row_uses = [0] * at.ROWS_IN
+        places = [self.mail.rows_in + 8 * layout.stride * number for number in range(at.ROWS_IN)]
+        self._rows_in = [(place, {item: self._row(place, item) for item in (1, 2, 4, 8)}) for place in places]
         driver.residents.add(self)
 
     def __del__(self) -> None:
@@ -108,59 +113,67 @@ class ResidentKernel:
 
     def put_value(self, word: int, value: int) -> None:
         """Set a word of the state in all lanes, with the next command."""
-        self._transfer(word, at.IN_VALUE, value)
+        number = self._transfers
+        if number == at.MOST_TRANSFERS:
+            number = self._post_ahead()
+        first = at.TRANSFERS + at.TRANSFER_WORDS * number
+        words = self._words
+        words[first], words[first + 1] = self._codes[word] | at.IN_VALUE, value
+        self._transfers = number + 1
 
     def put_row(self, word: int, values: NDArray[Any]) -> None:
         """Set a word of the state from an array of its containers over all lanes, with the next command."""
         number = self._next_row
         self._next_row = (number + 1) % at.ROWS_IN
-        if self._row_uses[number]:
+        if self._row_uses[number] > self._answer[0] >> at.SUMMARY_BITS:
             self._await(self._row_uses[number])
-        place = self.mail.rows_in + 8 * self.layout.stride * number
-        data = values.view(np.uint8)
-        self._array[place : place + len(data)] = data
-        self._transfer(word, at.IN_ROW, place)
-        self._row_uses[number] = self._number + 1
+        place, rows = self._rows_in[number]
+        rows[self._items[word]][:] = values
+        self._transfer(self._codes[word] | at.IN_ROW, place)
+        self._row_uses[number] = self._words[at.NUMBER] + 1
 
     def get_row(self, word: int) -> NDArray[Any]:
         """Return a word of the state in all lanes, after all that was asked for before."""
         place = self.mail.rows_out + 8 * self.layout.stride * at.MOST_TRANSFERS
-        self._transfer(word, at.OUT_ROW, place)
+        self._transfer(self._codes[word] | at.OUT_ROW, place)
         self._send(0, wait=True)
-        return self.asked_row(place, word)
+        return self._row(place, self._items[word]).copy()
 
-    def ask_rows(self, words: Sequence[int]) -> list[int]:
-        """Ask for words of the state as they are after the next command, `MOST_TRANSFERS` at most; return places."""
-        if self._transfers + len(words) > at.MOST_TRANSFERS:
+    def subscribe(self, words: Sequence[int]) -> list[NDArray[Any]]:
+        """Let each command from now on answer with some words; return the arrays in which they will be.
+
+        Other words that were subscribed to no longer come. The arrays are there until `close`.
+        """
+        if len(words) + self._transfers - self._kept > at.MOST_TRANSFERS:
             self._send(0, wait=False)
-        self._asked = list(words)
-        return self._ask_again()
-
-    def _ask_again(self) -> list[int]:
-        """Ask for the same words in the next command."""
-        places: list[int] = []
-        for number, word in enumerate(self._asked):
-            places.append(self.mail.rows_out + 8 * self.layout.stride * number)
-            self._transfer(word, at.OUT_ROW, places[-1])
-        return places
-
-    def asked_row(self, place: int, word: int) -> NDArray[Any]:
-        """Return a word that was asked for, after the command."""
-        return self._row(place, container_bytes(self._program.words[word].width))
+        first = at.TRANSFERS + at.TRANSFER_WORDS * self._kept
+        waiting = self._words[first : first + at.TRANSFER_WORDS * (self._transfers - self._kept)].tolist()
+        self._transfers = 0
+        rows: list[NDArray[Any]] = []
+        for number, word in enumerate(words):
+            place = self.mail.rows_out + 8 * self.layout.stride * number
+            rows.append(self._row(place, self._items[word]))
+            self._transfer(self._codes[word] | at.OUT_ROW, place)
+        self._kept = self._transfers
+        for code, value in zip(waiting[::2], waiting[1::2], strict=True):
+            self._transfer(code, value)
+        return rows
 
     def _row(self, place: int, item: int) -> NDArray[Any]:
-        return self._array[place : place + item * self.layout.lanes].view(f"u{item}").copy()
+        return self._array[place : place + item * self.layout.lanes].view(f"u{item}")
 
-    def _transfer(self, word: int, kind: int, value: int) -> None:
-        if self._transfers == at.MOST_TRANSFERS:
-            self._send(0, wait=False)
-        item = container_bytes(self._program.words[word].width)
-        first = at.TRANSFERS + at.TRANSFER_WORDS * self._transfers
-        words = self._words
-        words[first] = self.layout.rows[word] << 8 | kind | item.bit_length() - 1
-        words[first + 1] = TILE * item
-        words[first + 2] = value
-        self._transfers += 1
+    def _transfer(self, code: int, value: int) -> None:
+        number = self._transfers
+        if number == at.MOST_TRANSFERS:
+            number = self._post_ahead()
+        first = at.TRANSFERS + at.TRANSFER_WORDS * number
+        self._words[first], self._words[first + 1] = code, value
+        self._transfers = number + 1
+
+    def _post_ahead(self) -> int:
+        """Post the transfers that were gathered; return how many of the next command are there."""
+        self._send(0, wait=False)
+        return self._transfers
 
     # ----------------------------------------------------------------------------------------------- commands
 
@@ -168,47 +181,52 @@ class ResidentKernel:
         """Settle every lane; say whether some have stopped (`status`)."""
         self.drain()
         self.status[:] = 0  # lanes that do not stop leave theirs alone
-        self._send(at.SETTLE, wait=True)
-        return bool(self._answer[0] & 3)
+        return bool(self._send(at.SETTLE, wait=True))
 
     def run(self, duration_fs: int, *, settle: bool, until: bool) -> bool:
         """Run every lane that has not ended for a time, or until the condition; say whether some have stopped."""
         flags = at.RUN | (at.SETTLE if settle else 0) | (at.UNTIL if until else 0)
-        self._asked.clear()
-        words = self._words
-        words[at.DURATION], words[at.LIMIT] = duration_fs, self._part
-        self._send(flags, wait=True)
-        stopped = self._answer[0] & 3
-        while stopped & at.SOME_PAUSED:
-            self._ask_again()
-            words[at.LIMIT] = self._part
-            self._send(at.RUN | at.CONTINUE | (flags & at.UNTIL), wait=True)
-            stopped = stopped & at.SOME_STOPPED | self._answer[0] & 3
-        return bool(stopped)
+        self._words[at.DURATION] = duration_fs
+        stopped = self._send(flags, wait=True)
+        return self._go_on(stopped, flags & at.UNTIL) if stopped else False
 
     def exchange(self, duration_fs: int, settle: bool, outputs: int) -> bool:
-        """Do the transfers, run, and compute a look's output (`EVERY` of them, `NONE`): one command for a step."""
+        """Do the transfers, run, and compute a look's output (`EVERY` of them, `NONE`): one command for a step.
+
+        This is the round trip of interactive work, so it does for itself what `_send` does in the common case.
+        """
         looks = 0 if outputs == NONE else at.LOOK
-        flags = at.RUN | looks | (at.SETTLE if settle else 0)
         words = self._words
-        words[at.DURATION], words[at.LIMIT], words[at.CHOSEN] = duration_fs, self._part, outputs
-        self._send(flags, wait=True)
-        stopped = self._answer[0] & 3
+        words[at.FLAGS] = flags = (at.RUN | at.SETTLE if settle else at.RUN) | looks
+        words[at.DURATION], words[at.CHOSEN] = duration_fs, outputs
+        if self._running and not self._times.timed:
+            words[at.COUNT] = self._transfers
+            self._transfers = self._kept
+            stopped = self._post(self._frame_at)
+            if not stopped:
+                return False
+            if stopped > host_calls.SUMMARY:
+                stopped = self._await(words[at.NUMBER])
+        else:
+            stopped = self._send(flags, wait=True)
+        return self._go_on(stopped, looks) if stopped else False
+
+    def _go_on(self, stopped: int, flags: int) -> bool:
+        """Continue a run while some lanes have only paused; say whether some have stopped."""
+        found = stopped & at.SOME_STOPPED
         while stopped & at.SOME_PAUSED:
-            self._ask_again()
-            words[at.LIMIT], words[at.CHOSEN] = self._part, outputs
-            self._send(at.RUN | at.CONTINUE | looks, wait=True)
-            stopped = stopped & at.SOME_STOPPED | self._answer[0] & 3
-        return bool(stopped)
+            stopped = self._send(at.RUN | at.CONTINUE | flags, wait=True)
+            found |= stopped & at.SOME_STOPPED
+        return bool(found)
 
     def look(self, first: int, count: int) -> list[NDArray[Any]]:
         """Return words of the look in all lanes."""
         self._words[at.CHOSEN] = first if count == 1 else EVERY
         self._send(at.LOOK, wait=True)
-        return [self.output(number) for number in range(first, first + count)]
+        return [self.output(number).copy() for number in range(first, first + count)]
 
     def output(self, number: int) -> NDArray[Any]:
-        """Return a copy of a word of the look as the last command has left it."""
+        """Return the array where commands leave a word of the look, if they compute it; it is there until `close`."""
         return self._row(self.mail.outputs[number], self._sizes[number])
 
     def set_ended(self, ended: Bytes) -> None:
@@ -226,67 +244,73 @@ class ResidentKernel:
 
     def drain(self) -> None:
         """Wait until everything that was asked for is done."""
-        if self._transfers:
+        if self._transfers > self._kept:
             self._send(0, wait=True)
         elif self._running:
-            self._await(self._number)
+            self._await(self._words[at.NUMBER])
 
     def leave(self) -> None:
         """Do what was asked for, and leave the GPU."""
         self.drain()
         if self._running:
+            self._transfers = 0  # it answers that it leaves, and does nothing else
             self._send(at.QUIT, wait=True)
             self._driver.wait(self._stream)
             self._running = False
 
     # ------------------------------------------------------------------------------------------------ the mail
 
-    def _send(self, flags: int, wait: bool) -> None:
-        """Post the command that was gathered, and time it by the host's clock if that is wanted."""
-        times = self._driver.times
-        if not times.timed:
-            self._post_command(flags, wait)
-            return
+    def _send(self, flags: int, wait: bool) -> int:
+        """Post the command that was gathered, and time it by the host's clock if that is wanted; return its summary."""
+        if not self._times.timed:
+            return self._post_command(flags, wait)
         began = time.perf_counter()
-        self._post_command(flags, wait)
-        times.kernel("commands of the resident kernel").add(time.perf_counter() - began)
+        summary = self._post_command(flags, wait)
+        self._times.kernel("commands of the resident kernel").add(time.perf_counter() - began)
+        return summary
 
-    def _post_command(self, flags: int, wait: bool) -> None:
-        words = self._words
-        words[at.FLAGS], words[at.COUNT] = flags, self._transfers
-        self._transfers = 0
+    def _post_command(self, flags: int, wait: bool) -> int:
         if not self._running:
             self._start()
-        number = self._number + 1
+        words = self._words
+        words[at.FLAGS], words[at.COUNT], words[at.LOOKS] = flags, self._transfers, _LOOKS if wait else 0
+        self._transfers = self._kept
+        number = words[at.NUMBER] + 1
         if number >= at.RING and not wait:
             self._await(number - at.RING + 1)  # the entry is free when its last command is done
-        self._number = number
-        code = self._post(self._mail, self._command_at, number, self._generation, _LOOKS if wait else 0)
-        if wait and code:
-            self._await(number)
+        code = self._post(self._frame_at)
+        words[at.LOOKS] = _LOOKS
+        if not wait:
+            return 0
+        return code if code <= host_calls.SUMMARY else self._await(number)
 
-    def _await(self, number: int) -> None:
-        """Wait until a command is done; start the kernel again if it has left, and give up if it does not answer."""
+    def _await(self, number: int) -> int:
+        """Wait until a command is done, and return the summary of the last one that is.
+
+        It starts the kernel again if it has left, and gives up if it does not answer.
+        """
         limit = time.monotonic() + WATCHDOG_S + PART_NS / 1e9
+        generation = self._words[at.GENERATION]
         while True:
-            code = self._wait(self._mail, number, self._generation, _LOOKS)
-            if code == host_calls.ANSWERED:
-                return
+            code = self._wait(self._mail, number, generation, _LOOKS)
+            if code <= host_calls.SUMMARY:
+                return int(code)
             if code == host_calls.LEFT:
                 self._driver.wait(self._stream)
-                self._start()
+                generation = self._start()
             elif self._driver.is_over(self._stream):
-                if self._wait(self._mail, number, self._generation, 1) == host_calls.WAITING:
+                if self._wait(self._mail, number, generation, 1) == host_calls.WAITING:
                     raise UserError("gpu-failed", "the GPU failed: its resident kernel has ended without an answer")
             elif time.monotonic() > limit:
                 self._driver.lost = True
                 message = f"the GPU failed: its resident kernel has not answered for {WATCHDOG_S:.0f} s"
                 raise UserError("gpu-failed", message)
 
-    def _start(self) -> None:
-        """Put the kernel on the GPU: it goes on behind the last command that was answered."""
+    def _start(self) -> int:
+        """Put the kernel on the GPU, to go on behind the last command that was answered; return which start it is."""
         answered = self._answer[0] >> at.SUMMARY_BITS
-        self._generation += 1
+        generation = self._words[at.GENERATION] + 1
+        self._words[at.GENERATION] = generation
         board = np.zeros(at.BOARD_WORDS, np.uint64)
         board[at.POSTED] = answered
         # This kernel is not there, so there is nothing to wait for before its board is written.
@@ -295,10 +319,11 @@ class ResidentKernel:
         planes = [self._data + place for place in self.layout.memories]
         layout, mail, memory = self.layout, self._seen_mail, self._memory
         pointers = [self._data, mail, memory, ended, until, counts]
-        numbers = [self._generation, answered, self._idle, self._blocks]
+        numbers = [generation, answered, self._idle, self._blocks]
         arguments = [layout.lanes, layout.stride, *pointers, *numbers, *planes]
         self._driver.begin(self._function, self._blocks, self._threads, arguments, self._stream)
         self._running = True
+        return generation
 
 
 def _aligned(size: int) -> int:

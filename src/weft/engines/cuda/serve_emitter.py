@@ -326,13 +326,10 @@ class ServeEmitter(KernelEmitter):
         self.begin(body)
         self.add(f"store i64 {self.put(f'add i64 {number}, 1')}, ptr %item.v")
         first = self.put(f"add i64 {self.put(f'mul i64 {number}, {size}')}, {at.TRANSFERS}")
-        what, pitch, value = (self._word(self.put(f"add i64 {first}, {word}")) for word in range(3))
+        what, value = (self._word(self.put(f"add i64 {first}, {word}")) for word in range(size))
         outwards = self._flag(what, at.OUT_ROW)
         self._jump(self.put(f"xor i1 {outwards}, {'false' if inwards else 'true'}"), loop)
-        byte = self.put(f"lshr i64 {what}, 8")
-        tile = self.put(f"mul i64 {self.put(f'lshr i64 {self._lane}, 5')}, {pitch}")
-        inside = self.put(f"and i64 {self._lane}, 31")
-        start = self._place("%state", self.put(f"add i64 {byte}, {tile}"))
+        start = self._place("%state", self.put(f"lshr i64 {what}, 8"))
         from_row = self._flag(what, at.IN_ROW)
         base = self._place("%mail", self.put(f"select i1 {self._flag(what, at.IN_VALUE)}, i64 0, i64 {value}"))
         labels = [self.label() for _ in range(4)]
@@ -341,7 +338,7 @@ class ServeEmitter(KernelEmitter):
         for log, label in enumerate(labels):
             self.begin(label)
             kind = f"i{8 << log}"
-            near = self.put(f"getelementptr {kind}, {_GLOBAL} {start}, i64 {inside}")
+            near = self.put(f"getelementptr {kind}, {_GLOBAL} {start}, i64 {self._lane}")
             far = self.put(f"getelementptr {kind}, {_GLOBAL} {base}, i64 {self._lane}")
             if inwards:
                 before, load, store = self.here, self.label(), self.label()
