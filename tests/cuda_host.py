@@ -9,6 +9,7 @@ with a thread of the operating system for each block. `HostGpu` is the driver's 
 from __future__ import annotations
 
 import ctypes
+import queue
 import re
 import threading
 import time
@@ -64,10 +65,36 @@ _kept: list[HostGpu] = []
 
 
 class _Stream:
-    """Be a stream: the threads of its kernels."""
+    """Be a stream: the threads of its kernels, and one that does its copies in order, late."""
 
     def __init__(self) -> None:
         self.threads: list[threading.Thread] = []
+        self.work: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.worker: threading.Thread | None = None
+
+    def put(self, work: Any) -> None:
+        """Queue a piece of work."""
+        if self.worker is None:
+            self.worker = threading.Thread(target=self._loop, daemon=True)
+            self.worker.start()
+        self.work.put(work)
+
+    def _loop(self) -> None:
+        while True:
+            self.work.get()()
+
+
+class _Event:
+    """Be an event: when it was reached, if it was."""
+
+    def __init__(self) -> None:
+        self.time, self.reached = 0.0, threading.Event()
+        self.reached.set()
+
+    def reach(self, reached: threading.Event) -> None:
+        """Be what has been recorded since."""
+        self.time = time.perf_counter()
+        reached.set()
 
 
 class HostGpu:
@@ -109,6 +136,7 @@ class HostGpu:
         self.linked = 0
         self.modules: list[Library] = []
         self.version = 13000
+        self.copy_s = 0.0  # how late copies in streams are
         _kept.append(self)
 
     def __getattribute__(self, name: str) -> Any:
@@ -191,6 +219,15 @@ class HostGpu:
     def cuMemcpyDtoDAsync(self, target, source, size, stream):  # noqa: N802
         return self.cuMemcpyHtoD(target, source, size)
 
+    def cuMemcpyHtoDAsync(self, target, source, size, stream):  # noqa: N802
+        stream.put(lambda: (time.sleep(self.copy_s), ctypes.memmove(target, source, size)))
+        return (0,)
+
+    def cuMemcpy2DAsync(self, order, stream):  # noqa: N802
+        order = SimpleNamespace(**vars(order))
+        stream.put(lambda: (time.sleep(self.copy_s), self.cuMemcpy2DUnaligned(order)))
+        return (0,)
+
     def cuMemcpy2DUnaligned(self, order):  # noqa: N802
         source = order.srcHost if order.srcMemoryType == 1 else order.srcDevice
         target = order.dstHost if order.dstMemoryType == 1 else order.dstDevice
@@ -268,20 +305,30 @@ class HostGpu:
 
     # Events.
     def cuEventCreate(self, flags):  # noqa: N802
-        return 0, [0.0]
+        return 0, _Event()
 
     def cuEventDestroy(self, event):  # noqa: N802
         return (0,)
 
     def cuEventRecord(self, event, stream):  # noqa: N802
-        event[0] = time.perf_counter()
+        event.reached = reached = threading.Event()
+        if stream == 0:
+            event.reach(reached)
+        else:
+            stream.put(lambda: event.reach(reached))
         return (0,)
 
     def cuEventSynchronize(self, event):  # noqa: N802
+        event.reached.wait()
+        return (0,)
+
+    def cuStreamWaitEvent(self, stream, event, flags):  # noqa: N802
+        assert stream == 0, "kernels run where they are launched"
+        event.reached.wait()
         return (0,)
 
     def cuEventElapsedTime(self, first, last):  # noqa: N802
-        return 0, 1000 * (last[0] - first[0])
+        return 0, 1000 * (last.time - first.time)
 
 
 def use_host_gpu(monkeypatch: Any, api: HostGpu, threads: int = 1) -> HostGpu:

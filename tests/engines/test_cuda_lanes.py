@@ -243,7 +243,7 @@ def test_a_lost_gpu_leaves_the_last_checkpoint(monkeypatch, tmp_path):
         each["a"][:] = np.arange(70) + 1
         each.run_cycles(9)
     kept, near = batch.checkpoint(), batch.checkpoint(keep="device")
-    api.fail["cuCtxSynchronize"] = 700
+    api.fail["cuStreamSynchronize"] = 700
     with pytest.raises(UserError) as caught:
         batch.run_cycles(9)
     assert str(caught.value) == f"error: the GPU failed: something is wrong (CUDA error 700): {KEPT} [gpu-failed]"

@@ -301,6 +301,7 @@ def test_the_host_part_is_short(gpu):
 
 def test_a_long_run_can_be_interrupted(gpu, monkeypatch):
     monkeypatch.setattr(resident, "PART_NS", 1_000_000)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started the tests ignores
     one, _ = pair(1)
     one["q"][:] = 1
     one.run_cycles(1)
@@ -309,6 +310,7 @@ def test_a_long_run_can_be_interrupted(gpu, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         one.run_cycles(2_000_000_000)
     timer.join()
+    signal.signal(signal.SIGINT, before)
     after = one.time_fs[0]
     assert one.run_cycles(1)[0] == 0
     assert 0 < one.time_fs[0] - after <= 2 * one.clocks[0].clock.period_fs

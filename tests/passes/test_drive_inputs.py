@@ -16,7 +16,7 @@ from weft.passes.build_lane_program import build_lane_program
 from weft.passes.drive_inputs import DriveBuilder
 from weft.passes.simplify_nodes import simplify_two_state
 from weft.sim.lane_slots import slot_clock
-from weft.sim.stimulus.planes import DrivePlanes, stage
+from weft.sim.stimulus.planes import DrivePlanes
 
 CYCLES, LANES = 9, 20
 
@@ -64,8 +64,8 @@ def test_random_graphs(seed):
         for i, port in enumerate(ports)
     }
     block = {port: array if port.width > 64 else array[..., 0] for port, array in block.items()}
+    planes.take(planes.send(block, ports, CYCLES))
     planes.begin(np.zeros(LANES, np.uint64))
-    planes.commit(stage(block, ports, CYCLES, lanes.layout))
     lanes.settle()
     assert lanes.differences() == []
     period = clocks[0].period_fs

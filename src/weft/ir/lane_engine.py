@@ -60,6 +60,25 @@ class LaneBytes(Protocol):
         """Set rows that begin `pitch` bytes apart."""
         ...
 
+    def staging(self, size: int) -> Bytes:
+        """Return memory of this machine for rows that are sent; it is there as long as these bytes."""
+        ...
+
+    def send_rows(self, offset: int, pitch: int, data: Bytes) -> None:
+        """Begin to set rows from memory of `staging`, while the device works with other bytes than these.
+
+        Any thread may do that, one at a time.
+        """
+        ...
+
+    def sent(self) -> None:
+        """Wait until all rows that were sent are there, so that what they came from may be written again."""
+        ...
+
+    def receive(self) -> None:
+        """Let what the device does from now on come after all rows that were sent."""
+        ...
+
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy `size` bytes to the places behind them, so that there are `count` copies."""
         ...

@@ -1,7 +1,8 @@
 """What a device took for a batch: kernels, copies, stages of compilation; and what it could reach at best.
 
 Stages and copies are always counted, which costs nothing beside them; kernels only while `timed` is set, for a GPU
-takes two events around each launch.
+takes two events around each launch. Copies that go beside kernels have their bytes counted always and their time only
+then.
 """
 
 from __future__ import annotations

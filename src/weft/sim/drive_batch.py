@@ -1,7 +1,7 @@
 """Drive the inputs of a batch in every cycle: by expressions, arrays, files and test benches; replay single lanes.
 
 What drives an input is compiled into the lane program (`passes.drive_inputs`), so a run of many cycles stays one call
-of the device. Blocks of values are prepared by a thread while the device runs the block before.
+of the device. Blocks of values are prepared and sent by a thread while the device runs the block before.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from weft.sim.signal_map import Found, SignalMap
 from weft.sim.stimulus.files import Column, FileOptions, StimulusPath, map_ports, open_file, read_stimulus
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 from weft.sim.stimulus.plan import Generator, Port, check_generator, find_port, make_plan
-from weft.sim.stimulus.planes import Block, DrivePlanes, Staged, stage
+from weft.sim.stimulus.planes import Block, DrivePlanes, Sent
 from weft.sim.stimulus.record import Fork, Poke, Record, Span, entries_of, packed
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _workers = Workers("weft-stimulus", 1)
 
 PlanKey = tuple[tuple[tuple[str, str, int], ...], tuple[str, ...], int]
 Lanes = NDArray[np.bool_]
-Prepared = tuple[Staged, int, Block]
+Prepared = tuple[Sent, Block]
 
 
 class DrivenBatch:
@@ -202,26 +202,42 @@ class DrivenBatch:
         return self.status.copy()
 
     def prepare(self, block: Block, ports: Sequence[Port], size: int) -> Prepared:
-        """Return a block as the device takes it; any thread may do that, and what is wrong with values is raised."""
-        checked: dict[Port, NDArray[Any]] = {}
-        for port in ports:
-            array = block[port]
-            checked[port] = check_values(port.path, array, port.width, array.shape[:2], "host")
-        cycles = len(next(iter(checked.values())))
-        return stage(checked, ports, cycles, self.layout), cycles, checked
+        """Check a block and send it to the device, in any thread, while the device runs the block before."""
+        keep = self.recording
+        checked = {
+            port: check_values(port.path, block[port], port.width, block[port].shape[:2], "host", keep)
+            for port in ports
+        }
+        return self.send_block(checked, ports, size)
+
+    def send_block(self, block: Block, ports: Sequence[Port], size: int) -> Prepared:
+        """Send a block of good values to the device; only where `has_planes`, that may be while it runs another."""
+        if not self.has_planes(ports, size):
+            self._activate(ports, size)
+            self._key = None
+        return self._planes[True][1].send(block, ports, len(next(iter(block.values())))), block
+
+    def has_planes(self, ports: Sequence[Port], size: int) -> bool:
+        """Say whether blocks of some inputs have their place on the device."""
+        held = self._planes.get(bool(ports))
+        return held is not None and held[0] == self._plan_key(ports, size)
+
+    def _plan_key(self, ports: Sequence[Port], size: int) -> PlanKey:
+        generators = tuple((each.port.path, each.text, each.seed) for each in self._generators.values())
+        return generators, tuple(port.path for port in ports), size
 
     def run_block(
         self, prepared: Prepared, ports: Sequence[Port], size: int, until: str = "", keep: Lanes | None = None
     ) -> NDArray[np.uint8]:
         """Run the cycles of a prepared block in the lanes that are not kept."""
-        staged, cycles, block = prepared
+        sent, block = prepared
         planes = self._activate(ports, size)
         self._key = None
-        planes.commit(staged)
-        self.driven_cycles += cycles
+        planes.take(sent)
+        self.driven_cycles += sent.cycles
         still = np.zeros(self.lanes, np.bool_) if keep is None else keep
         self.status = np.where(still, self.status, self._end)
-        return self._drive(None, cycles, until, still, ports, size, block)
+        return self._drive(None, sent.cycles, until, still, ports, size, block)
 
     # -------------------------------------------------------------------------------------------------- files
 
@@ -375,13 +391,11 @@ class DrivenBatch:
 
     def _activate(self, ports: Sequence[Port], size: int) -> DrivePlanes:
         """Make runs drive inputs, by the generators and some blocks, until `_key` is None again; return the planes."""
-        generators = tuple((each.port.path, each.text, each.seed) for each in self._generators.values())
-        key: PlanKey = (generators, tuple(port.path for port in ports), size)
+        key = self._plan_key(ports, size)
         if key not in self._plans:
             period = self.clocks[0].clock.period_fs
             self._plans[key] = make_plan(tuple(self._generators.values()), ports, size, self.signals, period)
-        held = self._planes.get(bool(ports))
-        if held is None or held[0] != key:
+        if not self.has_planes(ports, size):
             self.settle()
             self._key = key
             try:
@@ -389,10 +403,9 @@ class DrivenBatch:
             finally:
                 self._key = None
             first = len(self.program.memories)
-            held = key, DrivePlanes(program, first, self.device, self.layout, self.data)
-            self._planes[bool(ports)] = held
+            self._planes[bool(ports)] = key, DrivePlanes(program, first, self.device, self.layout, self.data)
         self._key = key
-        return held[1]
+        return self._planes[bool(ports)][1]
 
     @property
     def _plan(self) -> DrivePlan | None:

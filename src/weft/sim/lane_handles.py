@@ -172,10 +172,12 @@ class LaneMemory:
         return lanes, elements, drop
 
 
-def check_values(path: str, values: Any, width: int, shape: tuple[int, ...], kind: str) -> LaneValues:
+def check_values(
+    path: str, values: Any, width: int, shape: tuple[int, ...], kind: str, copy: bool = True
+) -> LaneValues:
     """Return values as an array of the container of `width` bits and of a shape that fits; raise what is wrong.
 
-    For more than 64 bits the array has a last axis of 64-bit words.
+    For more than 64 bits the array has a last axis of 64-bit words. Without `copy` it may be the array that was given.
     """
     item = container_bytes(width)
     if kind == "cpu" and is_on_gpu(values):
@@ -197,12 +199,15 @@ def check_values(path: str, values: Any, width: int, shape: tuple[int, ...], kin
         raise UserError("bad-lanes", f"'{path}' takes an array of shape {full}, not {array.shape}") from None
     if item > 8:
         return _check_words(path, array, width)
-    if array.dtype.kind == "u" and array.dtype.itemsize == item and width == 8 * item:
-        return array.copy()
+    same = array.dtype == np.dtype(f"u{item}")
+    if same and width == 8 * item:
+        return array.copy() if copy else array
     if array.size and array.dtype.kind == "i" and width < 64 and array.min() < -(1 << width >> 1):
         raise UserError("value-range", f"{array.min()} does not fit '{path}', which has {width} bits")
     if array.size and width < 64 and array.max() >= 1 << width:
         raise UserError("value-range", f"{array.max()} does not fit '{path}', which has {width} bits")
+    if same and not copy and width < 64:
+        return array
     cut: LaneValues = array.astype(f"u{item}")
     return np.bitwise_and(cut, np.array((1 << width) - 1, cut.dtype))
 

@@ -148,6 +148,20 @@ class HostBytes:
         """Set rows that begin `pitch` bytes apart."""
         self.read_rows(offset, pitch, data.shape[1], data.shape[0])[:] = data
 
+    def staging(self, size: int) -> Bytes:
+        """Return memory for rows that are sent."""
+        return aligned_bytes(size)
+
+    def send_rows(self, offset: int, pitch: int, data: Bytes) -> None:
+        """Set rows: the thread that sends them copies them."""
+        self.write_rows(offset, pitch, data)
+
+    def sent(self) -> None:
+        """Wait for nothing: what was sent is there."""
+
+    def receive(self) -> None:
+        """Wait for nothing: what was sent is there."""
+
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy `size` bytes to the places behind them, so that there are `count` copies."""
         self.read_rows(offset, size, size, count)[1:] = self.array[offset : offset + size]

@@ -333,7 +333,7 @@ class CudaLanes:
         rows = (control.first, control.last, control.done, control.counts.reshape(-1), control.status)
         room = np.empty(0, np.uint32) if chosen is None else chosen
         places = np.cumsum([0, *(row.nbytes for row in rows), 4 * layout.stride]).tolist()
-        if self._control is None or self._control[0] is not layout:
+        if self._control is None or self._control[0].stride != layout.stride:
             self._control = layout, DeviceBytes(self.device.driver, places[-1])
         memory = self._control[1]
         counting = bool(self.program.messages)

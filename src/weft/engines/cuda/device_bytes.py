@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from weft.engines.cuda.dlpack import CUDA, foreign_array, make_capsule
 from weft.engines.cuda.driver import Driver
+from weft.engines.cuda.uploads import Uploads
 from weft.ir.lane_engine import Bytes
 from weft.ir.lane_layout import LaneLayout, join_layouts
 
@@ -42,10 +43,13 @@ class DeviceBytes:
     def __init__(self, driver: Driver, size: int) -> None:
         self._driver, self._size = driver, size
         self._address = driver.allocate(size)
+        self._uploads: Uploads | None = None
 
     def __del__(self) -> None:
         address = getattr(self, "_address", 0)
         if address:
+            if self._uploads is not None:
+                self._uploads.close()
             self._driver.free(address)
 
     def join(self, layout: LaneLayout, other: DeviceBytes, more: LaneLayout) -> LaneLayout:
@@ -73,6 +77,28 @@ class DeviceBytes:
     def write_rows(self, offset: int, pitch: int, data: Bytes) -> None:
         """Set rows that begin `pitch` bytes apart."""
         self._driver.copy_rows(self._address + offset, pitch, np.ascontiguousarray(data), inwards=True)
+
+    def staging(self, size: int) -> Bytes:
+        """Return page-locked memory for rows that are sent."""
+        if self._uploads is None:
+            self._uploads = Uploads(self._driver)
+        return self._uploads.staging(size)
+
+    def send_rows(self, offset: int, pitch: int, data: Bytes) -> None:
+        """Begin to set rows in the stream of copies."""
+        if self._uploads is None:
+            self._uploads = Uploads(self._driver)
+        self._uploads.send(self._address + offset, pitch, data)
+
+    def sent(self) -> None:
+        """Wait until all rows that were sent are there."""
+        if self._uploads is not None:
+            self._uploads.sent()
+
+    def receive(self) -> None:
+        """Let kernels from now on wait for all rows that were sent."""
+        if self._uploads is not None:
+            self._uploads.receive()
 
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy `size` bytes to the places behind them, so that there are `count` copies."""

@@ -68,6 +68,7 @@ class Driver:
         self.times = DeviceTimes()
         self.pages = PageCopier(self)
         self._context: Any = None
+        self._copies: Any = None
         self.count = count = self._count()
         if not 0 <= ordinal < count:
             has = f"GPU 0 to {count - 1}" if count > 1 else "only GPU 0"
@@ -290,7 +291,7 @@ class Driver:
         """Run a kernel, whose arguments all have 64 bits, and wait for it."""
         self.clear()
         self._launch(function, blocks, threads, arguments, 0)
-        self._check(self.api.cuCtxSynchronize())
+        self._check(self.api.cuStreamSynchronize(0))  # and not for rows that are sent beside it
 
     def _launch(self, function: Any, blocks: int, threads: int, arguments: Sequence[int], stream: Any) -> None:
         values = (tuple(arguments), (ctypes.c_uint64,) * len(arguments))
@@ -301,6 +302,17 @@ class Driver:
         self.use()
         (stream,) = self._check(self.api.cuStreamCreate(_NON_BLOCKING))
         return stream
+
+    def copies(self) -> Any:
+        """Return the stream of copies that go beside kernels."""
+        if self._copies is None:
+            self._copies = self.new_stream()
+        return self._copies
+
+    def call(self, name: str, *arguments: Any) -> tuple[Any, ...]:
+        """Call a function of the API that waits for no kernel, in any thread; return what is behind its error code."""
+        self.use()
+        return self._check(getattr(self.api, name)(*arguments))
 
     def begin(self, function: Any, blocks: int, threads: int, arguments: Sequence[int], stream: Any) -> None:
         """Start a kernel in a stream, after all copies."""

@@ -121,6 +121,25 @@ class SplitBytes:
         for part, place, begin, end in self._rows(offset, pitch, len(data)):
             self.parts[part].write_rows(place, pitch, data[begin:end])
 
+    def staging(self, size: int) -> Bytes:
+        """Return memory for rows that are sent, which all devices can copy."""
+        return self.parts[0].staging(size)
+
+    def send_rows(self, offset: int, pitch: int, data: Bytes) -> None:
+        """Begin to set rows, each on its device."""
+        for part, place, begin, end in self._rows(offset, pitch, len(data)):
+            self.parts[part].send_rows(place, pitch, data[begin:end])
+
+    def sent(self) -> None:
+        """Wait until all rows that were sent are there."""
+        for part in self.parts:
+            part.sent()
+
+    def receive(self) -> None:
+        """Let what the devices do from now on come after all rows that were sent."""
+        for part in self.parts:
+            part.receive()
+
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy the first `size` bytes of a memory over all of it."""
         region = self._region(offset)

@@ -4,9 +4,9 @@ The test bench writes blocks of cycles (`bench_block`). Three ways to synchronis
 
 `strict`     The test bench writes, the device runs, the test bench reads, in turn. What is read is what the design has
              after the cycles that were written; the cost is that one waits for the other.
-`pipelined`  Two buffers: while the device runs block n the test bench writes block n + 1. They are swapped when both
-             are done, so each waits for the slower one and nothing piles up. What is read is how block n - 1 ended. It
-             does not depend on how fast either is.
+`pipelined`  Two buffers: while the device runs block n the test bench writes block n + 1, and sends it there when it is
+             written (`sim.stimulus.planes`). They are swapped when both are done, so each waits for the slower one and
+             nothing piles up. What is read is how block n - 1 ended. It does not depend on how fast either is.
 `async`      Messages: the device runs block after block and waits for nobody. What the test bench sets takes effect
              where the next block begins, and what is read is how the last one ended. Which block that is depends on
              how fast either is; a record (`sim.stimulus.record`) tells it afterwards.
@@ -37,6 +37,7 @@ from weft.sim.stimulus.plan import Port
 
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
+    from weft.sim.drive_batch import Prepared
 
 BenchFunction = Callable[["LaneBench"], Coroutine[Any, Any, Any]]
 
@@ -292,14 +293,23 @@ class LaneBench:
             self._run_block(block)
             self._seen = self._look(self.cycle)
             return
+        ready = self._send_ahead(block)
         await self._wait()
-        self._job = self._submit(block)
+        self._job = self._submit(block, ready)
 
-    def _submit(self, block: FullBlock) -> Job[_Seen]:
+    def _send_ahead(self, block: FullBlock) -> Prepared | None:
+        """Send a block's rows to the device, while it runs the block before if they have their place there."""
+        if not block.rows:
+            return None
+        if self._job is not None and not self.batch.has_planes(block.ports, self._depth):
+            self._job.settled()
+        return self.batch.send_block(block.rows, block.ports, self._depth)
+
+    def _submit(self, block: FullBlock, ready: Prepared | None) -> Job[_Seen]:
         cycle = self.cycle
 
         def work() -> _Seen:
-            self._run_block(block)
+            self._run_block(block, ready)
             return self._look(cycle)
 
         return self._send(work)
@@ -333,9 +343,10 @@ class LaneBench:
         if self.options.sync == "strict":
             self._run_block(block)
             return
+        ready = self._send_ahead(block)
         if self._job is not None:
             self._seen = self._job.result()
-        self._job = self._submit(block)
+        self._job = self._submit(block, ready)
 
     def _catch_up(self) -> None:
         """Run what was written, so that the device is where the test bench is."""
@@ -344,13 +355,14 @@ class LaneBench:
             self._run_block(block)
         self._seen = self._look(self.cycle)
 
-    def _run_block(self, block: FullBlock) -> None:
-        """Run a block."""
+    def _run_block(self, block: FullBlock, ready: Prepared | None = None) -> None:
+        """Run a block, which may have been sent."""
         batch = self.batch
         for port, row in block.pokes.items():
             batch.put(port.path, port.found, slice(None), row)
-        if block.staged:
-            batch.run_block((block.staged, block.cycles, block.rows), block.ports, self._depth)
+        if block.rows:
+            ready = ready or batch.send_block(block.rows, block.ports, self._depth)
+            batch.run_block(ready, block.ports, self._depth)
         elif block.cycles:
             batch.run_cycles(block.cycles)
 

@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from weft.base.dataclass import dataclass
 from weft.ir.layout import container_bytes
 from weft.sim.stimulus.plan import Port
-from weft.sim.stimulus.planes import Staged, stage
 
 LaneRow = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class FullBlock:
-    """Be a block that is ready to run: pokes, then so many cycles; `staged` is empty if no input changes in them."""
+    """Be a block that is ready to run: pokes, then so many cycles; `rows` is empty if no input changes in them.
+
+    The rows are the writer's own, unless they are recorded: they hold until the test bench goes on.
+    """
 
     pokes: dict[Port, LaneRow]
     cycles: int
     ports: tuple[Port, ...]
-    staged: Staged
     rows: dict[Port, LaneRow]
 
 
@@ -90,13 +91,11 @@ class BlockWriter:
             return None
         cycles, pokes = self.filled, self._set
         ports = tuple(sorted(self._changing, key=lambda port: port.path))
-        staged: Staged = []
         rows: dict[Port, LaneRow] = {}
         if self._varies:
             pokes = {port: row for port, row in pokes.items() if port not in ports}
             rows = {port: self._rows[port][:cycles] for port in ports}
-            staged = stage(rows, ports, cycles, self.layout)
             if self.keep:
                 self._rows = {}
         self.filled, self._set, self._varies = 0, {}, False
-        return FullBlock(pokes, cycles, ports, staged, rows)
+        return FullBlock(pokes, cycles, ports, rows)
