@@ -118,13 +118,13 @@ def test_an_archive_carries_programs(built: list[object], tmp_path: Path, monkey
 def test_a_second_batch_writes_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     first, expected = run()
     texts: list[str] = []
-    usual = lane_engine.module_text
+    usual = lane_engine.module_texts
 
-    def write(program: LaneProgram, shape: Shape) -> str:
-        texts.append(usual(program, shape))
-        return texts[-1]
+    def write(program: LaneProgram, shape: Shape) -> list[str]:
+        texts.extend(usual(program, shape))
+        return texts[-1:]
 
-    monkeypatch.setattr(lane_engine, "module_text", write)
+    monkeypatch.setattr(lane_engine, "module_texts", write)
     assert run()[1] == expected
     assert not texts
     cache = ObjectCache()

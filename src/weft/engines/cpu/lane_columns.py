@@ -6,23 +6,32 @@ vector of bytes (`lane_emitter`).
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from weft.engines.cpu import lane_context as ctx
-from weft.engines.cpu.lane_emitter import TileEmitter, signature
+from weft.engines.cpu.lane_emitter import TileBuffer, TileEmitter
 from weft.engines.lanes.shape import Shape, element
 from weft.ir.lane_program import LaneProgram, LaneStep
 from weft.ir.layout import container_bytes
 
+_COLUMNS = 256
+"""The words that one function moves: LLVM takes more than twice the time for a block of twice the length."""
+
 
 class ColumnEmitter(TileEmitter):
-    """Emit one of the two functions."""
+    """Emit what brings some words into the buffer, or back."""
 
-    def __init__(self, program: LaneProgram, shape: Shape) -> None:
-        super().__init__(program, LaneStep("", [], [], [], [], [], []), shape)
+    def __init__(self, program: LaneProgram, shape: Shape, buffer: TileBuffer, chosen: range) -> None:
+        super().__init__(program, LaneStep("", [], [], [], [], [], []), shape, buffer)
+        self.chosen = chosen
+        sizes = [container_bytes(word.width) for word in program.words[: chosen.stop]]
+        self._before = list(accumulate(sizes, initial=0))
 
-    def load_columns(self) -> str:
-        """Return the function that brings the active lanes' words into the buffer."""
+    def load(self) -> str:
+        """Return the text that brings the active lanes' words into the buffer."""
         self._begin()
-        for number, word in enumerate(self.program.words):
+        for number in self.chosen:
+            word = self.program.words[number]
             base, item = self._row(number), container_bytes(word.width)
             kind = self.shape.vector(8 * item)
             parts = tuple(
@@ -37,24 +46,32 @@ class ColumnEmitter(TileEmitter):
                 assert isinstance(old, tuple)
                 size = element(word.width)
                 self.store(number, self.choose(size, self._active, self.convert(parts, 8 * item, size), old))
-        return self._close("load_columns")
+        return self._close()
 
-    def save_columns(self) -> str:
-        """Return the function that brings the active lanes' words back to the batch's array."""
+    def save(self) -> str:
+        """Return the text that brings the active lanes' words back to the batch's array."""
         self._begin()
-        for number, word in enumerate(self.program.words):
+        for number in self.chosen:
             value = self.read(number)
             assert not isinstance(value, int)
-            self._store_row(self._row(number), word.width, value, self._active)
-        return self._close("save_columns")
+            self._store_row(self._row(number), self.program.words[number].width, value, self._active)
+        return self._close()
 
     def _row(self, word: int) -> str:
         """Return the address of a word's row: rows follow one another, each of `STRIDE` lanes."""
-        before = sum(container_bytes(other.width) for other in self.program.words[:word])
         state, stride = self.context_word(ctx.STATE, "ptr"), self.context_word(ctx.STRIDE)
-        return self.put(f"getelementptr i8, ptr {state}, i64 {self.put(f'mul i64 {stride}, {before}')}")
+        return self.put(f"getelementptr i8, ptr {state}, i64 {self.put(f'mul i64 {stride}, {self._before[word]}')}")
 
-    def _close(self, name: str) -> str:
-        self.add("ret void")
-        body = "\n  ".join(self.lines)
-        return f"define internal void @{name}{signature(self.shape)} {{\nentry:\n  {body}\n}}\n"
+    def _close(self) -> str:
+        return "\n  ".join([*self.lines, "ret void"])
+
+
+def column_functions(program: LaneProgram, shape: Shape, buffer: TileBuffer) -> dict[str, dict[str, str]]:
+    """Return for each of the two functions its pieces: their bodies, by name."""
+    found: dict[str, dict[str, str]] = {"load_columns": {}, "save_columns": {}}
+    for first in range(0, max(1, len(program.words)), _COLUMNS):
+        chosen = range(first, min(first + _COLUMNS, len(program.words)))
+        number = first // _COLUMNS
+        found["load_columns"][f"load_columns.{number}"] = ColumnEmitter(program, shape, buffer, chosen).load()
+        found["save_columns"][f"save_columns.{number}"] = ColumnEmitter(program, shape, buffer, chosen).save()
+    return found

@@ -31,14 +31,15 @@ class TileBuffer:
 
 
 def place_buffer(program: LaneProgram, shape: Shape) -> TileBuffer:
-    """Return the buffer's layout: words by size, so that all are aligned."""
+    """Return the buffer's layout: words by size, so that all are aligned; temporaries lie behind those of the state."""
     bits = [shape.bit_size if word.width == 1 else element(word.width) for word in program.words]
     sizes = [shape.lanes * size // 8 for size in bits]
     offsets, at = [0] * len(sizes), 0
-    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
+    for number in sorted(range(len(sizes)), key=lambda number: (program.words[number].state < 0, -sizes[number])):
+        at = -(-at // sizes[number]) * sizes[number]
         offsets[number] = at
         at += sizes[number]
-    return TileBuffer(tuple(offsets), at + 64)
+    return TileBuffer(tuple(offsets), -(-at // 64) * 64 + 64)
 
 
 def signature(shape: Shape) -> str:
@@ -46,21 +47,32 @@ def signature(shape: Shape) -> str:
     return f"(ptr noalias %x, i64 %tile, ptr noalias %b, {shape.set} %active) nounwind"
 
 
-class TileEmitter(LaneEmitter):
-    """Emit one function. With `guarded`, words keep their values in lanes that are not active."""
+def function_text(name: str, body: str, shape: Shape, define: str = "define internal") -> str:
+    """Return the whole function with a body."""
+    return f"{define} void @{name}{signature(shape)} {{\nentry:\n  {body}\n}}\n"
 
-    def __init__(self, program: LaneProgram, step: LaneStep, shape: Shape, guarded: bool = False) -> None:
+
+def call_text(name: str, shape: Shape) -> str:
+    """Return the call of a function with its caller's arguments."""
+    return f"call void @{name}(ptr %x, i64 %tile, ptr %b, {shape.set} %active)"
+
+
+class TileEmitter(LaneEmitter):
+    """Emit one function. With `guarded`, words of the state keep their values in lanes that are not active."""
+
+    def __init__(
+        self, program: LaneProgram, step: LaneStep, shape: Shape, buffer: TileBuffer, guarded: bool = False
+    ) -> None:
         super().__init__(step, shape)
-        self.program, self.guarded = program, guarded
-        self.buffer = place_buffer(program, shape)
+        self.program, self.buffer, self.guarded = program, buffer, guarded
         self.bases: dict[int, str] = {}
         self._active: tuple[str, ...] = ()
         self._active_bit = ""
         self._scratch = ""
         self.pool = ""
 
-    def function(self, name: str) -> str:
-        """Emit the step and return the whole function."""
+    def body(self) -> str:
+        """Emit the step and return the instructions of its function."""
         self._scratch = self.put(f"alloca [{8 + 3 * self.shape.lanes} x i64], align 64") if self._writes() else ""
         planes = self._planes()
         for plane in planes:
@@ -69,9 +81,7 @@ class TileEmitter(LaneEmitter):
             self.pool = self.context_word(ctx.POOL, "ptr")
         self._begin()
         self.emit()
-        self.add("ret void")
-        body = "\n  ".join(self.lines)
-        return f"define internal void @{name}{signature(self.shape)} {{\nentry:\n  {body}\n}}\n"
+        return "\n  ".join([*self.lines, "ret void"])
 
     def _writes(self) -> bool:
         return any(action.kind == "write" for action in self.step.actions)
@@ -174,17 +184,17 @@ class TileEmitter(LaneEmitter):
                 self._output(action)
 
     def _store(self, word: int, node: int) -> None:
-        width = self.program.words[word].width
+        width, guarded = self.program.words[word].width, self.guarded and self.program.words[word].state >= 0
         if width == 1:
             bit = self.bit(node)
-            if self.guarded:
+            if guarded:
                 old = self.read(word)
                 assert isinstance(old, str)
                 bit = self._merge(old, bit)
             self.store(word, bit)
             return
         chunks = self.words(node)
-        if self.guarded:
+        if guarded:
             old = self.read(word)
             assert isinstance(old, tuple)
             chunks = self.choose(element(width), self._active, chunks, old)

@@ -20,16 +20,14 @@ from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
 from weft.engines.cpu import lane_context as ctx
 from weft.engines.cpu.jit import BRIEF, Compiler, Library, Tier, host, text_digest
-from weft.engines.cpu.lane_columns import ColumnEmitter
-from weft.engines.cpu.lane_emitter import TileEmitter, place_buffer
-from weft.engines.cpu.lane_loop import loop_text
-from weft.engines.cpu.lane_pages import own_page_text
+from weft.engines.cpu.lane_emitter import place_buffer
+from weft.engines.cpu.lane_modules import look_text, module_texts
 from weft.engines.lanes.kept_texts import find_digest, keep_digest
 from weft.engines.lanes.shape import Shape
 from weft.ir.lane_engine import Bytes, LaneControl, aligned_bytes
 from weft.ir.lane_layout import LaneLayout, join_layouts
-from weft.ir.lane_pages import PAGE_BYTES, is_paged
-from weft.ir.lane_program import LaneEvent, LaneProgram, LaneStep
+from weft.ir.lane_pages import PAGE_BYTES
+from weft.ir.lane_program import LaneProgram, LaneStep
 from weft.ir.lane_times import DeviceLimits, DeviceTimes
 from weft.ir.layout import container_bytes
 
@@ -53,77 +51,6 @@ def host_shape() -> Shape:
     Two halve what is done once for a tile (logic on bits, branches, addresses); AVX2 has too few registers for it.
     """
     return Shape(32, 16, 8) if "+avx512bw" in host()[1] else Shape(8, 8, 32)
-
-
-def module_text(program: LaneProgram, shape: Shape) -> str:
-    """Return the module that runs a program."""
-    buffer = place_buffer(program, shape)
-    functions = [
-        ColumnEmitter(program, shape).load_columns(),
-        ColumnEmitter(program, shape).save_columns(),
-        TileEmitter(program, program.general, shape, guarded=True).function("general"),
-    ]
-    if is_paged(program):
-        functions.append(own_page_text(shape, buffer.size))
-    for number, event in enumerate(program.events):
-        functions.append(TileEmitter(program, event.step, shape).function(f"step{number}"))
-        functions.append(TileEmitter(program, event.after, shape).function(f"after{number}"))
-        if event.guard is not None and event.usual is not None:
-            functions.append(TileEmitter(program, event.guard, shape).function(f"guard{number}"))
-            functions.append(TileEmitter(program, event.usual, shape).function(f"usual{number}"))
-        functions.append(_event_text(number, event, shape, buffer.size))
-    if not program.events:
-        signature = f"(ptr noalias %x, i64 %tile, ptr noalias %b, {shape.set} %active) nounwind"
-        functions.append(f"define internal void @event0{signature} {{\n  ret void\n}}\n")
-    if program.condition is not None:
-        functions.append(TileEmitter(program, program.condition, shape).function("condition"))
-    return "\n".join([*functions, loop_text(program, shape, buffer.size)])
-
-
-def _event_text(number: int, event: LaneEvent, shape: Shape, masks_at: int) -> str:
-    """Return the function of an event; where all active lanes have their habits it takes the short way."""
-    arguments = f"(ptr %x, i64 %tile, ptr %b, {shape.set} %active)"
-    first = f"  call void @step{number}{arguments}\n"
-    if event.guard is not None:
-        first = f"""  %at = getelementptr i8, ptr %b, i64 {masks_at + 8 * (ctx.HOLDS - ctx.MASKS)}
-  store {shape.set} 0, ptr %at
-  call void @guard{number}{arguments}
-  %holds = load {shape.set}, ptr %at
-  %usual = icmp eq {shape.set} %holds, %active
-  br i1 %usual, label %short, label %long
-short:
-  call void @usual{number}{arguments}
-  br label %after
-long:
-{first}  br label %after
-after:
-"""
-    last = "" if event.after.empty else f"  call void @after{number}{arguments}\n"
-    signature = f"(ptr noalias %x, i64 %tile, ptr noalias %b, {shape.set} %active) nounwind"
-    return f"define internal void @event{number}{signature} {{\nentry:\n{first}{last}  ret void\n}}\n"
-
-
-def look_text(program: LaneProgram, look: LaneStep, shape: Shape) -> str:
-    """Return the module of a look: values of every lane, computed from its state."""
-    functions = [
-        ColumnEmitter(program, shape).load_columns(),
-        TileEmitter(program, look, shape).function("look"),
-    ]
-    call = f"""define void @lanes_look(ptr noalias %x, i64 %begin, i64 %end, ptr noalias %b) nounwind {{
-entry:
-  br label %loop
-loop:
-  %tile = phi i64 [%begin, %entry], [%tile1, %loop]
-  call void @load_columns(ptr %x, i64 %tile, ptr %b, {shape.set} -1)
-  call void @look(ptr %x, i64 %tile, ptr %b, {shape.set} -1)
-  %tile1 = add i64 %tile, 1
-  %more = icmp ult i64 %tile1, %end
-  br i1 %more, label %loop, label %done
-done:
-  ret void
-}}
-"""
-    return "\n".join([*functions, call])
 
 
 class HostBytes:
@@ -275,10 +202,12 @@ class CpuLanes:
         self.program, self.shape, self.threads = program, shape, threads
         self._times = times or DeviceTimes()
         self._compiler = compiler or Compiler()
-        self._buffer = place_buffer(program, self.shape).size + 8 * ctx.MASK_WORDS
+        self._room = (
+            place_buffer(program, self.shape).size + 8 * ctx.MASK_WORDS
+        )  # of a tile's buffer; what runs may need more
         habits = any(event.usual is not None for event in program.events)
         self._tier = BETTER if habits or shape.chunks > 1 else LANES
-        self._job: Job[bytes] | None = None
+        self._jobs: list[Job[bytes]] = []
         self._looks: dict[int, tuple[LaneStep, Library]] = {}
         self._library: Library | None = None
         self._run: Any = None
@@ -286,36 +215,37 @@ class CpuLanes:
 
     def begin(self, tell: Callable[[str], None] = lambda step: None) -> None:
         """Begin to compile in another thread."""
-        if self._job is None:
-            cache = self._compiler.cache
-            known = find_digest(cache, self.program, self.shape)
-            tiers = (BETTER, LONG) if self._tier is BETTER else (self._tier,)
-            code = next((code for tier in tiers if (code := self._compiler.find(known, tier))), None) if known else None
-            if code is not None:
-                self._job = Job.done(code)
+        if self._jobs:
+            return
+        cache = self._compiler.cache
+        known = find_digest(cache, self.program, self.shape).split()
+        for tier in (BETTER, LONG) if self._tier is BETTER else (self._tier,):
+            codes = [code for digest in known if (code := self._compiler.find(digest, tier)) is not None]
+            if known and len(codes) == len(known):
+                self._jobs = [Job.done(code) for code in codes]
                 return
-            tell("generate code")
-            with self._times.stage("generate kernels"):
-                text = module_text(self.program, self.shape)
-            keep_digest(cache, self.program, text_digest(text), self.shape)
-            tell("assemble")
-            long = self._tier is BETTER and len(text) > _LONG_TEXT
-            self._job = self._compiler.submit(text, LONG if long else self._tier)
+        tell("generate code")
+        with self._times.stage("generate kernels"):
+            texts = module_texts(self.program, self.shape)
+        keep_digest(cache, self.program, " ".join(map(text_digest, texts)), self.shape)
+        tell("assemble")
+        long = self._tier is BETTER and sum(map(len, texts)) > _LONG_TEXT
+        self._jobs = [self._compiler.submit(text, LONG if long else self._tier) for text in texts]
 
     @property
     def ready(self) -> bool:
         """Say whether the code is there."""
-        return self._job is not None and self._job.is_done
+        return bool(self._jobs) and all(job.is_done for job in self._jobs)
 
     def compile(self) -> None:
         """Compile now; the first call does it otherwise."""
         if self._library is None:
             self.begin()
-            assert self._job is not None
             with self._times.stage("assemble kernels"):
-                code = self._job.result()
+                codes = [job.result() for job in self._jobs]
             with self._times.stage("load kernels"):
-                self._library = Library([code], ["lanes_run", "lanes_settle"])
+                self._library = Library(codes, ["lanes_run", "lanes_settle", "lanes_room"])
+            self._room = ctypes.CFUNCTYPE(ctypes.c_uint64)(self._library.addresses["lanes_room"])()
             self._run = _entry(self._library.addresses["lanes_run"])
             self._settle = _entry(self._library.addresses["lanes_settle"])
 
@@ -395,7 +325,7 @@ class CpuLanes:
         bounds = [tiles * number // count for number in range(count + 1)]
 
         def work(begin: int, end: int) -> None:
-            buffer = aligned_bytes(self._buffer)
+            buffer = aligned_bytes(self._room)
             function(context.ctypes.data, begin, end, buffer.ctypes.data)
 
         if count == 1:
