@@ -83,6 +83,33 @@ def test_a_region_has_its_ports_and_its_edges() -> None:
     )
 
 
+MACHINE = """
+    module machine(input clk, output reg [15:0] sum);
+      reg [2:0] state = 0;
+      reg [15:0] lfsr = 1, a = 3, b = 5;
+      always @(posedge clk) begin
+        lfsr <= {lfsr[14:0], lfsr[15] ^ lfsr[13] ^ lfsr[12] ^ lfsr[10]};
+        case (state)
+          0: begin a <= a + lfsr; state <= 1; end
+          1: begin b <= b * 3 + a; state <= lfsr[0] ? 2 : 1; end
+          2: begin sum <= a * b ^ lfsr; state <= &lfsr[3:0] ? 3 : 0; end
+          3: begin a <= a - (b >> 2); b <= {b[7:0], b[15:8]}; state <= lfsr[5] ? 4 : 3; end
+          default: begin sum <= sum + a; state <= 0; end
+        endcase
+      end
+      initial sum = 0;
+    endmodule
+    module t;
+      reg clk = 0;
+      wire [15:0] sum;
+      machine m(clk, sum);
+      always #5 clk = ~clk;
+      always @(sum) if (sum[2:0] == 5) $display("%0t %h", $time, sum);
+      initial #60000 $finish;
+    endmodule
+"""
+
+
 def test_better_code_does_the_same() -> None:
     out = io.BytesIO()
     simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(COUNTER)}), out, MIXED)
@@ -97,24 +124,23 @@ def test_better_code_does_the_same() -> None:
 
 
 def test_code_for_habits_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when the state does not keep to them, and when a later run finds them in the cache."""
+    """While samples are taken, with what they have shown, and when a later run finds that in the cache."""
     monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("weft.engines.cpu.region_habits.FIRST_LOOK", 3)
-    monkeypatch.setattr("weft.engines.cpu.region_habits.BEGINNING", 1)
-    expected = simulate(COUNTER, EventOptions())[0]
-    for sampled, has_habits in ((0, False), (5, True), (0, True)):
+    monkeypatch.setattr("weft.engines.cpu.region_habits.FEWEST", 100)
+    text = MACHINE
+    expected = simulate(text, EventOptions())[0]
+    for known in (False, True, True):
         out = io.BytesIO()
-        simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(COUNTER)}), out, MIXED)
+        simulation = EventSimulation(load_design(texts={"t.sv": textwrap.dedent(text)}), out, MIXED)
         runner = simulation.regions
         (program,) = runner.programs.values()
         runner.take_for_granted()
         program.compile(QUICK)
-        for _ in range(sampled):
-            program.look(runner.first_state(next(iter(runner.programs))))
         program.compile_habits()
-        assert (program.edge(0) != program.usual_edge(0)) == has_habits
+        assert program.settled == known
         runner.enter_code()
         simulation.run()
+        program.end()
         assert out.getvalue().decode() == expected
 
 

@@ -21,9 +21,7 @@ POSTPONED_FUNCTION = 11  # writes the records of the postponed effects that have
 TIME_OFFSET = 12  # byte offset of the time state
 BUDGET = 13  # edge times until a slice ends; after a call, how many of them are left
 FIRED = 14  # whether the present step fired a domain
-
-FIRST_USUAL, MOST_EDGES = 16, 16
-"""In the context of a region's instance: from which word on the usual steps of its edges are, and the room for them."""
+EDGE_HABITS = 15  # of a region's instance: the table of its edges (`edge_table`)
 
 PENDING = 256
 """Byte offset of the pending flags."""

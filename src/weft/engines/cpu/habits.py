@@ -6,14 +6,19 @@ import hashlib
 from collections.abc import Mapping
 
 from weft.base.dataclass import dataclass, field
+from weft.engines.cpu.situations import Situation
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """Say what states do: `known` have one value, `varied` few, each with the number of samples that had it."""
+    """Say what states do: `known` have one value, `varied` few, each with the number of samples that had it.
+
+    More is known in each of the `situations`.
+    """
 
     known: Mapping[int, int]
     varied: Mapping[int, Mapping[int, int]] = field(default_factory=dict[int, dict[int, int]])
+    situations: tuple[Situation, ...] = ()
 
     def describe(self) -> str:
         """Return what names code that is made for these habits."""

@@ -1,63 +1,71 @@
-"""Make the steps of a region's edges for what its states are seen to do (`speculation`), and remember that.
+"""Make the steps of a region's edges for what its states are seen to do, and remember that (`situations`).
 
-A cycle simulation samples the state after fixed numbers of edges. Nobody counts the edges of a region: a thread looks
-at the state now and then, perhaps in the middle of a step, which is as good, for what is taken for granted is compared
-with the state at each edge. What the samples show is looked at after so many of them, twice as many and so on, and when
-the run ends. If that is worth new code, it is made, and so that a later run of the same design finds it at once, the
-habits are kept in the code cache.
+At first, the step of an edge takes samples (`edge_sampler`). What they show is looked at after some time, or when the
+run ends: what is so in nearly all of them, the *habits*, and which situations there are (`find_situations`). If that is
+worth new code, it is made, a situation at a time, and samples are taken no more. They are again, in this run or a later
+one, when too many edges find no code that suits them.
+
+What a run has shown is kept in the code cache, so that a later run of the same design begins with it; then code that
+takes samples is not even made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Collection, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from weft.base.dataclass import dataclass, field, replace
-from weft.engines.cpu.choose_pivot import choose_pivot
-from weft.engines.cpu.context import FIRST_USUAL, MOST_EDGES
-from weft.engines.cpu.emit_guard import guard_text
-from weft.engines.cpu.emit_speculation import choice_text, without_repeats
+from weft.engines.cpu import edge_table as words
+from weft.engines.cpu.edge_sampler import EdgeSampler
+from weft.engines.cpu.emit_situations import choosing_step, lean_step, sampling_step, situation_step
+from weft.engines.cpu.emit_speculation import without_repeats
 from weft.engines.cpu.emit_step import StepEmitter
+from weft.engines.cpu.find_situations import find_situations
 from weft.engines.cpu.habits import Habits
-from weft.engines.cpu.jit import LEAN
+from weft.engines.cpu.jit import LEAN, START
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.region_latches import edges_only
-from weft.engines.cpu.state_samples import StateSamples
+from weft.engines.cpu.sample_table import SampleTable
+from weft.engines.cpu.situations import share_of, situations_from_words, situations_to_words
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.tiers import TieredUnit
-from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, module_text
+from weft.engines.cpu.unit_text import Unit, module_text
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
-from weft.ir.program import StateArray
-from weft.ir.step_graph import Specialiser
+from weft.ir.step_graph import Specialiser, StepGraph
 
-BEGINNING = 4
-"""How many looks are not counted: at first registers get known values, one after the other."""
+FEWEST = 1024
+"""How many samples are worth a look."""
 
-FIRST_LOOK = 128
-"""After how many samples what they show is looked at first."""
-
-FEWEST = 32
-"""How many samples of a run make habits that are worth remembering."""
+LOOK_SECONDS = 0.25
+"""How long samples are taken before a first look at them, in CPU seconds; later looks come after four times as long."""
 
 ENOUGH = 0.85
-"""No other habits are wanted as long as this part of the samples keeps to those that there are."""
+"""No other habits are wanted as long as this part of the edges keeps to those that there are."""
 
-GAIN = 0.05
+GAIN = 0.04
 """How much larger the part of the samples must be that keeps to new habits."""
 
-MANY_MORE = 1.25
-"""How many times as many habits there must be to begin with new ones."""
+LEAST_EDGES = 100_000
+"""How many edges are counted before it is judged what they find."""
+
+MOST_LOOKS = 8
+"""How often the habits of a design are looked at again: if they do not suit it then, none do."""
 
 MakeUnit = Callable[[str, Callable[[StepEmitter], Unit]], TieredUnit]
 
 
-@dataclass(slots=True, eq=False)
-class RegionHabits:
-    """Keep the speculative steps of a region; `key` stands for it in the cache.
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionCode:
+    """Be what the habits of all edges of a region share; `key` stands for the region in the cache.
 
-    The states `ones` are 1 for good; `late` gives the latches that follow in steps.
+    The states `ones` are 1 for good; `late` gives the latches that follow in steps; `step` the step of an edge, by its
+    flag, in which some more states are known.
     """
 
     graph: ConeGraph
@@ -66,134 +74,206 @@ class RegionHabits:
     ones: Mapping[int, int]
     late: Callable[[StepEmitter], Collection[int]]
     make_unit: MakeUnit
+    with_emitter: Callable[[Callable[[StepEmitter], None]], None]
     cache: ObjectCache
     key: str
-    _units: dict[int, TieredUnit] = field(default_factory=dict[int, TieredUnit])
-    _coming: dict[int, TieredUnit] = field(default_factory=dict[int, TieredUnit])
-    _habits: Habits | None = None
-    _samples: StateSamples = field(init=False)
+
+    def step(self, emitter: StepEmitter, flag: int, known: Mapping[int, int]) -> StepGraph:
+        """Return the step of an edge where some states are known."""
+        fixed = {**self.ones, **{state: int(state == flag) for state in self.flags}}
+        return edges_only(Specialiser(emitter.step).run({**known, **fixed}, {}), self.late(emitter))
+
+
+@dataclass(slots=True, eq=False)
+class EdgeHabits:
+    """Keep the code of one edge, which is the flag number `number`; `row` is its row of the table."""
+
+    code: RegionCode
+    number: int
+    row: NDArray[np.uint64]
+    habits: Habits | None = None
+    lean: TieredUnit | None = None
+    situations: list[TieredUnit] = field(default_factory=list[TieredUnit])
+    choice: TieredUnit | None = None
+    _sampling: TieredUnit | None = None
+    _retired: list[TieredUnit] = field(default_factory=list[TieredUnit])
+    _sampler: EdgeSampler = field(init=False)
     _looks: int = 0
-    _next: int = 0
+    _since: float = 0.0
+    _patience: float = LOOK_SECONDS
+    _judged: int = LEAST_EDGES
 
     def __post_init__(self) -> None:
-        self._samples = StateSamples(self.graph, self.layout)
-        self._next = FIRST_LOOK
-        self.key = hashlib.sha256(f"habits|{self.key}".encode()).hexdigest() if self.key else ""
-        habits = self._remembered() if len(self.flags) <= MOST_EDGES else None
-        if habits is not None:
-            self._adopt(habits)
-            for unit in self._coming.values():
-                unit.load(LEAN)
+        code = self.code
+        self._sampler = EdgeSampler(code.layout.memory_offset, self.row, code.cache, self._cache_key("samples"))
+        wants = self._remembered()
+        for unit in self.units:
+            unit.load(LEAN)
+        if wants:
+            self._begin_sampling()
 
-    def unit(self, flag: int) -> TieredUnit | None:
-        """Return the unit of an edge, by its flag, if it has code; new ones are used when all of them have code."""
-        if self._coming and all(unit.library is not None for unit in self._coming.values()):
-            self._units, self._coming = self._coming, {}
-        unit = self._units.get(flag)
-        return unit if unit is not None and unit.library is not None else None
+    @property
+    def flag(self) -> int:
+        """Return the state that says that the edge has come."""
+        return self.code.flags[self.number]
 
-    def wanted(self) -> list[TieredUnit]:
-        """Return the units that should be compiled, or may be."""
-        return list((self._coming or self._units).values())
-
-    def look(self, state: StateArray) -> None:
-        """Look at the state of an instance; this may change which units there are."""
-        self._looks += 1
-        if self._looks <= BEGINNING or len(self.flags) > MOST_EDGES:
-            return
-        self._samples.take(state)
-        if self._samples.taken >= self._next:
-            self._next *= 2
-            habits = self._better()
-            if habits is not None:
-                self._remember(habits)
-                self._adopt(habits)
-
-    def end(self) -> None:
-        """Remember for a later run what this one has shown, unless it has kept to what was known."""
-        if len(self._samples) < FEWEST or (self._habits is not None and self._keeps(self._habits)):
-            return
-        habits = self._better()
-        if habits is not None:
-            self._remember(habits)
+    @property
+    def units(self) -> list[TieredUnit]:
+        """Return the units that take habits for granted, in the order in which they are wanted."""
+        return [unit for unit in (self.lean, self.choice, *self.situations) if unit is not None]
 
     @property
     def settled(self) -> bool:
-        """Say whether there is code for habits, so that the state need not be looked at as often."""
-        return bool(self._units) and not self._coming
+        """Say whether there is all code that is wanted, and nobody waits for samples."""
+        return self._sampling is None and all(unit.library is not None for unit in self.units)
 
-    def _keeps(self, habits: Habits) -> bool:
-        """Say whether enough samples keep to some habits."""
-        return self._samples.keeping(habits) >= ENOUGH
+    def enter(self, usual: int, fits: Callable[[TieredUnit], bool]) -> int:
+        """Enter the best code in the row; return the step of the edge, `usual` if there is nothing better."""
+        row = self.row
+        row[words.USUAL] = usual
 
-    def _better(self) -> Habits | None:
-        """Return what the samples show if it is worth new code.
+        def address(unit: TieredUnit | None, name: str, otherwise: int) -> int:
+            return unit.addresses[name] if unit is not None and fits(unit) else otherwise
 
-        Runs differ by chance. So that habits settle, new ones are old ones of which some are left out, unless there
-        are many more.
-        """
-        found = self._samples.habits()
-        known = {state: value for state, value in found.known.items() if state not in self.flags}
-        found, old = replace(found, known=known), self._habits
-        if old is not None and len(known) < MANY_MORE * len(old.known):
-            both = {state: value for state, value in old.known.items() if known.get(state) == value}
-            found = replace(found, known=both)
-            keeping = self._samples.keeping(old)
-            if keeping >= ENOUGH or self._samples.keeping(found) < keeping + GAIN:
-                return None
-        return found if found.known else None
+        lean = address(self.lean, "lean", usual)
+        row[words.LEAN] = lean
+        for at, unit in enumerate(self.situations):
+            row[words.FIRST_SITUATION + at] = address(unit, "situation", lean)
+        best = address(self.choice, "region_step", usual) if lean != usual else usual
+        row[words.BEST] = best
+        return address(self._sampling, "region_sample", best)
+
+    # ------------------------------------------------------------------------------------------- samples
+
+    def _begin_sampling(self) -> None:
+        """Have samples of the state taken from now on."""
+        text = module_text([sampling_step(self.code.layout, self.number)], [])
+        unit = self.code.make_unit(f"region samples {self.number}", lambda _: Unit((text,), ("region_sample",), 0))
+        if not unit.load(START):
+            unit.begin(START)
+            unit.finish()
+        self._sampler.begin()
+        self._sampling, self._since = unit, time.process_time()
+
+    def look(self) -> None:
+        """Look at new samples, or at how many edges found code that suits them; units may change."""
+        if self._sampling is not None:
+            if self._sampler.drain() and time.process_time() - self._since > self._patience:
+                self._patience *= 4
+                self._decide()
+        elif self.row[words.EDGES] >= self._judged:
+            self._judged = 4 * int(self.row[words.EDGES])
+            if self._unsuited():
+                self._begin_sampling()
+
+    def end(self) -> None:
+        """Remember for a later run what this one has shown."""
+        if self._sampling is not None:
+            self._sampler.finish()
+            self._sampler.keep()
+            if len(self._sampler.samples()) >= FEWEST:
+                self._decide()
+        elif self.row[words.EDGES] >= LEAST_EDGES and self._unsuited():
+            self._remember(wants=True)
+
+    def _unsuited(self) -> bool:
+        """Say whether too many edges do not keep to the habits, or not to a situation, once there is code for all."""
+        misses = int(self.row[words.MISSES if self.settled and self.situations else words.LOST])
+        return misses > (1 - ENOUGH) * int(self.row[words.EDGES]) and self._looks < MOST_LOOKS
+
+    def _decide(self) -> None:
+        """Make new code if samples show that it would suit more of them than what there is."""
+        table = SampleTable.of(self.code.graph, self.code.layout, self._sampler.samples())
+        kept = share_of(table, self.habits) if self.habits is not None else 0.0
+        if kept < ENOUGH:
+            found = self._find(table)
+            if found.known and (self.habits is None or share_of(table, found) >= kept + GAIN):
+                self._adopt(found)
+        if self.habits is not None:
+            self._looks += 1
+            self._remember(wants=False)
+            if self._sampling is not None:
+                self._retired.append(self._sampling)  # whoever runs now may be in its code
+                self._sampling = None
+
+    def _find(self, table: SampleTable) -> Habits:
+        known = {state: value for state, value in table.habits().items() if state not in self.code.flags}
+        found = Habits(known)
+
+        def situations(emitter: StepEmitter) -> None:
+            nonlocal found
+            step = self.code.step(emitter, self.flag, known)
+            found = replace(found, situations=find_situations(table, step)[: words.MOST_SITUATIONS])
+
+        if known:
+            self.code.with_emitter(situations)
+        return found
+
+    # ------------------------------------------------------------------------------------------- code
 
     def _adopt(self, habits: Habits) -> None:
-        self._habits = habits
-        self._coming = {flag: self._unit(flag, habits) for flag in self.flags}
+        self._retired += self.units
+        self.habits = habits
+        self.row[words.LEAN] = self.row[words.BEST] = self.row[words.USUAL]
+        self.lean = self._unit(f"lean {habits.describe()}", lambda e: self._lean(e, habits.known))
+        paths = [each.path for each in habits.situations]
+        text = module_text([choosing_step(self.code.layout, self.number, paths)], [])
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.choice = self._unit(f"choice {name}", lambda _: Unit((text,), ("region_step",), 0))
+        self.situations = [self._situation(each.describe(), each.known) for each in habits.situations]
 
-    def _unit(self, flag: int, habits: Habits) -> TieredUnit:
-        name = f"region edge {self.flags.index(flag)} {sorted(self.ones)} {habits.describe()}"
-        return self.make_unit(name, lambda emitter: self._step(emitter, flag, habits))
+    def _situation(self, name: str, known: Mapping[int, int]) -> TieredUnit:
+        return self._unit(
+            f"situation {name}", lambda emitter: self._known_step(emitter, known, situation_step, "situation")
+        )
 
-    def _remember(self, habits: Habits) -> None:
-        if self.key:
-            data = {
-                "known": list(habits.known.items()),
-                "varied": [(s, list(c.items())) for s, c in habits.varied.items()],
-            }
-            self.cache.store(self.key, json.dumps(data).encode())
+    def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
+        return self.code.make_unit(f"region edge {self.number} {sorted(self.code.ones)} {name}", emit)
 
-    def _remembered(self) -> Habits | None:
-        data = self.cache.load(self.key) if self.key else None
+    def _lean(self, emitter: StepEmitter, known: Mapping[int, int]) -> Unit:
+        return self._known_step(emitter, known, lean_step, "lean")
+
+    def _known_step(
+        self,
+        emitter: StepEmitter,
+        known: Mapping[int, int],
+        around: Callable[[StateLayout, int, Mapping[int, int]], str],
+        name: str,
+    ) -> Unit:
+        """Return the unit of a step in which some states are known, and what makes sure that they are."""
+        emitter.reset_scratch()
+        step = without_repeats(self.code.step(emitter, self.flag, known), known)
+        functions, emitters, texts = emitter.emit_step(tabulate_logic(step), "known")
+        guard = module_text([around(emitter.layout, self.number, known)], [])
+        return Unit((guard, module_text(functions, emitters), *texts), (name,), emitter.scratch)
+
+    # ------------------------------------------------------------------------------------------- between runs
+
+    def _cache_key(self, what: str) -> str:
+        key = self.code.key
+        return hashlib.sha256(f"{what}|2|{self.number}|{key}".encode()).hexdigest() if key else ""
+
+    def _remember(self, wants: bool) -> None:
+        """Keep the habits, and whether a later run is wanted to take samples."""
+        key, habits = self._cache_key("habits"), self.habits
+        if key and habits is not None:
+            known, situations = list(habits.known.items()), situations_to_words(habits.situations)
+            data = {"known": known, "situations": situations, "looks": self._looks, "wants": wants}
+            self.code.cache.store(key, json.dumps(data).encode())
+
+    def _remembered(self) -> bool:
+        """Adopt the habits of an earlier run; say whether samples are wanted."""
+        key = self._cache_key("habits")
+        data = self.code.cache.load(key) if key else None
         if data is None:
-            return None
+            return True
         try:
             found = json.loads(data)
-            return Habits(dict(found["known"]), {state: dict(counts) for state, counts in found["varied"]})
+            known = {int(state): int(value) for state, value in found["known"]}
+            habits = Habits(known, situations=situations_from_words(found["situations"]))
+            looks, wants = int(found["looks"]), bool(found["wants"])
         except (ValueError, KeyError, TypeError):
-            return None
-
-    def _step(self, emitter: StepEmitter, flag: int, habits: Habits) -> Unit:
-        """Return the step of an edge of a region that keeps to its habits; otherwise it calls the usual one."""
-        emitter.reset_scratch()
-        known = {**habits.known, **self.ones, **{state: int(state == flag) for state in self.flags}}
-        step = edges_only(Specialiser(emitter.step).run(known, {}), self.late(emitter))
-        pivot, versions = choose_pivot(step, habits.varied) or (-1, {0: step})
-        texts: list[str] = []
-        for value, version in versions.items():
-            lean = tabulate_logic(without_repeats(version, {**known, pivot: value}))
-            functions, emitters, pieces = emitter.emit_step(lean, f"step{value}")
-            texts += [module_text(functions, emitters), *pieces]
-        declared = [f"declare i1 @step{value}(ptr, ptr, ptr) nounwind" for value in versions]
-        offset = emitter.layout.slots[pivot].offset if pivot >= 0 else -1
-        usual = 8 * (FIRST_USUAL + self.flags.index(flag))
-        body = f"""define i1 @region_step{SIGNATURE} {{
-entry:
-{guard_text(emitter.layout, habits.known)}  br i1 %odd, label %other, label %keeps
-other:
-  %word = getelementptr i8, ptr %c, i64 {usual}
-  %step = load ptr, ptr %word
-  %result = call i1 %step{ARGUMENTS}
-  ret i1 %result
-keeps:
-{choice_text(offset, sorted(versions))}stepped:
-  ret i1 %fired
-}}
-"""
-        return Unit((module_text([*declared, body], []), *texts), ("region_step",), emitter.scratch)
+            return True
+        self._looks = looks
+        self._adopt(habits)
+        return wants

@@ -13,29 +13,33 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.engines.cpu.cone_step import cone_step
+from weft.engines.cpu.context import EDGE_HABITS
+from weft.engines.cpu.edge_table import MOST_EDGES, edge_table
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
-from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier
-from weft.engines.cpu.region_habits import RegionHabits
+from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Tier
+from weft.engines.cpu.region_habits import EdgeHabits, RegionCode
 from weft.engines.cpu.region_latches import edges_only, latches_only, late_latches, read_latches
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
 from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, function_text, module_text
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, place_state
-from weft.ir.program import StateArray
 from weft.ir.region import RegionShape
 from weft.ir.step_graph import Specialiser
 
 CONTEXT_BYTES = 1 << 20
 """What an instance's context may take; only pages that are used cost memory."""
+
+T = TypeVar("T")
 
 _OUT_SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %out) nounwind"
 
@@ -49,26 +53,28 @@ class RegionProgram:
         self._compiler = Compiler()
         self._emitter: StepEmitter | None = None
         self._emitting = threading.Lock()
-        self._replaced: set[Library] = set()
+        self._replaced: list[object] = []
         self._index = UnitIndex(self._compiler.cache, key)
         self._late: set[int] | None = None
         self._step = self._unit("region step", self._plain_step)
         self._outputs = self._output_units({})
         self._better: list[TieredUnit] = []
         self._key = key
-        self._habits: RegionHabits | None = None
+        self._habits: list[EdgeHabits] = []
+        self._table = edge_table(len(shape.flags))
         for unit in (self._step, *self._outputs):
             if not unit.load(START):
                 unit.begin(START)
 
     def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
-        def work() -> Unit:
-            with self._emitting:
-                if self._emitter is None:
-                    self._emitter = StepEmitter(self.graph, self.layout)
-                return emit(self._emitter)
+        return TieredUnit(name, lambda: self._with_emitter(emit), self._compiler, self._index)
 
-        return TieredUnit(name, work, self._compiler, self._index)
+    def _with_emitter(self, use: Callable[[StepEmitter], T]) -> T:
+        """Use the emitter, which only one thread may."""
+        with self._emitting:
+            if self._emitter is None:
+                self._emitter = StepEmitter(self.graph, self.layout)
+            return use(self._emitter)
 
     def _output_units(self, known: Mapping[int, int]) -> list[TieredUnit]:
         shape, name = self.shape, _describe(known)
@@ -118,8 +124,7 @@ class RegionProgram:
     def edge(self, number: int) -> int:
         """Return the address of the best step of an edge, or 0 if there is none but the one for all flags."""
         usual = self.usual_edge(number)
-        fast = self._habits.unit(self.shape.flags[number]) if usual and self._habits is not None else None
-        return fast.addresses["region_step"] if fast is not None and _usable(fast) else usual
+        return self._habits[number].enter(usual, _usable) if usual and self._habits else usual
 
     def usual_edge(self, number: int) -> int:
         """Return the address of an edge's own step, which takes no habits for granted, or 0."""
@@ -132,22 +137,27 @@ class RegionProgram:
         """Plan better code, in which some states are 1; take what the cache has of it."""
         known = dict.fromkeys(sorted(ones), 1)
         better = self._output_units(known)
-        for number, flag in enumerate(self.shape.flags):
+        shape = self.shape
+        for number, flag in enumerate(shape.flags):
             emit = self._edge(known, flag)
             better.append(self._unit(f"region edge {number} {_describe(known)}", emit))
         for unit in better:
             unit.load(FULL, QUICK)
+        self._replaced += [self._better, self._habits]
         self._better = better
-        self._habits = RegionHabits(
-            self.graph,
-            self.layout,
-            self.shape.flags,
-            known,
-            self._late_latches,
-            self._unit,
-            self._compiler.cache,
-            self._key,
-        )
+        if len(shape.flags) <= MOST_EDGES:
+            code = RegionCode(
+                self.graph,
+                self.layout,
+                shape.flags,
+                known,
+                self._late_latches,
+                self._unit,
+                self._with_emitter,
+                self._compiler.cache,
+                self._key,
+            )
+            self._habits = [EdgeHabits(code, number, row) for number, row in enumerate(self._table)]
 
     def compile(self, tier: Tier) -> None:
         """Compile the better code now."""
@@ -158,39 +168,43 @@ class RegionProgram:
 
     def compile_habits(self) -> None:
         """Compile the code that takes habits for granted, if there is any, now."""
-        for unit in self._habits.wanted() if self._habits is not None else ():
+        for unit in self._habit_units():
             unit.begin(LEAN)
             unit.finish()
+
+    def _habit_units(self) -> list[TieredUnit]:
+        return [unit for habits in self._habits for unit in habits.units]
 
     def improve(self, tier: Tier) -> None:
         """Ask for better code at a tier; `upgrade` takes it."""
         for unit in self._better:
             unit.improve(tier)
 
-    def look(self, state: StateArray) -> None:
-        """Look at what an instance's states do, and ask for code that takes for granted what they have long done."""
-        if self._habits is not None:
-            self._habits.look(state)
-            for unit in self._habits.wanted():
-                unit.improve(LEAN)
+    def look(self) -> None:
+        """Look at what the states do, and ask for code that takes for granted what they have long done."""
+        for habits in self._habits:
+            habits.look()
+        for unit in self._habit_units():
+            unit.improve(LEAN)
 
     @property
     def settled(self) -> bool:
         """Say whether there is code for what the states do: then nobody waits for a look at them."""
-        return self._habits is not None and self._habits.settled
+        return all(habits.settled for habits in self._habits)
 
     def end(self) -> None:
         """Note that the run has ended."""
-        if self._habits is not None:
-            self._habits.end()
+        for habits in self._habits:
+            habits.end()
 
     def upgrade(self) -> None:
         """Take better code that is ready."""
-        units = [*self._better, *(self._habits.wanted() if self._habits is not None else ())]
-        # Whoever runs now may be in the code that is replaced.
-        self._replaced |= {unit.library for unit in units if unit.library is not None}
+        units = [*self._better, *self._habit_units()]
         for unit in units:
-            unit.upgrade()
+            # Whoever runs now may be in the code that is replaced.
+            before = unit.library
+            if unit.upgrade():
+                self._replaced.append(before)
 
     def reached(self, tier: Tier) -> bool:
         """Say whether everything has code of a tier, or better code."""
@@ -234,7 +248,9 @@ class RegionProgram:
 
     def context(self) -> NDArray[np.uint64]:
         """Return a new context block for an instance, in words."""
-        return np.zeros(CONTEXT_BYTES // 8, np.uint64)
+        block = np.zeros(CONTEXT_BYTES // 8, np.uint64)
+        block[EDGE_HABITS] = self._table.ctypes.data
+        return block
 
 
 def _describe(known: Mapping[int, int]) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass, field
-from weft.engines.cpu.context import FIRST_USUAL, MOST_EDGES
 from weft.engines.cpu.jit import FULL, QUICK
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
@@ -43,12 +42,12 @@ from weft.sim.tasks.dump_scopes import plain_path
 if TYPE_CHECKING:
     from weft.engines.cpu.region_program import RegionProgram
 
-_FAST_LOOKS = 256
-"""After so many looks at the states there is time between them."""
+_START_SECONDS = 0.001
+"""How often it is looked whether a run has begun; then it gets the code that the cache has."""
 
-_BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS, _SETTLED_SECONDS = 0.02, 0.3, 0.001, 0.005
-"""How long a run lasts before better code is worth its compilation, quick and then full; how often states are seen,
-and how often once there is code for what they do: a look keeps the run from Python, and costs as much as 100 cycles."""
+_BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS, _SETTLED_SECONDS = 0.02, 0.3, 0.005, 0.05
+"""How long a run lasts before better code is worth its compilation, quick and then full; how often new code and samples
+are looked for, and how often once there is code for what the states do."""
 
 
 def begin_regions(mixed: MixedDesign) -> dict[Module, RegionProgram]:
@@ -124,8 +123,6 @@ class RegionRunner:
             set_word(each.record + REGION_DIRECT, direct)
             set_word(each.record + REGION_THROUGH, through)
             for number in range(len(each.built.region.edges)):
-                if number < MOST_EDGES:
-                    each.context[FIRST_USUAL + number] = each.program.usual_edge(number)
                 set_word(each.record + REGION_EDGES + 8 * number, each.program.edge(number))
 
     def read(self, path: str) -> Value | None:
@@ -161,32 +158,27 @@ class RegionRunner:
 
     def _improve(self) -> None:
         programs = list(self.programs.values())
-        if self._ended.wait(_BUSY_SECONDS):
-            return
         # Better code relies on it that only steps change states, as soon as procedures have begun.
         while not self.engine.time:
-            if self._ended.wait(_BUSY_SECONDS):
+            if self._ended.wait(_START_SECONDS):
                 return
         self.take_for_granted()
         self.enter_code()
+        if self._ended.wait(_BUSY_SECONDS):
+            return
         for program in programs:
             program.improve(QUICK)
-        pause, looks, seconds = _LOOK_SECONDS, 0, 0.0
-        while not self._ended.wait(pause):
+        seconds = 0.0
+        while not self._ended.wait(_SETTLED_SECONDS if all(p.settled for p in programs) else _LOOK_SECONDS):
             for program in programs:
                 program.upgrade()
             self.enter_code()
-            looks += 1
-            seconds += pause
+            seconds += _LOOK_SECONDS
             if seconds > _WARM_SECONDS:
                 for program in programs:
                     program.improve(FULL)
-            if looks > _FAST_LOOKS:
-                pause = _BUSY_SECONDS
-            elif all(program.settled for program in programs):
-                pause = _SETTLED_SECONDS
-            for stub, program in self.programs.items():
-                program.look(self.first_state(stub))
+            for program in programs:
+                program.look()
         for program in programs:
             program.end()
 
