@@ -274,9 +274,3 @@ def test_errors():
         assert raised.value.message == text
     with pytest.raises(UserError, match="lanes would fit"):
         sim.batch(LANES, "cpu", share_memories=True, pool_bytes=4000)
-
-
-def test_no_kernel_stays(monkeypatch):
-    use_host_gpu(monkeypatch, HostGpu())
-    with pytest.raises(UserError, match="memories are shared until they are written"):
-        compiled().batch(4, "cuda", share_memories=True, resident=True)

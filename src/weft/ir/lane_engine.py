@@ -128,6 +128,9 @@ class ResidentLanes(Protocol):
     """
 
     status: Bytes
+    note_short: Callable[[bool], None]
+    """Called when lanes have passed the limit of pages, with whether the run is to go on, for which there must be room;
+    what it raises ends the run, and every lane is then at the end of a slot."""
 
     def put_value(self, word: int, value: int) -> None:
         """Set a word in all lanes."""

@@ -83,13 +83,12 @@ class Residency:
 
     def __init__(self, batch: Batch, wanted: str | bool) -> None:
         self._batch, self._wanted = batch, wanted
-        shares = batch.layout.pool is not None
-        self._room = batch.device.resident_lanes() if wanted is not False and not shares else 0
+        self._shares = batch.layout.pool is not None
+        self._may_lack = self._shares  # pages may have been taken since there was room for every lane's writes
+        self._room = batch.device.resident_lanes() if wanted is not False else 0
         if wanted is True and batch.lanes > self._room:
             why = f"{batch.device.name} can keep a kernel for at most {self._room:,} lanes"
-            if shares:
-                why = "memories are shared until they are written, for whose pages a kernel that stays could not stop"
-            elif not self._room:
+            if not self._room:
                 why = f"{batch.device.name} cannot keep a kernel"
             raise UserError("bad-option", f"resident=True, and {why}")
         if batch.lanes > self._room:
@@ -155,6 +154,7 @@ class Residency:
                 self._wanted = False
                 return None
             self._kernels[condition] = lanes
+            lanes.note_short = self._note_short
         if self.lanes is not None:
             self.lanes.leave()
         self._forget_kernel()
@@ -271,7 +271,21 @@ class Residency:
 
     def forget(self) -> None:
         """Say that what came with the last run's answer is no longer how things are."""
-        self._fresh = _NOTHING
+        self._fresh, self._may_lack = _NOTHING, self._shares
+
+    def _note_short(self, goes_on: bool) -> None:
+        """Note that lanes have passed the limit of pages; make room if the run is to go on. Raises `no-memory`."""
+        self._may_lack = True
+        self._batch.state.check_pages()
+        if goes_on:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Make room for what lanes write in a slot to memories that they share; raise `no-memory` if there is none."""
+        problem = self._batch.state.lack_of_pages(self._batch.program)
+        self._may_lack = problem is not None
+        if problem is not None:
+            raise problem
 
     def settle(self) -> bool:
         """Settle every lane after pokes, if there is a kernel; say whether there is."""
@@ -279,8 +293,9 @@ class Residency:
         if lanes is None:
             return False
         if self._batch.dirty:
-            self._batch.dirty = False
-            self.forget()
+            if self._may_lack:
+                self._make_room()
+            self._batch.dirty, self._fresh = False, _NOTHING
             if lanes.settle():
                 status = lanes.status.copy()
                 self._batch.note_status(status, status > 0)
@@ -303,18 +318,36 @@ class Residency:
     def run_until(self, lanes: ResidentLanes, most: int) -> NDArray[np.uint8]:
         """Run all lanes until the condition holds, at most for some cycles; return why each stopped."""
         self._fresh = _NOTHING
-        stopped = lanes.run(most * self._period_fs, settle=self._batch.dirty, until=True)
+        if self._may_lack:
+            self._make_room()
+        try:
+            stopped = lanes.run(most * self._period_fs, settle=self._batch.dirty, until=True)
+        except UserError:
+            self._stopped_short(lanes)
+            raise
         return self._took(lanes, stopped).copy()
 
     def _exchange(self, lanes: ResidentLanes, count: int, plan: _Plan) -> NDArray[np.uint8]:
         """Run, and have what a plan says; return why each lane stopped, which is the batch's own."""
         self._fresh = _NOTHING
+        if self._may_lack:
+            self._make_room()
         if plan is not self._plan:
             lanes.subscribe(plan.words)
             self._plan = plan
-        status = self._took(lanes, lanes.exchange(count * self._period_fs, self._batch.dirty, plan.chosen))
+        try:
+            stopped = lanes.exchange(count * self._period_fs, self._batch.dirty, plan.chosen)
+        except UserError:
+            self._stopped_short(lanes)
+            raise
+        status = self._took(lanes, stopped)
         self._fresh = plan.takes
         return status
+
+    def _stopped_short(self, lanes: ResidentLanes) -> None:
+        """Note what a run has led to that lack of pages has ended; where the device is lost there is nothing."""
+        if self._may_lack:
+            self._took(lanes, stopped=True)
 
     def _took(self, lanes: ResidentLanes, stopped: bool) -> NDArray[np.uint8]:
         """Note what came of a run; return why lanes stopped, which is the batch's own."""

@@ -18,7 +18,7 @@ import llvmlite.binding as llvm
 
 from weft.engines.cuda import mailbox as at
 
-SUMMARY, LEFT, WAITING = 3, 4, 8
+SUMMARY, LEFT, WAITING = (1 << at.SUMMARY_BITS) - 1, 1 << at.SUMMARY_BITS, 2 << at.SUMMARY_BITS
 """What the calls return: the summary of the command, which is done (`mailbox`); that the kernel has left; neither,
 after that many looks."""
 

@@ -17,7 +17,7 @@ from weft.ir.layout import ALIGNMENT
 # Words of the control area: written by the kernel, read by the host. The answer is the number of the last command that
 # was done, and behind it a summary of what came of it.
 ANSWERED, LEFT = 0, 8
-SUMMARY_BITS = 2
+SUMMARY_BITS = 3
 CONTROL_BYTES = 256
 
 # A command: words of an entry of the ring.
@@ -41,8 +41,9 @@ SETTLE, RUN, UNTIL, CONTINUE, LOOK, QUIT, KEEP_STATUS = 1, 2, 4, 8, 16, 32, 64
 # Kinds of transfers: the logarithm of the container's size, and one of these.
 IN_VALUE, IN_ROW, OUT_ROW = 4, 8, 16
 
-# `LIMIT` is in ticks of the GPU's clock. Bits of the summary, and of a lane's status.
-SOME_STOPPED, SOME_PAUSED, PAUSED = 1, 2, 0x80
+# `LIMIT` is in ticks of the GPU's clock. Bits of the summary, and of a lane's status. `SOME_SHORT`: lanes have passed
+# the limit of the pages that are left (`ir.lane_pages`), and must not write again before there is room.
+SOME_STOPPED, SOME_PAUSED, SOME_SHORT, PAUSED = 1, 2, 4, 0x80
 
 # The board, in words: a copy of the command, then these.
 POSTED, DONE, MERGED = ENTRY_WORDS, ENTRY_WORDS + 1, ENTRY_WORDS + 2

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +85,7 @@ class ResidentKernel:
         self._words: Any = memoryview(frame.data)  # four times as fast as NumPy for single words
         self._words[at.MAIL], self._words[at.LOOKS], self._words[at.LIMIT] = self._mail, _LOOKS, self._part
         self._times = driver.times
+        self.note_short: Callable[[bool], None] = lambda goes_on: None
         self._items = [container_bytes(word.width) for word in program.words]
         self._codes = [row << 8 | item.bit_length() - 1 for row, item in zip(layout.rows, self._items, strict=True)]
         self._kept = self._transfers = 0  # those of words that are subscribed to; those of the next command
@@ -181,7 +182,10 @@ class ResidentKernel:
         """Settle every lane; say whether some have stopped (`status`)."""
         self.drain()
         self.status[:] = 0  # lanes that do not stop leave theirs alone
-        return bool(self._send(at.SETTLE, wait=True))
+        summary = self._send(at.SETTLE, wait=True)
+        if summary & at.SOME_SHORT:
+            self.note_short(False)
+        return bool(summary & at.SOME_STOPPED)
 
     def run(self, duration_fs: int, *, settle: bool, until: bool) -> bool:
         """Run every lane that has not ended for a time, or until the condition; say whether some have stopped."""
@@ -214,7 +218,16 @@ class ResidentKernel:
     def _go_on(self, stopped: int, flags: int) -> bool:
         """Continue a run while some lanes have only paused; say whether some have stopped."""
         found = stopped & at.SOME_STOPPED
-        while stopped & at.SOME_PAUSED:
+        while stopped & (at.SOME_PAUSED | at.SOME_SHORT):
+            paused = bool(stopped & at.SOME_PAUSED)
+            if stopped & at.SOME_SHORT:
+                try:
+                    self.note_short(paused)
+                except UserError:
+                    self.status[self.status == at.PAUSED] = 0
+                    raise
+            if not paused:
+                break
             stopped = self._send(at.RUN | at.CONTINUE | flags, wait=True)
             found |= stopped & at.SOME_STOPPED
         return bool(found)
@@ -317,6 +330,8 @@ class ResidentKernel:
         self._driver.write_now(self._memory, board.view(np.uint8))
         ended, until, counts = (self._memory + place for place in self._places[1:])
         planes = [self._data + place for place in self.layout.memories]
+        if self.layout.pool is not None:
+            planes += [self._data + self.layout.pool.header, self._data + self.layout.pool.pages]
         layout, mail, memory = self.layout, self._seen_mail, self._memory
         pointers = [self._data, mail, memory, ended, until, counts]
         numbers = [generation, answered, self._idle, self._blocks]
