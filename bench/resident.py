@@ -68,14 +68,15 @@ def round_trips(batch: Any, reset_path: str, path: str) -> dict[str, Callable[[]
     }
 
 
-def measure_lanes(name: str, lanes: int, rounds: int, device: str) -> float:
+def measure_lanes(name: str, lanes: int, rounds: int, device: str, share: bool) -> float:
     """Print the round trips of a batch with so many lanes; return the longest median with a resident kernel."""
     design = find_design(name)
     single = compile_single(design)
     path, reset_path = REGISTERS.get(name, "hash"), design.reset
     worst = 0.0
     for stays in (True, False):
-        batch = single.batch(lanes, device, messages="count", resident=stays and device == "cuda")
+        resident, shares = stays and device == "cuda", share and device == "cuda"
+        batch = single.batch(lanes, device, messages="count", resident=resident, share_memories=shares or "auto")
         load(batch, name, lanes)
         began = time.perf_counter()
         reset(batch, design)
@@ -154,6 +155,7 @@ def main() -> None:
     parser.add_argument("--lanes", default="1,32,1024,16384")
     parser.add_argument("--rounds", type=int, default=2000)
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--share", action="store_true", help="memories that lanes share until they write to them")
     parser.add_argument("--limit", type=float, default=0.0, help="the longest median, in microseconds")
     parser.add_argument("--host", action="store_true", help="measure the host's part, without a GPU")
     options = parser.parse_args()
@@ -163,7 +165,7 @@ def main() -> None:
             if options.host:
                 measure_host(name, int(lanes), options.rounds)
             else:
-                worst = max(worst, measure_lanes(name, int(lanes), options.rounds, options.device))
+                worst = max(worst, measure_lanes(name, int(lanes), options.rounds, options.device, options.share))
     if options.limit and worst > options.limit:
         sys.exit(f"a round trip takes {worst:.1f} us, more than {options.limit}")
 

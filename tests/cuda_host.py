@@ -1,9 +1,9 @@
 """A CUDA driver that has no GPU: kernels are compiled for this machine's processor, and its memory is the GPU's.
 
 What `kernel_emitter` and `serve_emitter` write is LLVM IR; but for a few instructions that only a GPU has, it is as
-good for a CPU. So the text itself runs here, thread by thread, or, for a resident kernel with one thread in each block,
-with a thread of the operating system for each block. `HostGpu` is the driver's API as `engines.cuda.driver` uses it;
-`use_host_gpu` puts it in the driver's place, and in the assembler's one that returns its text.
+good for a CPU. So the text itself runs here, thread by thread, or, for a resident kernel, each in a thread of the
+operating system; barriers and votes are those of a counter. `HostGpu` is the driver's API as `engines.cuda.driver` uses
+it; `use_host_gpu` puts it in the driver's place, and in the assembler's one that returns its text.
 """
 
 from __future__ import annotations
@@ -37,27 +37,87 @@ define internal i64 @host_clock() {
 """
 
 
+_GROUPS = """
+define internal i32 @host_vote(ptr %group, i32 %count, i32 %bit, i1 %all) {
+  ; A group has how many have come, how often all have, who has voted 0 and 1, and two results, used in turns.
+  %turn.p = getelementptr i32, ptr %group, i64 1
+  %turn = load atomic i32, ptr %turn.p acquire, align 4
+  %one = and i32 %bit, 1
+  %vote.i = add i32 %one, 2
+  %vote.p = getelementptr i32, ptr %group, i32 %vote.i
+  %v = atomicrmw or ptr %vote.p, i32 1 acq_rel
+  %odd = and i32 %turn, 1
+  %result.i = add i32 %odd, 4
+  %result.p = getelementptr i32, ptr %group, i32 %result.i
+  %came = atomicrmw add ptr %group, i32 1 acq_rel
+  %more = add i32 %came, 1
+  %last = icmp eq i32 %more, %count
+  br i1 %last, label %free, label %wait
+free:
+  %zero.p = getelementptr i32, ptr %group, i64 2
+  %one.p = getelementptr i32, ptr %group, i64 3
+  %zero = atomicrmw xchg ptr %zero.p, i32 0 acq_rel
+  %some = atomicrmw xchg ptr %one.p, i32 0 acq_rel
+  %none = xor i32 %zero, 1
+  %found = select i1 %all, i32 %none, i32 %some
+  store i32 %found, ptr %result.p
+  store atomic i32 0, ptr %group release, align 4
+  %next = add i32 %turn, 1
+  store atomic i32 %next, ptr %turn.p release, align 4
+  br label %done
+wait:
+  %now = load atomic i32, ptr %turn.p acquire, align 4
+  %same = icmp eq i32 %now, %turn
+  br i1 %same, label %sleep, label %done
+sleep:
+  %s = call i32 @usleep(i32 20)
+  br label %wait
+done:
+  %result = load i32, ptr %result.p
+  ret i32 %result
+}
+"""
+_BLOCK_BYTES, _WARP_AT = 1024, 512
+"""Of a block: the memory that its threads share, and behind it groups, of the block and (64 bytes on) of its warp."""
+
+
+def _vote(group: int, bit: str, every: str) -> str:
+    count = "%ntid" if group == 0 else "%warp"
+    return f"call i32 @host_vote(ptr %group{group}, i32 {count}, i32 {bit}, i1 {every})"
+
+
 def native_text(text: str) -> str:
-    """Return a kernel's text for a CPU: the numbers of its block and thread are its first parameters."""
+    """Return a kernel's text for a CPU: the numbers of its block and thread are its first parameters.
+
+    One whose threads share memory has that as its next one.
+    """
     text = re.sub(r"ptr addrspace\([13]\)", "ptr", text)
     shared = re.search(r"@words = internal addrspace\(3\) global (\[\d+ x i64\]).*\n", text)
     if shared is not None:  # of a block: here, of a thread
-        text = text.replace(shared[0], "").replace("entry:\n", f"entry:\n  %words = alloca {shared[1]}, align 16\n", 1)
-        text = text.replace("@words", "%words")
+        begin = f"""entry:
+  %group0 = getelementptr i8, ptr %words, i64 {_WARP_AT}
+  %group1 = getelementptr i8, ptr %words, i64 {_WARP_AT + 64}
+  %small = icmp ult i32 %ntid, 32
+  %warp = select i1 %small, i32 %ntid, i32 32
+"""
+        text = text.replace(shared[0], "").replace("entry:\n", begin, 1).replace("@words", "%words")
+        text = re.sub(r"(define ptx_kernel void @lanes_\w+\()", r"\1ptr %words, ", text)
     text = re.sub(r"declare i32 @llvm\.nvvm.*\n", "", text)
     text = text.replace("define ptx_kernel void @", "define void @")
     text = re.sub(r"(define void @lanes_\w+\()", r"\1i32 %ctaid, i32 %tid, i32 %ntid, ", text)
     text = re.sub(r"call i32 @llvm\.nvvm\.read\.ptx\.sreg\.(\w+)\.x\(\)", r"add i32 %\1, 0", text)
-    text = text.replace('call void asm sideeffect "barrier.sync 0;", "~{memory}"() convergent', "fence seq_cst")
+    wait = 'call void asm sideeffect "barrier.sync 0;", "~{memory}"() convergent'
+    text = text.replace(wait, _vote(0, "0", "false"))
     text = re.sub(r'call void asm sideeffect "nanosleep.*', "call i32 @usleep(i32 20)", text)
     text = text.replace('call i64 asm sideeffect "mov.u64 $0, %clock64;", "=l,~{memory}"()', "call i64 @host_clock()")
-    text = text.replace(
-        'call void asm sideeffect "bar.warp.sync 0xffffffff;", "~{memory}"() convergent', "fence seq_cst"
-    )
-    text = re.sub(r'call i32 asm sideeffect "shfl\.sync.*\(i32 (%\w+)\) convergent', r"add i32 \1, 0", text)
+    wait = 'call void asm sideeffect "bar.warp.sync 0xffffffff;", "~{memory}"() convergent'
+    text = text.replace(wait, _vote(1, "0", "false"))
+    for group, instruction, every in ((1, "vote.sync.all", "true"), (0, "barrier.red.or", "false")):
+        vote = rf'call i32 asm sideeffect "[^"]*{re.escape(instruction)}[^"]*", "[^"]*"\(i32 (%\w+)\) convergent'
+        text = re.sub(vote, _vote(group, r"\1", every), text)
     text = re.sub(r'call i64 asm sideeffect "mov\.u64 \$0, \$1;", "=l,l"\(i64 (%\w+)\)', r"add i64 \1, 0", text)
     assert "asm" not in text and "nvvm.read" not in text
-    return _NATIVE + text
+    return _NATIVE + (_GROUPS if shared is not None else "") + text
 
 
 _kept: list[HostGpu] = []
@@ -279,11 +339,16 @@ class HostGpu:
                 for thread in range(threads):
                     entry(block, thread, threads, *arguments)
             return (0,)
-        assert threads == 1, "there are no barriers here"
+        # What the threads of a block share is the fourth parameter; it lives as long as they.
+        entry = ctypes.CFUNCTYPE(None, *kinds[:3], ctypes.c_void_p, *kinds[3:])(function[1])
         for block in range(blocks):
-            thread = threading.Thread(target=entry, args=(block, 0, 1, *arguments), daemon=True)
-            thread.start()
-            stream.threads.append(thread)
+            room = np.zeros(_BLOCK_BYTES + 64, np.uint8)
+            words = -(-room.ctypes.data // 64) * 64
+            for number in range(threads):
+                given = (block, number, threads, words, *arguments)
+                thread = threading.Thread(target=lambda room, given: entry(*given), args=(room, given), daemon=True)
+                thread.start()
+                stream.threads.append(thread)
         return (0,)
 
     def cuCtxSynchronize(self):  # noqa: N802
@@ -350,7 +415,7 @@ def answer_at_once(lanes: Any) -> None:
     """
     lanes.leave()
     text = host_calls._text()
-    posted = "  store atomic i64 %number, ptr %entry.p release, align 8\n"
+    posted = "post:\n"
     answer = (
         f"  %said = shl i64 %number, {mailbox.SUMMARY_BITS}\n  store atomic i64 %said, ptr %mail release, align 8\n"
     )

@@ -1,10 +1,10 @@
 """The host's side of a resident kernel, compiled: put a command into the ring, and wait for its answer.
 
 Python takes as long for one loop over a flag as the GPU for a cycle, so both are one call of machine code, with one
-argument: the *frame*, which has the command and behind it what the call needs to know (`mailbox`). The words of the
-command are written first and its number last, with a store that releases; the answer is awaited by loads that acquire.
-x86 needs no more for memory that a GPU sees (it writes in order); other processors get their barriers from LLVM's
-atomics.
+argument: the *frame*, which has the command and behind it what the call needs to know (`mailbox`). Its words are
+written in halves, each beside the command's tag, by stores that release what was written before; the answer is awaited
+by loads that acquire. x86 needs no more for memory that a GPU sees (it writes in order); other processors get their
+barriers from LLVM's atomics.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ answered:
 
 define i64 @weft_post(ptr %frame) nounwind {{
 entry:
-{"".join(_field(word) for word in (at.COUNT, at.MAIL, at.NUMBER, at.GENERATION, at.LOOKS))}
+{"".join(_field(word) for word in (at.HEAD, at.MAIL, at.NUMBER, at.GENERATION, at.LOOKS))}
   %number = add i64 %f{at.NUMBER}, 1
   store i64 %number, ptr %f{at.NUMBER}.p, align 8
   %mail = inttoptr i64 %f{at.MAIL} to ptr
@@ -78,20 +78,31 @@ entry:
   %byte = mul i64 %slot, {8 * at.ENTRY_WORDS}
   %place = add i64 %byte, {at.CONTROL_BYTES}
   %entry.p = getelementptr i8, ptr %mail, i64 %place
-  %moved = mul i64 %f{at.COUNT}, {at.TRANSFER_WORDS}
-  %words = add i64 %moved, {at.TRANSFERS}
+  %low.tag = or i64 %number, {at.TAG_BIT}
+  %tag = shl i64 %low.tag, 32
+  %counted = lshr i64 %f{at.HEAD}, {at.COUNT_BIT}
+  %count = and i64 %counted, 255
+  %moved = mul i64 %count, {at.TRANSFER_WORDS}
+  %needed = add i64 %moved, {at.TRANSFERS}
+  %long = icmp ugt i64 %needed, {at.FIRST_PIECES // 2}
+  %words = select i1 %long, i64 %needed, i64 {at.FIRST_PIECES // 2}
   br label %copy
 copy:
-  %word = phi i64 [1, %entry], [%word1, %copy]
+  %word = phi i64 [0, %entry], [%word1, %copy]
   %from = getelementptr i64, ptr %frame, i64 %word
   %value = load i64, ptr %from, align 8
-  %to = getelementptr i64, ptr %entry.p, i64 %word
-  store volatile i64 %value, ptr %to, align 8
+  %low = and i64 %value, 4294967295
+  %low.piece = or i64 %low, %tag
+  %high = lshr i64 %value, 32
+  %high.piece = or i64 %high, %tag
+  %to = getelementptr [2 x i64], ptr %entry.p, i64 %word
+  %to.high = getelementptr i64, ptr %to, i64 1
+  store atomic i64 %low.piece, ptr %to release, align 8
+  store atomic i64 %high.piece, ptr %to.high release, align 8
   %word1 = add i64 %word, 1
   %more = icmp ult i64 %word1, %words
   br i1 %more, label %copy, label %post
 post:
-  store atomic i64 %number, ptr %entry.p release, align 8
   %none = icmp eq i64 %f{at.LOOKS}, 0
   br i1 %none, label %posted, label %wait
 wait:

@@ -83,7 +83,8 @@ class ResidentKernel:
         frame = aligned_bytes(8 * at.FRAME_WORDS).view(np.uint64)
         self._frame_at = frame.ctypes.data
         self._words: Any = memoryview(frame.data)  # four times as fast as NumPy for single words
-        self._words[at.MAIL], self._words[at.LOOKS], self._words[at.LIMIT] = self._mail, _LOOKS, self._part
+        self._words[at.MAIL], self._words[at.LOOKS] = self._mail, _LOOKS
+        self._limit = self._part << at.LIMIT_BIT
         self._times = driver.times
         self.note_short: Callable[[bool], None] = lambda goes_on: None
         self._items = [container_bytes(word.width) for word in program.words]
@@ -201,10 +202,10 @@ class ResidentKernel:
         """
         looks = 0 if outputs == NONE else at.LOOK
         words = self._words
-        words[at.FLAGS] = flags = (at.RUN | at.SETTLE if settle else at.RUN) | looks
+        flags = (at.RUN | at.SETTLE if settle else at.RUN) | looks
         words[at.DURATION], words[at.CHOSEN] = duration_fs, outputs
         if self._running and not self._times.timed:
-            words[at.COUNT] = self._transfers
+            words[at.HEAD] = flags | self._transfers << at.COUNT_BIT | self._limit
             self._transfers = self._kept
             stopped = self._post(self._frame_at)
             if not stopped:
@@ -286,7 +287,8 @@ class ResidentKernel:
         if not self._running:
             self._start()
         words = self._words
-        words[at.FLAGS], words[at.COUNT], words[at.LOOKS] = flags, self._transfers, _LOOKS if wait else 0
+        words[at.HEAD] = flags | self._transfers << at.COUNT_BIT | self._limit
+        words[at.LOOKS] = _LOOKS if wait else 0
         self._transfers = self._kept
         number = words[at.NUMBER] + 1
         if number >= at.RING and not wait:
@@ -325,7 +327,6 @@ class ResidentKernel:
         generation = self._words[at.GENERATION] + 1
         self._words[at.GENERATION] = generation
         board = np.zeros(at.BOARD_WORDS, np.uint64)
-        board[at.POSTED] = answered
         # This kernel is not there, so there is nothing to wait for before its board is written.
         self._driver.write_now(self._memory, board.view(np.uint8))
         ended, until, counts = (self._memory + place for place in self._places[1:])

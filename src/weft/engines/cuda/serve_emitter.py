@@ -1,7 +1,7 @@
 """Emit the resident kernel, `lanes_serve`: it stays on the GPU and does what commands in the mail say (`mailbox`).
 
-Every thread has its lane for as long as the kernel stays. The first thread of the first block polls the host's memory
-for the next command; first threads of the other blocks poll the board in the GPU's memory; the rest wait at a barrier.
+Every thread has its lane for as long as the kernel stays. The first warp of the first block polls the host's memory
+for the next command; first warps of the other blocks poll the board in the GPU's memory; the rest wait at a barrier.
 A command loads the lane's words, works on them as the kernel of a run does, and stores them, so that copies of the
 driver find the state where it always is. The protocol is that of a grid barrier: what a block has written is ordered
 before its first thread's fence and count, and all counts before the answer (PTX ISA, memory consistency model,
@@ -19,6 +19,9 @@ from weft.ir.lane_program import LaneAction, LaneProgram, LaneStep
 from weft.ir.layout import container_bytes
 
 _GLOBAL, _SHARED = "ptr addrspace(1)", "ptr addrspace(3)"
+_OF_ITSELF = at.QUIT | 1 << at.COUNT_BIT
+"""The first word of a command to leave that the host has not posted."""
+
 _SPIN_TICKS = 60_000
 """A poll that has lasted for so many ticks of the clock sleeps between its looks."""
 
@@ -31,7 +34,7 @@ NUMBERS = ("generation", "seen", "idle", "blocks")
 Behind the memories come the header and the pages of the pool, if there are paged ones."""
 
 
-_WORDS = f"@words = internal addrspace(3) global [{at.ENTRY_WORDS} x i64] undef, align 16\n"
+_WORDS = f"@words = internal addrspace(3) global [{at.ENTRY_WORDS // 2} x i64] undef, align 16\n"
 """The command, in the memory that the threads of a block share."""
 
 
@@ -61,6 +64,9 @@ class ServeEmitter(ServeRun):
         self._make_room()
         for name in ("seen", "served", "last", "now", "item", "deadline"):
             self.add(f"%{name}.v = alloca i64")
+        self.add("%told.v = alloca i1")
+        for number in range(at.FIRST_PIECES // min(32, self.options.threads)):
+            self.add(f"%piece{number}.v = alloca i64")
         thread = self._thread_number()
         mine = self.put(f"icmp ult i64 {thread}, %lanes")
         self._lane = self.put(f"select i1 {mine}, i64 {thread}, i64 0")
@@ -73,8 +79,9 @@ class ServeEmitter(ServeRun):
         loop, leave = self.label(), self.label()
         self._to(loop)
         wanted = self.put(f"add i64 {self.put('load i64, ptr %seen.v')}, 1")
-        self._fetch(wanted, leader, first, place)
-        flags = self._word(at.FLAGS)
+        self._fetch(wanted, leader, place)
+        self.add("store i1 false, ptr %told.v")
+        flags = self._head(0, 255)
         self._jump(self._flag(flags, at.QUIT), leave)
         idle = self.label()
         self._jump(self.put(f"xor i1 {mine}, true"), idle)
@@ -94,13 +101,12 @@ class ServeEmitter(ServeRun):
 
     # -------------------------------------------------------------------------------------- commands and answers
 
-    def _fetch(self, wanted: str, leader: str, first: str, place: str) -> None:
+    def _fetch(self, wanted: str, leader: str, place: str) -> None:
         """Wait for the next command, and copy it to where the block's threads see it.
 
-        The first thread of the first block polls the ring, those of other blocks the board; then the first warp copies
-        the command, a word in each thread.
+        The first warp of a block looks at the ring, if it is the first block, or at the board.
         """
-        gather, mine, poll, look, fetch = (self.label() for _ in range(5))
+        gather, mine = self.label(), self.label()
         width = min(32, self.options.threads)
         self.add(f"br i1 {self.put(f'icmp ult i32 {place}, {width}')}, label %{mine}, label %{gather}")
         self.begin(mine)
@@ -110,95 +116,85 @@ class ServeEmitter(ServeRun):
         block = self.put("call i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()")
         head = self.put(f"icmp eq i32 {block}, 0")
         source = self.put(f"select i1 {head}, {_GLOBAL} {entry}, {_GLOBAL} %board")
-        before = self.here
-        self.add(f"br i1 {first}, label %{look}, label %{fetch}")
-        self.begin(look)
-        listen = self.label()
-        self.add(f"br i1 {leader}, label %{poll}, label %{listen}")
-        self.begin(poll)
-        ends = {before: "0", **self._poll(entry, wanted, fetch)}
-        self.begin(listen)
-        ends |= self._listen(wanted, fetch)
-        self.begin(fetch)
-        go = self.put(f"phi i32 {', '.join(f'[{value}, %{label}]' for label, value in ends.items())}")
+        spreads = self.put(f"and i1 {head}, {self.put('icmp ugt i64 %blocks, 1')}")
+        tag = self.put(f"and i64 {self.put(f'or i64 {wanted}, {at.TAG_BIT}')}, {(1 << 32) - 1}")
+        first = self.put(f"zext i32 {place} to i64")
+        numbers = [self.put(f"add i64 {first}, {add}") for add in range(0, at.FIRST_PIECES, width)]
+        leaves = self._poll(source, tag, numbers, head)
+        # Who leaves says so to the other blocks, as a command that nobody has asked for.
+        for place_of, number in enumerate(numbers):
+            piece = self.put(f"load i64, ptr %piece{place_of}.v")
+            own = self.put(f"select i1 {self.put(f'icmp eq i64 {number}, 0')}, i64 {_OF_ITSELF}, i64 0")
+            own = self.put(f"or i64 {own}, {self.put(f'shl i64 {tag}, 32')}")
+            self._keep_piece(number, self.put(f"select i1 {leaves}, i64 {own}, i64 {piece}"), spreads)
         self._gather_warp()
-        spread = "shfl.sync.idx.b32 $0, $1, 0, 0x1f, 0xffffffff;"
-        go = self.put(f'call i32 asm sideeffect "{spread}", "=r,r,~{{memory}}"(i32 {go}) convergent')
-        depart, take, post = self.label(), self.label(), self.label()
-        self.add(f"br i1 {self.put(f'icmp eq i32 {go}, 0')}, label %{depart}, label %{take}")
-        self.begin(depart)
-        for word, value in ((at.FLAGS, at.QUIT), (at.COUNT, 1)):
-            self.add(f"store volatile i64 {value}, {_GLOBAL} {self._place('%board', 8 * word)}, align 8")
-            self.add(f"store volatile i64 {value}, {self._word_at(word)}, align 8")
-        self.add(f"br label %{post}")
-        self.begin(take)
-        self._copy_words(source, place, width, head, post)
-        self.begin(post)
-        self._gather_warp()
-        tell = self._if(leader)
-        self.add(f"store volatile i64 0, {_GLOBAL} {self._place('%board', 8 * at.MERGED)}, align 8")
-        posted = self._place("%board", 8 * at.POSTED)
-        others = self._if(self.put("icmp ugt i64 %blocks, 1"))
-        self.add(f'store atomic i64 {wanted}, {_GLOBAL} {posted} syncscope("device") release, align 8')
-        self._join(others)
-        self._join(tell)
+        self._fetch_more(source, tag, numbers[0], width, spreads)
         self._to(gather)
         self._barrier()
 
-    def _poll(self, entry: str, wanted: str, then: str) -> dict[str, str]:
-        """Look for the command until it is there or it is time to leave; return blocks that end so, with 1 or 0."""
+    def _poll(self, source: str, tag: str, numbers: list[str], head: str) -> str:
+        """Look for the first pieces of the command until all are there or it is time to leave; return whether it is."""
         began = self._clock()
-        loop, wait = self.label(), self.label()
+        loop, wait, there = self.label(), self.label(), self.label()
         self._to(loop)
-        number = self.put(f"load atomic i64, {_GLOBAL} {entry} acquire, align 8")
-        there = self.put(f"icmp eq i64 {number}, {wanted}")
-        self.add(f"br i1 {there}, label %{then}, label %{wait}")
+        good = "true"
+        for number, piece in enumerate(numbers):
+            value = self._piece(source, piece)
+            self.add(f"store i64 {value}, ptr %piece{number}.v")
+            good = self.put(f"and i1 {good}, {self._has_tag(value, tag)}")
+        good = self._all_of_warp(good)
+        before = self.here
+        self.add(f"br i1 {good}, label %{there}, label %{wait}")
         self.begin(wait)
         passed = self.put(f"sub i64 {self._clock()}, {began}")
-        ends = {loop: "1", wait: "0"}
-        on, nap = self.label(), self.label()
-        self.add(f"br i1 {self.put(f'icmp ugt i64 {passed}, %idle')}, label %{then}, label %{on}")
+        late = self.put(f"and i1 {head}, {self.put(f'icmp ugt i64 {passed}, %idle')}")
+        stays = self._all_of_warp(self.put(f"xor i1 {late}, true"))
+        on, nap, after = self.label(), self.label(), self.here
+        self.add(f"br i1 {stays}, label %{on}, label %{there}")
         self.begin(on)
         self.add(f"br i1 {self.put(f'icmp ult i64 {passed}, {_SPIN_TICKS}')}, label %{loop}, label %{nap}")
         self.begin(nap)
         self._nap()
         self.add(f"br label %{loop}")
-        return ends
+        self.begin(there)
+        return self.put(f"phi i1 [false, %{before}], [true, %{after}]")
 
-    def _listen(self, wanted: str, then: str) -> dict[str, str]:
-        """Let the first thread of another block wait for the board; return the block that ends so, with 1."""
-        began = self._clock()
-        loop, on = self.label(), self.label()
-        self._to(loop)
-        place = self._place("%board", 8 * at.POSTED)
-        posted = self.put(f'load atomic i64, {_GLOBAL} {place} syncscope("device") acquire, align 8')
-        self.add(f"br i1 {self.put(f'icmp eq i64 {posted}, {wanted}')}, label %{then}, label %{on}")
-        self.begin(on)
-        self._jump(self.put(f"icmp ult i64 {self.put(f'sub i64 {self._clock()}, {began}')}, {_SPIN_TICKS}"), loop)
-        self._nap()
-        self.add(f"br label %{loop}")
-        return {loop: "1"}
+    def _piece(self, source: str, number: str) -> str:
+        byte = self.put(f"shl i64 {number}, 3")
+        return self.put(f"load atomic i64, {_GLOBAL} {self._place(source, byte)} acquire, align 8")
 
-    def _copy_words(self, source: str, place: str, width: int, head: str, then: str) -> None:
-        """Copy the command for the block, and from the first one for the others: each thread of the warp a word."""
-        before, loop, body = self.here, self.label(), self.label()
-        first = self.put(f"zext i32 {self.put(f'add i32 {place}, 1')} to i64")
-        spread = self.put(f"and i1 {head}, {self.put('icmp ugt i64 %blocks, 1')}")
-        self._to(loop)
-        word, more = self.put_name(), self.put_name()
-        end = self.label()
-        self.add(f"{word} = phi i64 [{first}, %{before}], [{more}, %{end}]")
-        self.add(f"br i1 {self.put(f'icmp ult i64 {word}, {at.ENTRY_WORDS}')}, label %{body}, label %{then}")
-        self.begin(body)
-        byte = self.put(f"shl i64 {word}, 3")
-        value = self.put(f"load volatile i64, {_GLOBAL} {self._place(source, byte)}, align 8")
-        self.add(f"store volatile i64 {value}, {self._word_at(word)}, align 8")
-        others = self._if(spread)
-        self.add(f"store volatile i64 {value}, {_GLOBAL} {self._place('%board', byte)}, align 8")
+    def _has_tag(self, piece: str, tag: str) -> str:
+        return self.put(f"icmp eq i64 {self.put(f'lshr i64 {piece}, 32')}, {tag}")
+
+    def _keep_piece(self, number: str, piece: str, spreads: str) -> None:
+        """Put a piece where the block sees it and, from the first block, the others."""
+        near = self.put(f"getelementptr i32, {_SHARED} @words, i64 {number}")
+        self.add(f"store volatile i32 {self.put(f'trunc i64 {piece} to i32')}, {_SHARED} {near}, align 4")
+        others = self._if(spreads)
+        far = self._place("%board", self.put(f"shl i64 {number}, 3"))
+        self.add(f'store atomic i64 {piece}, {_GLOBAL} {far} syncscope("device") release, align 8')
         self._join(others)
+
+    def _fetch_more(self, source: str, tag: str, first: str, width: int, spreads: str) -> None:
+        """Fetch what is behind the first pieces, where a command has many transfers."""
+        words = self.put(f"mul i64 {self._head(at.COUNT_BIT, 255)}, {at.TRANSFER_WORDS}")
+        pieces = self.put(f"shl i64 {self.put(f'add i64 {words}, {at.TRANSFERS}')}, 1")
+        begin = self.put(f"add i64 {first}, {at.FIRST_PIECES}")
+        before, loop, look, keep, done = self.here, self.label(), self.label(), self.label(), self.label()
+        self._to(loop)
+        number, following = self.put_name(), self.put_name()
+        end = self.label()
+        self.add(f"{number} = phi i64 [{begin}, %{before}], [{following}, %{end}]")
+        self.add(f"br i1 {self.put(f'icmp ult i64 {number}, {pieces}')}, label %{look}, label %{done}")
+        self.begin(look)
+        value = self._piece(source, number)
+        self.add(f"br i1 {self._has_tag(value, tag)}, label %{keep}, label %{look}")
+        self.begin(keep)
+        self._keep_piece(number, value, spreads)
         self._to(end)
-        self.add(f"{more} = add i64 {word}, {width}")
+        self.add(f"{following} = add i64 {number}, {width}")
         self.add(f"br label %{loop}")
+        self.begin(done)
 
     def _gather_warp(self) -> None:
         self.add('call void asm sideeffect "bar.warp.sync 0xffffffff;", "~{memory}"() convergent')
@@ -206,28 +202,41 @@ class ServeEmitter(ServeRun):
     def _answer(self, wanted: str, leader: str, first: str) -> None:
         """Count this block; when all have been counted, tell the host that the command is done.
 
-        One fence orders everything before the answer, for fences are cumulative.
+        One fence orders everything before the answer, for fences are cumulative. A block that is alone knows by its
+        barrier that there is nothing to tell, and need not look at the board.
         """
-        on, count, alone, wait, tell = (self.label() for _ in range(5))
-        self._barrier()
+        on, count, alone, several, wait, tell, clear = (self.label() for _ in range(7))
+        told = self._any_of_block(self.put("load i1, ptr %told.v"))
+        done = self._place("%board", 8 * at.DONE)
         self.add(f"br i1 {first}, label %{count}, label %{on}")
         self.begin(count)
-        self.add(f"br i1 {self.put('icmp eq i64 %blocks, 1')}, label %{tell}, label %{alone}")
-        self.begin(alone)
+        self.add(f"br i1 {self.put('icmp eq i64 %blocks, 1')}, label %{alone}, label %{several}")
+        self.begin(several)
         self.add('fence syncscope("device") acq_rel')
-        done = self._place("%board", 8 * at.DONE)
-        self.put(f'atomicrmw add {_GLOBAL} {done}, i64 1 syncscope("device") monotonic, align 8')
+        one = 1 << at.SUMMARY_BITS
+        self.put(f'atomicrmw add {_GLOBAL} {done}, i64 {one} syncscope("device") monotonic, align 8')
         self.add(f"br i1 {leader}, label %{wait}, label %{on}")
         self.begin(wait)
         served = self.put(f"add i64 {self.put('load i64, ptr %served.v')}, 1")
         self.add(f"store i64 {served}, ptr %served.v")
         target = self.put(f"mul i64 {served}, %blocks")
-        loop = self.label()
+        loop, counted = self.label(), self.label()
         self._to(loop)
         have = self.put(f'load atomic i64, {_GLOBAL} {done} syncscope("device") acquire, align 8')
-        self.add(f"br i1 {self.put(f'icmp uge i64 {have}, {target}')}, label %{tell}, label %{loop}")
+        enough = self.put(f"icmp uge i64 {self.put(f'lshr i64 {have}, {at.SUMMARY_BITS}')}, {target}")
+        self.add(f"br i1 {enough}, label %{counted}, label %{loop}")
+        self.begin(counted)
+        some = self.put(f"icmp ne i64 {self.put(f'and i64 {have}, {one - 1}')}, 0")
+        self.add(f"br i1 {some}, label %{clear}, label %{tell}")
+        self.begin(alone)
+        self.add(f"br i1 {told}, label %{clear}, label %{tell}")
+        self.begin(clear)
+        kept = self.put(f'atomicrmw and {_GLOBAL} {done}, i64 {-one} syncscope("device") monotonic, align 8')
+        bits = self.put(f"and i64 {kept}, {one - 1}")
+        self.add(f"br label %{tell}")
         self.begin(tell)
-        answer = self.put(f"or i64 {self.put(f'shl i64 {wanted}, {at.SUMMARY_BITS}')}, {self._board(at.MERGED)}")
+        summary = self.put(f"phi i64 [0, %{counted}], [0, %{alone}], [{bits}, %{clear}]")
+        answer = self.put(f"or i64 {self.put(f'shl i64 {wanted}, {at.SUMMARY_BITS}')}, {summary}")
         self.add("fence acq_rel")
         self.add(f"store atomic i64 {answer}, {_GLOBAL} {self._place('%mail', 8 * at.ANSWERED)} monotonic, align 8")
         self._to(on)
@@ -237,7 +246,8 @@ class ServeEmitter(ServeRun):
         tell, end, asked, left = (self.label() for _ in range(4))
         self.add(f"br i1 {leader}, label %{tell}, label %{end}")
         self.begin(tell)
-        self.add(f"br i1 {self.put(f'icmp eq i64 {self._word(at.COUNT)}, 0')}, label %{asked}, label %{left}")
+        by_itself = self.put(f"icmp ne i64 {self._head(at.COUNT_BIT, 255)}, 0")
+        self.add(f"br i1 {by_itself}, label %{left}, label %{asked}")
         self.begin(asked)
         answer = self.put(f"shl i64 {wanted}, {at.SUMMARY_BITS}")
         self.add(f"store atomic i64 {answer}, {_GLOBAL} {self._place('%mail', 8 * at.ANSWERED)} release, align 8")
@@ -280,7 +290,7 @@ class ServeEmitter(ServeRun):
     def _transfer(self, inwards: bool) -> None:
         """Move containers between the state and the mail."""
         size = at.TRANSFER_WORDS
-        count = self._word(at.COUNT)
+        count = self._head(at.COUNT_BIT, 255)
         loop, body, done = self.label(), self.label(), self.label()
         self.add("store i64 0, ptr %item.v")
         self._to(loop)

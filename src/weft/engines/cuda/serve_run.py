@@ -46,10 +46,6 @@ class ServeRun(KernelEmitter):
     def _place(self, base: str, byte: str | int) -> str:
         return self.put(f"getelementptr i8, {_GLOBAL} {base}, i64 {byte}")
 
-    def _board(self, word: int) -> str:
-        """Return a word of the board."""
-        return self.put(f"load volatile i64, {_GLOBAL} {self._place('%board', 8 * word)}, align 8")
-
     def _word(self, word: int | str) -> str:
         """Return a word of the command."""
         return self.put(f"load volatile i64, {self._word_at(word)}, align 8")
@@ -57,8 +53,25 @@ class ServeRun(KernelEmitter):
     def _word_at(self, word: int | str) -> str:
         return f"{_SHARED} {self.put(f'getelementptr i64, {_SHARED} @words, i64 {word}')}"
 
+    def _head(self, bit: int, mask: int) -> str:
+        """Return some bits of the command's first word."""
+        return self.put(f"and i64 {self.put(f'lshr i64 {self._word(at.HEAD)}, {bit}')}, {mask}")
+
     def _barrier(self) -> None:
         self.add('call void asm sideeffect "barrier.sync 0;", "~{memory}"() convergent')
+
+    def _voted(self, instruction: str, bit: str) -> str:
+        """Return what threads have voted with a bit each; they wait for each other."""
+        text = f"{{ .reg .pred p, q; setp.ne.u32 q, $1, 0; {instruction}; selp.u32 $0, 1, 0, p; }}"
+        given = self.put(f"zext i1 {bit} to i32")
+        found = self.put(f'call i32 asm sideeffect "{text}", "=r,r,~{{memory}}"(i32 {given}) convergent')
+        return self.put(f"icmp ne i32 {found}, 0")
+
+    def _all_of_warp(self, bit: str) -> str:
+        return self._voted("vote.sync.all.pred p, q, 0xffffffff", bit)
+
+    def _any_of_block(self, bit: str) -> str:
+        return self._voted("barrier.red.or.pred p, 0, q", bit)
 
     def _clock(self) -> str:
         return self.put('call i64 asm sideeffect "mov.u64 $0, %clock64;", "=l,~{memory}"()')
@@ -139,7 +152,7 @@ class ServeRun(KernelEmitter):
         self.add(f"store i64 {self.put(f'urem i64 {first}, {count}')}, ptr %event")
         self.add("store i1 false, ptr %fire")
         # Clocks of different multiprocessors may differ, so each lane has a deadline of its own.
-        self.add(f"store i64 {self.put(f'add i64 {self._clock()}, {self._word(at.LIMIT)}')}, ptr %deadline.v")
+        self.add(f"store i64 {self.put(f'add i64 {self._clock()}, {self._head(at.LIMIT_BIT, -1)}')}, ptr %deadline.v")
         test, loop, done = self.label(), self.label(), self.label()
         self._to(test)
         slot = self.put("load i64, ptr %slot")
@@ -203,5 +216,6 @@ class ServeRun(KernelEmitter):
 
     def _tell(self, bit: str) -> None:
         """Set a bit of the summary."""
-        merged = self._place("%board", 8 * at.MERGED)
-        self.put(f'atomicrmw or {_GLOBAL} {merged}, i64 {bit} syncscope("device") monotonic, align 8')
+        done = self._place("%board", 8 * at.DONE)
+        self.put(f'atomicrmw or {_GLOBAL} {done}, i64 {bit} syncscope("device") monotonic, align 8')
+        self.add("store i1 true, ptr %told.v")
