@@ -315,7 +315,7 @@ class Batch(DrivenBatch):
         return self._run(count * self.clocks[0].clock.period_fs) if status is None else status
 
     def stepper(self, inputs: Sequence[str], outputs: Sequence[str], cycles: int = 1) -> LaneStepper:
-        """Return a function that sets inputs, runs some cycles and returns outputs: the quickest way to interact."""
+        """Return a function that sets inputs, runs some cycles and returns outputs, in one call."""
         return LaneStepper(self, tuple(inputs), tuple(outputs), cycles)
 
     def run_until(self, condition: str, max_cycles: int) -> NDArray[np.uint8]:
