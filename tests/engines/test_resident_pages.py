@@ -166,6 +166,8 @@ def test_too_few_pages(gpu):
     for run in (lambda: one.run_cycles(10_000), lambda: one.run_until("acc == 1", 10)):
         with pytest.raises(UserError, match="are used up"):
             run()
+    one.poke("mode", 1)
+    assert np.array_equal(one.peek("last"), (one.peek("acc") + 1 & 255).astype(np.uint8))
     one.restore(kept)
     for batch in (one, other):
         batch.run_cycles(4)

@@ -293,8 +293,10 @@ class Residency:
         if lanes is None:
             return False
         if self._batch.dirty:
-            if self._may_lack:
-                self._make_room()
+            if self._may_lack:  # lanes that may not run can still be looked at
+                state = self._batch.state
+                self._may_lack = state.lack_of_pages(self._batch.program) is not None
+                state.check_pages()
             self._batch.dirty, self._fresh = False, _NOTHING
             if lanes.settle():
                 status = lanes.status.copy()

@@ -79,7 +79,7 @@ class ServeEmitter(ServeRun):
         loop, leave = self.label(), self.label()
         self._to(loop)
         wanted = self.put(f"add i64 {self.put('load i64, ptr %seen.v')}, 1")
-        self._fetch(wanted, leader, place)
+        self._fetch(wanted, place)
         self.add("store i1 false, ptr %told.v")
         flags = self._head(0, 255)
         self._jump(self._flag(flags, at.QUIT), leave)
@@ -101,7 +101,7 @@ class ServeEmitter(ServeRun):
 
     # -------------------------------------------------------------------------------------- commands and answers
 
-    def _fetch(self, wanted: str, leader: str, place: str) -> None:
+    def _fetch(self, wanted: str, place: str) -> None:
         """Wait for the next command, and copy it to where the block's threads see it.
 
         The first warp of a block looks at the ring, if it is the first block, or at the board.
