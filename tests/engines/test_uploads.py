@@ -14,8 +14,10 @@ import weft
 from cuda_host import HostGpu, use_host_gpu
 from weft import UserError
 from weft.engines.cuda.device import CudaDevice, find_gpu
+from weft.engines.cuda.device_bytes import DeviceBytes
 from weft.sim import drive_batch
 from weft.sim.stimulus import planes
+from weft.sim.stimulus.row_mail import RowMail
 
 SOURCE = """
 module top(input logic clk, input logic [7:0] a, input logic [12:0] b, input logic [99:0] w, input logic go,
@@ -181,6 +183,61 @@ def test_a_bench_sends_a_block_while_the_device_runs(api, monkeypatch):
     assert_same(one, other)
 
 
+@pytest.mark.parametrize("gpus", [1, 2])
+@pytest.mark.parametrize("resident", [False, True])
+def test_rows_of_an_async_test_bench(monkeypatch, gpus, resident):
+    if resident and gpus > 1:
+        pytest.skip("resident kernels are for one GPU")
+    api = use_host_gpu(monkeypatch, HostGpu(gpus, multiprocessors=4), threads=1 if resident else 32)
+    api.copy_s = 0.002
+    sim = weft.compile(texts={"top.sv": SOURCE}, cache=False)
+    lanes = 4 if resident else LANES
+    devices = "all" if gpus > 1 else (0,)
+    batch = sim.batch(lanes, "cuda", resident=resident, devices=devices)
+    other = sim.batch(lanes, "cpu")
+    random = np.random.default_rng(3)
+    rows = [random.integers(0, 256, lanes, np.uint8) for _ in range(6)]
+    moved, real = [], DeviceBytes.move
+
+    def move(self, *given):
+        moved.append(given)
+        return real(self, *given)
+
+    monkeypatch.setattr(DeviceBytes, "move", move)
+    mail = RowMail(batch)
+    port, go, wide = (batch.find_ports({path: None}).popitem()[0] for path in ("a", "go", "w"))
+    for number, row in enumerate(rows):
+        mail.send(port, rows[number - 1])
+        mail.send(port, row)
+        if number % 2:
+            mail.send(go, row & 1)
+            mail.send(wide, np.stack([row, row], axis=-1).astype(np.uint64))
+            other["go"], other["w"] = row & 1, np.stack([row, row], axis=-1).astype(np.uint64)
+        other["a"] = row
+        mail.deliver()
+        for each in (batch, other):
+            each.run_cycles(3)
+        assert_same(batch, other)
+    # An input is sent ahead from the second time on; what is wide, or goes with a command, is not.
+    assert len(moved) == (0 if resident else gpus * (len(rows) - 1 + len(rows) // 2 - 1))
+    batch.residency.close()
+
+    async def steady(given):
+        given["a"] = 7
+        await given.cycles(1)
+        for row in rows:
+            given["a"] = row
+            await given.cycles(40)
+        while not (given.peek("echo") == rows[-1]).all():
+            await given.cycles(8)
+
+    if not resident:
+        text = SOURCE.replace("output logic [31:0] sum", "output logic [7:0] echo, output logic [31:0] sum")
+        text = text.replace("acc <= acc", "echo <= a; acc <= acc")
+        sim = weft.compile(texts={"top.sv": text}, cache=False)
+        sim.batch(lanes, "cuda", resident=False, devices=devices).run_bench(steady, sync="async", block=8)
+
+
 def test_where_there_is_room_for_one_side_only(api, monkeypatch):
     one, other = pair()
     values, real, asked = stimulus(), CudaDevice.allocate, []
@@ -241,3 +298,10 @@ def test_on_a_gpu(lanes, monkeypatch):
         batch.drive(values, until="sum[7:0] == 8'h55")
     assert_same(one, other)
     assert np.array_equal(one.status, other.status)
+    mail, port = RowMail(one), one.find_ports({"a": None}).popitem()[0]
+    for row in values["a"][:5]:
+        mail.send(port, row)
+        mail.deliver()
+        other["a"] = row
+        one.run_cycles(40), other.run_cycles(40)
+        assert_same(one, other)

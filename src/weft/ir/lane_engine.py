@@ -79,6 +79,10 @@ class LaneBytes(Protocol):
         """Let what the device does from now on come after all rows that were sent."""
         ...
 
+    def move(self, offset: int, other: Any, place: int, size: int) -> None:
+        """Set bytes of a row to those at a place in other bytes of the same device, laid out for as many lanes."""
+        ...
+
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy `size` bytes to the places behind them, so that there are `count` copies."""
         ...

@@ -89,6 +89,10 @@ class HostBytes:
     def receive(self) -> None:
         """Wait for nothing: what was sent is there."""
 
+    def move(self, offset: int, other: HostBytes, place: int, size: int) -> None:
+        """Set bytes to those at a place in other bytes."""
+        self.array[offset : offset + size] = other.array[place : place + size]
+
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy `size` bytes to the places behind them, so that there are `count` copies."""
         self.read_rows(offset, size, size, count)[1:] = self.array[offset : offset + size]

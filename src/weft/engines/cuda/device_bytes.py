@@ -100,6 +100,10 @@ class DeviceBytes:
         if self._uploads is not None:
             self._uploads.receive()
 
+    def move(self, offset: int, other: DeviceBytes, place: int, size: int) -> None:
+        """Set bytes to those at a place in other bytes of the same GPU."""
+        self._driver.copy(self._address + offset, other.address() + place, size)
+
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy `size` bytes to the places behind them, so that there are `count` copies."""
         done = 1

@@ -140,6 +140,12 @@ class SplitBytes:
         for part in self.parts:
             part.receive()
 
+    def move(self, offset: int, other: SplitBytes, place: int, size: int) -> None:
+        """Set bytes of a row to those at a place in other bytes, on each device."""
+        pieces = zip(self._pieces(offset, size), other._pieces(place, size), strict=True)
+        for (part, mine, begin, end), (_, its, _, _) in pieces:
+            self.parts[part].move(mine, other.parts[part], its, end - begin)
+
     def repeat(self, offset: int, size: int, count: int) -> None:
         """Copy the first `size` bytes of a memory over all of it."""
         region = self._region(offset)

@@ -7,9 +7,10 @@ The test bench writes blocks of cycles (`bench_block`). Three ways to synchronis
 `pipelined`  Two buffers: while the device runs block n the test bench writes block n + 1, and sends it there when it is
              written (`sim.stimulus.planes`). They are swapped when both are done, so each waits for the slower one and
              nothing piles up. What is read is how block n - 1 ended. It does not depend on how fast either is.
-`async`      Messages: the device runs block after block and waits for nobody. What the test bench sets takes effect
-             where the next block begins, and what is read is how the last one ended. Which block that is depends on
-             how fast either is; a record (`sim.stimulus.record`) tells it afterwards.
+`async`      Messages: the device runs block after block and waits for nobody. What the test bench sets is sent to it
+             meanwhile (`sim.stimulus.row_mail`) and takes effect where the next block begins, and what is read is how
+             the last one ended. Which block that is depends on how fast either is; a record (`sim.stimulus.record`)
+             tells it afterwards.
 
 All waiting is for cycles: when every coroutine waits for a cycle, time goes on to the first of these.
 """
@@ -34,6 +35,7 @@ from weft.sim.lane_handles import LaneValues, check_values
 from weft.sim.signal_map import Found
 from weft.sim.stimulus.bench_block import BlockWriter, FullBlock
 from weft.sim.stimulus.plan import Port
+from weft.sim.stimulus.row_mail import RowMail
 
 if TYPE_CHECKING:
     from weft.sim.batch import Batch
@@ -102,8 +104,7 @@ class LaneBench:
         self._watched = self._find_watched()
         self._seen = self._look(0)
         self._job: Job[_Seen] | None = None
-        self._messages: dict[Port, Any] = {}
-        self._lock = threading.Lock()
+        self._mail = RowMail(batch)
 
     # --------------------------------------------------------------------------------------------- the interface
 
@@ -132,8 +133,7 @@ class LaneBench:
         port = self._port(path)
         row = check_values(path, values, port.width, (self.batch.lanes,), "host")
         if self.options.sync == "async":
-            with self._lock:
-                self._messages[port] = row
+            self._mail.send(port, row)
             return
         if self._writer.must_end(port):
             self._end_block()
@@ -273,10 +273,7 @@ class LaneBench:
         batch, cycle, limit = self.batch, 0, self.options.cycles
         seen = self._seen
         while not stop.is_set() and (limit is None or cycle < limit) and not seen.finished.all():
-            with self._lock:
-                messages, self._messages = self._messages, {}
-            for port, row in messages.items():
-                batch.put(port.path, port.found, slice(None), row)
+            self._mail.deliver()
             count = self.options.block if limit is None else min(self.options.block, limit - cycle)
             batch.run_cycles(count)
             cycle += count
@@ -372,10 +369,7 @@ class LaneBench:
             self._seen = self._job.result()
         self._job = None
         if self.options.sync == "async":
-            with self._lock:
-                messages, self._messages = self._messages, {}
-            for port, row in messages.items():
-                self.batch.put(port.path, port.found, slice(None), row)
+            self._mail.deliver()
             return
         block = self._writer.take()
         if block is not None:
