@@ -63,6 +63,7 @@ from weft.engines.event.records import (
 from weft.engines.event.value_types import WORDS
 from weft.ir.design import Type
 from weft.sim.event_containers import KeptMap
+from weft.sim.event_texts import release_texts
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
@@ -165,7 +166,9 @@ class Collector:
         total = engine.call("heap_total", kept.ctypes.data, len(kept))
         engine.set_word(HEAP_BYTES, total)
         engine.set_word(HEAP_LIMIT, max(LEAST_BYTES, 2 * total))
-        simulation.handles.release(np.flatnonzero(~used).tolist())
+        unused = np.flatnonzero(~used).tolist()
+        release_texts(simulation, unused)
+        simulation.handles.release(unused)
         simulation.handles.limit = max(LEAST_HANDLES, 2 * simulation.handles.used)
 
     # ------------------------------------------------------------------------------------------- roots

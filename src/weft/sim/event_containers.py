@@ -1,7 +1,7 @@
 """Dynamic arrays, queues and associative arrays as Python sees them (IEEE 1800-2023 7.5 to 7.12).
 
 Containers lie in compiled memory (`engines.event.container_layout`), where Python reads and replaces their elements;
-associative arrays whose keys are no words are kept by Python (`KeptMap`).
+associative arrays whose keys do not fit into words are kept by Python (`KeptMap`).
 
 Python sees elements as `Value` for vectors, `str`, `float`, and ints for handles. Handle 0 is an empty container.
 """
@@ -115,11 +115,17 @@ class Stored:
         if not self.layout.is_map:
             return list(range(len(self)))
         words = [int.from_bytes(data[:8], "little") for data in self._entries()]
+        if self._text_keys:
+            return [self.simulation.handles.text(word) for word in words]
         return [word - SIGN for word in words] if self._signed_keys else words
 
     @property
     def _signed_keys(self) -> bool:
         return self.layout.type.key is not None and self.layout.type.key.signed
+
+    @property
+    def _text_keys(self) -> bool:
+        return self.layout.type.key is not None and self.layout.type.key.kind == "string"
 
     def set_items(self, items: list[Any]) -> None:
         """Replace all elements of what is no associative array."""
@@ -136,15 +142,20 @@ class Stored:
         """Return the element of a key of an associative array, or what is read instead."""
         if not self.address:
             return missing
-        if int(key) >> 64 > 0:
+        if self._text_keys:
+            word = self.simulation.handles.intern(key)
+        elif int(key) >> 64 > 0:
             return missing  # An index that is wider than keys are.
-        word = int(key) + (SIGN if self._signed_keys else 0)
+        else:
+            word = int(key) + (SIGN if self._signed_keys else 0)
         found = self.simulation.engine.call("map_read", self.address, word - (1 << 64) if word >> 63 else word)
         found &= mask(64)
         return self._value(ctypes.string_at(found, self.layout.element.step)) if found else missing
 
     def _entries(self) -> Iterable[bytes]:
         """Yield the bytes of each entry of an associative array: its key, then its element."""
+        if not self.address:
+            return
         step, top = self.layout.step, _word(self.address + MAP_TOP)
         for at in range(_word(self.address + MAP_BLOCKS)):
             block = _word(top + 16 * at + 8)
@@ -202,7 +213,7 @@ def number(value: Any) -> int | None:
 
 
 def key_of(kind: Type, value: Any) -> Any:
-    """Return a key of an associative array as it is kept: text, or a number, signed if the key's type is."""
+    """Return a key of an associative array: text, or a number, signed if the key's type is."""
     if not isinstance(value, Value):
         return value
     if value.unknown:

@@ -38,6 +38,7 @@ from weft.sim.event_program import EventProgram, ProgramOptions, make_program, p
 from weft.sim.event_prompt import EventStop
 from weft.sim.event_shapes import shaped_arguments
 from weft.sim.event_snapshot import HostSnapshot, restore_all
+from weft.sim.event_texts import fetch_text
 from weft.sim.event_wave import EventWave
 from weft.sim.plain_calls import PlainCall, prepare_call
 from weft.sim.race_reports import RaceReports
@@ -140,6 +141,7 @@ class EventSimulation:
             self.host,
             place,
             self.containers.copy,
+            partial(fetch_text, self),
         )
         self.regions = RegionRunner(self.mixed, program.regions, self.engine)
         self.regions.begin()

@@ -1,4 +1,4 @@
-"""Copy what an event simulation remembers in Python, and put it back: strings, random choice, arrays with keys of text.
+"""Copy what an event simulation remembers in Python, and put it back: strings, random choice, arrays with long keys.
 
 Compiled memory is copied whole (`engines.event.engine_state`); what handles in it stand for is copied here, by pickling
 it. Signals and instances of the design are pickled by their numbers, so that the copy means the same to another process

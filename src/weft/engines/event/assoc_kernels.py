@@ -1,16 +1,27 @@
 """Associative arrays in memory, as kernels: a table of blocks of entries, all in the order of their keys.
 
-An entry is a key, as a number that compares without sign, and the value behind it. A block holds up to `MOST` entries
-side by side; the table has the address of each block, and a key that is not above any in the block nor below any in the
-one before. Finding is a binary search in the table and one in a block; what is added or taken out moves at most the
-rest of a block. A full block is split in halves, but at the end of the array left as it is, so that ascending keys fill
-their blocks; neighbours that have become small are joined. (This is a B+ tree of two levels, as the lists of
-sortedcontainers by Grant Jenks are.)
+An entry is a key, as a number that compares without sign or as the handle of a string, and the value behind it. A
+block holds up to `MOST` entries side by side; the table has the address of each block, and a key that is not above
+any in the block nor below any in the one before. Finding is a binary search in the table and one in a block; what is
+added or taken out moves at most the rest of a block. A full block is split in halves, but at the end of the array
+left as it is, so that ascending keys fill their blocks; neighbours that have become small are joined. (This is a B+
+tree of two levels, as the lists of sortedcontainers by Grant Jenks are.)
 """
 
 from __future__ import annotations
 
-from weft.engines.event.kernel_language import free, kernel, malloc, memcpy, memmove, memset, realloc, u64
+from weft.engines.event.container_layout import MARK_TEXT
+from weft.engines.event.kernel_language import (
+    free,
+    kernel,
+    malloc,
+    memcpy,
+    memmove,
+    memset,
+    realloc,
+    signed_less,
+    u64,
+)
 from weft.engines.event.records import (
     CONTAINER_COUNT,
     CONTAINER_STEP,
@@ -20,10 +31,12 @@ from weft.engines.event.records import (
     MAP_NEAR,
     MAP_RANK,
     MAP_ROOM,
+    MAP_TEXTS,
     MAP_TOP,
     OBJECT_CLASS,
     OBJECT_SIZE,
 )
+from weft.engines.event.text_kernels import text_order
 from weft.engines.event.thread_kernels import heap_grow, heap_register
 
 BLOCK_COUNT, BLOCK_ROOM, BLOCK_ENTRIES = 0, 8, 16
@@ -42,6 +55,8 @@ def map_make(mark: int, step: int, default: int, state: int) -> int:
     u64[made + OBJECT_CLASS] = mark
     u64[made + OBJECT_SIZE] = MAP_BYTES
     u64[made + CONTAINER_STEP] = step
+    if mark & MARK_TEXT:
+        u64[made + MAP_TEXTS] = state
     heap_register(made, MAP_BYTES, state)
     if default:
         copied = malloc(step - 8)
@@ -114,6 +129,8 @@ def table_remove(container: int, at: int, state: int) -> int:
 @kernel
 def map_block(container: int, key: int) -> int:
     """Return which block a key belongs to; there is at least one."""
+    if u64[container + MAP_TEXTS]:
+        return text_block(container, key, u64[container + MAP_TEXTS])
     top = u64[container + MAP_TOP]
     low = 0
     high = u64[container + MAP_BLOCKS] - 1
@@ -127,14 +144,49 @@ def map_block(container: int, key: int) -> int:
 
 
 @kernel
-def block_place(block: int, key: int, step: int) -> int:
-    """Return how many keys of a block are less than a key."""
+def text_block(container: int, key: int, state: int) -> int:
+    """Do the same for a key that is a string."""
+    top = u64[container + MAP_TOP]
+    low = 0
+    high = u64[container + MAP_BLOCKS] - 1
+    while low < high:
+        middle = (low + high + 1) >> 1
+        if signed_less(text_order(key, u64[top + middle * 16], state), 0):
+            high = middle - 1
+        else:
+            low = middle
+    return low
+
+
+@kernel
+def block_place(block: int, key: int, step: int, texts: int) -> int:
+    """Return how many keys of a block are less than a key; `texts` is the array's word of that name."""
+    if texts:
+        return text_place(block, key, step, texts)
     first = block + BLOCK_ENTRIES
     low = 0
     high = u64[block + BLOCK_COUNT]
     while low < high:
         middle = (low + high) >> 1
         if u64[first + middle * step] < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def text_place(block: int, key: int, step: int, state: int) -> int:
+    """Do the same for keys that are strings."""
+    first = block + BLOCK_ENTRIES
+    low = 0
+    high = u64[block + BLOCK_COUNT]
+    while low < high:
+        middle = (low + high) >> 1
+        order = text_order(u64[first + middle * step], key, state)
+        if order == 0:
+            return middle
+        if signed_less(order, 0):
             low = middle + 1
         else:
             high = middle
@@ -150,7 +202,7 @@ def map_find(container: int, key: int) -> int:
         return 0
     step = u64[container + CONTAINER_STEP]
     block = u64[u64[container + MAP_TOP] + map_block(container, key) * 16 + 8]
-    place = block_place(block, key, step)
+    place = block_place(block, key, step, u64[container + MAP_TEXTS])
     if place == u64[block + BLOCK_COUNT]:
         return 0
     entry = block + BLOCK_ENTRIES + place * step
@@ -178,7 +230,7 @@ def map_put(container: int, key: int, state: int) -> int:
     at = map_block(container, key)
     block = u64[u64[container + MAP_TOP] + at * 16 + 8]
     count = u64[block + BLOCK_COUNT]
-    place = block_place(block, key, step)
+    place = block_place(block, key, step, u64[container + MAP_TEXTS])
     if place < count:
         entry = block + BLOCK_ENTRIES + place * step
         if u64[entry] == key:
@@ -222,7 +274,7 @@ def map_delete(container: int, key: int, state: int) -> int:
     step = u64[container + CONTAINER_STEP]
     at = map_block(container, key)
     block = u64[u64[container + MAP_TOP] + at * 16 + 8]
-    entry = block + BLOCK_ENTRIES + block_place(block, key, step) * step
+    entry = block + BLOCK_ENTRIES + block_place(block, key, step, u64[container + MAP_TEXTS]) * step
     count = u64[block + BLOCK_COUNT] - 1
     memmove(entry, entry + step, block + BLOCK_ENTRIES + count * step - entry)
     u64[block + BLOCK_COUNT] = count
@@ -295,7 +347,7 @@ def map_next(container: int, key: int) -> int:
     at = map_block(container, key)
     entry = u64[container + MAP_TOP] + at * 16
     block = u64[entry + 8]
-    place = block_place(block, key, step)
+    place = block_place(block, key, step, u64[container + MAP_TEXTS])
     count = u64[block + BLOCK_COUNT]
     if place < count:
         if u64[block + BLOCK_ENTRIES + place * step] == key:
@@ -318,7 +370,7 @@ def map_prev(container: int, key: int) -> int:
     at = map_block(container, key)
     entry = u64[container + MAP_TOP] + at * 16
     block = u64[entry + 8]
-    place = block_place(block, key, step)
+    place = block_place(block, key, step, u64[container + MAP_TEXTS])
     if place:
         return block + BLOCK_ENTRIES + (place - 1) * step
     if at:

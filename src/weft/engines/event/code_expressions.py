@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+from weft.engines.event import code_strings
 from weft.engines.event import operators as ops
 from weft.engines.event.code_assertions import assertion_state
 from weft.engines.event.code_boxes import box_call
@@ -89,8 +90,9 @@ def value(f: FunctionCode, expression: Expr) -> Value:
         case Field():
             return load_field(f, expression)
         case Item(container, index, width):
-            name = "string.getc" if type_of(container).kind == "string" else "array.get"
-            found = read_item(f, expression) if name == "array.get" else None
+            character = type_of(container).kind == "string"
+            name = "string.getc" if character else "array.get"
+            found = code_strings.read_item(f, expression) if character else read_item(f, expression)
             return found if found is not None else host_value(f, name, (container, index), width, expression)
         case New():
             return create_object(f, expression)
@@ -292,6 +294,10 @@ def _binary(f: FunctionCode, op: str, lhs: Expr, rhs: Expr, width: int) -> Value
     w = f.w
     if op in ("land", "lor"):
         return _logical(f, op, lhs, rhs)
+    if isinstance(lhs, SystemCall):
+        strings = code_strings.compare_equal(f, op, lhs, rhs)
+        if strings is not None:
+            return strings
     a, b = value(f, lhs), value(f, rhs)
     if op in _REAL_ARITHMETIC:
         return _real_result(w, w.emit(f"{op} double {_double(w, a)}, {_double(w, b)}"))
@@ -408,8 +414,8 @@ def _system_call(f: FunctionCode, call: SystemCall) -> Value:
         drawn = random_value(f, call)
         if drawn is not None:
             return drawn
-    if name.startswith("array."):
-        found = container_call(f, call)
+    if name.startswith(("array.", "string.")):
+        found = container_call(f, call) if name.startswith("array.") else code_strings.string_call(f, call)
         if found is not None:
             return found
     if name.startswith(("mailbox.", "semaphore.")):

@@ -5,8 +5,9 @@ block's address, and 0 is an empty one. An element takes a whole number of bytes
 has four states, that of its unknowns, as a signal does; a word value (a real, a handle) takes one word.
 
 Associative arrays lie in memory too if their keys fit in a word: a key is kept so that keys compare as unsigned
-numbers. The index of `[*]` is unsigned and has any width (7.8.1), and here a value of up to 64 bits. Arrays with other
-keys (texts, vectors of more than 64 bits) are kept by Python, under handles that are numbers less than `LEAST_ADDRESS`.
+numbers, a string as its handle, which compares by the string's characters (`text_kernels`). The index of `[*]` is
+unsigned and has any width (7.8.1), and here a value of up to 64 bits. Arrays whose keys are vectors of more than 64
+bits are kept by Python, under handles that are numbers less than `LEAST_ADDRESS`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ MARK_MAP = 1 << 35
 """It is an associative array."""
 MARK_BOX = 1 << 36
 """It is a mailbox or a semaphore."""
+MARK_TEXT = 1 << 37
+"""It is an associative array whose keys are strings."""
 
 SIGN = 1 << 63
 
@@ -87,6 +90,8 @@ def container_layout(kind: Type, number: int) -> ContainerLayout:
         mark |= MARK_DEEP
     if is_map:
         mark |= MARK_MAP
+    if kind.key is not None and kind.key.kind == "string":
+        mark |= MARK_TEXT
     step = 8 + (element.step + 7) // 8 * 8 if is_map else element.step
     return ContainerLayout(kind, element, is_map, step, kind.bound if kind.kind == "queue" else 0, mark)
 
@@ -137,4 +142,4 @@ def in_memory(kind: Type | None) -> bool:
     key = kind.key
     if key is None:
         return True
-    return not key.unpacked and (key.kind == "class" or (key.kind not in WORDS and key.width <= 64))
+    return not key.unpacked and (key.kind in ("class", "string") or (key.kind not in WORDS and key.width <= 64))

@@ -49,6 +49,7 @@ from weft.engines.event.records import (
     STOP,
     STOPPED,
     SWITCHED,
+    TEXT_CALL,
     TIME,
     UNTIL,
     WATCH_PART,
@@ -93,6 +94,8 @@ class EventEngine:
     """The address at which the arena must begin, or 0. With one nothing is started: a state is to be put there."""
     copy_kept: Callable[[int], int] | None = None
     """Called to copy a container that Python keeps, and is inside one that is copied in compiled memory."""
+    fetch_text: Callable[[int], int] | None = None
+    """Called for the characters of a string that compiled code has not yet looked at."""
     memory: npt.NDArray[np.uint8] = field(init=False)
     arena: Arena = field(init=False)
     area: NetArea = field(init=False)
@@ -190,9 +193,10 @@ class EventEngine:
         self.set_word(MAX_DELTAS, self.max_deltas)
         self.set_word(SHUFFLE, self.shuffle)
         self.set_word(RANDOM_SEED, self.seed & 0xFFFFFFFF)
-        copied = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(self._copy_call)
-        self.kept.append(copied)
-        self.set_word(COPY_CALL, ctypes.cast(copied, ctypes.c_void_p).value or 0)
+        for offset, ask in ((COPY_CALL, self._copy_call), (TEXT_CALL, self._text_call)):
+            asked = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(ask)
+            self.kept.append(asked)
+            self.set_word(offset, ctypes.cast(asked, ctypes.c_void_p).value or 0)
         if self.code.races is not None:
             told = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(self._race_call)
             self.kept.append(told)
@@ -438,9 +442,15 @@ class EventEngine:
         return 0
 
     def _copy_call(self, handle: int) -> int:
+        return self._answer(self.copy_kept, handle)
+
+    def _text_call(self, handle: int) -> int:
+        return self._answer(self.fetch_text, handle)
+
+    def _answer(self, asked: Callable[[int], int] | None, handle: int) -> int:
         try:
-            assert self.copy_kept is not None
-            return self.copy_kept(handle)
+            assert asked is not None
+            return asked(handle)
         except BaseException as error:
             self.error = self.error or error
             self.request_stop()

@@ -20,12 +20,13 @@ from weft.engines.event.records import (
     SIGNAL_WATCHES,
     STEP_CALL,
     SWITCH_CALL,
+    TEXT_CALL,
 )
 
 if TYPE_CHECKING:
     from weft.engines.event.engine import EventEngine
 
-_OF_PYTHON = (HOST_CALL, RACE_CALL, COPY_CALL, SWITCH_CALL, HEAP_COLLECTOR)
+_OF_PYTHON = (HOST_CALL, RACE_CALL, COPY_CALL, TEXT_CALL, SWITCH_CALL, HEAP_COLLECTOR)
 """Words of the control block that are addresses of functions of Python, or of a node that Python has."""
 
 

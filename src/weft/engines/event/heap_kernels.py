@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from weft.engines.event.assoc_kernels import BLOCK_COUNT, BLOCK_ENTRIES, map_clear
 from weft.engines.event.box_kernels import box_clear
-from weft.engines.event.container_layout import MARK_BOX, MARK_CONTAINER, MARK_MAP, MARK_SCAN
+from weft.engines.event.container_layout import MARK_BOX, MARK_CONTAINER, MARK_MAP, MARK_SCAN, MARK_TEXT
 from weft.engines.event.kernel_language import free, kernel, malloc, memset, u8, u64
 from weft.engines.event.records import (
     BOX_GIVERS,
@@ -117,6 +117,9 @@ def heap_scan_container(container: int, mark: int, area: int) -> int:
         return 0
     if u64[container + MAP_DEFAULT]:
         heap_scan(u64[container + MAP_DEFAULT], (step - 8) >> 3, area)
+    if mark & MARK_TEXT:
+        # The table names keys that may have been taken out, by which blocks are found nevertheless.
+        heap_scan(u64[container + MAP_TOP], u64[container + MAP_BLOCKS] * 2, area)
     at = 0
     while at < u64[container + MAP_BLOCKS]:
         block = u64[u64[container + MAP_TOP] + at * 16 + 8]

@@ -195,7 +195,10 @@ FILES_OPENED = 12272
 """Not 0 once the design has opened a file: before, `$fflush` of all files has nothing to do."""
 COPY_CALL = 12280
 """What copies a container that Python keeps, given its handle."""
-CONTROL_SIZE = 12288
+TEXT_TABLE, TEXT_ROOM, TEXT_CALL, TEXT_NONE = 12288, 12296, 12304, 12312
+"""The characters of strings by their handles, as far as they have been asked for (`text_kernels`): the address of the
+table, how many handles have room in it, and what gets those of another string; a word that is 0, the empty string."""
+CONTROL_SIZE = 12352
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES, SWITCHED = 0, 1, 2, 3, 4, 5
 """What `run` returns: nothing is left to do, the time is reached, the budget is used up, a stop, too many deltas."""
@@ -215,8 +218,9 @@ CONTAINER_BASE, CONTAINER_ROOM, CONTAINER_LIMIT, CONTAINER_BYTES = 40, 48, 56, 6
 MAP_TOP, MAP_BLOCKS, MAP_ROOM, MAP_DEFAULT = 32, 40, 48, 64
 """An associative array (`assoc_kernels`): the table of its blocks, their number, how many have room in the table; the
 address of the value of all other keys, or 0;"""
-MAP_NEAR, MAP_RANK, MAP_BYTES = 72, 80, 88
-"""the block that was last found by the number of an entry, and the number of its first entry."""
+MAP_NEAR, MAP_RANK, MAP_TEXTS, MAP_BYTES = 72, 80, 88, 96
+"""the block that was last found by the number of an entry, and the number of its first entry; the control block, where
+the characters of keys are found, if keys are strings, else 0."""
 
 BOX_TAKERS, BOX_GIVERS, BOX_BYTES = 64, 80, 96
 """A mailbox (`box_kernels`): a queue with the lists of those who wait for messages and for room."""
