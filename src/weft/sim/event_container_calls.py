@@ -1,8 +1,8 @@
 """Operations on containers that are left to Python (IEEE 1800-2023 7.5 to 7.12, 11.4.14).
 
 Compiled code does most of what is done with containers in memory by itself (`engines.event.code_containers`). Here is
-what looks at all elements (comparisons, streams, orders), copies between elements that lie in different ways, and all
-that is done with associative arrays that Python keeps; `event_locators` has the methods with `with`.
+streams and comparisons of containers of containers, copies between elements that lie in different ways, and all that is
+done with associative arrays that Python keeps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from weft.engines.event.container_layout import flat_width
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.writer import mask
 from weft.ir.design import Type
-from weft.sim.event_containers import KeptMap, Stored, default_of, key_of, number
+from weft.sim.event_containers import KeptMap, default_of, key_of, number
 from weft.sim.format_arguments import Value
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _literal(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tu
     if site.name == "array.literal_default":
         made.default, args = args[0], args[1:]
     for key, item in zip(args[::2], args[1::2], strict=True):
-        made.entries[key_of(made.type, key)] = item
+        made.put(key_of(made.type, key), item)
     return simulation.containers.keep(made), {}
 
 
@@ -81,7 +81,7 @@ def _set(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[
     container, handle = simulation.containers.writable(args[0], made_type(site))
     key = key_of(container.type, args[1])
     if key is not None:
-        container.entries[key] = args[2]
+        container.put(key, args[2])
     return None, {0: handle}
 
 
@@ -93,9 +93,9 @@ def _delete(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tup
     container = simulation.containers.find(args[0], site.arguments[0].type)
     assert isinstance(container, KeptMap)
     if len(args) < 2 or args[1] is None:
-        container.entries.clear()
+        container.clear()
     else:
-        container.entries.pop(key_of(container.type, args[1]), None)
+        container.remove(key_of(container.type, args[1]))
     return None, {0: args[0]}
 
 
@@ -130,7 +130,9 @@ def _key_value(like: Any, key: Any) -> Any:
 
 
 def _at(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return simulation.containers.find(args[0]).values()[number(args[1]) or 0], {}
+    container = simulation.containers.find(args[0])
+    assert isinstance(container, KeptMap)
+    return container.entries[container.keys()[number(args[1]) or 0]], {}
 
 
 def _key_at(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
@@ -139,24 +141,6 @@ def _key_at(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tup
 
 def _equal(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
     return simulation.containers.equal(args[0], args[1]), {}
-
-
-def _reverse(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return _reordered(simulation, args[0], lambda items: items.reverse())
-
-
-def _shuffle(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    return _reordered(simulation, args[0], simulation.containers.shuffle)
-
-
-def _reordered(simulation: EventSimulation, handle: Any, change: Callable[[list[Any]], None]) -> tuple[Any, Outputs]:
-    container = simulation.containers.find(handle)
-    items = container.values()
-    change(items)
-    if items:
-        assert isinstance(container, Stored)
-        container.set_items(items)
-    return None, {0: handle}
 
 
 def _pack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
@@ -234,8 +218,6 @@ CONTAINER_CALLS: dict[str, Call] = {
     "array.at": _at,
     "array.key_at": _key_at,
     "array.equal": _equal,
-    "array.reverse": _reverse,
-    "array.shuffle": _shuffle,
     "array.pack": _pack,
     "array.unpack": _unpack,
 }

@@ -47,6 +47,8 @@ class KeptMap:
     type: Type
     entries: dict[Any, Any] = field(default_factory=dict[Any, Any])
     default: Any = None
+    _ordered: list[Any] | None = None
+    """The keys in order, once somebody has asked for them."""
 
     @property
     def items(self) -> list[Any]:
@@ -55,7 +57,9 @@ class KeptMap:
 
     def keys(self) -> list[Any]:
         """Return the keys in order."""
-        return sorted(self.entries)
+        if self._ordered is None:
+            self._ordered = sorted(self.entries)
+        return self._ordered
 
     def values(self) -> list[Any]:
         """Return the elements in the order of their keys."""
@@ -65,9 +69,21 @@ class KeptMap:
         """Return the element of a key, or what is read instead."""
         return self.entries.get(key, self.default if self.default is not None else missing)
 
+    def put(self, key: Any, item: Any) -> None:
+        """Store the element of a key."""
+        if key not in self.entries:
+            self._ordered = None
+        self.entries[key] = item
+
+    def remove(self, key: Any) -> None:
+        """Take the element of a key out, if there is one."""
+        self.entries.pop(key, None)
+        self._ordered = None
+
     def clear(self) -> None:
         """Take all elements out."""
         self.entries.clear()
+        self._ordered = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -322,11 +338,6 @@ class Containers:
                 yield item
             elif isinstance(item, str):
                 yield Value(8 * len(item), int.from_bytes(item.encode("latin-1"), "big"))
-
-    def shuffle(self, items: list[Any]) -> None:
-        """Put elements into a random order."""
-        with self._simulation.randomizer.thread_stream() as stream:
-            stream.shuffle(items)
 
 
 _ANY = Type("queue", 64, element=Type("logic", 1))

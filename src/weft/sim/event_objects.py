@@ -17,7 +17,6 @@ from weft.engines.event.records import (
 )
 from weft.ir.design import Class
 from weft.sim.event_container_calls import CONTAINER_CALLS
-from weft.sim.event_locators import LOCATOR_CALLS
 from weft.sim.event_strings import STRING_CALLS
 
 if TYPE_CHECKING:
@@ -172,7 +171,6 @@ def _name(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple
 
 OBJECT_CALLS: dict[str, ObjectCall] = {
     **CONTAINER_CALLS,
-    **LOCATOR_CALLS,
     **STRING_CALLS,
     "name": _name,
     "$weft$null": _null,

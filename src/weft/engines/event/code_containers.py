@@ -210,6 +210,17 @@ def _delete(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value
     return Value(0, 0)
 
 
+def _rearrange(kernel: str, *more: str) -> Callable[[FunctionCode, ContainerLayout, SystemCall], Value | None]:
+    def rearrange(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value | None:
+        if layout.is_map:
+            return None
+        f.w.call(kernel, handle_of(f, changed_variable(call.args[0])), *more)
+        _changed(f, call)
+        return Value(0, 0)
+
+    return rearrange
+
+
 def _exists(f: FunctionCode, layout: ContainerLayout, call: SystemCall) -> Value | None:
     w = f.w
     if not layout.is_map:
@@ -277,6 +288,8 @@ _METHODS: dict[str, Callable[[FunctionCode, ContainerLayout, SystemCall], Value 
     "pop_front": _pop("sequence_pop_front"),
     "insert": _insert,
     "delete": _delete,
+    "reverse": _rearrange("sequence_reverse"),
+    "shuffle": _rearrange("sequence_shuffle", "%node"),
     "exists": _exists,
     "first": _walk("map_first", False),
     "last": _walk("map_last", False),

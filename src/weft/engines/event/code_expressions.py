@@ -17,7 +17,7 @@ from weft.engines.event.code_calls import call_function, create_object
 from weft.engines.event.code_containers import container_call, read_item
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_host import host_value
-from weft.engines.event.code_objects import iterate
+from weft.engines.event.code_iterations import iterate
 from weft.engines.event.code_places import (
     field_place,
     find_place,

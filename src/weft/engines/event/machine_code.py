@@ -33,6 +33,7 @@ _BASE = (
     "text_kernels",
     "assoc_kernels",
     "container_kernels",
+    "order_kernels",
     "box_kernels",
     "netlist_kernels",
     "region_kernels",
