@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.draw_kernels import CYCLE_BYTES
+from weft.engines.event.draw_targets import keeps_cycle
 from weft.engines.event.layout import value_bytes
 from weft.engines.event.value_types import type_of
 from weft.engines.event.writer import Operand, Value, ir_type, mask, plane_bytes
@@ -32,6 +34,7 @@ class Classes:
     program: ProgramCode
     classes: list[Class]
     _offsets: dict[Signal, int] = field(default_factory=dict[Signal, int])
+    _cycles: dict[Signal, int] = field(default_factory=dict[Signal, int])
     _sizes: dict[Class, int] = field(default_factory=dict[Class, int])
     _numbers: dict[Class, int] = field(default_factory=dict[Class, int])
 
@@ -48,6 +51,9 @@ class Classes:
                 known += 16
                 self._offsets[member] = known
                 known += (value_bytes(member) + 23) // 8 * 8
+                if found.random.get(member.name) == "randc" and keeps_cycle(member):
+                    self._cycles[member] = known
+                    known += CYCLE_BYTES
             self._sizes[found] = known
         return known
 
@@ -57,6 +63,11 @@ class Classes:
             for found in self.classes:
                 self.size(found)
         return self._offsets[member]
+
+    def cycle_offset(self, member: Signal) -> int | None:
+        """Return where the values are noted that a `randc` property has had in its cycle; None if Python keeps them."""
+        self.field_offset(member)
+        return self._cycles.get(member)
 
     def derived(self, key: str) -> list[tuple[int, Class]]:
         """Return the class of a key and all that are derived from it, with their numbers."""

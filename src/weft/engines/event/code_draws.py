@@ -1,14 +1,20 @@
 """Write the choice of random values as compiled code where no solver is needed (IEEE 1800-2023 18.5, 18.7, 18.12).
 
-A call of `randomize` is *plain* if its random variables are vectors of at most 64 bits and its constraints are
-operators on variables: no calls, no soft constraints, no order, no arrays or containers. Its code does what
+A call of `randomize` is *plain* if its random variables are vectors, packed structs and arrays of fixed size, and its
+constraints are operators on variables, or `foreach` of them: no calls, no order, no containers. Its code does what
 `sim.randomize.choose_values` does first:
 
-1. Constraints on one variable alone leave it one range, with bounds that are computed when the call runs, or several
-   constant ones, with the weights of a distribution if it has one (`draw_domains`).
-2. Values are drawn from these until all other constraints hold, so that all solutions are equally likely.
+1. Constraints on one variable, or one element, alone leave it one range, with bounds that are computed when the call
+   runs, or several constant ones, with the weights of a distribution if it has one (`draw_domains`, `draw_targets`).
+   Soft ones do so too, the last ones first, unless they leave nothing.
+2. Values are drawn from these until all other constraints hold, so that all solutions are equally likely. Soft ones
+   that are left must hold then, too.
 3. Where that does not succeed soon, or a bound is unknown, nothing has been changed, and Python is asked: it searches,
    or leaves it to the solver.
+
+A `randc` property has the values of its cycle in the object, if it has up to 8 bits and no constraint that would have
+to be tried speaks of it (`draw_kernels`). `pre_randomize` and `post_randomize` are called by this code; if Python is
+asked in between, a word tells it that the first has been called.
 
 Constraints are evaluated like any expression, on values that have been drawn into their places: the properties
 themselves, whose old values are put back on failure, and copies of variables, so that nobody sees what is only tried.
@@ -20,17 +26,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from weft.base.dataclass import dataclass
+from weft.base.dataclass import dataclass, field
 from weft.engines.event.code_classes import OBJECT_SEED
 from weft.engines.event.code_function import FunctionCode
-from weft.engines.event.draw_domains import Domain, Target, distribution, find_domains, plain_items, plain_target
-from weft.engines.event.records import NODE_SEED, RANDOM_MODES
+from weft.engines.event.draw_domains import Domain, Targets, distribution, find_domains, plain_items
+from weft.engines.event.draw_kernels import CYCLE_BYTES
+from weft.engines.event.draw_targets import Target, plain_target, property_targets, unroll
+from weft.engines.event.records import NODE_SEED, RANDOM_BEGUN, RANDOM_MODES
 from weft.engines.event.value_types import type_of
-from weft.engines.event.writer import Operand, Value, plane_bytes
-from weft.ir.constraints import Constraint, Distribute, Implies, Require, constraint_expressions
-from weft.ir.design import Class, Signal
-from weft.ir.expressions import Field, Randomize, Ref
+from weft.engines.event.writer import Operand, Value, mask, plane_bytes
+from weft.ir.constraints import Constraint, Distribute, ForEach, Implies, Require, constraint_expressions
+from weft.ir.design import Class, Signal, Type
+from weft.ir.expressions import Call, Field, Randomize, Ref
 from weft.ir.walk import subexpressions
+
+_MOST_ITEMS = 512
+"""How many constraints there may be once those of elements are written out."""
 
 TRIES = 100
 """How often values are drawn before Python is asked, which tries as often before it searches."""
@@ -60,47 +71,105 @@ class _Draw:
     places: dict[Signal, str]
     failed: str
     """The block to go to where nothing has been found."""
+    cycles: dict[Signal, str] = field(default_factory=dict[Signal, str])
+    """Where the cycles of `randc` properties are."""
 
     def write(self) -> None:
         """Write the choice; what is written next runs where it has succeeded."""
         w = self.f.w
         domains, tests = find_domains(self.f, self.choice.targets, self.choice.items, self.failed)
-        old = self._read() if tests and self.choice.holders else None
+        if self._tries_cycles(tests):
+            w.jump(self.failed)
+            w.label(w.fresh("never"))
+            return
+        allowed = {target: self._allowed(domains[target]) for target in self.choice.targets if target.cyclic}
+        old = self._read() if tests and self.choice.holders else {}
         again, retry, drawn, hopeless = (w.fresh(stem) for stem in ("again", "retry", "drawn", "hopeless"))
         left = w.slot(64)
         w.do(f"store i64 {TRIES}, ptr {left}")
+        self._make_known()
         w.label(again)
         for target in self.choice.targets:
-            self._put(target, self._number(target, domains[target.signal]))
-        if not tests:
-            return
-        self._test(tests, retry)
-        w.jump(drawn)
-        w.label(retry)
-        rest = w.op("sub", 64, w.emit(f"load i64, ptr {left}"), 1)
-        w.do(f"store i64 {rest}, ptr {left}")
-        w.branch(w.nonzero(64, rest), again, hopeless)
-        w.label(hopeless)
-        for target, value in zip(self.choice.targets, old or (), strict=bool(old)):
-            self._store(target, value)
-        w.jump(self.failed)
-        w.label(drawn)
+            if target.cyclic:
+                used = w.emit(f"ptrtoint ptr {self.cycles[target.signal]} to i64")
+                number: Operand = w.call("cycle_draw", used, allowed[target], self.stream)
+            else:
+                number = self._number(target, domains[target])
+            self._put(target, number)
+        if tests:
+            self._test(tests, retry)
+            w.jump(drawn)
+            w.label(retry)
+            rest = w.op("sub", 64, w.emit(f"load i64, ptr {left}"), 1)
+            w.do(f"store i64 {rest}, ptr {left}")
+            w.branch(w.nonzero(64, rest), again, hopeless)
+            w.label(hopeless)
+            for signal, value in old.items():
+                self._store(signal, value)
+            w.jump(self.failed)
+            w.label(drawn)
+        for target, where in allowed.items():
+            used = w.emit(f"ptrtoint ptr {self.cycles[target.signal]} to i64")
+            value = w.resize(w.load(self.places[target.signal], target.width), target.width, 64)
+            w.call("cycle_take", used, where, value)
+
+    def _tries_cycles(self, tests: Sequence[Constraint]) -> bool:
+        """Say whether values of `randc` properties would have to be tried, and not be equally likely (18.4.2)."""
+        found = Targets(self.choice.targets)
+        return any(t.cyclic for expression in constraint_expressions(tuple(tests)) for t in found.of(expression))
 
     # ------------------------------------------------------------------------------------------- places
 
-    def _read(self) -> list[Value]:
-        return [self.f.load_signal(target.signal, self.places[target.signal]) for target in self.choice.targets]
+    def _read(self) -> dict[Signal, Value]:
+        signals = dict.fromkeys(target.signal for target in self.choice.targets)
+        return {signal: self.f.load_signal(signal, self.places[signal]) for signal in signals}
 
-    def _store(self, target: Target, value: Value) -> None:
-        w, pointer = self.f.w, self.places[target.signal]
-        w.store(pointer, value.bits, target.width)
-        if target.signal.type.four_state:
-            w.store(w.address(pointer, plane_bytes(target.width)), value.unknown, target.width)
+    def _store(self, signal: Signal, value: Value) -> None:
+        w, pointer = self.f.w, self.places[signal]
+        w.store(pointer, value.bits, signal.width)
+        if signal.type.four_state:
+            w.store(w.address(pointer, plane_bytes(signal.width)), value.unknown, signal.width)
+
+    def _make_known(self) -> None:
+        """Store that nothing of what is drawn is unknown."""
+        w = self.f.w
+        for signal in dict.fromkeys(target.signal for target in self.choice.targets):
+            if signal.type.four_state:
+                w.store(w.address(self.places[signal], plane_bytes(signal.width)), 0, signal.width)
 
     def _put(self, target: Target, number: Operand) -> None:
-        self._store(target, Value(target.width, self.f.w.resize(number, 64, target.width)))
+        """Store a number that has been drawn: a variable, whole bytes of one, or some of its bits."""
+        w, pointer, size = self.f.w, self.places[target.signal], target.signal.width
+        bits = w.resize(number, 64, target.width)
+        last = target.low + target.width == size and target.low % 64 == 0
+        if last or (target.width in (8, 16, 32, 64) and target.low % target.width == 0):
+            w.store(w.address(pointer, target.low // 8), bits, target.width)
+            return
+        hole = mask(size) ^ (mask(target.width) << target.low)
+        kept = w.op("and", size, w.load(pointer, size), hole)
+        moved = w.op("shl", size, w.resize(bits, target.width, size), target.low)
+        w.store(pointer, w.op("or", size, kept, moved), size)
 
     # ------------------------------------------------------------------------------------------- numbers
+
+    def _allowed(self, domain: Domain) -> Operand:
+        """Write the set of the values that a `randc` property may have; return its address."""
+        w = self.f.w
+        name = f"%{w.fresh('allowed')}"
+        w.entry.append(f"  {name} = alloca [{CYCLE_BYTES} x i8], align 8")
+        place = w.emit(f"ptrtoint ptr {name} to i64")
+        ranges = [(low, high) for low, high, _ in domain.pieces]
+        if not ranges and isinstance(domain.low, int) and isinstance(domain.high, int):
+            ranges = [(domain.low, domain.high)]
+        if not ranges:
+            w.call("cycle_allow", place, domain.low, domain.high)
+            return place
+        bits = 0
+        for low, high in ranges:
+            bits |= mask(high + 1) ^ mask(low)
+        for at in range(0, CYCLE_BYTES, 8):
+            w.store_word(name, at, bits >> 8 * at & mask(64))
+        return place
 
     def _below(self, count: Operand) -> Operand:
         return 0 if count == 1 else self.f.w.call("random_below", self.stream, count)
@@ -169,48 +238,57 @@ def _scope_choice(f: FunctionCode, node: Randomize) -> Choice | None:
         if not isinstance(target, Ref) or target.path or not plain_target(target.signal):
             return None
         signals.append(target.signal)
-    choice = Choice(tuple(map(Target, signals)), node.constraints)
-    return choice if signals and _plain(f, choice) else None
+    if not signals or len(set(signals)) < len(signals):
+        return None
+    return _plain(f, [Target(signal) for signal in signals], node.constraints, ())
 
 
 def _class_choice(f: FunctionCode, found: Class, node: Randomize) -> Choice | None:
     """Return the choice for objects of a class, if it is plain."""
-    methods = [step.methods for step in found.lineage()]
-    if any(hook in own and own[hook].body is not None for own in methods for hook in HOOKS):
-        return None
-    fields = found.random_fields()
-    if not fields or any(cyclic or not plain_target(member) for member, cyclic in fields):
-        return None
     blocks = [block for block, _ in found.constraint_blocks()]
     items = tuple(item for block in blocks for item in block.items)
     own = {block.this for block in blocks}
+    named: set[Signal] = set()
+    indices = {item.index for item in items if isinstance(item, ForEach)}
     for expression in constraint_expressions(items):
-        # A class may be declared elsewhere: only what is in its objects can be reached from here.
-        if any(isinstance(part, Ref) and part.signal not in own for part in subexpressions(expression)):
+        for part in subexpressions(expression):
+            # A class may be declared elsewhere: only what is in its objects can be reached from here.
+            if isinstance(part, Ref) and part.signal not in own and part.signal not in indices:
+                return None
+    for expression in constraint_expressions(items + node.constraints):
+        named |= {part.member for part in subexpressions(expression) if isinstance(part, Field)}
+    targets: list[Target] = []
+    for member, cyclic in found.random_fields():
+        parts = property_targets(member, cyclic, member in named)
+        if parts is None:
             return None
+        targets += parts
     holders = (*own, node.this) if node.this is not None else tuple(own)
-    choice = Choice(tuple(Target(member, True) for member, _ in fields), items + node.constraints, holders)
-    return choice if _plain(f, choice) else None
+    return _plain(f, targets, items + node.constraints, holders) if targets else None
 
 
-def _plain(f: FunctionCode, choice: Choice) -> bool:
-    """Say whether constraints are such that `_Draw` and `find_domains` can do all of them."""
-    targets = {target.signal: target for target in choice.targets}
-    if len(targets) < len(choice.targets) or not plain_items(choice.items):
-        return False
-    if any(f.unit.program.shadow(signal) is not None or signal in f.references for signal in targets):
-        return False
-    spread = [distribution(targets, item) for item in choice.items if isinstance(item, Distribute)]
-    if None in spread or len({found[0] for found in spread if found is not None}) < len(spread):
-        return False
+def _plain(
+    f: FunctionCode, targets: Sequence[Target], items: tuple[Constraint, ...], holders: tuple[Signal, ...]
+) -> Choice | None:
+    """Return a choice whose constraints are such that `_Draw` and `find_domains` can do all of them, or None."""
+    found = Targets(targets)
+    unrolled = unroll(items)
+    if unrolled is None or len(unrolled) > _MOST_ITEMS or not plain_items(unrolled):
+        return None
+    if any(f.unit.program.shadow(signal) is not None or signal in f.references for signal in found.signals):
+        return None
+    spread = [distribution(found, item) for item in unrolled if isinstance(item, Distribute)]
+    if None in spread or len({one[0] for one in spread if one is not None}) < len(spread):
+        return None
     # A random property of another object of the class would look like one of the object that is asked.
-    return all(
-        not isinstance(part, Field)
-        or part.member not in targets
-        or (isinstance(part.object, Ref) and part.object.signal in choice.holders)
-        for expression in constraint_expressions(choice.items)
+    other = any(
+        isinstance(part, Field)
+        and part.member in found.signals
+        and not (isinstance(part.object, Ref) and part.object.signal in holders)
+        for expression in constraint_expressions(tuple(unrolled))
         for part in subexpressions(expression)
     )
+    return None if other else Choice(tuple(targets), tuple(unrolled), holders)
 
 
 # ----------------------------------------------------------------------------------------------- calls
@@ -263,32 +341,69 @@ def _draw_object(f: FunctionCode, node: Randomize, handle: Operand, done: str) -
             choices.append((number, choice))
     if not choices:
         return False
-    ask, plain = w.fresh("ask"), w.fresh("plain")
-    w.branch(w.nonzero(64, w.load_word("%Sp", RANDOM_MODES)), ask, plain)
-    w.label(plain)
+    ask = w.fresh("ask")
     pointer = w.pointer(handle)
     blocks = [(number, choice, w.fresh("class")) for number, choice in choices]
     cases = " ".join(f"i64 {number}, label %{block}" for number, _, block in blocks)
     w.do(f"switch i64 {w.load_word(pointer)}, label %{ask} [ {cases} ]")
-    for _, choice, block in blocks:
+    for number, choice, block in blocks:
         w.closed = True
         w.label(block)
-        _draw_class(f, choice, handle, pointer, ask)
+        _draw_class(f, classes.classes[number - 1], choice, handle, ask)
         w.jump(done)
     w.label(ask)
     return True
 
 
-def _draw_class(f: FunctionCode, choice: Choice, handle: Operand, pointer: str, failed: str) -> None:
+def _draw_class(f: FunctionCode, found: Class, choice: Choice, handle: Operand, ask: str) -> None:
     w, classes = f.w, f.unit.program.classes
     holder = f"%{w.fresh('holder')}"
     w.entry.append(f"  {holder} = alloca i64, align 8")
     w.store_word(holder, 0, handle)
+    failed = _call_first(f, found, handle, holder, ask)
+    plain = w.fresh("plain")
+    w.branch(w.nonzero(64, w.load_word("%Sp", RANDOM_MODES)), failed, plain)
+    w.label(plain)
+    pointer = w.pointer(handle)
     hidden = {signal: f.locals[signal] for signal in choice.holders if signal in f.locals}
     f.locals |= dict.fromkeys(choice.holders, holder)
     places = {target.signal: w.address(pointer, classes.field_offset(target.signal)) for target in choice.targets}
+    cycles: dict[Signal, str] = {}
+    for target in choice.targets:
+        offset = classes.cycle_offset(target.signal) if target.cyclic else None
+        if offset is not None:
+            cycles[target.signal] = w.address(pointer, offset)
     stream = w.emit(f"add i64 {handle}, {OBJECT_SEED - NODE_SEED}")
-    _Draw(f, choice, stream, places, failed).write()
+    _Draw(f, choice, stream, places, failed, cycles).write()
     for signal in choice.holders:
         del f.locals[signal]
     f.locals |= hidden
+    _call_hook(f, found, HOOKS[1], holder)
+
+
+def _call_first(f: FunctionCode, found: Class, handle: Operand, holder: str, ask: str) -> str:
+    """Write the call of `pre_randomize`; return the block to go to where Python has to be asked."""
+    w = f.w
+    if not _call_hook(f, found, HOOKS[0], holder):
+        return ask
+    asked, chosen = w.fresh("called"), w.fresh("choose")
+    w.jump(chosen)
+    w.label(asked)
+    w.store_word("%Sp", RANDOM_BEGUN, handle)
+    w.jump(ask)
+    w.label(chosen)
+    return asked
+
+
+def _call_hook(f: FunctionCode, found: Class, name: str, holder: str) -> bool:
+    """Write the call of a method of the object, if its class has it."""
+    from weft.engines.event.code_calls import call_function
+
+    method = next((step.methods[name] for step in reversed(found.lineage()) if name in step.methods), None)
+    if method is None or method.body is None:
+        return False
+    this = Signal("hooked$", 64, Type("class", 64, four_state=False), automatic=True, local=True)
+    f.locals[this] = holder
+    call_function(f, Call(method, (), 0, f.span, Ref(this)))
+    del f.locals[this]
+    return True

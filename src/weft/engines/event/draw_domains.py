@@ -9,55 +9,32 @@ bits are bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from weft.base.dataclass import dataclass, field
 from weft.base.number_ranges import tidy
 from weft.engines.event.code_expressions import value
 from weft.engines.event.code_function import FunctionCode
-from weft.engines.event.value_types import WORDS
+from weft.engines.event.draw_targets import PLAIN, Target
 from weft.engines.event.writer import Operand, mask
 from weft.ir import ops
 from weft.ir.constraints import Constraint, Distribute, Implies, Require
 from weft.ir.design import Expr, Signal
 from weft.ir.expressions import (
     Binary,
-    Concat,
-    Cond,
     Const,
     Element,
     Field,
     Ref,
-    Repeat,
     Resize,
     Slice,
     Unary,
 )
 from weft.ir.walk import subexpressions
 
-_PLAIN = Binary | Concat | Cond | Const | Element | Field | Ref | Repeat | Resize | Slice | Unary
 _ORDERS = ("ult", "ule", "slt", "sle")
 _MIRRORED = {op: op[0] + "g" + op[2] for op in _ORDERS} | {op[0] + "g" + op[2]: op for op in _ORDERS}
-_MIRRORED.update(eq="eq", weq="weq", ceq="ceq")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Target:
-    """Be a random variable, or a random property of the object that one of `holders` has the handle of."""
-
-    signal: Signal
-    member: bool = False
-
-    @property
-    def width(self) -> int:
-        """Return how many bits it has."""
-        return self.signal.width
-
-    @property
-    def whole(self) -> tuple[int, int]:
-        """Return the least and the greatest number that it can be."""
-        half = 1 << (self.width - 1)
-        return (-half, half - 1) if self.signal.signed else (0, mask(self.width))
+_MIRRORED.update(eq="eq", weq="weq", ceq="ceq", ne="ne")
 
 
 Pieces = list[tuple[int, int, int]]
@@ -76,28 +53,20 @@ class Domain:
     low: Operand
     high: Operand
     pieces: Pieces = field(default_factory=list[tuple[int, int, int]])
-
-
-def plain_target(signal: Signal) -> bool:
-    """Say whether a variable can be drawn in compiled code."""
-    kind = signal.type
-    if signal.depth or kind.kind in WORDS or kind.members or kind.unpacked or kind.element is not None:
-        return False
-    if kind.kind == "enum":
-        return bool(kind.enum_values) and kind.width == signal.width and signal.width < 64
-    return 0 < signal.width <= 64
+    weighted: bool = False
+    """Whether the weights are a distribution's; else all numbers are equally likely."""
 
 
 def plain_expression(expression: Expr) -> bool:
     """Say whether a constraint's expression is only operators on variables."""
-    return all(isinstance(part, _PLAIN) for part in subexpressions(expression))
+    return all(isinstance(part, PLAIN) for part in subexpressions(expression))
 
 
 def plain_items(items: Iterable[Constraint], top: bool = True) -> bool:
     """Say whether constraints can be tested in compiled code; distributions only where no condition is around them."""
     for item in items:
         match item:
-            case Require(value=expression, soft=False) if plain_expression(expression):
+            case Require(value=expression) if plain_expression(expression):
                 pass
             case Implies(cond, body, other) if plain_expression(cond):
                 if not plain_items(body, False) or not plain_items(other, False):
@@ -142,28 +111,70 @@ def _constant(expression: Expr) -> int | None:
             return None
 
 
-def _match(targets: Mapping[Signal, Target], expression: Expr, signed: bool) -> Target | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Targets:
+    """Find what is drawn by the expressions that name it."""
+
+    all: Sequence[Target]
+    signals: set[Signal] = field(default_factory=set[Signal])
+    _found: dict[tuple[Signal, int, int], Target] = field(default_factory=dict[tuple[Signal, int, int], Target])
+
+    def __post_init__(self) -> None:
+        for target in self.all:
+            self.signals.add(target.signal)
+            self._found[(target.signal, target.low, target.width)] = target
+
+    def has(self, part: Expr) -> bool:
+        """Say whether an expression is a variable or property that is drawn, or has pieces that are."""
+        return (isinstance(part, Ref | Element) and part.signal in self.signals) or (
+            isinstance(part, Field) and part.member in self.signals
+        )
+
+    def of(self, expression: Expr) -> set[Target]:
+        """Return what an expression may look at."""
+        named = {
+            part.member if isinstance(part, Field) else part.signal
+            for part in subexpressions(expression)
+            if isinstance(part, Ref | Element | Field)
+        }
+        return {target for target in self.all if target.signal in named}
+
+    def named(self, expression: Expr) -> Target | None:
+        """Return what an expression is."""
+        low, width = 0, expression.width
+        if isinstance(expression, Unary) and expression.op == "known":
+            expression = expression.value
+        if isinstance(expression, Slice):
+            if not isinstance(expression.offset, int):
+                return None
+            low, expression = expression.offset, expression.value
+        match expression:
+            case Ref(signal, ()):
+                found = self._found.get((signal, low, width))
+            case Field(_, signal):
+                found = self._found.get((signal, low, width))
+            case _:
+                return None
+        return found if found is not None and found.member == isinstance(expression, Field) else None
+
+
+def _match(targets: Targets, expression: Expr, signed: bool) -> Target | None:
     """Return the variable that an operand is, if it is compared as the number that it is."""
-    inner = expression.value if isinstance(expression, Resize) else expression
-    found: Target | None = None
-    if isinstance(inner, Ref) and not inner.path:
-        found = targets.get(inner.signal)
-    elif isinstance(inner, Field):
-        found = targets.get(inner.member)
-    if found is None or found.member != isinstance(inner, Field) or found.width > 63:
+    found = targets.named(expression.value if isinstance(expression, Resize) else expression)
+    if found is None or found.width > 63:
         return None
     if isinstance(expression, Resize):
-        if expression.width <= found.width or expression.signed != found.signal.signed:
+        if expression.width <= found.width or expression.signed != found.signed:
             return None
-        return found if signed or not found.signal.signed else None
-    return found if signed == found.signal.signed else None
+        return found if signed or not found.signed else None
+    return found if signed == found.signed else None
 
 
-def distribution(targets: Mapping[Signal, Target], item: Distribute) -> tuple[Target, Pieces] | None:
+def distribution(targets: Targets, item: Distribute) -> tuple[Target, Pieces] | None:
     """Return the variable that a distribution is about and its pieces, if all are constant and it can have them all."""
     found = _match(targets, item.value, item.signed)
     shares = _shares(item)
-    if found is None or shares is None or found.signal.type.kind == "enum":
+    if found is None or shares is None or found.enum_values is not None or found.cyclic:
         return None
     least, most = found.whole
     kept = [share for share in shares if share[0] <= most and share[1] >= least]
@@ -175,16 +186,12 @@ class _Finder:
     """Read the constraints of one call."""
 
     f: FunctionCode
-    targets: dict[Signal, Target]
+    targets: Targets
     failed: str
 
     def free(self, expression: Expr) -> bool:
         """Say whether an expression has nothing random in it, and is not too wide to be a bound."""
-        return expression.width < 64 and not any(
-            (isinstance(part, Ref | Element) and part.signal in self.targets)
-            or (isinstance(part, Field) and part.member in self.targets)
-            for part in subexpressions(expression)
-        )
+        return expression.width < 64 and not any(self.targets.has(part) for part in subexpressions(expression))
 
     def bounds(self, expression: Expr) -> tuple[Target, Ranges] | None:
         """Return the variable that a condition is about, and the ranges that it leaves; None if it is no such."""
@@ -207,7 +214,7 @@ class _Finder:
         op, side, other = expression.op, expression.lhs, expression.rhs
         if op not in _MIRRORED:
             return None
-        equal = op in ("eq", "weq", "ceq")
+        equal = op in ("eq", "weq", "ceq", "ne")
         signed = op[0] == "s"
         found = _match(self.targets, side, signed) or (_match(self.targets, side, True) if equal else None)
         if found is None:
@@ -218,11 +225,14 @@ class _Finder:
         if equal and isinstance(side, Resize):
             signed = side.signed
         elif equal:
-            signed = found.signal.signed
+            signed = found.signed
         bound = self.number(other, signed)
         if bound is None:
             return None
         least, most = found.whole
+        if op == "ne":
+            # Only a known hole leaves ranges.
+            return (found, [(least, bound - 1), (bound + 1, most)]) if isinstance(bound, int) else None
         if equal:
             return found, [(bound, bound)]
         if op.endswith("lt"):
@@ -271,20 +281,23 @@ class _Finder:
 
 def find_domains(
     f: FunctionCode, targets: Sequence[Target], items: Iterable[Constraint], failed: str
-) -> tuple[dict[Signal, Domain], list[Constraint]]:
+) -> tuple[dict[Target, Domain], list[Constraint]]:
     """Write the bounds of all variables; return what each is drawn from, and the constraints that must be tested.
 
     Control goes to block `failed` where a bound is unknown or a variable has no value left.
     """
-    finder = _Finder(f, {target.signal: target for target in targets}, failed)
-    domains = {target.signal: _natural(target) for target in targets}
+    finder = _Finder(f, Targets(targets), failed)
+    domains = {target: _natural(target) for target in targets}
     tests: list[Constraint] = []
     later: list[tuple[Require, Target, Ranges]] = []
+    soft: list[Require] = []
     for item in items:
         if isinstance(item, Distribute):
             spread = distribution(finder.targets, item)
             assert spread is not None, "a plain choice"
-            domains[spread[0].signal].pieces = spread[1]
+            domains[spread[0]].pieces, domains[spread[0]].weighted = spread[1], True
+        elif isinstance(item, Require) and item.soft:
+            soft.append(item)
         elif isinstance(item, Require):
             for part in _conjuncts(item):
                 known = finder.bounds(part.value)
@@ -294,9 +307,17 @@ def find_domains(
                     later.append((part, *known))
         else:
             tests.append(item)
+    # What only leaves a value out comes last: it makes pieces, which bounds that are computed do not go together with.
+    later.sort(key=lambda found: isinstance(found[0].value, Binary) and found[0].value.op == "ne")
     for part, target, ranges in later:
-        if not _narrow(finder, domains[target.signal], ranges):
+        if not _narrow(finder, domains[target], ranges):
             tests.append(part)
+    # Of soft constraints the last ones count most; one that leaves nothing gives way (18.5.13.1). Together with tests
+    # they may leave nothing, too: then trying fails.
+    for item in reversed(soft):
+        known = finder.bounds(item.value)
+        if known is None or not _soften(finder, domains[known[0]], known[1]):
+            tests.append(item)
     for domain in domains.values():
         if not domain.pieces:
             _check_empty(f, domain, failed)
@@ -304,14 +325,34 @@ def find_domains(
 
 
 def _natural(target: Target) -> Domain:
-    kind = target.signal.type
     low, high = target.whole
-    if kind.kind != "enum":
-        return Domain(low, high)
-    numbers = {number & mask(target.width) for _, number in kind.enum_values}
-    if target.signal.signed:
-        numbers = {ops.signed(number, target.width) for number in numbers}
-    return Domain(low, high, _pieces([(number, number) for number in numbers]))
+    numbers = target.enum_values
+    return Domain(low, high, [] if numbers is None else _pieces([(number, number) for number in numbers]))
+
+
+def _soften(finder: _Finder, domain: Domain, ranges: Ranges) -> bool:
+    """Take the ranges of a soft constraint into a domain unless nothing would be left; return if that is settled."""
+    if domain.weighted:
+        return False
+    low, high = domain.low, domain.high
+    before = domain.pieces or ([(low, high, 1)] if isinstance(low, int) and isinstance(high, int) else [])
+    if domain.pieces or len(ranges) > 1:
+        constant = [(low, high) for low, high in ranges if isinstance(low, int) and isinstance(high, int)]
+        kept = _meet(before, constant)
+        if not before or len(constant) < len(ranges) or sum(count for _, _, count in kept) >= 1 << 63:
+            return False
+        domain.pieces = kept or domain.pieces
+        return True
+    first, last = finder.most(low, ranges[0][0]), finder.least(high, ranges[0][1])
+    if isinstance(first, int) and isinstance(last, int):
+        if first <= last:
+            domain.low, domain.high = first, last
+        return True
+    w = finder.f.w
+    some = w.emit(f"icmp sle i64 {first}, {last}")
+    domain.low = w.emit(f"select i1 {some}, i64 {first}, i64 {low}")
+    domain.high = w.emit(f"select i1 {some}, i64 {last}, i64 {high}")
+    return True
 
 
 def _conjuncts(item: Require) -> list[Require]:
@@ -332,6 +373,10 @@ def _narrow(finder: _Finder, domain: Domain, ranges: Ranges) -> bool:
     constant = [(low, high) for low, high in ranges if isinstance(low, int) and isinstance(high, int)]
     if len(constant) < len(ranges) and len(ranges) > 1:
         return False
+    if domain.pieces and not domain.weighted:
+        kept = _meet(domain.pieces, constant) if len(constant) == len(ranges) else []
+        domain.pieces = kept or domain.pieces
+        return bool(kept)
     if domain.pieces:
         # The pieces of a distribution may meet and have weights of their own: only what leaves them whole goes.
         return len(constant) == len(ranges) and all(
@@ -344,12 +389,16 @@ def _narrow(finder: _Finder, domain: Domain, ranges: Ranges) -> bool:
     low, high = domain.low, domain.high
     if not isinstance(low, int) or not isinstance(high, int):
         return False
-    clipped = [(max(first, low), min(last, high)) for first, last in constant]
-    kept = _pieces(clipped)
+    kept = _meet([(low, high, 1)], constant)
     if not kept or sum(count for _, _, count in kept) >= 1 << 63:
         return False
     domain.pieces = kept
     return True
+
+
+def _meet(pieces: Sequence[tuple[int, int, int]], ranges: Sequence[tuple[int, int]]) -> Pieces:
+    """Return what pieces and ranges have in common."""
+    return _pieces([(max(low, first), min(high, last)) for low, high, _ in pieces for first, last in ranges])
 
 
 def _pieces(ranges: list[tuple[int, int]]) -> Pieces:

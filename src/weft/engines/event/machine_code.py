@@ -35,6 +35,7 @@ _BASE = (
     "container_kernels",
     "order_kernels",
     "box_kernels",
+    "draw_kernels",
     "netlist_kernels",
     "region_kernels",
 )

@@ -198,6 +198,8 @@ COPY_CALL = 12280
 TEXT_TABLE, TEXT_ROOM, TEXT_CALL, TEXT_NONE = 12288, 12296, 12304, 12312
 """The characters of strings by their handles, as far as they have been asked for (`text_kernels`): the address of the
 table, how many handles have room in it, and what gets those of another string; a word that is 0, the empty string."""
+RANDOM_BEGUN = 12320
+"""The object whose `pre_randomize` has been called when Python is asked to choose its values, or 0."""
 CONTROL_SIZE = 12352
 
 DONE, REACHED, PAUSED, STOPPED, OSCILLATES, SWITCHED = 0, 1, 2, 3, 4, 5

@@ -15,7 +15,7 @@ has a solution (18.5.9). Soft constraints are kept from the last to the first as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableSet
 from itertools import accumulate, product
 from typing import Any
 
@@ -32,7 +32,7 @@ from weft.sim.randomize.terms import ENVIRONMENT, TRUE, Term, ones, text_of, var
 CallFunction = Callable[[int, tuple[int, ...]], int]
 """Evaluates a function of the design: its number and its arguments."""
 
-Used = dict[int, set[int]]
+Used = dict[int, MutableSet[int]]
 """The values that each `randc` variable has had in its present cycle."""
 
 _TRIES = 100
@@ -432,7 +432,7 @@ class Plan:
         for members, hard, soft in self._parts:
             group = self._group(members, hard + soft)
             if soft:
-                copy = {number: set(values) for number, values in used.items()}
+                copy: Used = {number: set(values) for number, values in used.items()}
                 if group.choose(RandomStream(stream.state), copy, call) is None:
                     kept: list[Term] = []
                     for term in reversed(soft):

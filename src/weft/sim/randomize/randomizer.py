@@ -8,7 +8,7 @@ is written before everything has been chosen.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, MutableSet
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,14 @@ from weft.base.source import NOWHERE
 from weft.engines.event.code_classes import OBJECT_SEED
 from weft.engines.event.code_draws import HOOKS
 from weft.engines.event.code_randomize import Entry, RandomizeSite
-from weft.engines.event.records import NODE_SEED, RANDOM_MODES
+from weft.engines.event.records import NODE_SEED, RANDOM_BEGUN, RANDOM_MODES
 from weft.engines.event.value_types import CONTAINERS, WORDS
 from weft.engines.event.writer import plane_bytes
 from weft.ir.constraints import Constraint, ConstraintBlock
 from weft.ir.design import Class, Expr, Signal
 from weft.ir.expressions import Element, Field, Item, Randomize, Ref, Slice
 from weft.sim.randomize.choose_values import Plan, Plans, Used, substitute
+from weft.sim.randomize.cycle_set import CycleSet
 from weft.sim.randomize.domains import intersect, ranges_of
 from weft.sim.randomize.lower_constraints import Lowering
 from weft.sim.randomize.problem import Problem
@@ -201,7 +202,10 @@ class Randomizer:
         return 1, {first + i: captured[signal] for i, signal in enumerate(site.captured)}
 
     def _hook(self, world: RandomWorld, handle: int, name: str) -> None:
-        """Call `pre_randomize` or `post_randomize` if the object's class has it."""
+        """Call a hook if the object's class has it; compiled code may have called the first one."""
+        if name == HOOKS[0] and self.simulation.engine.word(RANDOM_BEGUN) == handle:
+            self.simulation.engine.set_word(RANDOM_BEGUN, 0)
+            return
         found: Class | None = self.class_of(handle)
         while found is not None:
             method = found.methods.get(name)
@@ -223,6 +227,7 @@ class Randomizer:
                 return None
         self._hook(world, handle, HOOKS[0])
         if handle in self.modes:
+            self.simulation.engine.set_word(RANDOM_BEGUN, handle)
             return None
         with self.stream_at(handle + OBJECT_SEED) as stream:
             if known.plan is None:
@@ -473,7 +478,7 @@ class Randomizer:
     def _solve(self, world: RandomWorld, lowering: Lowering, stream: RandomStream) -> list[int] | None:
         used: Used = {}
         for number, (owner, member, index) in world.keys.items():
-            used[number] = self.cycles.setdefault(owner, {}).setdefault((member, index), set())
+            used[number] = self._used(owner, member, index)
         if not (lowering.hard or lowering.soft or lowering.distributions or lowering.orders or used):
             simple = all(variable.values is None for variable in world.variables)
             if simple:
@@ -483,6 +488,13 @@ class Randomizer:
         except WeftError as error:
             error.span = error.span if error.span != NOWHERE else world.span
             raise
+
+    def _used(self, owner: object, member: Signal, index: int) -> MutableSet[int]:
+        """Return the values that a `randc` property, or its element, has had in its present cycle."""
+        offset = self.simulation.engine.code.classes.cycle_offset(member) if isinstance(owner, int) else None
+        if offset is not None:
+            return CycleSet(int(owner) + offset)  # pyright: ignore[reportArgumentType]
+        return self.cycles.setdefault(owner, {}).setdefault((member, index), set())
 
 
 def _problem(world: RandomWorld, lowering: Lowering) -> Problem:

@@ -8,6 +8,7 @@ for together, and where they cannot be had they are halved again, so that few bi
 
 from __future__ import annotations
 
+from collections.abc import MutableSet
 from typing import TYPE_CHECKING
 
 from weft.sim.randomize import domains
@@ -72,7 +73,7 @@ def _fix_share(solver: TermSolver, one: Distribution, stream: RandomStream) -> N
 def _fix(group: Group, solver: TermSolver, number: int, stream: RandomStream, used: Used, candidates: int) -> None:
     """Require a random possible value of a variable."""
     variable = group.variables[number]
-    had: set[int] = set()
+    had: MutableSet[int] = set()
     if variable.cyclic:
         had = used.setdefault(number, set())
         solver.push()
