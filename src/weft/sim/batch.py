@@ -43,6 +43,7 @@ from weft.sim.signal_map import Found, Part, SignalMap
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 
 _ENDED = (LaneStatus.FINISH, LaneStatus.FATAL, LaneStatus.OSCILLATION)
+_Built = tuple[LaneProgram, LaneKernel]
 
 
 class Batch(DrivenBatch):
@@ -102,9 +103,9 @@ class Batch(DrivenBatch):
                 return better
         return self._build(condition, steady)
 
-    def _build(self, condition: str, steady: bool, habits: bool = False) -> tuple[LaneProgram, LaneKernel]:
-        """Return the program and kernel of a run: with a condition, and for resets that are not active."""
-        key = (condition, steady, habits, self._key)
+    def _build(self, condition: str, steady: bool, habits: bool = False, still: bool = False) -> _Built:
+        """Return the program and kernel of a run: with a condition, for inactive resets, not driven if `still`."""
+        key = (condition, steady, habits, None if still else self._key)
         if key not in self.kernels:
             try:
                 program = lane_program(
@@ -116,7 +117,7 @@ class Batch(DrivenBatch):
                     private=self._private,
                     count_messages=self.options.messages == "count",
                     habits=self._habits.found if habits else None,
-                    drive=self._plan,
+                    drive=None if still else self._plan,
                     paged=self._paged,
                 )
             except WeftError as error:
@@ -161,7 +162,7 @@ class Batch(DrivenBatch):
             return
         self.dirty = False
         self._control.status[:] = 0
-        self._build("", False)[1].settle(self.layout, self.data, self._control)
+        self._build("", False, still=True)[1].settle(self.layout, self.data, self._control)
         self.state.check_pages()
         self._control.status[self._control.status == LaneStatus.PAGES] = 0
         self._take_status(self._control.status[: self.lanes] > 0)
@@ -185,7 +186,7 @@ class Batch(DrivenBatch):
         outputs = [action.nodes[0] for action in step.actions]
         if all(step.op[node] == 1 for node in outputs):
             return [self.state.word_row(step.param[node]).copy() for node in outputs]
-        _, kernel = self._build("", False)
+        _, kernel = self._build("", False, still=True)
         rows = kernel.look(step, self.layout, self.data, [step.width[node] for node in outputs])
         return [row[: self.lanes] for row in rows]
 
@@ -506,7 +507,7 @@ class Batch(DrivenBatch):
     def fork(self, lane: int, into: Any) -> None:
         """Copy the state of one lane into others: a lane, a range, a slice or an array of them.
 
-        Each keeps its number, and so its own random inputs.
+        Each keeps its number: its random inputs.
         """
         self._check_lane(lane)
         self.settle()

@@ -316,6 +316,7 @@ class CpuLanes:
         outputs: Sequence[NDArray[Any]],
     ) -> None:
         """Call a function for all tiles, a range in each thread."""
+        assert len(layout.memories) == len(self.program.memories)
         at = data.address()
         rows = [control.first, control.last, control.status, control.done, control.counts] if control else []
         words = [at, layout.stride, *(row.ctypes.data for row in rows)]

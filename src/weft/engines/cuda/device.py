@@ -360,6 +360,7 @@ class CudaLanes:
         outputs: Sequence[int],
         slots: int = 0,
     ) -> None:
+        assert len(layout.memories) == len(self.program.memories)
         threads, at, driver = self.device.options.threads, data.address(), self.device.driver
         planes = [at + place for place in layout.memories]
         if layout.pool is not None:
