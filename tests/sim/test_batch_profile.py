@@ -174,7 +174,7 @@ def test_the_kernel_for_resets_at_rest_is_made_ahead():
         batch = weft.compile(texts={"top.v": text}).batch(20, "cpu")
         batch.poke("rst", active)
         batch.compile(ahead=ahead)
-        begun = {steady for (_, steady, *_), (_, kernel) in batch.kernels.items() if kernel._job is not None}
+        begun = {steady for (_, steady, *_), (_, kernel) in batch.kernels.items() if kernel._jobs}
         assert begun == expected
         batch.run_cycles(3)
         assert (batch.peek("q") == (0 if active else 1)).all()
