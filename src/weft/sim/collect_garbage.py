@@ -30,6 +30,7 @@ from weft.engines.event.heap_kernels import (
 )
 from weft.engines.event.records import (
     ACTIVE,
+    EARLIEST,
     FRAME_CALLER,
     FRAME_CLASS,
     FRAME_OUTER,
@@ -222,7 +223,7 @@ class Collector:
     def _listed(self) -> Iterator[int]:
         """Yield all nodes that wait for a time, in a region, or for a change."""
         engine = self.simulation.engine
-        regions = [ACTIVE, INACTIVE, REACTIVE, RE_INACTIVE, OBSERVED, POSTPONED]
+        regions = [ACTIVE, INACTIVE, REACTIVE, RE_INACTIVE, OBSERVED, POSTPONED, EARLIEST]
         heads = [engine.state + at for at in regions]
         heads += [engine.state + WHEEL_SLOTS + 16 * i for i in range(64 * WHEEL_LEVELS)]
         for code in engine.code.codes.values():

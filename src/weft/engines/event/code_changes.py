@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from weft.engines.event import operators as ops
 from weft.engines.event.code_function import FunctionCode
-from weft.engines.event.records import SIGNAL_WATCHES
+from weft.engines.event.records import SIGNAL_WATCHES, WATCH_ANY, WATCH_NEGEDGE, WATCH_POSEDGE, WATCH_WANTED
 from weft.engines.event.writer import Operand, Value, Writer
 
 if TYPE_CHECKING:
@@ -36,13 +36,24 @@ def notify_change(
     watches = w.emit(f"load i64, ptr {w.address(place.header, -SIGNAL_WATCHES)}")
     w.branch(w.compare("ne", 64, watches, 0), tell, done)
     w.label(tell)
-    edges: Operand = 4
-    if bit0:
-        edges = w.op("or", 64, _edges(w, bit0), 4)
+    edges = _wanted_edges(w, bit0, watches) if bit0 else WATCH_ANY
     header = w.emit(f"ptrtoint ptr {place.header} to i64")
     changes = _changes(w, differing()) if differing is not None else 0
     w.call("notify", header, edges, low, high, changes, "%S")
     w.label(done)
+
+
+def _wanted_edges(w: Writer, bit0: list[tuple[Operand, Operand]], watches: Operand) -> Operand:
+    """Return what has happened to a signal, with the edges of its lowest bit if somebody looks for them."""
+    wanted = w.emit(f"load i32, ptr {w.address(w.pointer(watches), WATCH_WANTED)}")
+    slot, find, found = w.slot(64), w.fresh("edges"), w.fresh("found")
+    w.do(f"store i64 {WATCH_ANY}, ptr {slot}")
+    none = w.compare("eq", 32, w.op("and", 32, wanted, WATCH_POSEDGE | WATCH_NEGEDGE), 0)
+    w.branch(none, found, find)
+    w.label(find)
+    w.do(f"store i64 {w.op('or', 64, _edges(w, bit0), WATCH_ANY)}, ptr {slot}")
+    w.label(found)
+    return w.emit(f"load i64, ptr {slot}")
 
 
 def _changes(w: Writer, differing: Value) -> Operand:

@@ -22,7 +22,7 @@ from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.records import NODE_LIST, NODE_PC, WATCH_ANY, WATCH_NEGEDGE, WATCH_NODE, WATCH_POSEDGE
 from weft.engines.event.region_kernels import HELD_CONTEXT
 from weft.engines.event.sites import Site, ThreadPlan, Watch
-from weft.engines.event.writer import Operand, Value
+from weft.engines.event.writer import Operand, Value, plane_bytes
 from weft.ir.expressions import Ref
 from weft.ir.region import (
     REGION_CHANGED,
@@ -47,6 +47,7 @@ from weft.ir.region import (
 
 _EDGES = {"posedge": WATCH_POSEDGE, "negedge": WATCH_NEGEDGE}
 _WORDS = (1, 2, 4, 8)
+_WORD_BITS = 64
 
 
 def write_region(unit: UnitCode, region: Region) -> int:
@@ -362,11 +363,24 @@ class _RegionWriter:
         out = w.pointer(w.load_word("%Ip", self.record + REGION_OUT))
         for port in outputs:
             signal = port.signal
+            if self._copy_output(f, out, port):
+                continue
             bits = self._load_words(f, out, port.value, signal.width)
             unknown = self._load_words(f, out, port.unknown, signal.width) if port.unknown >= 0 else 0
             pointer = f.signal_pointer(signal)
             watched = self.unit.is_watched(signal)
             store_whole(f, Place(signal, pointer, pointer, 1, watched), Value(signal.width, bits, unknown))
+
+    def _copy_output(self, f: FunctionCode, out: str, port: RegionOutput) -> bool:
+        """Write a copy of an output that nobody watches, byte for byte, if it can be; return whether it can."""
+        w, signal = f.w, port.signal
+        planes = (port.value, port.unknown) if signal.type.four_state else (port.value,)
+        if self.unit.is_watched(signal) or signal.width > _WORD_BITS or min(planes) < 0:
+            return False
+        target, size = f.signal_pointer(signal), plane_bytes(signal.width)
+        for number, at in enumerate(planes):
+            self._copy(f, w.address(target, number * size), w.address(out, at), size)
+        return True
 
     def _load_words(self, f: FunctionCode, out: str, at: int, width: int) -> Operand:
         bits = (width + 63) // 64 * 64
@@ -377,8 +391,13 @@ class _RegionWriter:
         w = f.w
         state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
         for port in inputs:
-            value = f.load_signal(port.signal, f.signal_pointer(port.signal))
-            self._put(f, state, port, value)
+            signal = port.signal
+            pointer, size = f.signal_pointer(signal), plane_bytes(signal.width)
+            if signal.width <= _WORD_BITS and port.stride == size and signal.type.four_state and port.unknown >= 0:
+                for number, at in enumerate((port.value, port.unknown)):
+                    self._copy(f, w.address(state, at), w.address(pointer, number * size), size)
+            else:
+                self._put(f, state, port, f.load_signal(signal, pointer))
 
     def _put(self, f: FunctionCode, state: str, port: RegionInput, value: Value) -> None:
         for at, plane in ((port.value, value.bits), (port.unknown, value.unknown)):

@@ -54,6 +54,7 @@ from weft.engines.event.records import (
     UNTIL,
     WATCH_PART,
     WATCH_RECORD,
+    WATCH_WHOLE,
 )
 from weft.engines.event.runner import STACK_BYTES, Runner
 from weft.engines.event.second_tier import SecondTier
@@ -230,7 +231,7 @@ class EventEngine:
                     for node in code.unit.nodes:
                         at = self.pointer_of(design.reach(node, watch.ref.path), watch.ref.signal)
                         site_address = self._state + node.base + site.offset
-                        kind = watch.kind | WATCH_PART * watch.is_part
+                        kind = watch.kind | (WATCH_PART if watch.is_part else WATCH_WHOLE)
                         entries[at].append((site_address, kind, watch.low, watch.high, function))
         for at, found in self.area.watches.items():
             entries[at] += [(self._state + place, *rest) for place, *rest in found]  # pyright: ignore[reportArgumentType]

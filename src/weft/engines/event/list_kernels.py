@@ -1,4 +1,8 @@
-"""Lists of what waits, as kernels (`kernel_language`); `records` says how nodes are linked."""
+"""Lists of what waits, as kernels (`kernel_language`); `records` says how nodes are linked.
+
+Running takes nodes from the front by the next one alone. So what a list says of its last node, and its first node of
+the one before, holds only while it is not empty, and of no use is what is before the first.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +33,14 @@ RACES = 0
 
 @kernel
 def append(list: int, node: int) -> int:
-    tail = u64[list + LIST_TAIL]
+    last = u64[list + LIST_TAIL]
     u64[node + NODE_NEXT] = 0
-    u64[node + NODE_PREV] = tail
+    u64[node + NODE_PREV] = last
     u64[node + NODE_LIST] = list
-    if tail:
-        u64[tail + NODE_NEXT] = node
-    else:
-        u64[list] = node
+    if u64[list] == 0:
+        # The next node of the list itself is its first one: both are the first word.
+        last = list
+    u64[last + NODE_NEXT] = node
     u64[list + LIST_TAIL] = node
     return 0
 
@@ -47,11 +51,12 @@ def unlink(node: int) -> int:
     list = u64[node + NODE_LIST]
     if list:
         next = u64[node + NODE_NEXT]
-        prev = u64[node + NODE_PREV]
-        if prev:
-            u64[prev + NODE_NEXT] = next
-        else:
+        prev = 0
+        if u64[list] == node:
             u64[list] = next
+        else:
+            prev = u64[node + NODE_PREV]
+            u64[prev + NODE_NEXT] = next
         if next:
             u64[next + NODE_PREV] = prev
         else:

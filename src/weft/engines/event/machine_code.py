@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _BASE = (
     "memory_kernels",
     "list_kernels",
+    "wheel_kernels",
     "scheduler",
     "thread_kernels",
     "heap_kernels",
@@ -57,7 +58,6 @@ _WRITTEN_BY = (
 _KERNELS = (
     "run",
     "append",
-    "settle",
     "postpone",
     "unlink",
     "make_ready",

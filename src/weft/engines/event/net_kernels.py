@@ -78,7 +78,8 @@ from weft.engines.event.net_records import (
     POINT_SIZE,
 )
 from weft.engines.event.records import ACTIVE, NODE_LIST, SIGNAL_WATCHES, WATCH_ANY
-from weft.engines.event.scheduler import delay, notify
+from weft.engines.event.scheduler import notify
+from weft.engines.event.wheel_kernels import delay
 
 # pyright: reportUnusedFunction=false
 

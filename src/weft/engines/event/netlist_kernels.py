@@ -85,7 +85,8 @@ from weft.engines.event.records import (
     TIME,
     WATCH_ANY,
 )
-from weft.engines.event.scheduler import notify, put_into_wheel
+from weft.engines.event.scheduler import notify
+from weft.engines.event.wheel_kernels import put_into_wheel
 
 # pyright: reportUnusedFunction=false
 
@@ -175,7 +176,7 @@ def drop_batch(batch: int, state: int) -> int:
 def woken_batch(more: int, state: int) -> int:
     """Return a batch of gates that is the last in the active list and has room for so many bytes of entries."""
     batch = u64[state + WOKEN]
-    if batch == 0 or u64[state + ACTIVE + LIST_TAIL] != batch:
+    if batch == 0 or u64[state + ACTIVE] == 0 or u64[state + ACTIVE + LIST_TAIL] != batch:
         batch = batch_new(u64[u64[state + NETLIST] + AREA_RUN_GATES], state)
         u64[state + WOKEN] = batch
         append(state + ACTIVE, batch)

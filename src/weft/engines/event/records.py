@@ -103,7 +103,10 @@ WATCH_INDEX = 8
 WATCH_RISES, WATCH_FALLS = 16, 24
 """The addresses of arrays of those watches that look at a change with a rising or falling edge of bit 0, or 0; a word
 each, in the order of `WATCH_POSEDGE` (1) and `WATCH_NEGEDGE` (2)."""
-WATCH_ENTRIES = 32
+WATCH_PLAIN = 32
+"""For each number of edges of bit 0 (0 to 3) that a change of the signal may have, the address of an array of all that
+it makes ready, or 0 if a watch has to be looked at: addresses of nodes, and with 1 added of wait sites; 0 ends it."""
+WATCH_ENTRIES = 64
 WATCH_LIST = 0
 WATCH_KIND = 8
 """32 bits, as below."""
@@ -118,6 +121,8 @@ WATCH_CALL = 64
 """The code is called with what stands in the list's place, and the state."""
 WATCH_PART = 128
 """The watch looks for any change of some bits of the signal, so that a change of other bits must not wake it."""
+WATCH_WHOLE = 256
+"""Every change of the signal wakes it that has an edge which it looks for, or any if it looks for any."""
 
 # ------------------------------------------------------------------------------------------- delayed records
 
@@ -171,6 +176,10 @@ HEAP_BUFFER, HEAP_CAPACITY, HEAP_LENGTH = 11904, 11912, 11920
 """The addresses of all objects, with bit 0 set for process objects, for the collector; room and count in words."""
 HEAP_BYTES, HEAP_LIMIT, HEAP_COLLECTOR = 11928, 11936, 11944
 """The bytes of all objects, how many there may be before the collector is asked for, and the collector's node."""
+EARLIEST = 11952
+"""A list of the node that waits for a time before all in the wheel, if there is one alone (`wheel_kernels`)."""
+WHEEL_FROM = 11968
+"""No node in the wheel has a time below this; 0 if no such bound is known."""
 SWITCH_CALL = 12008
 """What to call before the next time step, or 0 (`second_tier`); it says whether the scheduler is to be called anew."""
 NEXT_LIST = 12016

@@ -5,11 +5,8 @@ all empty observed, reactive, re-inactive, re-NBA, each of which leads back to a
 standard leaves the order of events open, they run first come, first served; with a shuffle seed, in an order drawn
 from it.
 
-The future is a hierarchical timing wheel (Varghese and Lauck, 1987): eleven levels of 64 slots. A node whose time
-first differs from now in base-64 digit L stands on level L in the slot of that digit, so putting one in is a shift
-and a count of zeros, and the next time is found from one bitmap a level. When time enters a slot of a level above 0,
-those of its nodes whose time has not come move down. Nodes of equal time keep their order: those of a higher slot were
-put in earlier and come down first.
+The future is a timing wheel (`wheel_kernels`). A time step with one node, as each edge of a clock is, goes by without
+a list: the node is run at once, then what it has made ready.
 
 A *wait* puts a thread into the list of its wait site; a signal's watches say which sites look at it and for what. A
 change walks the watches of the signal and moves the threads it wakes to the active list.
@@ -18,9 +15,9 @@ change walks the watches of the signal and moves the threads it wakes to the act
 from __future__ import annotations
 
 from weft.engines.event.kernel_language import (
-    clz,
-    ctz,
+    apart,
     free,
+    inlined,
     invoke,
     kernel,
     malloc,
@@ -39,15 +36,9 @@ from weft.engines.event.records import (
     CURRENT,
     DELTAS,
     DONE,
-    DROP_BATCH,
-    DUE_BITS,
-    DUE_HASH,
-    DUE_SIZE,
-    DUE_TABLE,
-    DUE_TIME,
+    EARLIEST,
     EVENTS,
-    FLAG_BATCH,
-    FLAG_REACTIVE,
+    FLAG_REGION,
     IN_REACTIVE,
     INACTIVE,
     LAST_EVENT,
@@ -56,7 +47,6 @@ from weft.engines.event.records import (
     NBA_BUFFER,
     NBA_CAPACITY,
     NBA_LENGTH,
-    NEXT_LIST,
     NODE_CODE,
     NODE_FLAGS,
     NODE_LIST,
@@ -99,16 +89,14 @@ from weft.engines.event.records import (
     WATCH_NEGEDGE,
     WATCH_NODE,
     WATCH_PART,
+    WATCH_PLAIN,
     WATCH_POSEDGE,
     WATCH_RECORD,
     WATCH_RISES,
     WATCH_SIZE,
     WATCH_WANTED,
-    WHEEL_BITS,
-    WHEEL_LEVELS,
-    WHEEL_NOW,
-    WHEEL_SLOTS,
 )
+from weft.engines.event.wheel_kernels import advance, next_time
 
 # pyright: reportUnusedFunction=false
 
@@ -126,6 +114,69 @@ def notify(signal: int, edges: int, low: int, high: int, changes: int, state: in
     watches = u64[signal - SIGNAL_WATCHES]
     if (u32[watches + WATCH_WANTED] & edges) == 0:
         return 0
+    plain = u64[watches + WATCH_PLAIN + (edges & (WATCH_POSEDGE | WATCH_NEGEDGE)) * 8]
+    if RACES:
+        plain = 0
+    if plain == 0:
+        return notify_some(signal, edges, low, high, changes, state)
+    # Every one of these is to be made ready, in this order: the list grows at its end, which is written once.
+    list = state + ACTIVE
+    last = list
+    if u64[list]:
+        last = u64[list + LIST_TAIL]
+    node = u64[plain]
+    while node:
+        following = 0
+        if node & 1:
+            site = node - 1
+            node = u64[site]
+            following = node
+            u64[site] = 0
+        else:
+            if u64[node + NODE_LIST]:
+                node = 0
+        while node:
+            if following:
+                if u32[node + NODE_FLAGS] & FLAG_REGION:
+                    u64[last + NODE_NEXT] = 0
+                    u64[list + LIST_TAIL] = last
+                    return notify_rest(plain, node, state)
+                following = u64[node + NODE_NEXT]
+            u64[last + NODE_NEXT] = node
+            u64[node + NODE_PREV] = last
+            u64[node + NODE_LIST] = list
+            last = node
+            node = following
+        plain = plain + 8
+        node = u64[plain]
+    u64[last + NODE_NEXT] = 0
+    u64[list + LIST_TAIL] = last
+    return 0
+
+
+@apart
+def notify_rest(plain: int, node: int, state: int) -> int:
+    """Wake, from a thread in a wait site on, who waits there and behind: threads of several regions."""
+    while node:
+        following = u64[node + NODE_NEXT]
+        make_ready(node, state)
+        node = following
+    plain = plain + 8
+    while u64[plain]:
+        node = u64[plain]
+        if node & 1:
+            wake_all(node - 1, state)
+        else:
+            if u64[node + NODE_LIST] == 0:
+                append(state + ACTIVE, node)
+        plain = plain + 8
+    return 0
+
+
+@kernel
+def notify_some(signal: int, edges: int, low: int, high: int, changes: int, state: int) -> int:
+    """Do what `notify` does where it has to look at each watch."""
+    watches = u64[signal - SIGNAL_WATCHES]
     edge = edges & (WATCH_POSEDGE | WATCH_NEGEDGE)
     if edge != 0 and edge != WATCH_POSEDGE | WATCH_NEGEDGE:
         found = u64[watches + WATCH_RISES - 8 + edge * 8]
@@ -200,109 +251,7 @@ def record_change(flag: int, state: int) -> int:
     return 0
 
 
-# ------------------------------------------------------------------------------------------- future and NBA
-
-
-@kernel
-def put_into_wheel(node: int, time: int, state: int) -> int:
-    u64[node + NODE_TIME] = time
-    differs = time ^ u64[state + WHEEL_NOW]
-    level = (63 - clz(differs | 1)) // 6
-    slot = (time >> (level * 6)) & 63
-    bits = state + WHEEL_BITS + level * 8
-    u64[bits] = u64[bits] | (1 << slot)
-    append(state + WHEEL_SLOTS + (level * 64 + slot) * 16, node)
-    return 0
-
-
-@kernel
-def nothing(node: int, state: int) -> int:
-    """Be the code of a node that only makes time pass."""
-    return 0
-
-
-@kernel
-def delay(node: int, ticks: int, state: int) -> int:
-    """Suspend a node for a number of ticks; for 0, until the inactive region."""
-    if ticks:
-        time = u64[state + TIME] + ticks
-        if time < ticks:
-            return 0
-        if u64[state + DUE_TABLE]:
-            known = u64[state + DUE_TABLE] + (time * DUE_HASH >> (64 - DUE_BITS)) * DUE_SIZE
-            if u64[known + DUE_TIME] == time:
-                u64[known + DUE_TIME] = 0
-        put_into_wheel(node, time, state)
-    else:
-        if RACES:
-            u64[node + NODE_TIME] = 0
-        if u32[node + NODE_FLAGS] & FLAG_REACTIVE:
-            append(state + RE_INACTIVE, node)
-        else:
-            append(state + INACTIVE, node)
-    return 0
-
-
-@kernel
-def next_slot(state: int) -> int:
-    """Return the list of the earliest nodes, or 0; nodes that were disabled leave empty slots behind."""
-    level = 0
-    while level < WHEEL_LEVELS:
-        bits = state + WHEEL_BITS + level * 8
-        while u64[bits]:
-            slot = ctz(u64[bits])
-            list = state + WHEEL_SLOTS + (level * 64 + slot) * 16
-            if u64[list]:
-                return list
-            u64[bits] = u64[bits] & ~(1 << slot)
-        level = level + 1
-    return 0
-
-
-@kernel
-def next_time(state: int) -> int:
-    """Return the time of the earliest future event, or all ones; batches of changes taken away are dropped."""
-    time = ~0
-    while time == ~0:
-        list = next_slot(state)
-        if list == 0:
-            return ~0
-        u64[state + NEXT_LIST] = list
-        node = u64[list]
-        while node:
-            next = u64[node + NODE_NEXT]
-            if (u32[node + NODE_FLAGS] & FLAG_BATCH) == 0 or invoke(u64[state + DROP_BATCH], node, state) == 0:
-                if u64[node + NODE_TIME] < time:
-                    time = u64[node + NODE_TIME]
-                if list < state + WHEEL_SLOTS + 1024:
-                    return time
-            node = next
-    return time
-
-
-@kernel
-def advance(time: int, state: int) -> int:
-    """Go to the time of the earliest nodes, which `next_time` has found in a slot, and make them active.
-
-    Nodes of the slot that come later are put into the wheel anew as seen from that time.
-    """
-    list = u64[state + NEXT_LIST]
-    number = (list - (state + WHEEL_SLOTS)) // 16
-    bits = state + WHEEL_BITS + (number >> 6) * 8
-    u64[bits] = u64[bits] & ~(1 << (number & 63))
-    u64[state + TIME] = time
-    u64[state + WHEEL_NOW] = time
-    node = u64[list]
-    u64[list] = 0
-    u64[list + LIST_TAIL] = 0
-    while node:
-        next = u64[node + NODE_NEXT]
-        if u64[node + NODE_TIME] == time:
-            make_ready(node, state)
-        else:
-            put_into_wheel(node, u64[node + NODE_TIME], state)
-        node = next
-    return 0
+# ------------------------------------------------------------------------------------------- nonblocking assignments
 
 
 @kernel
@@ -314,9 +263,7 @@ def nba_push(function: int, size: int, state: int) -> int:
     length = u64[base + NBA_LENGTH - NBA_BUFFER]
     total = size + 16
     if u64[base + NBA_CAPACITY - NBA_BUFFER] < length + total:
-        capacity = (length + total) * 2 + 65536
-        u64[base] = realloc(u64[base], capacity)
-        u64[base + NBA_CAPACITY - NBA_BUFFER] = capacity
+        return nba_push_more(function, size, base, state)
     record = u64[base] + length
     u64[base + NBA_LENGTH - NBA_BUFFER] = length + total
     u64[record] = function
@@ -324,15 +271,48 @@ def nba_push(function: int, size: int, state: int) -> int:
     return record + 16
 
 
+@apart
+def nba_push_more(function: int, size: int, base: int, state: int) -> int:
+    """Do the same where the buffer has to grow first, so that the usual case calls nothing."""
+    nba_grow(base, size + 16)
+    return nba_push(function, size, state)
+
+
+@apart
+def nba_grow(base: int, total: int) -> int:
+    """Make room for so many bytes more in a buffer of pending assignments."""
+    capacity = (u64[base + NBA_LENGTH - NBA_BUFFER] + total) * 2 + 65536
+    u64[base] = realloc(u64[base], capacity)
+    u64[base + NBA_CAPACITY - NBA_BUFFER] = capacity
+    return 0
+
+
 @kernel
 def nba_change(function: int, pointer: int, bits: int, unknown: int, state: int) -> int:
     """Note the assignment of a whole variable of at most 64 bits, and that it is pending."""
-    record = nba_push(function, 24, state)
-    u64[record] = pointer
-    u64[record + 8] = bits
-    u64[record + 16] = unknown
+    base = state + NBA_BUFFER
+    if u64[state + IN_REACTIVE]:
+        base = state + RE_NBA_BUFFER
+    length = u64[base + NBA_LENGTH - NBA_BUFFER]
+    end = length + 40
+    if u64[base + NBA_CAPACITY - NBA_BUFFER] < end:
+        return nba_change_more(function, pointer, bits, unknown, base, state)
+    record = u64[base] + length
+    u64[base + NBA_LENGTH - NBA_BUFFER] = end
+    u64[record] = function
+    u64[record + 8] = 40
+    u64[record + 16] = pointer
+    u64[record + 24] = bits
+    u64[record + 32] = unknown
     u64[pointer - SIGNAL_FLAGS] = 1
     return 0
+
+
+@apart
+def nba_change_more(function: int, pointer: int, bits: int, unknown: int, base: int, state: int) -> int:
+    """Do the same where the buffer has to grow first."""
+    nba_grow(base, 40)
+    return nba_change(function, pointer, bits, unknown, state)
 
 
 @kernel
@@ -381,27 +361,33 @@ def run_record_nba(node: int, state: int) -> int:
 # ------------------------------------------------------------------------------------------- the loop
 
 
-@kernel
-def run_list(list: int, state: int) -> int:
-    """Run the nodes of a list until it is empty; return 1 if something wants to stop.
-
-    Those that are in the list at first, and then those that they have put there, are a delta cycle each.
-    """
-    mark = u64[list + LIST_TAIL]
-    shuffle = u64[state + SHUFFLE]
-    while u64[list]:
-        node = u64[list]
+@inlined
+def take_first(list: int, shuffle: int, state: int) -> int:
+    """Take the node that runs next out of a list; return it, or 0."""
+    node = u64[list]
+    if node:
         if shuffle:
             node = pick(list, state)
             unlink(node)
         else:
-            next = u64[node + NODE_NEXT]
-            u64[list] = next
-            if next:
-                u64[next + NODE_PREV] = 0
-            else:
-                u64[list + LIST_TAIL] = 0
+            # The rest of the list need not know (`list_kernels`).
+            u64[list] = u64[node + NODE_NEXT]
             u64[node + NODE_LIST] = 0
+    return node
+
+
+@inlined
+def run_list(list: int, node: int, state: int) -> int:
+    """Run a node, if it is not 0, then those of a list until it is empty; return 1 if something wants to stop.
+
+    Those that are in the list at first, and then those that they have put there, are a delta cycle each.
+    """
+    shuffle = u64[state + SHUFFLE]
+    mark = node
+    if node == 0:
+        mark = u64[list + LIST_TAIL]
+        node = take_first(list, shuffle, state)
+    while node:
         u64[state + CURRENT] = node
         if RACES:
             race_begin(node, state)
@@ -419,6 +405,7 @@ def run_list(list: int, state: int) -> int:
             u64[state + DELTAS] = deltas
             if u64[state + MAX_DELTAS] < deltas:
                 return 1
+        node = take_first(list, shuffle, state)
     return 0
 
 
@@ -436,14 +423,15 @@ def postpone(state: int) -> int:
     return 0
 
 
-@kernel
-def settle(state: int) -> int:
-    """Empty all regions of the present time step but the postponed one; return a reason to stop, or DONE."""
+@inlined
+def settle(node: int, state: int) -> int:
+    """Run a node, then empty all regions of the time step but the postponed one; return a reason to stop, or DONE."""
     while 1:
         if RACES:
             race_epoch(state)
-        if run_list(state + ACTIVE, state):
+        if run_list(state + ACTIVE, node, state):
             return STOPPED
+        node = 0
         if u64[state + INACTIVE]:
             move_all(state + INACTIVE, state + ACTIVE)
             continue
@@ -457,7 +445,7 @@ def settle(state: int) -> int:
             u64[state + IN_REACTIVE] = 1
             if RACES:
                 race_epoch(state)
-            stopped = run_list(state + REACTIVE, state)
+            stopped = run_list(state + REACTIVE, 0, state)
             u64[state + IN_REACTIVE] = 0
             if stopped:
                 return STOPPED
@@ -475,27 +463,39 @@ def settle(state: int) -> int:
 @kernel
 def run(state: int) -> int:
     """Run until nothing is left, `UNTIL` is over, the budget is used up, or something stops or replaces the run."""
+    node = 0
     while 1:
-        reason = settle(state)
+        reason = settle(node, state)
         if reason == STOPPED:
             if u64[state + STOP]:
                 return STOPPED
             if u64[state + MAX_DELTAS] < u64[state + DELTAS]:
                 return OSCILLATES
             return PAUSED
-        if reason:
-            return reason
-        postpone(state)
+        if u64[state + POSTPONED] or u64[state + CHANGED_LENGTH]:
+            postpone(state)
         u64[state + DELTAS] = 0
         if u64[state + STOP]:
             return STOPPED
         if u64[state + SWITCH_CALL]:
             if invoke(u64[state + SWITCH_CALL]):
                 return SWITCHED
-        time = next_time(state)
-        if time == ~0:
-            return DONE
-        if u64[state + UNTIL] < time:
-            return REACHED
-        advance(time, state)
+        node = u64[state + EARLIEST]
+        if node:
+            time = u64[node + NODE_TIME]
+            if u64[state + UNTIL] < time:
+                return REACHED
+            u64[state + TIME] = time
+            u64[state + EARLIEST] = 0
+            u64[node + NODE_LIST] = 0
+            if RACES or u64[state + SHUFFLE] or u32[node + NODE_FLAGS] & FLAG_REGION:
+                make_ready(node, state)
+                node = 0
+        else:
+            time = next_time(state)
+            if time == ~0:
+                return DONE
+            if u64[state + UNTIL] < time:
+                return REACHED
+            advance(time, state)
     return DONE
