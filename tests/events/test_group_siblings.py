@@ -14,8 +14,15 @@ from weft.ir.design import Module
 from weft.lang.sv.compile_sources import load_design
 from weft.sim.event_program import program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation
+from weft.sim.regions.build_region import RegionBuilder
 from weft.sim.regions.engine_choice import EngineChoice
-from weft.sim.regions.group_siblings import Group, group_siblings, reached_outputs
+from weft.sim.regions.group_siblings import (
+    Group,
+    group_siblings,
+    late_outputs,
+    reached_outputs,
+    surely_late_outputs,
+)
 from weft.sim.regions.report_parts import report_text
 
 
@@ -180,3 +187,53 @@ def test_logic_that_nothing_in_the_group_uses_stays_outside() -> None:
         """)
         is None
     )
+
+
+LATE = """
+    module inner(input clk, input [3:0] d, output [3:0] none, output [2:0] same, kept, output reg [3:0] q,
+      output reg [3:0] n = 5, output reg [3:0] m, output bit two, output [7:0] joined, output [3:0] z);
+      assign none = 4'bx, same = q[0] ? 3'b100 : 3'b000, z = 4'(1'b1) | d;
+      stage #(2) deep(clk, kept);
+      assign joined = {q, 2'b1x, d[1:0]};
+      always @(posedge clk) begin q <= d; two <= d[0]; n <= d; end
+      always_comb if (d == 1) m = 1;
+    endmodule
+    module stage #(parameter int P = 0) (input clk, output [2:0] y);
+      reg [2:0] held;
+      wire [2:0] loop;
+      assign y = P > 0 ? {1'b1, loop[0], held[0]} : held;
+      always @(posedge clk) held <= held + 1;
+    endmodule
+    module t;
+      reg clk = 0; reg [3:0] given = 1; wire [3:0] d = given + 1;
+      wire [3:0] none, q, n, m, z; wire [2:0] same, kept; wire two; wire [7:0] joined;
+      inner one(clk, d, none, same, kept, q, n, m, two, joined, z);
+      always #5 clk = ~clk;
+      initial begin repeat (4) @(negedge clk) $display("%b", {none, same, kept, q, n, m, two, joined, z});
+        $finish(0); end
+    endmodule
+    """
+
+
+def test_what_has_a_value_at_the_start_is_mostly_known_beforehand() -> None:
+    """A group is not built in vain for constants, parts of them, and registers that are declared with a value."""
+    group = group_of(LATE)
+    assert group is not None
+    known = surely_late_outputs(group.module)
+    assert known == {"same", "kept", "n", "joined"}
+    design = load_design(texts={"t.sv": textwrap.dedent(LATE)})
+    late = late_outputs(RegionBuilder(design, whole=False).build(group.module), group.module)
+    # What operators make of unknown values is not followed, nor what other procedures than clocked ones assign.
+    assert late - known == {"two", "z"}
+    assert grouped(LATE)[0] == events(LATE)
+
+
+@pytest.mark.parametrize("seed", [13, 21, 28, 49])
+def test_what_is_known_beforehand_has_a_value_at_the_start(seed: int) -> None:
+    design = load_design(texts={"t.sv": textwrap.dedent(module_testbench(seed))})
+    group = group_siblings(design.tops[0][1], lambda inside: True)
+    assert group is not None
+    built = RegionBuilder(design, whole=False).build(group.module)
+    known = surely_late_outputs(group.module)
+    assert known <= late_outputs(built, group.module)
+    assert not known or not reached_outputs(built)

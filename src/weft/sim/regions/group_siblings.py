@@ -39,6 +39,7 @@ from weft.ir.design import (
 from weft.ir.expressions import WORD_KINDS, AssignExpr, Call, Element, Ref, SystemCall
 from weft.ir.ops import CODE
 from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
+from weft.sim.regions.known_outputs import surely_known
 from weft.sim.regions.mixed_design import BuiltRegion
 from weft.sim.regions.module_reasons import blocking_in, has_edge, own_reason
 
@@ -134,14 +135,7 @@ def late_outputs(built: BuiltRegion, module: Module) -> set[str]:
     An instance runs before the assignments around it, so what it makes of nets that those assign comes when procedures
     wait already, and wakes `always @*`. A group gives its outputs their first values at once.
     """
-    parts = _parts(module, lambda inside: True)
-    logic = set[Signal]().union(*(p.writes for p in parts if not isinstance(p.what, Process) or not p.clocked))
-    late = {
-        signal.name
-        for p in parts
-        if p.reads & logic and (isinstance(p.what, Instance) or not p.clocked)
-        for signal in p.writes
-    }
+    late = _late_signals(module)
     found: set[str] = set()
     reference = ReferenceProgram(built.graph)
     for outputs, nodes in ((built.region.direct, built.shape.direct), (built.region.through, built.shape.through)):
@@ -154,6 +148,23 @@ def late_outputs(built: BuiltRegion, module: Module) -> set[str]:
                     found.add(output.signal.name)
             at += planes
     return found
+
+
+def surely_late_outputs(module: Module) -> set[str]:
+    """Return some of a group's `late_outputs` before it is built; none if it may have `reached_outputs`."""
+    return surely_known(module, _late_signals(module))
+
+
+def _late_signals(module: Module) -> set[str]:
+    """Return the signals of a group that follow what its assignments and instances give nets."""
+    parts = _parts(module, lambda inside: True)
+    logic = set[Signal]().union(*(p.writes for p in parts if not isinstance(p.what, Process) or not p.clocked))
+    return {
+        signal.name
+        for p in parts
+        if p.reads & logic and (isinstance(p.what, Instance) or not p.clocked)
+        for signal in p.writes
+    }
 
 
 # ------------------------------------------------------------------------------------------- parts

@@ -16,7 +16,13 @@ from weft.base.recursion import deep_recursion
 from weft.ir.design import Design, Module
 from weft.ir.walk import statements_in
 from weft.sim.regions.build_region import RegionBuilder, modules_below
-from weft.sim.regions.group_siblings import Group, group_siblings, late_outputs, reached_outputs
+from weft.sim.regions.group_siblings import (
+    Group,
+    group_siblings,
+    late_outputs,
+    reached_outputs,
+    surely_late_outputs,
+)
 from weft.sim.regions.mixed_design import WORTH, BuiltRegion, MixedDesign, Part, Reason
 from weft.sim.regions.module_reasons import is_clocked, own_reason, reached_modules, refused
 
@@ -106,14 +112,18 @@ class _Mixer:
         outside: set[str] = set()
         while True:
             group = group_siblings(module, lambda inside: self._joins(module, inside), outside)
-            built = self._build(group.module) if group is not None else None
-            if group is None or built is None:
+            if group is None:
                 return module
-            unfit = reached_outputs(built) or late_outputs(built, group.module)
+            unfit = surely_late_outputs(group.module)
             if not unfit:
-                self._groups[module] = group
-                return group.around
-            del self._built[group.module]
+                built = self._build(group.module)
+                if built is None:
+                    return module
+                unfit = reached_outputs(built) or late_outputs(built, group.module)
+                if not unfit:
+                    self._groups[module] = group
+                    return group.around
+                del self._built[group.module]
             outside |= unfit
 
     def _joins(self, module: Module, inside: Module) -> bool:
