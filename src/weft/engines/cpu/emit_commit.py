@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.engines.cpu.emitter import Emitter, words
 from weft.ir.cone_graph import MemoryWrite
 
 
@@ -31,8 +31,8 @@ def _store_element(e: Emitter, write: MemoryWrite, address: str) -> None:
     value = e.use(write.value)
     if write.mask < 0:
         e.store(address, value, slot.width, slot.stride)
-    elif slot.width <= WIDE:
-        kind = f"i{slot.width}"
+    elif slot.width <= e.wide:
+        kind = e.ir_type(slot.width)
         old = e.container(address, slot.width, slot.stride)
         changed = e.put(f"and {kind} {e.put(f'xor {kind} {old}, {value}')}, {e.use(write.mask)}")
         e.store(address, e.put(f"xor {kind} {old}, {changed}"), slot.width, slot.stride)

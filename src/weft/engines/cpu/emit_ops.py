@@ -1,4 +1,4 @@
-"""Emit LLVM IR for single nodes: registers for values of up to `WIDE` bits, words in memory for wider ones.
+"""Emit LLVM IR for single nodes: registers for values of up to `wide` bits, words in memory for wider ones.
 
 Every function here takes (emitter, node, width) and returns the operand text of the node's value.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from weft.base.errors import InternalError
 from weft.engines.cpu.emit_shifts import emit_extract, emit_insert, emit_shift
-from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.engines.cpu.emitter import Emitter, words
 from weft.ir.layout import container_bytes
 from weft.ir.ops import OPS
 
@@ -18,7 +18,7 @@ from weft.ir.ops import OPS
 
 def _const(e: Emitter, node: int, width: int) -> str:
     value = e.constants[e.param[node]][0]
-    if width <= WIDE:
+    if width <= e.wide:
         return str(value)
     name = f"@k{e.param[node]}"
     parts = ", ".join(f"i64 {value >> (64 * i) & 0xFFFFFFFFFFFFFFFF}" for i in range(words(width)))
@@ -38,8 +38,7 @@ def _memread(e: Emitter, node: int, width: int) -> str:
     value = e.container(e.element_address(e.param[node], index), width, slot.stride)
     if inside == "true":
         return value
-    kind = "ptr" if width > WIDE else f"i{width}"
-    return e.put(f"select i1 {inside}, {kind} {value}, {kind} {e.zero(width)}")
+    return e.select(inside, value, e.zero(width), width)
 
 
 def _lookup(e: Emitter, node: int, width: int) -> str:
@@ -76,21 +75,19 @@ def _runs(bits: int) -> list[tuple[int, int]]:
 
 def _mux(e: Emitter, node: int, width: int) -> str:
     cond, then, other = e.sources(node)
-    kind = "ptr" if width > WIDE else f"i{width}"
-    c, a, b = e.use(cond), e.use(then), e.use(other)
-    return e.put(f"select i1 {c}, {kind} {a}, {kind} {b}")
+    return e.select(e.use(cond), e.use(then), e.use(other), width)
 
 
 def _zext(e: Emitter, node: int, width: int) -> str:
     (source,) = e.sources(node)
     narrow = e.width[source]
-    if width <= WIDE:
+    if width <= e.wide:
         return e.resize(e.use(source), narrow, width)
-    if words(narrow) == words(width) and narrow > WIDE:
+    if words(narrow) == words(width) and narrow > e.wide:
         return e.use(source)
     at = e.allocate(width)
     e.add(f"call void @llvm.memset.p0.i64(ptr {at}, i8 0, i64 {8 * words(width)}, i1 0)")
-    if narrow <= WIDE:
+    if narrow <= e.wide:
         e.store_words(at, e.use(source), narrow)
     else:
         e.add(f"call void @llvm.memcpy.p0.p0.i64(ptr {at}, ptr {e.use(source)}, i64 {8 * words(narrow)}, i1 0)")
@@ -102,7 +99,7 @@ def _sext(e: Emitter, node: int, width: int) -> str:
     narrow = e.width[source]
     if width == narrow:
         return e.use(source)
-    if width <= WIDE:
+    if width <= e.wide:
         return e.put(f"sext i{narrow} {e.use(source)} to i{width}")
     at = e.allocate(width)
     e.call("w_sext", f"ptr {at}, i64 {words(width)}, ptr {e.pointer(source)}, i64 {words(narrow)}, i64 {narrow}")
@@ -112,7 +109,7 @@ def _sext(e: Emitter, node: int, width: int) -> str:
 
 def _slice(e: Emitter, node: int, width: int) -> str:
     (source,), low = e.sources(node), e.param[node]
-    if width <= WIDE:
+    if width <= e.wide:
         return e.piece(source, low, width)
     if low & 63 == 0 and (low + width == e.width[source]):
         return e.put(f"getelementptr i8, ptr {e.use(source)}, i64 {low >> 3}")
@@ -123,7 +120,7 @@ def _slice(e: Emitter, node: int, width: int) -> str:
 
 def _concat(e: Emitter, node: int, width: int) -> str:
     parts = e.sources(node)
-    if width > WIDE:
+    if width > e.wide:
         return _concat_words(e, parts, width)
     result, low = "", 0
     for part in parts:
@@ -152,7 +149,7 @@ def _concat_words(e: Emitter, parts: tuple[int, ...], width: int) -> str:
 
     for part in parts:
         size = e.width[part]
-        if size > 4 * WIDE:
+        if size > 4 * e.wide:
             flush(low >> 6)
             arguments = f"ptr {e.use(part)}, i64 {words(size)}, i64 {size}, i64 {low}"
             e.call("w_insert", f"ptr {at}, i64 {width}, {arguments}")
@@ -181,7 +178,7 @@ def _concat_words(e: Emitter, parts: tuple[int, ...], width: int) -> str:
 
 def _not(e: Emitter, node: int, width: int) -> str:
     (a,) = e.sources(node)
-    if width <= WIDE:
+    if width <= e.wide:
         return e.put(f"xor i{width} {e.use(a)}, -1")
     at = e.allocate(width)
     e.call("w_not", f"ptr {at}, ptr {e.use(a)}, i64 {words(width)}")
@@ -192,7 +189,7 @@ def _not(e: Emitter, node: int, width: int) -> str:
 def _bitwise(name: str) -> Callable[[Emitter, int, int], str]:
     def emit(e: Emitter, node: int, width: int) -> str:
         a, b = e.sources(node)
-        if width <= WIDE:
+        if width <= e.wide:
             return e.put(f"{name} i{width} {e.use(a)}, {e.use(b)}")
         at = e.allocate(width)
         e.call(f"w_{name}", f"ptr {at}, ptr {e.use(a)}, ptr {e.use(b)}, i64 {words(width)}")
@@ -204,7 +201,7 @@ def _bitwise(name: str) -> Callable[[Emitter, int, int], str]:
 def _sum(name: str, invert: int, carry: int) -> Callable[[Emitter, int, int], str]:
     def emit(e: Emitter, node: int, width: int) -> str:
         a, b = e.sources(node)
-        if width <= WIDE:
+        if width <= e.wide:
             return e.put(f"{name} i{width} {e.use(a)}, {e.use(b)}")
         at = e.allocate(width)
         arguments = f"ptr {at}, ptr {e.use(a)}, ptr {e.use(b)}, i64 {words(width)}, i64 {invert}, i64 {carry}"
@@ -217,7 +214,7 @@ def _sum(name: str, invert: int, carry: int) -> Callable[[Emitter, int, int], st
 
 def _mul(e: Emitter, node: int, width: int) -> str:
     a, b = e.sources(node)
-    if width <= 128:
+    if width <= min(128, e.wide):
         return e.put(f"mul i{width} {e.use(a)}, {e.use(b)}")
     at = e.allocate(width)
     e.call("w_mul", f"ptr {at}, ptr {e.pointer(a)}, ptr {e.pointer(b)}, i64 {words(width)}")
@@ -286,7 +283,7 @@ def _compare(predicate: str) -> Callable[[Emitter, int, int], str]:
     def emit(e: Emitter, node: int, width: int) -> str:
         a, b = e.sources(node)
         size = e.width[a]
-        if size <= WIDE:
+        if size <= e.wide:
             return e.put(f"icmp {predicate} i{size} {e.use(a)}, {e.use(b)}")
         arguments = f"ptr {e.use(a)}, ptr {e.use(b)}, i64 {words(size)}"
         if predicate in ("eq", "ne"):
@@ -298,7 +295,7 @@ def _compare(predicate: str) -> Callable[[Emitter, int, int], str]:
         left = e.call("w_bit", f"ptr {e.use(a)}, i64 {size - 1}", "i1")
         right = e.call("w_bit", f"ptr {e.use(b)}, i64 {size - 1}", "i1")
         differ = e.put(f"xor i1 {left}, {right}")
-        return e.put(f"select i1 {differ}, i1 {left}, i1 {less}")
+        return e.select(differ, left, less, 1)
 
     return emit
 
@@ -306,7 +303,7 @@ def _compare(predicate: str) -> Callable[[Emitter, int, int], str]:
 def _redand(e: Emitter, node: int, width: int) -> str:
     (a,) = e.sources(node)
     size = e.width[a]
-    if size <= WIDE:
+    if size <= e.wide:
         return e.put(f"icmp eq i{size} {e.use(a)}, -1")
     ones = e.call("w_pop", f"ptr {e.use(a)}, i64 {words(size)}", "i64")
     return e.put(f"icmp eq i64 {ones}, {size}")
@@ -315,15 +312,16 @@ def _redand(e: Emitter, node: int, width: int) -> str:
 def _redor(e: Emitter, node: int, width: int) -> str:
     (a,) = e.sources(node)
     size = e.width[a]
-    if size <= WIDE:
+    if size <= e.wide:
         return e.put(f"icmp ne i{size} {e.use(a)}, 0")
     return e.call("w_any", f"ptr {e.use(a)}, i64 {words(size)}", "i1")
 
 
 def _ones(e: Emitter, node: int) -> tuple[str, int]:
     size = e.width[node]
-    if size <= WIDE:
-        return e.put(f"call i{size} @llvm.ctpop.i{size}(i{size} {e.use(node)})"), size
+    if size <= e.wide:
+        kind = e.ir_type(size)
+        return e.put(f"call {kind} @llvm.ctpop.{kind}({kind} {e.use(node)})"), size
     return e.call("w_pop", f"ptr {e.use(node)}, i64 {words(size)}", "i64"), 64
 
 
@@ -334,7 +332,7 @@ def _redxor(e: Emitter, node: int, width: int) -> str:
 
 def _popcount(e: Emitter, node: int, width: int) -> str:
     ones, size = _ones(e, e.sources(node)[0])
-    if width <= WIDE:
+    if width <= e.wide:
         return e.resize(ones, size, width)
     at = e.allocate(width)
     e.add(f"call void @llvm.memset.p0.i64(ptr {at}, i8 0, i64 {8 * words(width)}, i1 0)")

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from weft.engines.cpu.emit_carried import CarriedEmitter
 from weft.engines.cpu.emit_commit import emit_memory_write
 from weft.engines.cpu.emit_effects import emit_effect
-from weft.engines.cpu.emit_ops import NodeEmitter
-from weft.engines.cpu.emitter import WIDE, words
+from weft.engines.cpu.emitter import words
 from weft.ir.cone_graph import SETTLE, Effect, MemoryWrite, Write
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
@@ -29,7 +29,7 @@ _POINTERS = {READ, MEMREAD, *(CODE[name] for name in ("mux", "zext", "sext", "sl
 """Operations whose wide result may be a pointer into the state."""
 
 
-class PieceEmitter(NodeEmitter):
+class PieceEmitter(CarriedEmitter):
     """Emit one piece; what it does not compute itself it loads from its slot."""
 
     def __init__(self, step: StepGraph, layout: StateLayout, scratch: int, slots: dict[int, int]) -> None:
@@ -44,7 +44,7 @@ class PieceEmitter(NodeEmitter):
             return
         where = self.put(f"getelementptr i8, ptr %c, i64 {at}")
         width = self.width[node]
-        wide = width > WIDE
+        wide = width > self.wide
         value = self.put(f"load ptr, ptr {where}, align 8") if wide else self._narrow(where, width)
         self.names[node] = value
 
@@ -55,7 +55,7 @@ class PieceEmitter(NodeEmitter):
         """Put a node into its slot."""
         width, name = self.width[node], self.use(node)
         where = self.put(f"getelementptr i8, ptr %c, i64 {self.slots[node]}")
-        if width <= WIDE:
+        if width <= self.wide:
             self.store(where, name, width, container_bytes(width))
             return
         if self.op[node] in _POINTERS:
@@ -156,7 +156,7 @@ class PlainStepEmitter:
                         wanted[source] = None
         for node in wanted:
             width = step.width[node]
-            size = 8 if width > WIDE else container_bytes(width)
+            size = 8 if width > CarriedEmitter.wide else container_bytes(width)
             align = min(size, 8)
             scratch = (scratch + align - 1) & -align
             self.slots[node] = scratch
@@ -205,11 +205,11 @@ def _memory_write(e: PieceEmitter, write: MemoryWrite) -> None:
 
 def _write(e: PieceEmitter, write: Write) -> None:
     slot, fire = e.layout.slots[write.state], _fire(e, write)
-    if slot.width > WIDE:
+    if slot.width > e.wide:
         e.branch(fire, lambda: e.store(e.state_address(write.state), e.use(write.value), slot.width, slot.stride))
         return
     address, value = e.state_address(write.state), e.use(write.value)
     if fire != "true":
         old = e.container(address, slot.width, slot.stride)
-        value = e.put(f"select i1 {fire}, i{slot.width} {value}, i{slot.width} {old}")
+        value = e.select(fire, value, old, slot.width)
     e.store(address, value, slot.width, slot.stride)

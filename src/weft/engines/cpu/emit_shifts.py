@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.engines.cpu.emitter import Emitter, words
 from weft.ir.ops import OPS
 
 
@@ -17,7 +17,7 @@ def emit_shift(name: str) -> Callable[[Emitter, int, int], str]:
 
     def emit(e: Emitter, node: int, width: int) -> str:
         a, b = e.sources(node)
-        if width > WIDE or e.width[b] > WIDE:
+        if width > e.wide or e.width[b] > e.wide:
             return _shift_words(e, name, a, b, width)
         x, y, size = e.use(a), e.use(b), e.width[b]
         inside = "" if width >> size else e.put(f"icmp ult i{size} {y}, {width}")
@@ -49,7 +49,7 @@ def _shift_words(e: Emitter, name: str, a: int, b: int, width: int) -> str:
     return e.unbox(at, width)
 
 
-def _never_negative(e: Emitter, node: int) -> bool:
+def never_negative(e: Emitter, node: int) -> bool:
     """Say whether an offset's sign bit is known to be 0."""
     if e.constant(node) is not None:
         return not e.constants[e.param[node]][0] >> (e.width[node] - 1)
@@ -63,7 +63,7 @@ def emit_extract(e: Emitter, node: int, width: int) -> str:
     """Emit a select from a variable, possibly negative bit position."""
     source, offset = e.sources(node)
     total, size = e.width[source], e.width[offset]
-    if total <= WIDE and width <= WIDE and size <= WIDE:
+    if total <= e.wide and width <= e.wide and size <= e.wide:
         return _extract_narrow(e, source, offset, width)
     if width <= 64:
         arguments = f"ptr {e.pointer(source)}, i64 {words(total)}, i64 {e.offset(offset)}, i64 0"
@@ -85,7 +85,7 @@ def _extract_narrow(e: Emitter, source: int, offset: int, width: int) -> str:
     if inside:
         result = e.put(f"select i1 {inside}, i{calc} {result}, i{calc} 0")
     result = e.resize(result, calc, width)
-    if _never_negative(e, offset):
+    if never_negative(e, offset):
         return result
     back, fits = _backwards(e, at, size, width)
     left = e.put(f"shl i{width} {e.resize(e.use(source), total, width)}, {back}")
@@ -97,7 +97,7 @@ def _inside(e: Emitter, offset: int, limit: int) -> str:
     size, at = e.width[offset], e.use(offset)
     if limit < 1 << (size - 1):
         return e.put(f"icmp ult i{size} {at}, {limit}")
-    return "" if _never_negative(e, offset) else e.put(f"icmp sge i{size} {at}, 0")
+    return "" if never_negative(e, offset) else e.put(f"icmp sge i{size} {at}, 0")
 
 
 def _backwards(e: Emitter, at: str, size: int, limit: int) -> tuple[str, str]:
@@ -113,9 +113,9 @@ def emit_insert(e: Emitter, node: int, width: int) -> str:
     """Emit a write at a variable, possibly negative bit position."""
     base, offset, field = e.sources(node)
     size, part = e.width[offset], e.width[field]
-    if width > WIDE or part > width or size > WIDE:
+    if width > e.wide or part > width or size > e.wide:
         at = e.allocate(width)
-        if width <= WIDE:
+        if width <= e.wide:
             e.store_words(at, e.use(base), width)
         else:
             e.add(f"call void @llvm.memcpy.p0.p0.i64(ptr {at}, ptr {e.use(base)}, i64 {8 * words(width)}, i1 0)")
@@ -131,7 +131,7 @@ def emit_insert(e: Emitter, node: int, width: int) -> str:
     if inside:
         place = e.put(f"select i1 {inside}, i{width} {place}, i{width} 0")
     moved = e.put(f"shl i{width} {new}, {by}")
-    if not _never_negative(e, offset):
+    if not never_negative(e, offset):
         back, fits = _backwards(e, at, size, width)
         place = e.put(f"select i1 {fits}, i{width} {e.put(f'lshr i{width} {ones}, {back}')}, i{width} {place}")
         moved = e.put(f"select i1 {fits}, i{width} {e.put(f'lshr i{width} {new}, {back}')}, i{width} {moved}")

@@ -23,7 +23,7 @@ WIDE = 256
 _BASES = {"context": "%c", "argument": "%x"}
 """What the slots of `share_code` are relative to."""
 
-_CLAMP = 1 << 40
+CLAMP = 1 << 40
 """Bit positions beyond this are as good as this."""
 
 
@@ -37,6 +37,8 @@ class Emitter(InstructionText):
 
     table: ClassVar[list[Callable[[Any, int, int], str]]] = []
     """How each operation is emitted: `emit_ops.NodeEmitter` sets it."""
+
+    wide: ClassVar[int] = WIDE
 
     def __init__(self, step: StepGraph, layout: StateLayout, scratch: int) -> None:
         super().__init__()
@@ -115,7 +117,7 @@ class Emitter(InstructionText):
     def pointer(self, node: int) -> str:
         """Return a pointer to the words of a node of any width."""
         name = self.use(node)
-        return name if self.width[node] > WIDE else self.spill(name, self.width[node])
+        return name if self.width[node] > self.wide else self.spill(name, self.width[node])
 
     def spill(self, value: str, width: int) -> str:
         """Store a narrow value as words and return the pointer."""
@@ -133,6 +135,15 @@ class Emitter(InstructionText):
         size = 64 * words(width)
         raw = self.put(f"load i{size}, ptr {at}, align 8")
         return raw if size == width else self.put(f"trunc nuw i{size} {raw} to i{width}")
+
+    def ir_type(self, width: int) -> str:
+        """Return the type of a node's operand."""
+        return "ptr" if width > self.wide else f"i{width}"
+
+    def select(self, condition: str, then: str, other: str, width: int) -> str:
+        """Return one of two operands."""
+        kind = self.ir_type(width)
+        return self.put(f"select i1 {condition}, {kind} {then}, {kind} {other}")
 
     def resize(self, value: str, width: int, to: int) -> str:
         """Zero-extend or truncate a narrow operand."""
@@ -161,20 +172,20 @@ class Emitter(InstructionText):
         if known is not None:
             if signed and known >> (width - 1):
                 known -= 1 << width
-            return str(max(-_CLAMP, min(_CLAMP, known)))
-        if width > WIDE:
+            return str(max(-CLAMP, min(CLAMP, known)))
+        if width > self.wide:
             value = self.use(node)
             some = self.call("w_any", f"ptr {self._address(value, 8)}, i64 {words(width) - 1}", "i1")
             low = self.put(f"load i64, ptr {value}")
             if signed:
                 sign = self.call("w_bit", f"ptr {value}, i64 {width - 1}", "i1")
-                high = self.put(f"select i1 {sign}, i64 {-_CLAMP}, i64 {_CLAMP}")
+                high = self.put(f"select i1 {sign}, i64 {-CLAMP}, i64 {CLAMP}")
                 every = self.allocate(width)
                 self.call("w_sext", f"ptr {every}, i64 {words(width)}, ptr {value}, i64 {words(width)}, i64 {width}")
                 size = 64 * words(width)
                 return self._clamp_words(every, size, high)
-            capped = self.put(f"call i64 @llvm.umin.i64(i64 {low}, i64 {_CLAMP})")
-            return self.put(f"select i1 {some}, i64 {_CLAMP}, i64 {capped}")
+            capped = self.put(f"call i64 @llvm.umin.i64(i64 {low}, i64 {CLAMP})")
+            return self.put(f"select i1 {some}, i64 {CLAMP}, i64 {capped}")
         value = self.use(node)
         if width < 40:
             return self.put(f"{'sext' if signed else 'zext'} i{width} {value} to i64")
@@ -182,10 +193,10 @@ class Emitter(InstructionText):
         if width < 64:
             value = self.put(f"{'sext' if signed else 'zext'} i{width} {value} to i64")
         if signed:
-            value = self.put(f"call i{size} @llvm.smax.i{size}(i{size} {value}, i{size} {-_CLAMP})")
-            value = self.put(f"call i{size} @llvm.smin.i{size}(i{size} {value}, i{size} {_CLAMP})")
+            value = self.put(f"call i{size} @llvm.smax.i{size}(i{size} {value}, i{size} {-CLAMP})")
+            value = self.put(f"call i{size} @llvm.smin.i{size}(i{size} {value}, i{size} {CLAMP})")
         else:
-            value = self.put(f"call i{size} @llvm.umin.i{size}(i{size} {value}, i{size} {_CLAMP})")
+            value = self.put(f"call i{size} @llvm.umin.i{size}(i{size} {value}, i{size} {CLAMP})")
         return value if size == 64 else self.put(f"trunc i{size} {value} to i64")
 
     def _clamp_words(self, at: str, size: int, beyond: str) -> str:
@@ -194,8 +205,8 @@ class Emitter(InstructionText):
         probe = self.allocate(size)
         self.call("w_sext", f"ptr {probe}, i64 {size // 64}, ptr {at}, i64 1, i64 64")
         same = self.call("w_eq", f"ptr {probe}, ptr {at}, i64 {size // 64}", "i1")
-        high = self.put(f"call i64 @llvm.smax.i64(i64 {low}, i64 {-_CLAMP})")
-        both = self.put(f"call i64 @llvm.smin.i64(i64 {high}, i64 {_CLAMP})")
+        high = self.put(f"call i64 @llvm.smax.i64(i64 {low}, i64 {-CLAMP})")
+        both = self.put(f"call i64 @llvm.smin.i64(i64 {high}, i64 {CLAMP})")
         return self.put(f"select i1 {same}, i64 {both}, i64 {beyond}")
 
     def _address(self, base: str, offset: int) -> str:
@@ -205,14 +216,14 @@ class Emitter(InstructionText):
 
     def container(self, base: str, width: int, stride: int) -> str:
         """Load a value from its container."""
-        if width > WIDE:
+        if width > self.wide:
             return base
         raw = self.put(f"load i{8 * stride}, ptr {base}, align {min(stride, 8)}")
         return raw if width == 8 * stride else self.put(f"trunc nuw i{8 * stride} {raw} to i{width}")
 
     def store(self, base: str, value: str, width: int, stride: int) -> None:
         """Store a value (a pointer if it is wide) to its container."""
-        if width > WIDE:
+        if width > self.wide:
             self.add(f"call void @llvm.memcpy.p0.p0.i64(ptr align 8 {base}, ptr align 8 {value}, i64 {stride}, i1 0)")
         else:
             value = self.resize(value, width, 8 * stride)
@@ -220,7 +231,7 @@ class Emitter(InstructionText):
 
     def store_unaligned(self, base: str, value: str, width: int, stride: int) -> None:
         """Store a value to a container at any address."""
-        if width > WIDE:
+        if width > self.wide:
             self.add(f"call void @llvm.memcpy.p0.p0.i64(ptr {base}, ptr {value}, i64 {stride}, i1 0)")
         else:
             self.add(f"store i{8 * stride} {self.resize(value, width, 8 * stride)}, ptr {base}, align 1")
@@ -241,7 +252,7 @@ class Emitter(InstructionText):
         width, known = self.width[node], self.constant(node)
         if known is not None:
             return (str(known), "true") if known < depth else ("0", "false")
-        if width > WIDE:
+        if width > self.wide:
             wide = self.amount(node)
             inside = self.put(f"icmp ult i64 {wide}, {depth}")
             return self.put(f"select i1 {inside}, i64 {wide}, i64 0"), inside
@@ -254,9 +265,9 @@ class Emitter(InstructionText):
     # ------------------------------------------------------------------------------- narrow pieces of anything
 
     def piece(self, node: int, low: int, width: int) -> str:
-        """Return up to `WIDE` bits of a node from bit `low` up, as a narrow operand; the bits must exist."""
+        """Return up to `wide` bits of a node from bit `low` up, as a narrow operand; the bits must exist."""
         value, total = self.use(node), self.width[node]
-        if total <= WIDE:
+        if total <= self.wide:
             if value[0] != "%":
                 return str(((int(value) & ((1 << total) - 1)) >> low) & ((1 << width) - 1))
             if low:
@@ -273,7 +284,7 @@ class Emitter(InstructionText):
 
     def zero(self, width: int) -> str:
         """Return the operand of a zero."""
-        if width <= WIDE:
+        if width <= self.wide:
             return "0"
         name = f"@z{words(width)}"
         self.globals[name] = f"{name} = private unnamed_addr constant [{words(width)} x i64] zeroinitializer, align 8"
@@ -281,7 +292,7 @@ class Emitter(InstructionText):
 
     def unbox(self, at: str, width: int) -> str:
         """Return the value whose words lie at a pointer as its width wants it."""
-        return at if width > WIDE else self.fill(at, width)
+        return at if width > self.wide else self.fill(at, width)
 
     def extended(self, node: int) -> str:
         """Return a pointer to a value sign-extended to whole words."""

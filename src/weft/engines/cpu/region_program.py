@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.context import EDGE_HABITS
 from weft.engines.cpu.edge_table import MOST_EDGES, edge_table
+from weft.engines.cpu.emit_carried import CarriedEmitter
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_step import StepEmitter
-from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.engines.cpu.emitter import Emitter, words
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Tier
 from weft.engines.cpu.region_habits import EdgeHabits, RegionCode
 from weft.engines.cpu.region_latches import edges_only, latches_only, late_latches, read_latches
@@ -34,7 +35,7 @@ from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, function_text
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.region import RegionShape
-from weft.ir.step_graph import Specialiser
+from weft.ir.step_graph import Specialiser, StepGraph
 
 CONTEXT_BYTES = 1 << 20
 """What an instance's context may take; only pages that are used cost memory."""
@@ -264,20 +265,25 @@ def _usable(unit: TieredUnit) -> bool:
 def _outputs(emitter: StepEmitter, known: Mapping[int, int], nodes: Sequence[int], latches: Collection[int]) -> Unit:
     """Return the function for some outputs, which has some latches follow their inputs first."""
     emitter.reset_scratch()
-    functions, emitters, texts, calls = list[str](), list[Emitter](), list[str](), ""
+    functions, emitters, texts, calls, scratch = list[str](), list[Emitter](), list[str](), "", emitter.scratch
     if latches:
         follow = latches_only(Specialiser(emitter.step).run(known, {}), latches)
-        functions, emitters, texts = emitter.emit_step(follow, "region_latch")
+        if known:
+            functions, emitters, texts = emitter.emit_step(follow, "region_latch")
+            scratch = emitter.scratch
+        else:
+            functions, emitters, scratch = _plain_latches(follow, emitter)
         calls = f"  call i1 @region_latch{ARGUMENTS}\n"
     cone, places = cone_step(emitter.graph, nodes)
     specialiser = Specialiser(cone)
-    e = NodeEmitter(specialiser.run(known, {}), emitter.layout, emitter.scratch)
+    # What knows nothing runs first, and is compiled without optimisation.
+    e = (NodeEmitter if known else CarriedEmitter)(specialiser.run(known, {}), emitter.layout, scratch)
     at = 0
     for place in places:
         node = specialiser.map.get(place, place)
         width, value = e.width[node], e.use(node)
         target = e.put(f"getelementptr i8, ptr %out, i64 {at}")
-        if width > WIDE:
+        if width > e.wide:
             e.store(target, value, width, 8 * words(width))
         else:
             e.store_words(target, value, width)
@@ -287,3 +293,13 @@ def _outputs(emitter: StepEmitter, known: Mapping[int, int], nodes: Sequence[int
     both = f"define void @region_outputs{_OUT_SIGNATURE} {{\nentry:\n{calls}"
     both += "  call void @region_values(ptr %s, ptr %m, ptr %c, ptr %out)\n  ret void\n}"
     return Unit((module_text([*functions, values, both], [*emitters, e]), *texts), ("region_outputs",), e.scratch)
+
+
+def _plain_latches(follow: StepGraph, emitter: StepEmitter) -> tuple[list[str], list[Emitter], int]:
+    """Return the function that has latches follow, as plain code, its emitters and the scratch it needs."""
+    plain = PlainStepEmitter(follow, emitter.layout, emitter.scratch)
+    pieces = plain.pieces()
+    functions = [function_text(f"define internal void @latch{number}", piece) for number, piece in enumerate(pieces)]
+    calls = "".join(f"  call void @latch{number}{ARGUMENTS}\n" for number in range(len(pieces)))
+    functions.append(f"define internal i1 @region_latch{SIGNATURE} {{\nentry:\n{calls}  ret i1 true\n}}\n")
+    return functions, list(pieces), plain.scratch
