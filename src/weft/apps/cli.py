@@ -37,6 +37,7 @@ from weft.apps.cli_options import (
     XInitial,
 )
 from weft.apps.declare_options import CommandGroup, option
+from weft.apps.end_process import end_process
 from weft.apps.lane_commands import batch, faults
 from weft.apps.run_words import expand_words
 from weft.apps.split_words import Words, split_words
@@ -324,7 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     # NumPy's linear algebra, which Weft does not use, starts a thread for each core when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    end_process(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def _find_command(words: Sequence[str]) -> tuple[click.Command | None, list[str]]:
