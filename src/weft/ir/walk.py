@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Any
 
 from weft.ir.design import (
     Assertion,
@@ -26,29 +28,42 @@ from weft.ir.design import (
     Trigger,
     Wait,
     WaitUntil,
-    operands,
 )
-from weft.ir.expressions import Call, New, Randomize, SystemCall
+from weft.ir.expressions import LEAVES, OPERANDS, Call, New, Randomize, SystemCall
 
 
 def children(statement: Statement) -> tuple[Statement, ...]:
     """Return the statements directly inside one."""
-    match statement:
-        case Block(body):
-            return body
-        case If(_, then, other):
-            return (then,) if other is None else (then, other)
-        case Case(_, _, items, default):
-            bodies = tuple(item.body for item in items)
-            return bodies if default is None else (*bodies, default)
-        case Loop(_, body, step):
-            return (body, *step)
-        case RepeatTimes(_, body) | Wait(_, body) | WaitUntil(_, body):
-            return (body,)
-        case Assertion(_, _, passed, failed):
-            return tuple(part for part in (passed, failed) if part is not None)
-        case _:
-            return ()
+    inside = _CHILDREN.get(type(statement))
+    return () if inside is None else inside(statement)
+
+
+def _if(statement: If) -> tuple[Statement, ...]:
+    return (statement.then,) if statement.other is None else (statement.then, statement.other)
+
+
+def _case(statement: Case) -> tuple[Statement, ...]:
+    bodies = tuple([item.body for item in statement.items])
+    return bodies if statement.default is None else (*bodies, statement.default)
+
+
+def _body(statement: RepeatTimes | Wait | WaitUntil) -> tuple[Statement, ...]:
+    return (statement.body,)
+
+
+def _assertion(statement: Assertion) -> tuple[Statement, ...]:
+    return tuple(part for part in (statement.passed, statement.failed) if part is not None)
+
+
+_CHILDREN: dict[type, Callable[[Any], tuple[Statement, ...]]] = {
+    Block: attrgetter("body"),
+    If: _if,
+    Case: _case,
+    Loop: lambda statement: (statement.body, *statement.step),
+    **dict.fromkeys((RepeatTimes, Wait, WaitUntil), _body),
+    Assertion: _assertion,
+}
+"""What is inside statements, by kind; the others have none inside."""
 
 
 def statements_in(statement: Statement | None) -> Iterator[Statement]:
@@ -59,7 +74,9 @@ def statements_in(statement: Statement | None) -> Iterator[Statement]:
     while stack:
         found = stack.pop()
         yield found
-        stack.extend(reversed(children(found)))
+        inside = _CHILDREN.get(type(found))
+        if inside is not None:
+            stack.extend(reversed(inside(found)))
 
 
 def timing_expressions(timing: Timing | None) -> tuple[Expr, ...]:
@@ -121,7 +138,9 @@ def subexpressions(expression: Expr) -> Iterator[Expr]:
     while stack:
         found = stack.pop()
         yield found
-        stack.extend(operands(found))
+        kind = type(found)
+        if kind not in LEAVES:
+            stack.extend(OPERANDS[kind](found))
 
 
 def calls_in(statement: Statement | None) -> Iterator[Call | SystemCall | New]:
@@ -129,9 +148,17 @@ def calls_in(statement: Statement | None) -> Iterator[Call | SystemCall | New]:
     for inner in statements_in(statement):
         reads, writes = expressions_of(inner)
         for expression in (*reads, *writes):
-            for part in subexpressions(expression):
-                if isinstance(part, Call | SystemCall | New):
-                    yield part
+            stack = [expression]
+            while stack:
+                part = stack.pop()
+                kind = type(part)
+                if kind not in LEAVES:
+                    if kind in _CALLS and isinstance(part, Call | SystemCall | New):
+                        yield part
+                    stack.extend(OPERANDS[kind](part))
+
+
+_CALLS = frozenset({Call, SystemCall, New})
 
 
 def may_draw(*expressions: Expr) -> bool:
