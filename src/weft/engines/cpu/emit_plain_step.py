@@ -9,12 +9,13 @@ is emitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from weft.engines.cpu.emit_carried import CarriedEmitter
 from weft.engines.cpu.emit_commit import emit_memory_write
 from weft.engines.cpu.emit_effects import emit_effect
 from weft.engines.cpu.emitter import words
+from weft.engines.cpu.unit_text import Finished, function_text, module_text
 from weft.ir.cone_graph import SETTLE, Effect, MemoryWrite, Write
 from weft.ir.layout import StateLayout, container_bytes
 from weft.ir.ops import CODE
@@ -88,21 +89,28 @@ class PlainStepEmitter:
         self._chunks = self._cut()
         self.scratch = self._place(scratch)
 
+    def modules(self, finished: Finished) -> list[str]:
+        """Emit everything as a module for each piece: functions `@piece0` and so on."""
+        texts: list[str] = []
+        for number, piece in enumerate(self.pieces()):
+            texts.append(module_text([function_text(f"define void @piece{number}", piece)], [piece]))
+            finished(texts[-1])
+        return texts
+
     @property
     def committing(self) -> int:
         """Return how many pieces compute, before those that commit."""
         return len(self._chunks)
 
-    def pieces(self) -> list[PieceEmitter]:
-        """Emit everything, in the order in which the pieces must run."""
-        found: list[PieceEmitter] = []
+    def pieces(self) -> Iterator[PieceEmitter]:
+        """Emit everything, in the order in which the pieces must run; `scratch` is known at the end."""
         for chunk in self._chunks:
             e = self._piece()
             for node in chunk:
                 e.emit(node)
                 if node in self.slots:
                     e.keep(node)
-            found.append(self._end(e))
+            yield self._end(e)
         step = self.step
         sinks: list[Callable[[PieceEmitter], None]] = [
             *(lambda e, i=index, x=effect: _effect(e, i, x) for index, effect in step.effects),
@@ -113,8 +121,7 @@ class PlainStepEmitter:
             e = self._piece()
             for sink in sinks[first : first + PIECE_SINKS]:
                 sink(e)
-            found.append(self._end(e))
-        return found
+            yield self._end(e)
 
     def fired(self) -> PieceEmitter:
         """Emit the function that says whether any domain but SETTLE has fired."""

@@ -21,7 +21,16 @@ from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_sinks import SinkEmitter
 from weft.engines.cpu.emitter import WIDE, Emitter, words
 from weft.engines.cpu.share_code import SharedStep, share_code
-from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, function_text, module_text, piece_text
+from weft.engines.cpu.unit_text import (
+    ARGUMENTS,
+    SIGNATURE,
+    Finished,
+    Unit,
+    function_text,
+    module_text,
+    piece_text,
+    unwatched,
+)
 from weft.ir.cone_graph import SETTLE, STEP_LIMIT, ConeGraph
 from weft.ir.find_repeats import find_repeats
 from weft.ir.layout import StateLayout
@@ -73,6 +82,7 @@ class StepEmitter:
         self.step = step_graph(graph)
         self.repeats = find_repeats(graph.states) if share else []
         self.scratch = 0
+        self.finished: Finished = unwatched
         self.has_postponed = any(effect.postponed for effect in graph.effects)
 
     def first(self) -> Unit:
@@ -80,7 +90,7 @@ class StepEmitter:
         self.reset_scratch()
         shared = self._share(self.step)
         plain = PlainStepEmitter(shared.outer, shared.layout, shared.scratch)
-        pieces, fired = plain.pieces(), plain.fired()
+        pieces, fired = plain.modules(self.finished), plain.fired()
         self.scratch = plain.scratch
         before, after = self._kernels(shared, "step", plain=True)
         calls = [kernel.call for kernel in before]
@@ -92,11 +102,7 @@ class StepEmitter:
         declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
         callers = [kernel.caller for kernel in (*before, *after)]
         functions = [function_text("define internal i1 @fired", fired), step, *declared, *callers, _SETTLE_TEXT]
-        texts = [
-            module_text([function_text(f"define void @piece{number}", piece)], [piece])
-            for number, piece in enumerate(pieces)
-        ]
-        texts += [text for kernel in (*before, *after) for text in kernel.texts]
+        texts = [*pieces, *(text for kernel in (*before, *after) for text in kernel.texts)]
         return self._settling_unit(functions, [fired], texts)
 
     def _share(self, step: StepGraph) -> SharedStep:

@@ -29,7 +29,7 @@ from weft.engines.cpu.run_loop import SLICE, run_loop_text
 from weft.engines.cpu.speculation import Speculation
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
-from weft.engines.cpu.unit_text import Unit
+from weft.engines.cpu.unit_text import Finished, Unit
 from weft.ir.cone_graph import STEP_LIMIT, ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.program import Clock, Hook, RunResult, StateArray, Status
@@ -62,7 +62,7 @@ class CpuHook:
         self.context = self._scratch.ctypes.data
 
 
-def _loop_unit() -> Unit:
+def _loop_unit(_: Finished) -> Unit:
     return Unit((run_loop_text(),), ("weft_run", "weft_settle"), 0)
 
 
@@ -116,10 +116,11 @@ class CpuProgram:
         self._evaluators: dict[tuple[int, tuple[int, ...]], tuple[ConeGraph, Library, NDArray[np.uint8]]] = {}
 
     def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
-        def work() -> Unit:
+        def work(finished: Finished) -> Unit:
             with self._emitting:
                 if self._emitter is None:
                     self._emitter = StepEmitter(self.graph, self.layout, self._steady)
+                self._emitter.finished = finished
                 return emit(self._emitter)
 
         return TieredUnit(name, work, self._compiler, self._index)

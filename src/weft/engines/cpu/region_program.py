@@ -31,7 +31,7 @@ from weft.engines.cpu.region_habits import EdgeHabits, RegionCode
 from weft.engines.cpu.region_latches import edges_only, latches_only, late_latches, read_latches
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_index import UnitIndex
-from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Unit, function_text, module_text
+from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Finished, Unit, function_text, module_text, unwatched
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.region import RegionShape
@@ -63,18 +63,23 @@ class RegionProgram:
         self._key = key
         self._habits: list[EdgeHabits] = []
         self._table = edge_table(len(shape.flags))
-        for unit in (self._step, *self._outputs):
-            if not unit.load(START):
-                unit.begin(START)
+        with self._index.together():
+            for unit in (self._step, *self._outputs):
+                if not unit.load(START):
+                    unit.begin(START)
 
     def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
-        return TieredUnit(name, lambda: self._with_emitter(emit), self._compiler, self._index)
+        def work(finished: Finished) -> Unit:
+            return self._with_emitter(emit, finished)
 
-    def _with_emitter(self, use: Callable[[StepEmitter], T]) -> T:
-        """Use the emitter, which only one thread may."""
+        return TieredUnit(name, work, self._compiler, self._index)
+
+    def _with_emitter(self, use: Callable[[StepEmitter], T], finished: Finished = unwatched) -> T:
+        """Use the emitter, which only one thread may; it gives what is `finished` away."""
         with self._emitting:
             if self._emitter is None:
                 self._emitter = StepEmitter(self.graph, self.layout)
+            self._emitter.finished = finished
             return use(self._emitter)
 
     def _output_units(self, known: Mapping[int, int]) -> list[TieredUnit]:
@@ -217,8 +222,8 @@ class RegionProgram:
         """Return the step that compiles fast and looks at all flags."""
         emitter.reset_scratch()
         plain = PlainStepEmitter(edges_only(emitter.step, self._late_latches(emitter)), emitter.layout, emitter.scratch)
-        pieces = plain.pieces()
-        calls = [f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(pieces))]
+        texts = plain.modules(emitter.finished)
+        calls = [f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(texts))]
         functions = {
             "region_step": calls,
             "region_evaluate": calls[: plain.committing],
@@ -228,11 +233,7 @@ class RegionProgram:
             f"define i1 @{name}{SIGNATURE} {{\nentry:\n{''.join(body)}  ret i1 true\n}}"
             for name, body in functions.items()
         ]
-        declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(pieces))]
-        texts = [
-            module_text([function_text(f"define void @piece{number}", piece)], [piece])
-            for number, piece in enumerate(pieces)
-        ]
+        declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(texts))]
         return Unit((module_text([*heads, *declared], []), *texts), tuple(functions), plain.scratch)
 
     def _edge(self, known: Mapping[int, int], flag: int) -> Callable[[StepEmitter], Unit]:
@@ -298,8 +299,8 @@ def _outputs(emitter: StepEmitter, known: Mapping[int, int], nodes: Sequence[int
 def _plain_latches(follow: StepGraph, emitter: StepEmitter) -> tuple[list[str], list[Emitter], int]:
     """Return the function that has latches follow, as plain code, its emitters and the scratch it needs."""
     plain = PlainStepEmitter(follow, emitter.layout, emitter.scratch)
-    pieces = plain.pieces()
+    pieces = list(plain.pieces())
     functions = [function_text(f"define internal void @latch{number}", piece) for number, piece in enumerate(pieces)]
     calls = "".join(f"  call void @latch{number}{ARGUMENTS}\n" for number in range(len(pieces)))
     functions.append(f"define internal i1 @region_latch{SIGNATURE} {{\nentry:\n{calls}  ret i1 true\n}}\n")
-    return functions, list(pieces), plain.scratch
+    return functions, [*pieces], plain.scratch

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from weft.base.workers import Dropped, Job, Workers
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Library, Tier, text_digest
 from weft.engines.cpu.unit_index import KnownUnit, UnitIndex
-from weft.engines.cpu.unit_text import Unit
+from weft.engines.cpu.unit_text import Finished, Unit, unwatched
 
 _RANKS = {tier.name: rank for rank, tier in enumerate((START, QUICK, FULL, LEAN))}
 
@@ -31,7 +31,7 @@ _background = Workers("weft-optimise", 1)
 class TieredUnit:
     """Be a unit's code at the best tier that there is; none (`library` is None) until it was loaded or compiled."""
 
-    def __init__(self, name: str, emit: Callable[[], Unit], compiler: Compiler, index: UnitIndex) -> None:
+    def __init__(self, name: str, emit: Callable[[Finished], Unit], compiler: Compiler, index: UnitIndex) -> None:
         self.name = name
         self.library: Library | None = None
         self.tier: Tier | None = None
@@ -74,8 +74,15 @@ class TieredUnit:
         return False
 
     def begin(self, tier: Tier) -> None:
-        """Start to compile in worker threads; `finish` waits for them."""
-        self._pending = tier, [self._compiler.submit(text, tier) for text in self._texts().texts]
+        """Start to compile in worker threads, while the rest is emitted; `finish` waits for them."""
+        jobs: dict[str, Job[bytes]] = {}
+
+        def submit(text: str) -> Job[bytes]:
+            if text not in jobs:
+                jobs[text] = self._compiler.submit(text, tier)
+            return jobs[text]
+
+        self._pending = tier, [submit(text) for text in self._texts(submit).texts]
 
     def finish(self) -> None:
         """Wait for what `begin` has started and take it."""
@@ -123,10 +130,10 @@ class TieredUnit:
         self._rank = _RANKS[tier.name]
         self.object_bytes = sum(map(len, objects))
 
-    def _texts(self) -> Unit:
+    def _texts(self, finished: Finished = unwatched) -> Unit:
         with self._lock:
             if self._unit is None:
-                self._unit = self._emit()
+                self._unit = self._emit(finished)
                 self._known = self._index.keep(self.name, self._unit)
             return self._unit
 

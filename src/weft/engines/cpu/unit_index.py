@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from weft.base.cache_label import Label
 from weft.base.dataclass import asdict, dataclass
@@ -35,6 +37,7 @@ class UnitIndex:
         self._cache, self._lock = cache, threading.Lock()
         self._key = hashlib.sha256(f"units|2|{key}".encode()).hexdigest() if key else ""
         self._units: dict[str, KnownUnit] = self._load()
+        self._waits = self._changed = False
 
     def find(self, name: str) -> KnownUnit | None:
         """Return what is known of a unit."""
@@ -46,10 +49,27 @@ class UnitIndex:
         with self._lock:
             if self._units.get(name) != known:
                 self._units[name] = known
-                if self._key:
-                    data = {name: asdict(each) for name, each in self._units.items()}
-                    self._cache.store(self._key, json.dumps(data).encode(), Label("units"))
+                self._changed = True
+            if not self._waits:
+                self._store()
         return known
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Store what is kept inside once, at the end: to write a file anew may wait for the disk."""
+        self._waits = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waits = False
+                self._store()
+
+    def _store(self) -> None:
+        if self._changed and self._key:
+            data = {name: asdict(each) for name, each in self._units.items()}
+            self._cache.store(self._key, json.dumps(data).encode(), Label("units"))
+        self._changed = False
 
     def _load(self) -> dict[str, KnownUnit]:
         data = self._cache.load(self._key) if self._key else None

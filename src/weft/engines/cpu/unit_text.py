@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from weft.base.dataclass import dataclass
 from weft.engines.cpu.emit_regions import Piece
@@ -29,6 +29,14 @@ class Unit:
     texts: tuple[str, ...]
     exports: tuple[str, ...]
     scratch: int
+
+
+Finished = Callable[[str], object]
+"""Gets the text of a module of a unit that is emitted, so that it can be compiled before the others are there."""
+
+
+def unwatched(text: str) -> None:
+    """Be what gets texts where nobody waits for them."""
 
 
 def module_text(functions: Sequence[str], emitters: Sequence[Emitter]) -> str:
