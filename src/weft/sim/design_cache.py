@@ -238,11 +238,21 @@ def compiler_version() -> str:
     state = blake2b(digest_size=20)
     versions = [_distribution(name) for name in ("pyslang", "numpy")]
     state.update(repr((_FORMAT, weft.__version__, sys.version_info[:3], versions)).encode())
-    for path, _ in sources:
-        state.update(f"{path[len(root) + 1 :]}\0".encode() + Path(path).read_bytes())
+    for path, status in sources:
+        state.update(f"{path[len(root) + 1 :]}\0".encode() + _content(path, status.st_size))
     with suppress(OSError):
         store.put(key, Label("version"), state.hexdigest().encode())
     return state.hexdigest()
+
+
+def _content(path: str, size: int) -> bytes:
+    """Return a file's content; there are 600, and to read one as a file object takes three times as long."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        content = os.read(handle, size + 1)
+    finally:
+        os.close(handle)
+    return content if len(content) == size else Path(path).read_bytes()
 
 
 def _sources(root: str) -> list[tuple[str, os.stat_result]]:
