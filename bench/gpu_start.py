@@ -1,19 +1,25 @@
 """Measure how soon a batch runs on a GPU: `python bench/gpu_start.py --designs picorv32_soc`.
 
-Each line is a process from its begin to the end of the first cycle of a batch: with an empty cache, with the cache that
-this has filled, and with an empty cache and the archive that was harvested meanwhile; from Python, and as `weft batch`,
-which runs the cycles of its reset as well and begins to initialise the GPU before anything else.
+Each line is a process, with the seconds from its begin to its end and, in brackets, what its first cycle took in
+milliseconds (`bench/first_cycle.py` says what each word means): with an empty cache, with the cache that this has
+filled, and with an empty cache and the archive that was harvested meanwhile; from Python, with and without
+`weft.begin_device` in the first line; and as `weft batch`, which runs the cycles of its reset as well and begins to
+initialise the GPU before anything else.
+
+Python keeps its bytecode, as it does for an installed Weft, whatever the environment says; the first process of a kind
+may have to write it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,49 +28,36 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from bench.batch import find_design  # noqa: E402
 from bench.designs import Design  # noqa: E402
 
-_CHILD = """
-import sys, time
-began = time.perf_counter()
-sys.path[:0] = [{root!r}, {source!r}]
-import weft
-from bench.batch import find_design
-design = find_design({name!r})
-archive, how = {archive!r}, {how!r}
-from contextlib import nullcontext
-context = weft.archive.use(archive, print) if how == "use" else nullcontext()
-with context:
-    harvest = weft.archive.harvest(archive) if how == "save" else nullcontext()
-    with harvest:
-        marks = [("import", time.perf_counter())]
-        sim = weft.compile(*design.files, **design.compile_options(), output=lambda data: None)
-        marks.append(("design", time.perf_counter()))
-        batch = sim.batch({lanes}, {device!r}, messages="count")
-        marks.append(("batch", time.perf_counter()))
-        batch.run_cycles(1)
-        marks.append(("first cycle", time.perf_counter()))
-text, before = [], began
-for what, at in marks:
-    text.append(f"{{what}} {{at - before:.2f}}")
-    before = at
-print(", ".join(text))
-"""
 
-
-def measure(what: str, command: list[str], cache: str) -> None:
+def measure(what: str, command: Callable[[], list[str]], cache: str) -> None:
     """Print how long a process takes."""
-    environment = {**os.environ, "WEFT_CACHE_DIR": cache, "PYTHONPATH": str(ROOT / "src")}
+    path = os.pathsep.join(filter(None, (str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "WEFT_CACHE_DIR": cache, "PYTHONPATH": path}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *command()], env=environment, capture_output=True, text=True)
     took = time.perf_counter() - began
     print(f"{what}: {took:.2f} s ({done.stdout.strip()}){done.stderr[-2000:]}", flush=True)
 
 
-def child_command(name: str, lanes: int, device: str, archive: str, how: str) -> list[str]:
-    """Return the command that runs a cycle of a batch from Python."""
-    code = _CHILD.format(
-        root=str(ROOT), source=str(ROOT / "src"), name=name, lanes=lanes, device=device, archive=archive, how=how
-    )
-    return ["-c", code]
+def child_command(
+    design: Design, lanes: int, device: str, archive: str, how: str = "", early: bool = True
+) -> Callable[[], list[str]]:
+    """Return what makes the command that runs a cycle of a batch from Python, beginning now."""
+    request = {
+        "files": [str(file) for file in design.files],
+        "options": design.compile_options(),
+        "lanes": lanes,
+        "device": device,
+        "archive": archive,
+        "how": how,
+        "early": early,
+    }
+
+    def command() -> list[str]:
+        return [str(ROOT / "bench" / "first_cycle.py"), json.dumps({**request, "began": time.time()}, default=str)]
+
+    return command
 
 
 def batch_command(design: Design, lanes: int, device: str) -> list[str]:
@@ -78,6 +71,30 @@ def batch_command(design: Design, lanes: int, device: str) -> list[str]:
     return ["-m", "weft", "batch", *words, "--cycles", "1", "--quiet"]
 
 
+def measure_all(name: str, device: str, lanes: int, rounds: int, folder: str) -> None:
+    """Measure one design."""
+    design, title = find_design(name), f"{name}, {lanes} lanes"
+    python, shell = f"{folder}/python.weftar", f"{folder}/shell.weftar"
+
+    def child(how: str = "", early: bool = True) -> Callable[[], list[str]]:
+        return child_command(design, lanes, device, python, how, early)
+
+    measure(f"{title}, empty cache", child("save"), f"{folder}/first")
+    for _ in range(rounds):
+        measure(f"{title}, full cache", child(), f"{folder}/first")
+    for number in range(rounds):
+        measure(f"{title}, archive", child("use"), f"{folder}/other{number}")
+        measure(f"{title}, archive, without begin_device", child("use", False), f"{folder}/late{number}")
+    batch = batch_command(design, lanes, device)
+    save = [*batch, "--pipeline-archive", shell, "--pipeline-save"]
+    measure(f"{title}, weft batch, empty cache", lambda: save, f"{folder}/second")
+    for _ in range(rounds):
+        measure(f"{title}, weft batch, full cache", lambda: batch, f"{folder}/second")
+    use = [*batch, "--pipeline-archive", shell, "--pipeline-load"]
+    for number in range(rounds):
+        measure(f"{title}, weft batch, archive", lambda: use, f"{folder}/more{number}")
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -87,24 +104,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     for name in options.designs.split(","):
-        lanes, rounds = options.lanes, options.rounds
         with tempfile.TemporaryDirectory() as folder:
-            python, shell = f"{folder}/python.weftar", f"{folder}/shell.weftar"
-            code = partial(child_command, name, lanes, options.device, python)
-            batch = batch_command(find_design(name), lanes, options.device)
-            title = f"{name}, {lanes} lanes"
-            measure(f"{title}, empty cache", code("save"), f"{folder}/first")
-            for _ in range(rounds):
-                measure(f"{title}, full cache", code(""), f"{folder}/first")
-            for number in range(rounds):
-                measure(f"{title}, archive", code("use"), f"{folder}/other{number}")
-            save = ["--pipeline-archive", shell, "--pipeline-save"]
-            measure(f"{title}, weft batch, empty cache", [*batch, *save], f"{folder}/second")
-            for _ in range(rounds):
-                measure(f"{title}, weft batch, full cache", batch, f"{folder}/second")
-            for number in range(rounds):
-                use = ["--pipeline-archive", shell, "--pipeline-load"]
-                measure(f"{title}, weft batch, archive", [*batch, *use], f"{folder}/more{number}")
+            measure_all(name, options.device, options.lanes, options.rounds, folder)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from weft.base.errors import InternalError, Unsupported, UserError, WeftError
 
 if TYPE_CHECKING:
     from weft.sim import archives as archive
+    from weft.sim.begin_device import begin_device
     from weft.sim.compilation import Compilation, compile_async
     from weft.sim.compile_design import compile_design as compile  # noqa: A004
     from weft.sim.compile_progress import CompilationCancelled, Progress
@@ -34,12 +35,14 @@ __all__ = [
     "WeftError",
     "__version__",
     "archive",
+    "begin_device",
     "compile",
     "compile_async",
 ]
 
 _LAZY = {
     "archive": ("weft.sim.archives", ""),
+    "begin_device": ("weft.sim.begin_device", "begin_device"),
     "Compilation": ("weft.sim.compilation", "Compilation"),
     "CompilationCancelled": ("weft.sim.compile_progress", "CompilationCancelled"),
     "Progress": ("weft.sim.compile_progress", "Progress"),

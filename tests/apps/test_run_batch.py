@@ -194,20 +194,19 @@ def test_gpus_and_their_times(capsys, monkeypatch):
 @pytest.mark.parametrize(("words", "begun"), [(("--device", "cuda", "--devices", "1"), [1]), (("--device", "cpu"), [])])
 def test_a_gpu_is_initialised_beside_the_design(monkeypatch, words, begun):
     """What goes wrong in the thread is told where the batch is made."""
-    from weft.engines.cuda import driver
+    from weft.engines.cuda import begin_driver, driver
     from weft.sim import begin_device
 
-    made, usual = [], driver.Driver
+    made = []
 
-    def note(api=None, ordinal=0):
+    def note(ordinal):
         made.append((threading.current_thread() is threading.main_thread(), ordinal))
-        return usual(api, ordinal)
 
     def missing():
         raise UserError("no-gpu", "no bindings")
 
-    monkeypatch.setattr(driver, "Driver", note)
+    monkeypatch.setattr(begin_driver, "begin_driver", note)
     monkeypatch.setattr(driver, "_bindings", missing)
     assert batch("--lanes", "2", "--cycles", "1", *words) == (2 if begun else 0)
     begin_device._workers.submit(lambda: None).settled()
-    assert [ordinal for is_main, ordinal in made if not is_main] == begun
+    assert made == [(False, number) for number in begun]

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 import types
 from random import Random
 
@@ -16,7 +17,7 @@ import weft
 from weft.base.cache_label import Label, entry_key, parse_label
 from weft.engines.cpu import jit
 from weft.engines.cpu.object_cache import ObjectCache
-from weft.sim import archive_file, fit_entries
+from weft.sim import archive_file, archives, fit_entries
 from weft.sim.archive_file import ArchiveFile, DamagedEntry
 from weft.sim.design_cache import compiler_version
 from weft.sim.fit_entries import explain_misfit, misfit
@@ -330,6 +331,37 @@ def test_entries_of_other_engines_travel_too(machine, tmp_path, monkeypatch):
     fit_entries.present_labels.cache_clear()
     module.present_labels = lambda: [Label("spirv", label.compiler, each) for each in ("model 80", "model 90")]
     assert weft.archive.load(path).taken == 1
+
+
+def test_nothing_waits_for_gpus_but_their_code(machine, tmp_path, monkeypatch):
+    """Which there are takes their driver long to say, and is told as soon as it matters, or at the end."""
+    label = Label("spirv", "llvm 22, some assembler 13.0", "model 90")
+    path, key = tmp_path / "gpu.weftar", entry_key(label, "text")
+    with weft.archive.harvest(path):
+        ObjectCache().store(key, b"code", label)
+    machine("two")
+    known, module, told = threading.Event(), types.ModuleType("weft.test_devices"), []
+    monkeypatch.setattr(archives, "SLOW", frozenset({"spirv"}))
+    monkeypatch.setitem(fit_entries._PRESENT, "spirv", ("weft.test_devices", "present_labels"))
+    monkeypatch.setitem(sys.modules, "weft.test_devices", module)
+    module.present_labels = lambda: [label] if known.wait(60) else []
+    with weft.archive.use(path, told.append) as report:
+        assert ObjectCache().load("0" * 64) is None  # an entry that is not there waits for nothing
+        known.set()
+        assert ObjectCache().load(key) == b"code"
+    assert (report.lines, told) == ([], [])
+    machine("three")
+    fit_entries.present_labels.cache_clear()
+    known.clear()
+    module.present_labels = lambda: [] if known.wait(60) else [label]
+    with weft.archive.use(path, told.append) as report:
+        assert not told
+        known.set()
+    assert (
+        told
+        == report.lines
+        == [f"1 spirv entry of '{path}' is for model 90, and there is no such device here: to be compiled again"]
+    )
 
 
 def test_reasons():

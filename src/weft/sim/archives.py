@@ -25,10 +25,11 @@ from weft.base.cache_label import Label
 from weft.base.cache_layers import Place, journal, use_source
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import UserError
+from weft.base.workers import Job, Workers
 from weft.engines.cpu.object_cache import ObjectCache, cache_folder
 from weft.sim.archive_file import ArchiveEntry, ArchiveFile, Content, DamagedEntry, change_archive, check_target
 from weft.sim.design_cache import portable_index
-from weft.sim.fit_entries import is_other_version, misfit
+from weft.sim.fit_entries import SLOW, is_other_version, misfit
 
 CACHES = ("objects", "designs")
 _LOCAL = ("version",)
@@ -189,12 +190,16 @@ def _good_entries(archive: ArchiveFile, report: Report) -> Iterator[tuple[Archiv
 
 def misfit_lines(archive: ArchiveFile) -> list[str]:
     """Return a line for each reason why entries cannot be used here."""
-    reasons = Counter((misfit(entry.label), entry.label.kind) for entry in archive.entries.values())
+    return _misfit_lines(str(archive.path), [entry.label for entry in archive.entries.values()])
+
+
+def _misfit_lines(path: str, labels: Iterable[Label]) -> list[str]:
+    reasons = Counter((misfit(label), label.kind) for label in labels)
     lines: list[str] = []
     for (reason, kind), count in reasons.items():
         if reason:
             what = f"{count} {kind} entries" if count > 1 else f"1 {kind} entry"
-            lines.append(f"{what} of '{archive.path}' {'are' if count > 1 else 'is'} {reason}: to be compiled again")
+            lines.append(f"{what} of '{path}' {'are' if count > 1 else 'is'} {reason}: to be compiled again")
     return lines
 
 
@@ -206,11 +211,19 @@ def use(path: str | Path, say: Callable[[str], None] | None = None) -> Generator
     """
     report = Report(str(path))
     with ArchiveFile(path) as archive:
-        source = _ArchiveSource(archive, report, say)
-        report.lines = misfit_lines(archive)
+        labels = [entry.label for entry in archive.entries.values()]
+        slow = [label for label in labels if label.kind in SLOW]
+        # What GPUs are here takes the driver tenths of a second to say; nothing waits for it but their code.
+        late = _workers.submit(lambda: _misfit_lines(str(path), slow)) if slow else None
+        source = _ArchiveSource(archive, report, say, late)
+        report.lines = _misfit_lines(str(path), (label for label in labels if label.kind not in SLOW))
         source.tell()
         with use_source(source):
             yield report
+        source.hear()
+
+
+_workers = Workers("weft-archive", 1)
 
 
 @dataclass(slots=True)
@@ -218,10 +231,14 @@ class _ArchiveSource:
     archive: ArchiveFile
     report: Report
     say: Callable[[str], None] | None
+    late: Job[list[str]] | None = None
+    """What cannot be used of the entries whose labels take long to compare."""
     _told: int = 0
 
     def find(self, place: Place) -> tuple[Label, bytes] | None:
         entry = self.archive.entries.get(place)
+        if entry is not None and entry.label.kind in SLOW:
+            self.hear()
         if entry is None or misfit(entry.label):
             return None
         data = _read_or_tell(self.archive, entry, self.report)
@@ -232,6 +249,13 @@ class _ArchiveSource:
         self.report.taken += 1
         self.report.bytes += len(data)
         return entry.label, data
+
+    def hear(self) -> None:
+        """Wait for what comes late, and tell it."""
+        late, self.late = self.late, None
+        if late is not None:
+            self.report.lines += late.result()
+            self.tell()
 
     def tell(self) -> None:
         """Say what the report has got since the last call."""

@@ -2,7 +2,8 @@
 
 The driver takes 0.2 to 0.5 s for that, which is most of what a batch takes to start from an archive, and holds no lock
 of Python's meanwhile. Commands that know from their options what they will run on call this before they import anything
-else. What it finds out is found again where the batch is made (`sim.make_batch`), and so is what goes wrong.
+else, and so can scripts: `weft.begin_device("cuda")` in the first line. What it finds out is found again where the
+batch is made (`sim.make_batch`), and so is what goes wrong.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ def first_gpu(devices: str | Sequence[int]) -> int:
     return 0 if isinstance(devices, str) else next(iter(devices), 0)
 
 
-def begin_device(device: str, lanes: int, devices: str | Sequence[int] = (0,)) -> None:
-    """Begin to initialise the first GPU of a batch in another thread, if it is for one."""
+def begin_device(device: str = "cuda", lanes: int = _MANY_LANES, devices: str | Sequence[int] = (0,)) -> None:
+    """Begin to initialise the first GPU of a batch in another thread, if it is for one.
+
+    The arguments are those of `Simulation.batch`. To call this is never needed, and wrong arguments do no harm; in the
+    first line of a script it lets the GPU start while modules are imported and the design is loaded.
+    """
     if wants_gpu(device, lanes):
-        _workers.submit(lambda: _initialise(first_gpu(devices)))
+        from weft.engines.cuda.begin_driver import begin_driver
 
-
-def _initialise(ordinal: int) -> None:
-    from weft.engines.cuda.driver import Driver
-
-    Driver(ordinal=ordinal)  # the context stays, and with it all that took time
+        _workers.submit(lambda: begin_driver(first_gpu(devices)))

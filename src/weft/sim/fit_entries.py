@@ -17,11 +17,14 @@ from weft.base.cache_label import Label
 _PRESENT = {
     # kind: (module, function that returns a label or a list of them)
     "object": ("weft.engines.cpu.jit", "present_label"),
-    "cubin": ("weft.engines.cuda.device", "present_labels"),
+    "cubin": ("weft.engines.cuda.gpu_labels", "present_labels"),
     "design": ("weft.sim.design_cache", "present_label"),
     "index": ("weft.sim.design_cache", "present_label"),
     "program": ("weft.sim.design_cache", "present_label"),
 }
+SLOW = frozenset({"cubin"})
+"""The kinds whose present labels take long to find: a driver must be initialised for them."""
+
 _SHOWN_FEATURES = 4
 
 

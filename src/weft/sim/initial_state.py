@@ -38,7 +38,7 @@ def allocate_state(
     kind, seed = parse_x_initial(x_initial)
     layout, states = program.layout, design.graph.states
     array = layout.allocate()
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(seed) if kind == "random" else None  # a part of NumPy that is loaded when it is used
     for number, state in enumerate(states):
         if state.kind == "constant":
             layout.write(array, number, _constant(state, plusargs))
@@ -51,7 +51,7 @@ def allocate_state(
                 _fill(program, array, number, value)
         elif kind == "1":
             _fill(program, array, number, mask(state.width))
-        elif kind == "random":
+        elif random is not None:
             _randomise(program, array, number, random)
     return array
 

@@ -19,9 +19,10 @@ from weft.base.cache_label import Label, entry_key
 from weft.base.dataclass import replace
 from weft.base.errors import UserError
 from weft.base.workers import Job, Workers
-from weft.engines.cuda.assemble import architecture, assemble, compiler_version
+from weft.engines.cuda.assemble import architecture, assemble
 from weft.engines.cuda.device_bytes import DeviceBytes
-from weft.engines.cuda.driver import Driver, FunctionFacts, version_text
+from weft.engines.cuda.driver import Driver, FunctionFacts
+from weft.engines.cuda.gpu_labels import gpu_label
 from weft.engines.cuda.kernel_emitter import ROWS, TILE, KernelOptions, look_text, run_text, settle_text
 from weft.engines.cuda.resident import ResidentKernel
 from weft.engines.cuda.serve_emitter import serve_text
@@ -65,21 +66,6 @@ def find_gpu() -> bool:
         return architecture(Driver().capability) > 0
     except UserError:
         return False
-
-
-def gpu_label(version: int, capability: tuple[int, int]) -> Label:
-    """Return the label of machine code for a GPU: it is the driver's assembler that makes it."""
-    compiler = f"llvm {compiler_version()}, cuda driver {version_text(version)}"
-    return Label("cubin", compiler, f"nvidia sm_{capability[0]}{capability[1]}")
-
-
-def present_labels() -> list[Label]:
-    """Return the labels of code that this machine's GPUs run, one for each model."""
-    try:
-        version, capabilities = Driver.capabilities()
-    except UserError:
-        return []
-    return [gpu_label(version, each) for each in dict.fromkeys(capabilities) if architecture(each)]
 
 
 def _usable(free: int) -> int:
