@@ -1,4 +1,4 @@
-"""`randc`, arrays, soft constraints and hooks in compiled choice: what is chosen, and that Python is not asked."""
+"""`randc`, arrays, containers, soft constraints and hooks in compiled choice: what is chosen, without Python."""
 
 from __future__ import annotations
 
@@ -116,6 +116,80 @@ def test_arrays_of_fixed_size(asked: list[object]):
     """
     assert simulate(COLOR + text)[1] == ["8 1 1", "1"]
     assert not asked
+
+
+def test_dynamic_arrays_and_queues(asked: list[object]):
+    text = """
+    class Free; rand bit [7:0] d[]; rand logic [3:0] q[$]; rand bit [15:0] none[]; endclass
+    class Sized;
+      rand bit [7:0] d[]; rand int q[$]; int lim = 50;
+      constraint k {
+        d.size() inside {[2:9]}; foreach (d[i]) d[i] < lim + i;
+        q.size() == 4; foreach (q[j]) { q[j] > j; soft q[j] < 100; q[j] % 2 == 0; if (j == 2) q[j] == 42; }
+      }
+    endclass
+    class Packet;
+      rand bit [7:0] len; rand byte data[]; rand bit [8:0] total;
+      constraint k { len inside {[1:20]}; data.size() == len; total == len + 4; }
+    endclass
+    class Text extends Packet;
+      constraint k2 { foreach (data[i]) data[i] inside {[8'h20:8'h7e]}; len > 10; }
+    endclass
+    class Open; rand bit [7:0] d[]; constraint k { d.size() > 3; } endclass
+    module test; Free f = new; Sized s = new; Packet p = new; Text t = new; Open o = new; int ones, n, sizes[int];
+      initial begin
+        f.d = new[8]; f.q = '{1, 2, 3};
+        repeat (200) begin
+          void'(f.randomize()); foreach (f.d[i]) begin ones += $countones(f.d[i]); n += 8; end
+          foreach (f.q[i]) if (^f.q[i] === 1'bx) $display("x");
+          if (f.d.size() != 8 || f.q.size() != 3 || f.none.size() != 0) $display("size");
+        end
+        $display("%0d", ones * 100 / n inside {[45:55]});
+        repeat (200) begin
+          if (!s.randomize()) $display("failed");
+          sizes[s.d.size()]++; foreach (s.d[i]) if (s.d[i] >= 50 + i) $display("bad d");
+          foreach (s.q[j]) if (!(s.q[j] inside {[j+1:99]}) || s.q[j] % 2) $display("bad q %p", s.q);
+          if (s.q.size() != 4 || s.q[2] != 42) $display("bad %p", s.q);
+        end
+        $display("%0d", sizes.num()); sizes.delete();
+        repeat (300) begin
+          if (!p.randomize()) $display("failed");
+          sizes[p.len]++; if (p.data.size() != p.len || p.total != p.len + 4) $display("bad %p", p);
+        end
+        $display("%0d", sizes.num());
+        repeat (50) begin
+          if (!t.randomize() || t.len <= 10 || t.data.size() != t.len) $display("bad %p", t);
+          foreach (t.data[i]) if (!(t.data[i] inside {[8'h20:8'h7e]})) $display("bad %h", t.data[i]);
+        end
+        repeat (20) if (!o.randomize() || !(o.d.size() inside {[4:1024]})) $display("bad %0d", o.d.size());
+      end
+    endmodule
+    """
+    assert simulate(text)[1] == ["1", "8", "20"]
+    assert not asked
+
+
+def test_elements_that_cannot_be_chosen_leave_all_as_it_was(asked: list[object]):
+    text = """
+    class Odd;
+      rand bit [7:0] d[], e[]; rand bit [7:0] s; int limit = 3;
+      constraint k { e.size() == 2; d.size() == 3; foreach (d[i]) d[i] < i + 4 - limit; s < 5; }
+    endclass
+    class Mixed;
+      rand bit [7:0] d[], s; constraint k { d.size() == 3; d[1] == s; d.sum() with (int'(item)) == 60; }
+    endclass
+    module test; Odd o = new; Mixed m = new; bit [7:0] d[], e[], s;
+      initial begin
+        if (!o.randomize() || o.d.size() != 3 || o.e.size() != 2 || o.d[0] != 0) $display("bad %p", o);
+        d = o.d; e = o.e; s = o.s; o.limit = 4;
+        if (o.randomize() || o.d != d || o.e != e || o.s != s) $display("bad %p", o);
+        if (!m.randomize() || m.d[1] != m.s || 32'(m.d[0]) + m.d[1] + m.d[2] != 60) $display("bad %p", m);
+        if (!o.randomize() with { limit == 4; d.size() == 0; }) $display("in vain");
+      end
+    endmodule
+    """
+    assert simulate(text)[1] == ["in vain"]
+    assert len(asked) == 3
 
 
 def test_soft_constraints_give_way_from_the_first_to_the_last(asked: list[object]):

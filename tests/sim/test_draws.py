@@ -103,9 +103,26 @@ def test_weights(tmp_path: Path, asked: list[object]):
 
 
 def test_what_has_few_solutions_is_left_to_python(tmp_path: Path, asked: list[object]):
-    found = scope(tmp_path, "int unsigned a, b;", "a, b", "a * 3 == b; a > 32'h4000_0000;", times=3)
-    assert all((a * 3) % 2**32 == b % 2**32 and a > 0x40000000 for a, b in found)
+    found = scope(tmp_path, "int unsigned a, b;", "a, b", "a * 3 == b + 7; a > 32'h4000_0000;", times=3)
+    assert all((a * 3 - b - 7) % 2**32 == 0 and a > 0x40000000 for a, b in found)
     assert len(found) == len(asked) == 3
+
+
+def test_an_equation_gives_a_variable(tmp_path: Path, asked: list[object]):
+    found = scope(
+        tmp_path, "int unsigned a, b; byte c, d;", "a, b, c, d", "a * 3 == b; a > 32'h4000_0000; c == d - 100;"
+    )
+    assert all((a * 3 - b) % 2**32 == 0 and a > 0x40000000 and c == d - 100 for a, b, c, d in found)
+    assert len(found) == 400 and not asked
+    assert len({d for *_, d in found}) > 80
+
+
+def test_conditions_on_what_is_not_random_bound_variables(tmp_path: Path, asked: list[object]):
+    constraint = "if (mode == 2) { x == 77; y > 32'hffff_fff0; } else { x < 5; } (mode > 1) -> z inside {[3:4]};"
+    for mode in (0, 2):
+        found = scope(tmp_path, f"int x, z; int unsigned y; int mode = {mode};", "x, y, z", constraint, times=30)
+        assert all((x == 77 and y > 0xFFFFFFF0 and z in (3, 4)) if mode else x < 5 for x, y, z in found)
+    assert not asked
 
 
 @pytest.mark.parametrize(
@@ -169,7 +186,7 @@ class Middle extends Base;
 endclass
 class Other extends Base;
   rand int list[];
-  constraint sized { list.size() == 2; }
+  constraint sized { list.size() == 2; list.sum() == 4; }
 endclass
 """
 

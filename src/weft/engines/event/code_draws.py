@@ -1,14 +1,14 @@
 """Write the choice of random values as compiled code where no solver is needed (IEEE 1800-2023 18.5, 18.7, 18.12).
 
-A call of `randomize` is *plain* if its random variables are vectors, packed structs and arrays of fixed size, and its
-constraints are operators on variables, or `foreach` of them: no calls, no order, no containers. Its code does what
+A call of `randomize` is *plain* if its random variables are vectors, packed structs, arrays and queues of vectors, and
+its constraints are operators on variables, sizes, or `foreach`: no calls, no order. Its code (`code_choices`) does what
 `sim.randomize.choose_values` does first:
 
 1. Constraints on one variable, or one element, alone leave it one range, with bounds that are computed when the call
    runs, or several constant ones, with the weights of a distribution if it has one (`draw_domains`, `draw_targets`).
    Soft ones do so too, the last ones first, unless they leave nothing.
-2. Values are drawn from these until all other constraints hold, so that all solutions are equally likely. Soft ones
-   that are left must hold then, too.
+2. Values are drawn from these until all other constraints hold, so that all solutions are equally likely. An equation
+   gives one of its variables by the others, which need not be drawn then. Soft constraints that are left must hold.
 3. Where that does not succeed soon, or a bound is unknown, nothing has been changed, and Python is asked: it searches,
    or leaves it to the solver.
 
@@ -24,18 +24,18 @@ The object that is asked may be of a derived class with constraints of its own: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
-from weft.base.dataclass import dataclass, field
+from weft.base.dataclass import replace
+from weft.engines.event.code_choices import Choice, Draw, draw_arrays
 from weft.engines.event.code_classes import OBJECT_SEED
 from weft.engines.event.code_function import FunctionCode
-from weft.engines.event.draw_domains import Domain, Targets, distribution, find_domains, plain_items
-from weft.engines.event.draw_kernels import CYCLE_BYTES
-from weft.engines.event.draw_targets import Target, plain_target, property_targets, unroll
+from weft.engines.event.draw_arrays import ArrayTarget, array_target, part_constraints
+from weft.engines.event.draw_domains import Targets, distribution, plain_items
+from weft.engines.event.draw_targets import LARGEST_SIZE, Known, Target, plain_target, property_targets, unroll
 from weft.engines.event.records import NODE_SEED, RANDOM_BEGUN, RANDOM_MODES
 from weft.engines.event.value_types import type_of
-from weft.engines.event.writer import Operand, Value, mask, plane_bytes
-from weft.ir.constraints import Constraint, Distribute, ForEach, Implies, Require, constraint_expressions
+from weft.engines.event.writer import Operand, plane_bytes
+from weft.ir.constraints import Constraint, Distribute, ForEach, constraint_expressions
 from weft.ir.design import Class, Signal, Type
 from weft.ir.expressions import Call, Field, Randomize, Ref
 from weft.ir.walk import subexpressions
@@ -43,189 +43,10 @@ from weft.ir.walk import subexpressions
 _MOST_ITEMS = 512
 """How many constraints there may be once those of elements are written out."""
 
-TRIES = 100
-"""How often values are drawn before Python is asked, which tries as often before it searches."""
-
 _MOST_CLASSES = 6
 """For how many classes of objects one call has choices; the objects of others are Python's."""
 
 HOOKS = ("pre_randomize", "post_randomize")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Choice:
-    """Be random variables and what constrains them; `holders` have the object's handle in the constraints."""
-
-    targets: tuple[Target, ...]
-    items: tuple[Constraint, ...]
-    holders: tuple[Signal, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class _Draw:
-    """Write one choice: `stream` is the word behind which the state of the random numbers lies."""
-
-    f: FunctionCode
-    choice: Choice
-    stream: Operand
-    places: dict[Signal, str]
-    failed: str
-    """The block to go to where nothing has been found."""
-    cycles: dict[Signal, str] = field(default_factory=dict[Signal, str])
-    """Where the cycles of `randc` properties are."""
-
-    def write(self) -> None:
-        """Write the choice; what is written next runs where it has succeeded."""
-        w = self.f.w
-        domains, tests = find_domains(self.f, self.choice.targets, self.choice.items, self.failed)
-        if self._tries_cycles(tests):
-            w.jump(self.failed)
-            w.label(w.fresh("never"))
-            return
-        allowed = {target: self._allowed(domains[target]) for target in self.choice.targets if target.cyclic}
-        old = self._read() if tests and self.choice.holders else {}
-        again, retry, drawn, hopeless = (w.fresh(stem) for stem in ("again", "retry", "drawn", "hopeless"))
-        left = w.slot(64)
-        w.do(f"store i64 {TRIES}, ptr {left}")
-        self._make_known()
-        w.label(again)
-        for target in self.choice.targets:
-            if target.cyclic:
-                used = w.emit(f"ptrtoint ptr {self.cycles[target.signal]} to i64")
-                number: Operand = w.call("cycle_draw", used, allowed[target], self.stream)
-            else:
-                number = self._number(target, domains[target])
-            self._put(target, number)
-        if tests:
-            self._test(tests, retry)
-            w.jump(drawn)
-            w.label(retry)
-            rest = w.op("sub", 64, w.emit(f"load i64, ptr {left}"), 1)
-            w.do(f"store i64 {rest}, ptr {left}")
-            w.branch(w.nonzero(64, rest), again, hopeless)
-            w.label(hopeless)
-            for signal, value in old.items():
-                self._store(signal, value)
-            w.jump(self.failed)
-            w.label(drawn)
-        for target, where in allowed.items():
-            used = w.emit(f"ptrtoint ptr {self.cycles[target.signal]} to i64")
-            value = w.resize(w.load(self.places[target.signal], target.width), target.width, 64)
-            w.call("cycle_take", used, where, value)
-
-    def _tries_cycles(self, tests: Sequence[Constraint]) -> bool:
-        """Say whether values of `randc` properties would have to be tried, and not be equally likely (18.4.2)."""
-        found = Targets(self.choice.targets)
-        return any(t.cyclic for expression in constraint_expressions(tuple(tests)) for t in found.of(expression))
-
-    # ------------------------------------------------------------------------------------------- places
-
-    def _read(self) -> dict[Signal, Value]:
-        signals = dict.fromkeys(target.signal for target in self.choice.targets)
-        return {signal: self.f.load_signal(signal, self.places[signal]) for signal in signals}
-
-    def _store(self, signal: Signal, value: Value) -> None:
-        w, pointer = self.f.w, self.places[signal]
-        w.store(pointer, value.bits, signal.width)
-        if signal.type.four_state:
-            w.store(w.address(pointer, plane_bytes(signal.width)), value.unknown, signal.width)
-
-    def _make_known(self) -> None:
-        """Store that nothing of what is drawn is unknown."""
-        w = self.f.w
-        for signal in dict.fromkeys(target.signal for target in self.choice.targets):
-            if signal.type.four_state:
-                w.store(w.address(self.places[signal], plane_bytes(signal.width)), 0, signal.width)
-
-    def _put(self, target: Target, number: Operand) -> None:
-        """Store a number that has been drawn: a variable, whole bytes of one, or some of its bits."""
-        w, pointer, size = self.f.w, self.places[target.signal], target.signal.width
-        bits = w.resize(number, 64, target.width)
-        last = target.low + target.width == size and target.low % 64 == 0
-        if last or (target.width in (8, 16, 32, 64) and target.low % target.width == 0):
-            w.store(w.address(pointer, target.low // 8), bits, target.width)
-            return
-        hole = mask(size) ^ (mask(target.width) << target.low)
-        kept = w.op("and", size, w.load(pointer, size), hole)
-        moved = w.op("shl", size, w.resize(bits, target.width, size), target.low)
-        w.store(pointer, w.op("or", size, kept, moved), size)
-
-    # ------------------------------------------------------------------------------------------- numbers
-
-    def _allowed(self, domain: Domain) -> Operand:
-        """Write the set of the values that a `randc` property may have; return its address."""
-        w = self.f.w
-        name = f"%{w.fresh('allowed')}"
-        w.entry.append(f"  {name} = alloca [{CYCLE_BYTES} x i8], align 8")
-        place = w.emit(f"ptrtoint ptr {name} to i64")
-        ranges = [(low, high) for low, high, _ in domain.pieces]
-        if not ranges and isinstance(domain.low, int) and isinstance(domain.high, int):
-            ranges = [(domain.low, domain.high)]
-        if not ranges:
-            w.call("cycle_allow", place, domain.low, domain.high)
-            return place
-        bits = 0
-        for low, high in ranges:
-            bits |= mask(high + 1) ^ mask(low)
-        for at in range(0, CYCLE_BYTES, 8):
-            w.store_word(name, at, bits >> 8 * at & mask(64))
-        return place
-
-    def _below(self, count: Operand) -> Operand:
-        return 0 if count == 1 else self.f.w.call("random_below", self.stream, count)
-
-    def _number(self, target: Target, domain: Domain) -> Operand:
-        """Draw a number of a domain."""
-        w = self.f.w
-        if domain.pieces:
-            return self._of_pieces(domain.pieces)
-        if (domain.low, domain.high) == target.whole:
-            return w.op("lshr", 64, w.call("seed_next", self.stream), 64 - target.width)
-        if isinstance(domain.low, int) and isinstance(domain.high, int):
-            count: Operand = domain.high - domain.low + 1
-        else:
-            count = w.emit(f"add i64 {w.emit(f'sub i64 {domain.high}, {domain.low}')}, 1")
-        return w.emit(f"add i64 {self._below(count)}, {domain.low}")
-
-    def _of_pieces(self, pieces: Sequence[tuple[int, int, int]]) -> Operand:
-        """Choose a piece by its weight, then one of its numbers."""
-        w = self.f.w
-        ends = list(accumulate(weight for _, _, weight in pieces))
-        drawn = self._below(ends[-1])
-        low, high, _ = pieces[-1]
-        start: Operand = low
-        count: Operand = high - low + 1
-        for (low, high, _), end in zip(reversed(pieces[:-1]), reversed(ends[:-1]), strict=True):
-            inside = w.compare("ult", 64, drawn, end)
-            start = w.emit(f"select i1 {inside}, i64 {low}, i64 {start}")
-            count = w.emit(f"select i1 {inside}, i64 {high - low + 1}, i64 {count}")
-        if all(low == high for low, high, _ in pieces):
-            return start
-        return w.emit(f"add i64 {start}, {self._below(count)}")
-
-    # ------------------------------------------------------------------------------------------- tests
-
-    def _test(self, items: Sequence[Constraint], retry: str) -> None:
-        """Write tests that go to `retry` where one does not hold."""
-        from weft.engines.event.code_expressions import condition
-
-        w = self.f.w
-        for item in items:
-            if isinstance(item, Require):
-                holds = w.fresh("holds")
-                w.branch(condition(self.f, item.value), holds, retry)
-                w.label(holds)
-            elif isinstance(item, Implies):
-                then, other, after = w.fresh("implied"), w.fresh("otherwise"), w.fresh("after")
-                w.branch(condition(self.f, item.cond), then, other)
-                w.closed = True
-                w.label(then)
-                self._test(item.body, retry)
-                w.jump(after)
-                w.label(other)
-                self._test(item.other, retry)
-                w.jump(after)
-                w.label(after)
 
 
 # ----------------------------------------------------------------------------------------------- what is plain
@@ -258,21 +79,46 @@ def _class_choice(f: FunctionCode, found: Class, node: Randomize) -> Choice | No
     for expression in constraint_expressions(items + node.constraints):
         named |= {part.member for part in subexpressions(expression) if isinstance(part, Field)}
     targets: list[Target] = []
+    arrays: list[ArrayTarget] = []
     for member, cyclic in found.random_fields():
-        parts = property_targets(member, cyclic, member in named)
+        array = None if cyclic else array_target(f, member)
+        parts = property_targets(member, cyclic, member in named) if array is None else []
         if parts is None:
             return None
         targets += parts
+        arrays += [] if array is None else [array]
     holders = (*own, node.this) if node.this is not None else tuple(own)
-    return _plain(f, targets, items + node.constraints, holders) if targets else None
+    items += node.constraints
+    if arrays:
+        parted = part_constraints(arrays, items, holders)
+        if parted is None:
+            return None
+        items = parted
+        targets += [Target(array.size, most=LARGEST_SIZE) for array in arrays if array.sized]
+    if not targets and not arrays:
+        return None
+    choice = _plain(f, targets, items, holders)
+    if choice is None or not all(_plain_elements(f, array, choice, arrays) for array in arrays):
+        return None
+    return replace(choice, arrays=tuple(arrays))
+
+
+def _plain_elements(f: FunctionCode, array: ArrayTarget, choice: Choice, arrays: Sequence[ArrayTarget]) -> bool:
+    """Say whether the constraints on elements speak of one element alone, besides what is not random."""
+    if not array.items:
+        return True
+    random = Targets([*choice.targets, *(Target(other.member, True) for other in arrays)])
+    if any(random.of(expression) for expression in constraint_expressions(tuple(array.items))):
+        return False
+    return _plain(f, [Target(array.element)], tuple(array.items), choice.holders) is not None
 
 
 def _plain(
     f: FunctionCode, targets: Sequence[Target], items: tuple[Constraint, ...], holders: tuple[Signal, ...]
 ) -> Choice | None:
-    """Return a choice whose constraints are such that `_Draw` and `find_domains` can do all of them, or None."""
+    """Return a choice whose constraints are such that `Draw` and `find_domains` can do all of them, or None."""
     found = Targets(targets)
-    unrolled = unroll(items)
+    unrolled = unroll(items, Known({}))
     if unrolled is None or len(unrolled) > _MOST_ITEMS or not plain_items(unrolled):
         return None
     if any(f.unit.program.shadow(signal) is not None or signal in f.references for signal in found.signals):
@@ -319,7 +165,7 @@ def _draw_variables(f: FunctionCode, choice: Choice, done: str) -> None:
         w.entry.append(f"  {place} = alloca [{2 * plane_bytes(target.width)} x i8], align 8")
     hidden = {signal: f.locals[signal] for signal in places if signal in f.locals}
     f.locals |= places
-    _Draw(f, choice, "%node", places, failed).write()
+    Draw(f, choice, "%node", places, failed).write()
     drawn = {signal: f.load_signal(signal, place) for signal, place in places.items()}
     for signal in places:
         del f.locals[signal]
@@ -367,16 +213,23 @@ def _draw_class(f: FunctionCode, found: Class, choice: Choice, handle: Operand, 
     pointer = w.pointer(handle)
     hidden = {signal: f.locals[signal] for signal in choice.holders if signal in f.locals}
     f.locals |= dict.fromkeys(choice.holders, holder)
-    places = {target.signal: w.address(pointer, classes.field_offset(target.signal)) for target in choice.targets}
+    places = {t.signal: w.address(pointer, classes.field_offset(t.signal)) for t in choice.targets if t.member}
+    sizes = {array.size: f"%{w.fresh('size')}" for array in choice.arrays}
+    w.entry += [f"  {place} = alloca i32, align 8" for place in sizes.values()]
     cycles: dict[Signal, str] = {}
     for target in choice.targets:
         offset = classes.cycle_offset(target.signal) if target.cyclic else None
         if offset is not None:
             cycles[target.signal] = w.address(pointer, offset)
     stream = w.emit(f"add i64 {handle}, {OBJECT_SEED - NODE_SEED}")
-    _Draw(f, choice, stream, places, failed, cycles).write()
-    for signal in choice.holders:
-        del f.locals[signal]
+    f.locals |= sizes
+    draw = Draw(f, choice, stream, places | sizes, failed, cycles)
+    old = draw.write()
+    if choice.arrays:
+        draw_arrays(f, draw, old, pointer)
+    draw.take_cycles()
+    for signal in (*choice.holders, *sizes):
+        f.locals.pop(signal, None)
     f.locals |= hidden
     _call_hook(f, found, HOOKS[1], holder)
 

@@ -15,7 +15,7 @@ from weft.base.dataclass import dataclass, field
 from weft.base.number_ranges import tidy
 from weft.engines.event.code_expressions import value
 from weft.engines.event.code_function import FunctionCode
-from weft.engines.event.draw_targets import PLAIN, Target
+from weft.engines.event.draw_targets import LARGEST_SIZE, PLAIN, USUAL_SIZE, Target
 from weft.engines.event.writer import Operand, mask
 from weft.ir import ops
 from weft.ir.constraints import Constraint, Distribute, Implies, Require
@@ -241,6 +241,38 @@ class _Finder:
             return found, [(least, bound)]
         return found, [(self.plus(bound, 1) if op.endswith("gt") else bound, most)]
 
+    def conditional(self, item: Implies) -> list[tuple[Constraint, Target, Ranges]] | None:
+        """Return the ranges that a condition on what is not random leaves variables, if each is one range."""
+        if not self.free(item.cond):
+            return None
+        found: list[tuple[Constraint, Target, Ranges]] = []
+        parts: list[tuple[Require, bool, Target, Ranges]] = []
+        for way, items in ((True, item.body), (False, item.other)):
+            for inner in items:
+                if not isinstance(inner, Require) or inner.soft:
+                    return None
+                for part in _conjuncts(inner):
+                    known = self.bounds(part.value)
+                    if known is None or len(known[1]) != 1:
+                        return None
+                    parts.append((part, way, *known))
+        holds = self.number(item.cond, False)
+        if holds is None:
+            return None
+        for part, way, target, ((low, high),) in parts:
+            alone = Implies(item.cond, (part,) if way else (), () if way else (part,), item.span)
+            found.append((alone, target, [self._where(holds, way, target, low, high)]))
+        return found
+
+    def _where(self, holds: Operand, way: bool, target: Target, low: Operand, high: Operand) -> tuple[Operand, Operand]:
+        """Return a range where a condition holds, or (not `way`) does not, and all numbers elsewhere."""
+        least, most = target.whole
+        if isinstance(holds, int):
+            return (low, high) if bool(holds) == way else (least, most)
+        test = self.f.w.emit(f"icmp {'ne' if way else 'eq'} i64 {holds}, 0")
+        low = self.f.w.emit(f"select i1 {test}, i64 {low}, i64 {least}")
+        return low, self.f.w.emit(f"select i1 {test}, i64 {high}, i64 {most}")
+
     # ------------------------------------------------------------------------------------------- numbers
 
     def number(self, expression: Expr, extend: bool) -> Operand | None:
@@ -289,7 +321,7 @@ def find_domains(
     finder = _Finder(f, Targets(targets), failed)
     domains = {target: _natural(target) for target in targets}
     tests: list[Constraint] = []
-    later: list[tuple[Require, Target, Ranges]] = []
+    later: list[tuple[Constraint, Target, Ranges]] = []
     soft: list[Require] = []
     for item in items:
         if isinstance(item, Distribute):
@@ -306,9 +338,13 @@ def find_domains(
                 else:
                     later.append((part, *known))
         else:
-            tests.append(item)
+            conditional = finder.conditional(item) if isinstance(item, Implies) else None
+            if conditional is None:
+                tests.append(item)
+            else:
+                later += conditional
     # What only leaves a value out comes last: it makes pieces, which bounds that are computed do not go together with.
-    later.sort(key=lambda found: isinstance(found[0].value, Binary) and found[0].value.op == "ne")
+    later.sort(key=lambda found: len(found[2]) == 2 and _is_hole(found[0]))
     for part, target, ranges in later:
         if not _narrow(finder, domains[target], ranges):
             tests.append(part)
@@ -318,10 +354,46 @@ def find_domains(
         known = finder.bounds(item.value)
         if known is None or not _soften(finder, domains[known[0]], known[1]):
             tests.append(item)
-    for domain in domains.values():
+    for target, domain in domains.items():
+        if target.most and not domain.pieces and domain.high == target.most:
+            domain.high = _usual_size(finder, domain.low)
         if not domain.pieces:
             _check_empty(f, domain, failed)
     return domains, tests
+
+
+def _is_hole(item: Constraint) -> bool:
+    return isinstance(item, Require) and isinstance(item.value, Binary) and item.value.op == "ne"
+
+
+def _usual_size(finder: _Finder, low: Operand) -> Operand:
+    """Return the greatest size of a container that constraints do not bound from above."""
+    if isinstance(low, int):
+        return min(max(USUAL_SIZE, 2 * low), LARGEST_SIZE)
+    twice = finder.f.w.emit(f"shl i64 {low}, 1")
+    return finder.least(finder.most(twice, USUAL_SIZE), LARGEST_SIZE)
+
+
+def definitions(targets: Targets, tests: Sequence[Constraint]) -> dict[Target, tuple[Expr, bool, Constraint]]:
+    """Return variables that equations give from the others: the expression, if its sign is extended, the equation.
+
+    Each solution for the others then has one value of such a variable, so that it need not be drawn.
+    """
+    found: dict[Target, tuple[Expr, bool, Constraint]] = {}
+    needed: set[Target] = set()
+    for test in tests:
+        if not isinstance(test, Require) or not isinstance(test.value, Binary) or test.value.op not in ("eq", "ceq"):
+            continue
+        for side, other in ((test.value.lhs, test.value.rhs), (test.value.rhs, test.value.lhs)):
+            target = _match(targets, side, False) or _match(targets, side, True)
+            uses = targets.of(other)
+            if target is None or target.cyclic or target in found or target in needed or other.width > 63:
+                continue
+            if target not in uses and not uses & set(found):
+                found[target] = other, side.signed if isinstance(side, Resize) else target.signed, test
+                needed |= uses
+                break
+    return found
 
 
 def _natural(target: Target) -> Domain:

@@ -1,14 +1,16 @@
-"""Draw from the values that a `randc` property has not yet had (IEEE 1800-2023 18.4.2), as kernels.
+"""Draw from the values that a `randc` property has not yet had (IEEE 1800-2023 18.4.2), and elements, as kernels.
 
-A property of up to 8 bits has a set in its object: a bit for each value that its present cycle has had. What may be
-drawn is a set of the same form. When nothing of it is left a new cycle begins. The set is changed only when all other
-values have been found (`cycle_take`).
+A `randc` property of up to 8 bits has a set in its object: a bit for each value that its present cycle has had. What
+may be drawn is a set of the same form. When nothing of it is left a new cycle begins. The set is changed only when
+all other values have been found (`cycle_take`).
 """
 
 from __future__ import annotations
 
-from weft.engines.event.kernel_language import ctz, inlined, kernel, u64
-from weft.engines.event.thread_kernels import random_below
+from weft.engines.event.container_kernels import sequence_resize
+from weft.engines.event.kernel_language import ctz, free, inlined, kernel, malloc, memcpy, u64
+from weft.engines.event.records import CONTAINER_COUNT, CONTAINER_FIRST, CONTAINER_STEP
+from weft.engines.event.thread_kernels import random_below, seed_next
 
 CYCLE_BYTES = 32
 """The bytes of a set of values of 8 bits."""
@@ -94,4 +96,30 @@ def cycle_take(used: int, allowed: int, value: int) -> int:
         cycle_clear(used)
     place = used + (value >> 6) * 8
     u64[place] = u64[place] | (1 << (value & 63))
+    return 0
+
+
+@kernel
+def elements_make(count: int, step: int) -> int:
+    """Return room for elements, of whole words."""
+    return malloc(count * step + 8)
+
+
+@kernel
+def elements_draw(place: int, size: int, node: int) -> int:
+    """Fill so many bytes, and up to seven more, with random bits."""
+    at = 0
+    while at < size:
+        u64[place + at] = seed_next(node)
+        at = at + 8
+    return 0
+
+
+@kernel
+def elements_take(container: int, elements: int, count: int, state: int) -> int:
+    """Make elements that have been drawn those of a container."""
+    if u64[container + CONTAINER_COUNT] != count:
+        sequence_resize(container, count, state)
+    memcpy(u64[container + CONTAINER_FIRST], elements, count * u64[container + CONTAINER_STEP])
+    free(elements)
     return 0

@@ -34,6 +34,8 @@ from weft.ir.expressions import (
 PLAIN = Binary | Concat | Cond | Const | Element | Field | Ref | Repeat | Resize | Slice | Unary
 """The expressions that constraints may be made of."""
 
+LARGEST_SIZE, USUAL_SIZE = 1 << 24, 1024
+"""How many elements a container may be given; how many it is given at most if nothing bounds them from above."""
 MOST_PIECES = 64
 """How many pieces an array may have."""
 CYCLE_BITS = 8
@@ -53,6 +55,8 @@ class Target:
     """The width of a piece, which begins at bit `low`; 0 for all of the variable."""
     element: bool = False
     """Whether the piece is an element of an array, which has its signedness and values."""
+    most: int = 0
+    """Of the size of a container: the greatest that it may be given."""
 
     @property
     def width(self) -> int:
@@ -68,6 +72,8 @@ class Target:
     def whole(self) -> tuple[int, int]:
         """Return the least and the greatest number that it can be."""
         half = 1 << (self.width - 1)
+        if self.most:
+            return 0, self.most
         return (-half, half - 1) if self.signed else (0, mask(self.width))
 
     @property
@@ -135,9 +141,19 @@ def _elements(member: Signal) -> int:
 # ------------------------------------------------------------------------------------------- unrolling
 
 
-def unroll(items: Iterable[Constraint], known: Mapping[Signal, int] | None = None) -> list[Constraint] | None:
-    """Return constraints without `foreach`, folded for the indices that are known; None if they are not plain."""
-    values: Mapping[Signal, int] = known or {}
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """Be what is put into expressions: the values of indices, and other expressions that `swap` returns for some."""
+
+    values: Mapping[Signal, int]
+    swap: Callable[[Expr], Expr | None] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.values) or self.swap is not None
+
+
+def unroll(items: Iterable[Constraint], known: Known) -> list[Constraint] | None:
+    """Return constraints without `foreach`, with what is known in them; None if they are not plain."""
     found: list[Constraint] = []
     for item in items:
         match item:
@@ -146,17 +162,17 @@ def unroll(items: Iterable[Constraint], known: Mapping[Signal, int] | None = Non
                 if abs(left - right) >= MOST_PIECES:
                     return None
                 for at in range(left, right + step, step):
-                    inner = unroll(body, {**values, index: at})
+                    inner = unroll(body, replace(known, values={**known.values, index: at}))
                     if inner is None:
                         return None
                     found += inner
             case ForEach():
                 return None
-            case _ if not values:
+            case _ if not known:
                 found.append(item)
             case Implies(cond, body, other):
-                test = fold(cond, values)
-                parts = [unroll(way, values) for way in (body, other)]
+                test = fold(cond, known)
+                parts = [unroll(way, known) for way in (body, other)]
                 if test is None or parts[0] is None or parts[1] is None:
                     return None
                 if isinstance(test, Const) and not test.unknown:
@@ -164,13 +180,13 @@ def unroll(items: Iterable[Constraint], known: Mapping[Signal, int] | None = Non
                 else:
                     found.append(replace(item, cond=test, body=tuple(parts[0]), other=tuple(parts[1])))
             case Require(value):
-                folded = fold(value, values)
+                folded = fold(value, known)
                 if folded is None:
                     return None
                 found.append(replace(item, value=folded))
             case Distribute(value, shares):
-                folded = fold(value, values)
-                kept = [_fold_share(share, values) for share in shares]
+                folded = fold(value, known)
+                kept = [_fold_share(share, known) for share in shares]
                 if folded is None or None in kept:
                     return None
                 found.append(replace(item, value=folded, items=tuple(share for share in kept if share is not None)))
@@ -179,7 +195,7 @@ def unroll(items: Iterable[Constraint], known: Mapping[Signal, int] | None = Non
     return found
 
 
-def _fold_share(share: Share, known: Mapping[Signal, int]) -> Share | None:
+def _fold_share(share: Share, known: Known) -> Share | None:
     parts = [None if part is None else fold(part, known) for part in (share.low, share.high, share.weight)]
     low, high, weight = parts
     if low is None or weight is None or (high is None) != (share.high is None):
@@ -187,11 +203,14 @@ def _fold_share(share: Share, known: Mapping[Signal, int]) -> Share | None:
     return replace(share, low=low, high=high, weight=weight)
 
 
-def fold(expression: Expr, known: Mapping[Signal, int]) -> Expr | None:
-    """Return an expression with the values of indices in it, and what is then constant folded; None if not plain."""
+def fold(expression: Expr, known: Known) -> Expr | None:
+    """Return an expression with what is known in it, and what is then constant folded; None if it is not plain."""
+    other = known.swap(expression) if known.swap is not None else None
+    if other is not None:
+        return other
     match expression:
-        case Ref(signal) if signal in known:
-            return Const(signal.width, known[signal] & mask(signal.width))
+        case Ref(signal) if signal in known.values:
+            return Const(signal.width, known.values[signal] & mask(signal.width))
         case Const() | Ref():
             return expression
         case Field(holder):

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from weft.sim.event_simulation import EventSimulation
 
 Key = tuple[object, Signal]
-LARGEST_SIZE = 1 << 24
-"""How many elements a container may be given."""
 
 
 class NotYetError(Exception):

@@ -18,6 +18,7 @@ from weft.base.source import NOWHERE
 from weft.engines.event.code_classes import OBJECT_SEED
 from weft.engines.event.code_draws import HOOKS
 from weft.engines.event.code_randomize import Entry, RandomizeSite
+from weft.engines.event.draw_targets import LARGEST_SIZE, USUAL_SIZE
 from weft.engines.event.records import NODE_SEED, RANDOM_BEGUN, RANDOM_MODES
 from weft.engines.event.value_types import CONTAINERS, WORDS
 from weft.engines.event.writer import plane_bytes
@@ -31,7 +32,6 @@ from weft.sim.randomize.lower_constraints import Lowering
 from weft.sim.randomize.problem import Problem
 from weft.sim.randomize.random_stream import RandomStream
 from weft.sim.randomize.random_world import (
-    LARGEST_SIZE,
     NotYetError,
     RandomPlace,
     RandomWorld,
@@ -42,8 +42,6 @@ from weft.sim.randomize.terms import Term, constant, make, ones, signed, variabl
 
 if TYPE_CHECKING:
     from weft.sim.event_simulation import EventSimulation
-
-_USUAL_SIZE = 1024
 
 
 @dataclass(slots=True, eq=False)
@@ -473,7 +471,7 @@ class Randomizer:
                 domain = intersect(domain, found[2])
         if domain and domain[-1][1] == LARGEST_SIZE:
             # Nothing bounds the size from above; an array is then not made longer than is usual, if possible.
-            lowering.soft.insert(0, make("ule", 1, size, constant(32, max(_USUAL_SIZE, 2 * domain[0][0]))))
+            lowering.soft.insert(0, make("ule", 1, size, constant(32, max(USUAL_SIZE, 2 * domain[0][0]))))
 
     def _solve(self, world: RandomWorld, lowering: Lowering, stream: RandomStream) -> list[int] | None:
         used: Used = {}
