@@ -267,6 +267,31 @@ def test_runs_that_finish():
     assert {row.describe(): row.result for row in report.rows()}["sa0 top.count[1]"] == "hang"
 
 
+@pytest.mark.parametrize("device", DEVICES, indirect=True)
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (WORDS, {"cycles": 90, "sites": ["*", "!clk"], "models": "stuck,flip", "random": {"a": 5}}),
+        (CLOCKS, {"cycles": 70, "sites": ["*", "!rst_n"], "models": "flip", "sample": 400, "random": {"a": 2}}),
+        (PROGRAM, {"cycles": 1000, "models": "stuck,flip", "at": [0, 3, 17], "until": "done", "observe": "result"}),
+        (FINISHING, {"cycles": 1000, "models": "stuck,flip", "at": [0, 20]}),
+    ],
+    ids=["words", "clocks", "until", "finish"],
+)
+def test_refilled_lanes_find_what_turns_find(text, options, device):
+    """Lanes that take up one fault after the other, at cycles of their own, against batches that begin together."""
+    sim = compile_words() if text is WORDS else weft.compile(texts={"top.sv": text}, top="top", cache=False)
+    if text is CLOCKS:
+        sim.poke("rst_n", 1)
+        sim.run_cycles(1)
+    alone, refilled = (
+        sim.faults(**options, lanes=lanes, refill=refill, device=device).run()
+        for lanes, refill in ((2000, False), (12, True))
+    )
+    assert len(refilled) > 24 and refilled.complete
+    assert list(refilled.rows()) == list(alone.rows())
+
+
 def test_collapsing_of_the_smallest_netlist():
     """Without branches: of 22 faults of six NANDs, those at inputs with one reader join the gate's output."""
     sim = weft.compile(texts={"top.v": nand_pair()}, top="top", cache=False)

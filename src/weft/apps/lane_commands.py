@@ -148,6 +148,9 @@ def faults(
     collapse: Annotated[
         bool, option("--collapse/--no-collapse", help="Simulate one of the faults that no test can tell apart.")
     ] = True,
+    refill: Annotated[
+        bool, option("--refill/--no-refill", help="Let a lane whose fault is decided take up the next one.")
+    ] = True,
     stimulus: Annotated[
         str, option(help="random:SEED, or a file: names of inputs, then a line of hex values for each cycle.")
     ] = "",
@@ -182,6 +185,7 @@ def faults(
         "sample": sample,
         "seed": seed,
         "collapse": collapse,
+        "refill": refill,
         "lanes": lanes,
         "device": device,
         "threads": threads,

@@ -240,6 +240,7 @@ class Simulation(ABC):
         sample: int | None = None,
         seed: int = 0,
         collapse: bool = True,
+        refill: bool = True,
         lanes: int | None = None,
         device: str = "auto",
         threads: int = 0,
@@ -256,7 +257,8 @@ class Simulation(ABC):
         of a cycle; with `"end"` when one differs at the end of the run. A run that does not end as the good machine's
         does within `timeout` cycles (by default, twice as many and 1,000) hangs. `stimulus` gives inputs a value for
         each cycle, `random` a random one from a seed. Faults that are equivalent are simulated once (`collapse`).
-        `lanes`, `device` and `threads` are as for `batch`; more faults than lanes take several turns.
+        `lanes`, `device` and `threads` are as for `batch`; where there are more faults than lanes, a lane whose fault
+        is decided takes up the next one (`refill`).
         """
         from weft.sim.faults.campaign import CampaignOptions, FaultCampaign  # as rare as batches
 
@@ -277,6 +279,7 @@ class Simulation(ABC):
             sample=sample,
             seed=seed,
             collapse=collapse,
+            refill=refill,
             lanes=lanes,
             device=device,
             threads=threads,

@@ -39,14 +39,21 @@ from weft.sim.faults.fault_list import (
 )
 from weft.sim.faults.fault_report import FaultReport
 from weft.sim.faults.fault_sites import FaultSite, find_sites, refuse_left_out
-from weft.sim.faults.good_machine import GoodMachine, stimulus_table
+from weft.sim.faults.good_machine import LONGEST, GoodMachine, stimulus_table
 from weft.sim.faults.lane_faults import FaultClass, LaneFaults, Outcomes
+from weft.sim.faults.refill_lanes import RefilledLanes
 from weft.sim.make_batch import choose_device
 from weft.sim.run_effects import Outcome
 from weft.sim.stimulus.lane_simulation import LaneSimulation
 
 _WINDOW = 1024
 _MOST_WINDOW = 1 << 20
+_REFILL_WINDOW = 1 << 16
+"""The cycles of a run at most whose lanes are refilled: all of its outputs are in memory, at a place for each lane."""
+_FEW_TILES = 4
+_REFILL_SLICE = 64
+"""Lanes at different cycles stop together at ends of slices, so these are short."""
+
 _LANES = {"cpu": 1024, "cuda": 65_536}
 _EXTRA_CYCLES = 1000
 """By default a run that should end has twice the good machine's cycles and these."""
@@ -68,6 +75,7 @@ class CampaignOptions:
     sample: int | None = None
     seed: int = 0
     collapse: bool = True
+    refill: bool = True
     lanes: int | None = None
     device: str = "auto"
     threads: int = 0
@@ -149,12 +157,26 @@ class FaultCampaign:
 
     def _choose_window(self) -> int:
         """Return the depth of the memories that hold some cycles of the outputs and of the inputs."""
-        if self._table is None or self.options.compare == "cycle":
+        options = self.options
+        if options.compare == "cycle":
+            many = options.refill and len(self.faults) > (options.lanes or _LANES["cpu"])
+            window = 1 << (self._whole_window() - 1).bit_length()
+            return max(_WINDOW, window) if many and window <= _REFILL_WINDOW else _WINDOW
+        if self._table is None:
             return _WINDOW
         window = 1 << (self._timeout(self.options.cycles) - 1).bit_length()
         if window > _MOST_WINDOW:
             raise Unsupported(f"a stimulus of more than {_MOST_WINDOW:,} cycles with compare='end'")
         return max(_WINDOW, window)
+
+    def _whole_window(self) -> int:
+        """Return the cycles that the window has if lanes are refilled: with inputs, those of runs that end late too."""
+        return self.options.cycles if self._table is None else self._timeout(self.options.cycles)
+
+    @property
+    def _refilled(self) -> bool:
+        """Say whether lanes take up faults one by one: the window holds the whole run."""
+        return self.options.refill and self.options.compare == "cycle" and self.window >= self._whole_window()
 
     def _timeout(self, cycles: int) -> int:
         given = self.options.timeout
@@ -200,7 +222,8 @@ class FaultCampaign:
     def _run(self, tell: Callable[[int], None]) -> None:
         options = self.options
         if self.good is None:
-            self.good = GoodMachine(self.design, options.cycles, self._table, self.window, options.until)
+            longest = _REFILL_SLICE if self._refilled else LONGEST
+            self.good = GoodMachine(self.design, options.cycles, self._table, self.window, options.until, longest)
             if not self.good.cycles:
                 raise UserError("bad-option", "the good machine's run ends in its first cycle")
         good = self.good
@@ -208,15 +231,30 @@ class FaultCampaign:
         if not len(waiting):
             return
         batch = self._make_batch(len(waiting))
-        runner = LaneFaults(self.design, good, batch, self.outcomes)
         timeout = max(good.cycles + 1, self._timeout(good.cycles))
+        runner = LaneFaults(self.design, good, batch, self.outcomes)
         for first in range(0, len(waiting), batch.lanes):
+            if first and self._refilled and self._few_left(waiting[:first], batch):
+                rest = waiting[first:]
+                choices = self.design.choices(self.sites, self.faults.take(rest))
+                refilled = RefilledLanes(self.design, good, batch, self.outcomes)
+                refilled.run_all(rest, choices, options.until, timeout, tell)
+                return
             some = waiting[first : first + batch.lanes]
             faults = self.faults.take(some)
             begin = int(faults.cycle.min()) if (faults.model == TRANSIENT).all() else 0
             choices = self.design.choices(self.sites, faults)
             runner.run(some, choices, begin, options.until, timeout, options.compare == "cycle", tell)
             self._spread()
+
+    def _few_left(self, decided: NDArray[np.int64], batch: FaultBatch) -> bool:
+        """Say whether the lanes of a turn that run to its end are too few to fill their vectors.
+
+        Otherwise turns are as good: their lanes are at the same cycle, and so agree on what they can skip.
+        """
+        turns = len(decided) // batch.lanes
+        left = int((self.outcomes.classes[decided] != FaultClass.DETECTED).sum())
+        return left < _FEW_TILES * batch.layout.tile * turns
 
     def _waiting(self) -> NDArray[np.int64]:
         """Return the faults to simulate: one of each class, those that are there all the time first."""

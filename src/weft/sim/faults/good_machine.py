@@ -3,7 +3,7 @@
 The lanes compare with its outputs, begin at its states (a transient changes nothing before its cycle), and a transient
 that has left no difference from its state has left none for ever.
 
-Slices grow from 16 cycles to the window, because most faults are seen early, and lanes can be packed between slices.
+Slices grow from 16 cycles to `longest`, because most faults are seen early, and lanes can be packed between slices.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from weft.sim.faults.fault_design import FaultDesign
 from weft.sim.signal_map import SignalMap
 
 _FIRST_SLICE = 16
+LONGEST = 1024
+"""The cycles of a slice at most."""
+
 _STATE_BYTES = 1 << 28
 """Keep states of slices while they take no more memory than this."""
 
@@ -34,8 +37,10 @@ class GoodMachine:
     `last` is the state at the end of the last whole cycle, `end` that in which it ended, at `end_fs`.
     """
 
-    def __init__(self, made: FaultDesign, cycles: int, stimulus: Rows | None, window: int, until: str) -> None:
-        self._made, self._window, self._stimulus = made, window, stimulus
+    def __init__(
+        self, made: FaultDesign, cycles: int, stimulus: Rows | None, window: int, until: str, longest: int = LONGEST
+    ) -> None:
+        self._made, self.window, self._stimulus, self.longest = made, window, stimulus, longest
         self._layout, self._program = made.program.layout, made.program
         self._state = made.start
         self.period_fs = made.clocks[0].clock.period_fs
@@ -76,10 +81,10 @@ class GoodMachine:
 
     def _windowed(self, number: int, rows: Rows) -> Rows:
         first = self.ends[number - 1] if number else 0
-        found = np.zeros((self._window, rows.shape[1]), np.uint64)
+        found = np.zeros((self.window, rows.shape[1]), np.uint64)
         # The inputs of the cycle after the last are those of the last.
-        cycles = np.arange(first, first + self._window)
-        found[cycles % self._window] = rows[np.minimum(cycles, len(rows) - 1)]
+        cycles = np.arange(first, first + self.window)
+        found[cycles % self.window] = rows[np.minimum(cycles, len(rows) - 1)]
         return found
 
     def _fill(self, first: int) -> None:
@@ -87,10 +92,10 @@ class GoodMachine:
         if self._stimulus is None:
             return
         place = self._made.injection.named[STIMULUS]
-        cycles = np.arange(first, first + self._window)
+        cycles = np.arange(first, first + self.window)
         rows = self._stimulus[np.minimum(cycles, len(self._stimulus) - 1)]
         view = self._layout.view(self._state, place)
-        view[cycles % self._window] = rows[:, 0] if view.ndim == 1 else rows
+        view[cycles % self.window] = rows[:, 0] if view.ndim == 1 else rows
 
     def _run(self, cycles: int) -> None:
         layout, state = self._layout, self._state
@@ -119,7 +124,7 @@ class GoodMachine:
                 self.states.append(state.copy() if kept <= _STATE_BYTES else None)
                 self.ends.append(upto)
             done = upto
-            size = min(2 * size, self._window)
+            size = min(2 * size, self.longest)
         self.cycles = done
 
     def _advance(self, upto: int, hooks: list[Hook]) -> Status:
@@ -139,7 +144,7 @@ class GoodMachine:
         if place is None:
             return
         view = self._layout.view(self._state, place)
-        rows = view[np.arange(first, last) % self._window].astype(np.uint64)
+        rows = view[np.arange(first, last) % self.window].astype(np.uint64)
         self.rows.append(rows.reshape(last - first, -1))
 
 

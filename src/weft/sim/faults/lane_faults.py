@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from weft.ir.layout import container_bytes
 from weft.passes.inject_faults import ALWAYS, CHECK, CYCLE, ELEMENT, FLIP, GOOD, KEEP, OUTPUT, SITE, STIMULUS, UPSET
 from weft.sim.faults.fault_batch import FaultBatch
 from weft.sim.faults.fault_design import FaultDesign
-from weft.sim.faults.good_machine import GoodMachine
+from weft.sim.faults.good_machine import LONGEST, GoodMachine
 from weft.sim.signal_map import SignalMap
 
 Lanes = NDArray[np.int64]
@@ -62,7 +63,7 @@ class LaneFaults:
         graph = made.faulty.graph
         skipped = {self._place[name] for name in (*_CHOICES, "$fault_beat")}
         self._compared = [
-            (number, word.state, word.word)
+            number
             for number, word in enumerate(self._program.words)
             if graph.states[word.state].kind in _KEPT and word.state not in skipped
         ]
@@ -92,27 +93,30 @@ class LaneFaults:
                 self._cycle[: len(faults)] = values
             self._set(name, row)
         self._set(CHECK, np.full(batch.lanes, int(checked), np.uint8))
-        self._flip_at_once()
+        self._flip_at_once(self.alive)
         self._fill(slice_number)
         batch.changed()
         if not checked:
             self._run_to_end(until, timeout)
             report(0)
             return
-        start = good.ends[slice_number - 1] if slice_number else 0
-        for number in range(slice_number, len(good.ends)):
-            if number > slice_number:
+        start, number, count = good.ends[slice_number - 1] if slice_number else 0, slice_number, 1
+        while number < len(good.ends):
+            if number > slice_number and good.window < good.cycles:
                 self._fill(number)
-            status = batch.run_lanes(good.ends[number] - start, self.alive)
-            start = good.ends[number]
-            self._take_stopped(status, start)
-            self._drop_masked(number)
+            # Slices are short where lanes can be refilled; these run through more and more of them.
+            last = min(number + count, len(good.ends)) - 1
+            number, count = last + 1, min(2 * count, LONGEST // good.longest)
+            status = batch.run_lanes(good.ends[last] - start, self.alive)
+            start = good.ends[last]
+            self._take_stopped(status)
+            self._drop_masked(last)
             report(int(self.alive.sum()))
             if not self.alive.any():
                 return
             self._pack()
         differ = self._differing(good.last, self.alive)
-        self._finish(differ, until, timeout - good.cycles)
+        self._finish(self.alive.copy(), differ, until, timeout - good.cycles)
         report(0)
 
     # ------------------------------------------------------------------------------------------- the lanes' state
@@ -123,10 +127,10 @@ class LaneFaults:
     def _row(self, name: str) -> NDArray[np.unsignedinteger]:
         return self.batch.state.word_row(self._program.places[self._place[name]])
 
-    def _flip_at_once(self) -> None:
-        """Flip bits of the lanes whose upset comes before the first cycle, which ends no cycle."""
+    def _flip_at_once(self, among: Mask) -> None:
+        """Flip bits of those lanes whose upset comes before the first cycle, which ends no cycle."""
         upset = self._row(UPSET).copy()
-        lanes = np.nonzero(self.alive & (upset > 0) & (self._cycle == 0))[0]
+        lanes = np.nonzero(among & (upset > 0) & (self._cycle == 0))[0]
         if not len(lanes):
             return
         flips, elements = self._row(FLIP).astype(np.uint64), self._row(ELEMENT).astype(np.int64)
@@ -180,10 +184,14 @@ class LaneFaults:
                 every = np.arange(memory.depth)
                 elements = batch.state.plane_elements(plane, keep[moving], every)
                 batch.state.put_plane("", plane, into[moving], every, elements)
-        for row in (self._of, self._cycle):
+        for row in self._moved():
             row[into] = row[keep]
         self.alive[:] = False
         self.alive[into] = True
+
+    def _moved(self) -> tuple[NDArray[Any], ...]:
+        """Return what there is for each lane, and moves with it."""
+        return self._of, self._cycle
 
     # ------------------------------------------------------------------------------------------------- outcomes
 
@@ -202,7 +210,7 @@ class LaneFaults:
         passed = self.batch.time_fs[lanes].astype(np.int64) - self.good.start_fs
         return (passed - 1) // self.good.period_fs
 
-    def _take_stopped(self, status: NDArray[np.uint8], end: int) -> None:
+    def _take_stopped(self, status: NDArray[np.uint8]) -> None:
         output = self._row(OUTPUT).astype(np.int64)
         seen = self.alive & (output > 0)
         if seen.any():
@@ -227,13 +235,18 @@ class LaneFaults:
 
     def _differing(self, state: NDArray[np.uint8], lanes: Mask) -> Mask:
         """Say for some lanes whether what they remember is not what a state of the good machine has."""
-        batch, layout = self.batch, self.made.program.layout
-        different = np.zeros(batch.lanes, np.bool_)
-        for number, place, word in self._compared:
-            want = layout.read(state, place) >> 64 * word & (1 << 64) - 1
-            row = batch.state.word_row(number)
-            different |= row != np.array(want, np.uint64).astype(row.dtype)
+        words = self.batch.words_of(state)
+        different = np.zeros(self.batch.lanes, np.bool_)
+        for number in self._compared:
+            row = self.batch.state.word_row(number)
+            different |= row != words[number].astype(row.dtype)
         different &= lanes
+        self._compare_memories(state, lanes, different)
+        return different
+
+    def _compare_memories(self, state: NDArray[np.uint8], lanes: Mask, different: Mask) -> None:
+        """Note in which of some lanes memories are not what a state of the good machine has."""
+        batch, layout = self.batch, self.made.program.layout
         for plane, memory in enumerate(self._program.memories):
             left = np.nonzero(lanes & ~different)[0]
             if memory.shared or not len(left):
@@ -245,17 +258,17 @@ class LaneFaults:
                 some = left[first : first + 256]
                 have = batch.state.plane_elements(plane, some, every)
                 different[some] = (have != want.astype(have.dtype)).any(axis=1)
-        return different
 
-    def _finish(self, differ: Mask, until: str, left: int) -> None:
-        """Sort the lanes that no output has betrayed: do they end as the good machine does?"""
+    def _finish(self, rest: Mask, differ: Mask, until: str, left: int) -> None:
+        """Sort lanes that no output has betrayed: do they end as the good machine does?"""
         batch, good = self.batch, self.good
-        rest = self.alive.copy()
         if not good.ended:
             self._settle(rest & differ, FaultClass.LATENT)
             self._settle(rest & ~differ, FaultClass.UNDETECTED)
             return
-        self._set(CHECK, np.zeros(batch.lanes, np.uint8))
+        checked = self._row(CHECK).copy()
+        checked[rest] = 0
+        self._set(CHECK, checked)
         batch.changed()
         if good.ended == "until":
             status = batch.run_lanes(max(1, left), rest, until)
