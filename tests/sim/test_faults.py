@@ -301,6 +301,29 @@ def test_collapsing_of_the_smallest_netlist():
     assert report.coverage.fault_coverage == 1.0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [nand_pair(), multiplier(4), controller(9, 3), sequential(90, 9, seed=4), sequential(120, 4, outputs=20, seed=6)],
+    ids=["nand_pair", "multiplier", "controller", "sequential4", "sequential6"],
+)
+def test_dominance_infers_what_simulation_finds(text):
+    """Every inferred fault is detected alone as well, no later; what cannot be inferred is simulated."""
+    sim = weft.compile(texts={"top.v": text}, top="top", cache=False)
+    names = [p.signal.name for p in sim.design.graph.scopes[0].module.ports if p.direction == "input"]
+    options = {"cycles": 20, "random": {name: 3 for name in names if name != "clk"}, "device": "cpu"}
+    alone = sim.faults(**options, collapse=False).run()
+    campaign = sim.faults(**options, dominance=True)
+    report = campaign.run()
+    assert report.complete
+    np.testing.assert_array_equal(report.outcomes.classes, alone.outcomes.classes)
+    inferred = campaign.inferred[campaign.same]
+    assert (report.outcomes.cycles[inferred] >= alone.outcomes.cycles[inferred]).all()
+    np.testing.assert_array_equal(report.outcomes.cycles[~inferred], alone.outcomes.cycles[~inferred])
+    assert report.inferred == inferred.sum() and ("dominance:" in report.text()) == bool(report.inferred)
+    if "dff" not in text:
+        assert report.inferred > 0 and report.simulated < sim.faults(**options).run().simulated
+
+
 FORWARDED = """
 module top(input logic clk, input logic [3:0] a, output logic [3:0] y, output logic [3:0] z);
   logic [3:0] twice, kept;
@@ -413,6 +436,7 @@ def test_replays():
         ({"sample": 0}, "a sample has at least one fault"),
         ({"lanes": 0}, "a campaign has at least one lane"),
         ({"cycles": 0}, "at least one cycle"),
+        ({"dominance": True, "collapse": False}, "dominance needs collapse"),
     ],
 )
 def test_what_cannot_be(options, message):

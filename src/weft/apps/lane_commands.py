@@ -148,6 +148,9 @@ def faults(
     collapse: Annotated[
         bool, option("--collapse/--no-collapse", help="Simulate one of the faults that no test can tell apart.")
     ] = True,
+    dominance: Annotated[
+        bool, option("--dominance", help="Infer that a fault is detected from another that it dominates.")
+    ] = False,
     refill: Annotated[
         bool, option("--refill/--no-refill", help="Let a lane whose fault is decided take up the next one.")
     ] = True,
@@ -185,6 +188,7 @@ def faults(
         "sample": sample,
         "seed": seed,
         "collapse": collapse,
+        "dominance": dominance,
         "refill": refill,
         "lanes": lanes,
         "device": device,

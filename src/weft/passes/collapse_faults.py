@@ -6,6 +6,11 @@ for and, 1 for or, and likewise reductions). Where two faults arrive at the same
 detects both or neither. What is observed, what a register or memory takes, and what has several readers ends the way: a
 fault is followed to there and no further, so a fault at the stem of a fan-out is not that of a branch.
 
+Where a fault ends its way at a gate with the value that does not control it (1 at an and, 0 at an or), whatever detects
+it also detects that value at the gate's output: that fault *dominates* it. A test of the former has the gate's other
+inputs at 1 (or 0), so both faulty circuits are one then. This holds cycle by cycle, so only where what the gate drives
+does not come to any state: elsewhere the two may have gone different ways before.
+
 The graph is that of a design whose sites are forceable (`insert_forces`): each is a mux, whose other operands do not
 count as logic.
 """
@@ -47,6 +52,14 @@ class FaultCollapser:
                     live[source] = 1
                     self._readers[source].append(node)
         self._known: dict[Place, Place] = {}
+        self._stateful = bytearray(len(graph))
+        for node in _sink_nodes(graph):
+            if node >= 0:
+                self._stateful[node] = 1
+        for node in range(len(graph) - 1, -1, -1):
+            if self._stateful[node]:
+                for source in self._read_by(node):
+                    self._stateful[source] = 1
 
     def _read_by(self, node: int) -> list[int]:
         """Return what a node reads; of a force point what drives it alone."""
@@ -68,6 +81,23 @@ class FaultCollapser:
         for each in passed:
             self._known[each] = place
         return place
+
+    def dominating(self, place: Place) -> Place | None:
+        """Return the fault that every test of this one detects, no later; both are as `follow` has them.
+
+        None where there is none, or where state could tell them apart.
+        """
+        node, bit, value = place
+        reader = self._only_reader(node, bit)
+        if reader is None or self._stateful[reader[0]] or reader[0] in self._sites:
+            return None
+        user, at = reader
+        op = self._op[user]
+        if (op == _AND and value == 1) or (op == _OR and value == 0):
+            return self.follow(user, at, value)
+        if (op == _REDAND and value == 1) or (op == _REDOR and value == 0):
+            return self.follow(user, 0, value)
+        return None
 
     def _advance(self, place: Place) -> Place | None:
         """Return the next place that is the same fault, or None."""

@@ -240,6 +240,7 @@ class Simulation(ABC):
         sample: int | None = None,
         seed: int = 0,
         collapse: bool = True,
+        dominance: bool = False,
         refill: bool = True,
         lanes: int | None = None,
         device: str = "auto",
@@ -256,7 +257,8 @@ class Simulation(ABC):
         detected when one of the signals that `observe` names (globs; the top's outputs by default) differs at the end
         of a cycle; with `"end"` when one differs at the end of the run. A run that does not end as the good machine's
         does within `timeout` cycles (by default, twice as many and 1,000) hangs. `stimulus` gives inputs a value for
-        each cycle, `random` a random one from a seed. Faults that are equivalent are simulated once (`collapse`).
+        each cycle, `random` a random one from a seed. Faults that are equivalent are simulated once (`collapse`); with
+        `dominance` one that is detected whenever another is is not simulated once that one is detected.
         `lanes`, `device` and `threads` are as for `batch`; where there are more faults than lanes, a lane whose fault
         is decided takes up the next one (`refill`).
         """
@@ -279,6 +281,7 @@ class Simulation(ABC):
             sample=sample,
             seed=seed,
             collapse=collapse,
+            dominance=dominance,
             refill=refill,
             lanes=lanes,
             device=device,

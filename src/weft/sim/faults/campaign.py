@@ -75,6 +75,7 @@ class CampaignOptions:
     sample: int | None = None
     seed: int = 0
     collapse: bool = True
+    dominance: bool = False
     refill: bool = True
     lanes: int | None = None
     device: str = "auto"
@@ -122,7 +123,11 @@ class FaultCampaign:
         self._clock_low()
         count = len(self.faults)
         self.outcomes = Outcomes(np.zeros(count, np.uint8), np.full(count, -1, np.int64), np.full(count, -1, np.int32))
-        self.same = self.design.equivalent(self.sites, self.faults) if options.collapse else np.arange(count)
+        self.same, self.dominating = np.arange(count), dict[int, int]()
+        if options.collapse:
+            self.same, dominating = self.design.equivalent(self.sites, self.faults)
+            self.dominating = dominating if options.dominance else {}
+        self.inferred = np.zeros(count, np.bool_)
         self._mark_untestable()
         self.good: GoodMachine | None = None
         self.seconds = 0.0
@@ -226,8 +231,32 @@ class FaultCampaign:
             self.good = GoodMachine(self.design, options.cycles, self._table, self.window, options.until, longest)
             if not self.good.cycles:
                 raise UserError("bad-option", "the good machine's run ends in its first cycle")
-        good = self.good
         waiting = self._waiting()
+        later = {self.dominating[number] for number in waiting.tolist() if number in self.dominating}
+        self._simulate(waiting[~np.isin(waiting, list(later))], tell)
+        self._infer()
+        self._simulate(self._waiting(), tell)
+
+    def _infer(self) -> None:
+        """Note the faults that are detected because one that they dominate is."""
+        outcomes = self.outcomes
+        work = list(self.dominating)
+        while work:
+            number = work.pop()
+            other = self.dominating.get(number, -1)
+            if other < 0 or outcomes.classes[other] != FaultClass.WAITING:
+                continue
+            if outcomes.classes[number] == FaultClass.DETECTED and outcomes.outputs[number] >= 0:
+                for column in (outcomes.classes, outcomes.cycles, outcomes.outputs):
+                    column[other] = column[number]
+                self.inferred[other] = True
+                work.append(other)
+        self._spread()
+
+    def _simulate(self, waiting: NDArray[np.int64], tell: Callable[[int], None]) -> None:
+        """Simulate some faults."""
+        options, good = self.options, self.good
+        assert good is not None
         if not len(waiting):
             return
         batch = self._make_batch(len(waiting))
@@ -304,7 +333,8 @@ class FaultCampaign:
             faults=self.faults,
             outcomes=self.outcomes,
             observed=self.design.observed,
-            simulated=int((self.same == np.arange(len(self.same))).sum()),
+            simulated=int((self.same == np.arange(len(self.same))).sum()) - int(self.inferred.sum()),
+            inferred=int(self.inferred[self.same].sum()),
             cycles=good.cycles if good is not None else options.cycles,
             sampled=options.sample is not None,
             seed=options.seed,
@@ -351,6 +381,8 @@ def _check(simulation: CycleSimulation, options: CampaignOptions) -> None:
         raise UserError("bad-option", f"a campaign has at least one cycle, not {options.cycles}")
     if options.compare not in ("cycle", "end"):
         raise UserError("bad-option", f"compare is cycle or end, not '{options.compare}'")
+    if options.dominance and (not options.collapse or options.compare != "cycle"):
+        raise UserError("bad-option", "dominance needs collapse, and compare='cycle'")
     if options.sample is not None and options.sample < 1:
         raise UserError("bad-option", f"a sample has at least one fault, not {options.sample}")
     if options.lanes is not None and options.lanes < 1:

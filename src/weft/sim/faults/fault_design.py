@@ -111,8 +111,11 @@ class FaultDesign:
     def _upset(self, state: int) -> int:
         return self.injection.upsets[self.upset_states[state]]
 
-    def equivalent(self, sites: Sequence[FaultSite], faults: FaultList) -> NDArray[np.int64]:
-        """Return for each fault the first one in the list that no test can tell from it."""
+    def equivalent(self, sites: Sequence[FaultSite], faults: FaultList) -> tuple[NDArray[np.int64], dict[int, int]]:
+        """Return for each fault the first one in the list that no test can tell from it; and which of those dominate.
+
+        The latter gives, for one of those first ones, another that is detected whenever it is.
+        """
         nodes = {point.node: point.driven for point in self.points.values()}
         collapser = FaultCollapser(self.forced.graph, nodes, self.observed_nodes)
         first: dict[tuple[int, ...], int] = {}
@@ -129,7 +132,14 @@ class FaultDesign:
             else:
                 key = collapser.follow(self.points[path].node, bit, model)
             same[number] = first.setdefault(key, number)
-        return same
+        dominating: dict[int, int] = {}
+        for key, number in first.items():
+            place = (key[0], key[1], key[2]) if len(key) == 3 else None  # a place of the collapser
+            while place is not None and number not in dominating:
+                place = collapser.dominating(place)
+                if place is not None and place in first:
+                    dominating[number] = first[place]
+        return same, dominating
 
 
 def make_fault_design(

@@ -84,6 +84,8 @@ class Coverage:
 class FaultReport:
     """Hold the results of a campaign; `simulated` faults stand for all others, which are equivalent to one of them.
 
+    `inferred` are detected because one that they dominate is: they are seen no later than that.
+
     `left_out` are signals that globs name and that have no faults: a process reads what it has just assigned.
     """
 
@@ -100,6 +102,7 @@ class FaultReport:
     device: str
     scopes: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    inferred: int = 0
 
     @property
     def coverage(self) -> Coverage:
@@ -160,12 +163,15 @@ class FaultReport:
     def summary(self) -> list[tuple[str, str]]:
         """Return what the report begins with, as pairs of a title and a text."""
         total = self.coverage
+        counted = "were simulated" if self.inferred else "can be told apart"
         lines = [
             ("design", self.design),
-            ("faults", f"{total.total:,}, of which {self.simulated:,} can be told apart"),
+            ("faults", f"{total.total:,}, of which {self.simulated:,} {counted}"),
             ("cycles", f"{self.cycles:,}"),
             ("observed", ", ".join(self.observed[:8]) + (" ..." if len(self.observed) > 8 else "")),
         ]
+        if self.inferred:
+            lines.append(("dominance", f"{self.inferred:,} are detected as one that they dominate is, then or before"))
         if self.left_out:
             shown = ", ".join(self.left_out[:4]) + (" ..." if len(self.left_out) > 4 else "")
             lines.append(("left out", f"{len(self.left_out)} signals that their own process reads: {shown}"))
@@ -244,6 +250,7 @@ class FaultReport:
             "seed": self.seed if self.sampled else None,
             "total": total.total,
             "simulated": self.simulated,
+            "inferred": self.inferred,
             "classes": {_name(each): total.counts[each] for each in _COLUMNS},
             "fault_coverage": total.fault_coverage,
             "test_coverage": total.test_coverage,
