@@ -143,16 +143,6 @@ def _equal(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tupl
     return simulation.containers.equal(args[0], args[1]), {}
 
 
-def _pack(simulation: EventSimulation, site: HostSite, args: list[Any]) -> tuple[Any, Outputs]:
-    """Return the elements as one vector, the first at the top; a wider target is filled from the left (11.4.14)."""
-    bits, unknown, width = streamed(simulation, args)
-    target = site.result.width if site.result is not None else width
-    shift = target - width
-    if shift >= 0:
-        return Value(target, bits << shift, unknown << shift), {}
-    return Value(target, bits >> -shift, unknown >> -shift), {}
-
-
 def _blocks(plane: int, width: int, size: int) -> int:
     """Return a stream with its blocks, counted from the right, in opposite order."""
     result = 0
@@ -218,6 +208,5 @@ CONTAINER_CALLS: dict[str, Call] = {
     "array.at": _at,
     "array.key_at": _key_at,
     "array.equal": _equal,
-    "array.pack": _pack,
     "array.unpack": _unpack,
 }

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_new_containers import MAKES, new_container
+from weft.engines.event.code_streams import pack, unpack
 from weft.engines.event.container_layout import LEAST_ADDRESS, ContainerLayout, in_memory
 from weft.engines.event.container_places import (
     changed_variable,
@@ -78,6 +79,9 @@ def container_call(f: FunctionCode, call: SystemCall) -> Value | None:
         return new_container(f, call)
     if name == "equal":
         return _equal(f, call)
+    if name == "unpack":
+        made = layout_in_memory(f, call, call.type)
+        return None if made is None else unpack(f, made, call)
     changes = _METHODS.get(name)
     if changes is None:
         return None
@@ -297,4 +301,5 @@ _METHODS: dict[str, Callable[[FunctionCode, ContainerLayout, SystemCall], Value 
     "prev": _walk("map_prev", True),
     "at": _at,
     "key_at": _key_at,
+    "pack": pack,
 }

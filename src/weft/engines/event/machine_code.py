@@ -37,6 +37,7 @@ _BASE = (
     "order_kernels",
     "box_kernels",
     "draw_kernels",
+    "stream_kernels",
     "netlist_kernels",
     "region_kernels",
 )
