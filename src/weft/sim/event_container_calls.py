@@ -1,6 +1,6 @@
 """Operations on containers that are left to Python (IEEE 1800-2023 7.5 to 7.12, 11.4.14).
 
-Compiled code does most of what is done with containers in memory by itself (`engines.event.code_containers`). Here is
+Compiled code does most of what is done with containers in memory by itself (`engines.event.code_containers`). Here are
 streams and comparisons of containers of containers, copies between elements that lie in different ways, and all that is
 done with associative arrays that Python keeps.
 """
