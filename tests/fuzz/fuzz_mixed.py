@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import io
+import os
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.fuzz.fuzz_events import difference
 from tests.fuzz.generate_mixed import generate_mixed
 from tests.fuzz.tree import Node, prune, shrink
 
 import weft
+from weft.engines.cpu import edge_sampler, find_situations, region_habits
+from weft.engines.cpu.jit import QUICK
 from weft.lang.sv.compile_sources import load_design
 from weft.sim.event_program import program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation
+from weft.sim.regions import run_regions
 from weft.sim.regions.engine_choice import EngineChoice
 
 
@@ -34,6 +40,39 @@ def run_mixed(text: str, engine: str, whole: bool = True) -> tuple[list[str], in
     return settled(out.getvalue().decode("latin-1").splitlines()), regions
 
 
+def run_with_habits(text: str) -> tuple[list[str], int]:
+    """Return what mixed execution prints once it has code for what regions do, and how many situations there are.
+
+    The first run takes samples at nearly all edges, and the second begins with what they have shown.
+    """
+    design = load_design(texts={"fuzz.sv": text})
+    out, situations = io.BytesIO(), 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.dict(os.environ, {"WEFT_CACHE_DIR": folder}),
+        patch.object(region_habits, "FEWEST", 12),
+        patch.object(edge_sampler, "NEAREST", 63),
+        patch.object(find_situations, "LEAST_SHARE", 0.1),
+        patch.object(run_regions, "_START_SECONDS", 1000.0),  # nothing but what is here makes better code
+    ):
+        for _ in range(2):
+            out = io.BytesIO()
+            program = program_of(design, choice=EngineChoice("auto", worth=0, whole=False))
+            simulation = EventSimulation(program.design, out, EventOptions(max_deltas=10_000), program)
+            runner = simulation.regions
+            runner.take_for_granted()
+            situations = 0
+            for each in runner.programs.values():
+                each.compile(QUICK)
+                each.compile_habits()
+                situations += each.situations
+            runner.enter_code()
+            simulation.run()
+            for each in runner.programs.values():
+                each.end()
+    return settled(out.getvalue().decode("latin-1").splitlines()), situations
+
+
 def settled(lines: list[str]) -> list[str]:
     """Return lines, which begin with the time and a name, without what the order of events decides.
 
@@ -43,17 +82,21 @@ def settled(lines: list[str]) -> list[str]:
     return [last[key] for key in sorted(last)]
 
 
-def mixed_difference(text: str) -> tuple[str, int]:
-    """Return the first word in which ways of running differ, or nothing, and how many parts were in regions."""
+def mixed_difference(text: str) -> tuple[str, Counter[str]]:
+    """Return the first word in which ways of running differ, or nothing, and how many regions and situations there were."""
     want, _ = run_mixed(text, "event")
-    count = 0
+    counts = Counter[str]()
     for whole in (True, False):
         got, regions = run_mixed(text, "auto", whole)
+        counts["regions"] += regions
         what = difference(want, got)
         if what:
-            return what, regions
-        count += regions
-    return "", count
+            return what, counts
+    if counts["regions"]:
+        got, situations = run_with_habits(text)
+        counts["situations"] += situations
+        what = difference(want, got)
+    return what and f"with habits: {what}", counts
 
 
 @dataclass(slots=True)
@@ -68,12 +111,12 @@ class MixedFuzzer:
         """Compare both ways of running on the design of one seed."""
         tree = generate_mixed(seed)
         try:
-            what, regions = mixed_difference(tree.render())
+            what, counts = mixed_difference(tree.render())
         except Exception as error:
-            what, regions = f"{type(error).__name__}: {error}", 0
+            what, counts = f"{type(error).__name__}: {error}", Counter[str]()
         if not what:
             self.counts["mixed equal to events"] += 1
-            self.counts["regions"] += regions
+            self.counts += counts
             return
         self.counts["DIFFERENT"] += 1
         print(f"seed {seed} (mixed): {what}", flush=True)
@@ -87,7 +130,7 @@ class MixedFuzzer:
     def failing(self, what: str) -> Callable[[Node], bool]:
         """Return the question whether a tree still fails, by a difference or the same exception."""
         deadline = time.monotonic() + self.shrink_seconds
-        crash = "" if what.startswith("line ") else what.split(":")[0]
+        crash = "" if what.startswith(("line ", "with habits")) else what.split(":")[0]
 
         def fails(tree: Node) -> bool:
             if time.monotonic() > deadline:

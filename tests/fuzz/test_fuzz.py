@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from collections import Counter
 
 import pytest
 from tests.fuzz.fuzz_containers import ContainerFuzzer, failure
@@ -126,11 +127,12 @@ def test_mixed_execution_agrees_with_events_where_testbenches_race(tmp_path):
     for seed in range(3):
         fuzzer.check(seed)
     assert fuzzer.counts["DIFFERENT"] == 0 and fuzzer.counts["regions"] >= 3
+    assert fuzzer.counts["situations"] >= 3
 
 
 def test_a_difference_of_mixed_execution_is_made_smaller(tmp_path, monkeypatch, capsys):
     def difference_of(text):
-        return ("line 1: 'a', not 'b'" if "always_comb" in text else "", 1)
+        return ("line 1: 'a', not 'b'" if "always_comb" in text else "", Counter(regions=1))
 
     monkeypatch.setattr("tests.fuzz.fuzz_mixed.mixed_difference", difference_of)
     seed = next(seed for seed in range(50) if "always_comb" in generate_mixed(seed).render())

@@ -178,6 +178,12 @@ class RegionProgram:
             unit.begin(LEAN)
             unit.finish()
 
+    @property
+    def situations(self) -> int:
+        """Return how many situations have code."""
+        units = [unit for habits in self._habits for unit in habits.situations]
+        return sum(unit.library is not None for unit in units)
+
     def _habit_units(self) -> list[TieredUnit]:
         return [unit for habits in self._habits for unit in habits.units]
 
