@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import heapq
+import io
 import random
 
 import pytest
 
 from events.run_events import run_events
+from weft.engines.event.records import UNTIL
+from weft.lang.sv.compile_sources import load_design
+from weft.sim.event_simulation import EventOptions, EventSimulation
 
 
 def expected(delays: list[list[int]]) -> list[str]:
@@ -78,3 +82,31 @@ module t;
 endmodule
 """
     assert run_events(text)[0].split() == ["one", "three", "later", "13"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 1000])
+def test_as_many_events_are_counted_in_steps(count: int) -> None:
+    # A batch of gates is more events than a step asks for: they are counted all the same.
+    gates = "\n".join(f"  not #2 (w[{i + 1}], w[{i}]); xor #3 (v[{i}], w[{i}], a);" for i in range(20))
+    text = f"""
+module t;
+  reg a = 0; wire [20:0] w; wire [19:0] v; integer n = 0;
+  assign w[0] = a;
+{gates}
+  always #50 a = ~a;
+  always @(v[0]) n = n + 1;
+  initial #400 $finish(0);
+endmodule
+"""
+
+    def begun() -> EventSimulation:
+        return EventSimulation(load_design(texts={"t.sv": text}), io.BytesIO(), EventOptions())
+
+    whole, stepped = begun(), begun()
+    whole.run()
+    stepped.engine.set_word(UNTIL, 350)
+    while stepped.engine.time < 350 and stepped.engine.step(count):
+        pass
+    before = stepped.engine.events
+    stepped.run()
+    assert 0 < before < whole.engine.events == stepped.engine.events

@@ -33,7 +33,7 @@ from weft.engines.event.records import (
     CHANGED_BUFFER,
     CHANGED_LENGTH,
     COPY_CALL,
-    EVENTS,
+    EVENTS_LEFT,
     HOST_CALL,
     LAST_EVENT,
     MAX_DELTAS,
@@ -66,7 +66,7 @@ from weft.engines.event.write_signals import signal_writer
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
 
-_NO_END = 1 << 62
+_NO_END, _WORD = 1 << 62, (1 << 64) - 1
 
 HostCall = Callable[[HostSite, int, int, Node], None]
 """Called for each system task: the site, the buffer's address, the thread's address, the instance."""
@@ -318,7 +318,12 @@ class EventEngine:
     @property
     def events(self) -> int:
         """Return how many events have been run."""
-        return self.word(EVENTS)
+        return self.word(LAST_EVENT) - self.word(EVENTS_LEFT) & _WORD
+
+    def _allow(self, events: int) -> None:
+        """Let the run pause after so many more events."""
+        self.set_word(LAST_EVENT, self.events + events)
+        self.set_word(EVENTS_LEFT, events)
 
     def append(self, list_offset: int, node: int) -> None:
         """Put a node at the end of one of the control block's lists."""
@@ -361,7 +366,7 @@ class EventEngine:
     def run(self, until: int = (1 << 64) - 1) -> int:
         """Run until the time is over or nothing is left; return the reason (`records`)."""
         self.set_word(UNTIL, until)
-        self.set_word(LAST_EVENT, _NO_END)
+        self._allow(_NO_END)
         self.second_tier.watch()
         try:
             return self._ended(self.runner.run())
@@ -374,7 +379,7 @@ class EventEngine:
         A parked run goes on where it is.
         """
         self.set_word(UNTIL, until)
-        self.set_word(LAST_EVENT, _NO_END)
+        self._allow(_NO_END)
         self.second_tier.watch()
         try:
             reason = self.runner.go_on()
@@ -384,9 +389,9 @@ class EventEngine:
 
     def step(self, events: int) -> bool:
         """Run so many events, from a parked run or after another step; return whether there may be more."""
-        self.set_word(LAST_EVENT, self.events + events)
+        self._allow(events)
         reason = self.runner.go_on()
-        self.set_word(LAST_EVENT, _NO_END)
+        self._allow(_NO_END)
         self.raise_error()
         return reason in (None, PAUSED)
 

@@ -74,8 +74,9 @@ from weft.engines.event.records import (
     DUE_HASH,
     DUE_SIZE,
     DUE_TIME,
-    EVENTS,
+    EVENTS_LEFT,
     FLAG_BATCH,
+    LAST_EVENT,
     LIST_TAIL,
     NODE_CODE,
     NODE_FLAGS,
@@ -172,6 +173,17 @@ def drop_batch(batch: int, state: int) -> int:
     return 1
 
 
+@inlined
+def count_events(count: int, state: int) -> int:
+    """Count the events of a batch but for one, which the scheduler counts; at the latest the run pauses behind it."""
+    left = u64[state + EVENTS_LEFT]
+    if left < count:
+        u64[state + LAST_EVENT] = u64[state + LAST_EVENT] + count - left
+        left = count
+    u64[state + EVENTS_LEFT] = left - count + 1
+    return 0
+
+
 @kernel
 def woken_batch(more: int, state: int) -> int:
     """Return a batch of gates that is the last in the active list and has room for so many bytes of entries."""
@@ -194,7 +206,7 @@ def run_changes(due: int, state: int) -> int:
     area = u64[state + NETLIST]
     entry = u64[due + BATCH_ENTRIES]
     end = u64[due + BATCH_END]
-    u64[state + EVENTS] = u64[state + EVENTS] + (end - entry) // 8 - 1
+    count_events((end - entry) // 8, state)
     # What is left is moved together first: a short loop that brings many gates into the cache at a time.
     kept = entry
     while entry != end:
@@ -307,7 +319,7 @@ def run_gates(woken: int, state: int) -> int:
     time = u64[state + TIME]
     entry = u64[woken + BATCH_ENTRIES]
     end = u64[woken + BATCH_END]
-    u64[state + EVENTS] = u64[state + EVENTS] + (end - entry) // 4 - 1
+    count_events((end - entry) // 4, state)
     wanted = batch_new(0, state)
     if u64[wanted + BATCH_LIMIT] - u64[wanted + BATCH_ENTRIES] < (end - entry) * 2:
         batch_grow(wanted, (end - entry) * 2)

@@ -147,7 +147,8 @@ POSTPONED = 144
 DELTAS = 160
 MAX_DELTAS = 168
 CURRENT = 176
-EVENTS = 184
+EVENTS_LEFT = 184
+"""How many more events there may be before the run pauses; it counts down to 0."""
 CHANGED_BUFFER, CHANGED_CAPACITY, CHANGED_LENGTH = 192, 200, 208
 """The numbers of the recorded signals that have changed in this time step, each once."""
 STEP_CALL = 216
@@ -160,7 +161,7 @@ SHUFFLE = 360
 UNTIL = 368
 IN_REACTIVE = 376
 LAST_EVENT = 384
-"""How many events there may be before the run pauses."""
+"""How many events there will have been when none is left."""
 HOST_CALL = 392
 STACK_LIMIT = 400
 WHEEL_NOW = 408

@@ -37,11 +37,10 @@ from weft.engines.event.records import (
     DELTAS,
     DONE,
     EARLIEST,
-    EVENTS,
+    EVENTS_LEFT,
     FLAG_REGION,
     IN_REACTIVE,
     INACTIVE,
-    LAST_EVENT,
     LIST_TAIL,
     MAX_DELTAS,
     NBA_BUFFER,
@@ -395,9 +394,9 @@ def run_list(list: int, node: int, state: int) -> int:
             pass
         if RACES:
             u64[state + RACE_CAUSE] = 0
-        events = u64[state + EVENTS] + 1
-        u64[state + EVENTS] = events
-        if u64[state + STOP] or u64[state + LAST_EVENT] <= events:
+        left = u64[state + EVENTS_LEFT] - 1
+        u64[state + EVENTS_LEFT] = left
+        if left == 0 or u64[state + STOP]:
             return 1
         if node == mark:
             mark = u64[list + LIST_TAIL]
@@ -438,6 +437,9 @@ def settle(node: int, state: int) -> int:
         if u64[state + NBA_LENGTH]:
             apply_nba(state + NBA_BUFFER, state)
             continue
+        later = u64[state + OBSERVED] | u64[state + REACTIVE] | u64[state + RE_INACTIVE] | u64[state + RE_NBA_LENGTH]
+        if later == 0:
+            return DONE
         if u64[state + OBSERVED]:
             move_all(state + OBSERVED, state + ACTIVE)
             continue
@@ -453,10 +455,7 @@ def settle(node: int, state: int) -> int:
         if u64[state + RE_INACTIVE]:
             move_all(state + RE_INACTIVE, state + REACTIVE)
             continue
-        if u64[state + RE_NBA_LENGTH]:
-            apply_nba(state + RE_NBA_BUFFER, state)
-            continue
-        return DONE
+        apply_nba(state + RE_NBA_BUFFER, state)
     return DONE
 
 
@@ -472,14 +471,14 @@ def run(state: int) -> int:
             if u64[state + MAX_DELTAS] < u64[state + DELTAS]:
                 return OSCILLATES
             return PAUSED
-        if u64[state + POSTPONED] or u64[state + CHANGED_LENGTH]:
-            postpone(state)
         u64[state + DELTAS] = 0
-        if u64[state + STOP]:
-            return STOPPED
-        if u64[state + SWITCH_CALL]:
-            if invoke(u64[state + SWITCH_CALL]):
-                return SWITCHED
+        if u64[state + POSTPONED] | u64[state + CHANGED_LENGTH] | u64[state + STOP] | u64[state + SWITCH_CALL]:
+            postpone(state)
+            if u64[state + STOP]:
+                return STOPPED
+            if u64[state + SWITCH_CALL]:
+                if invoke(u64[state + SWITCH_CALL]):
+                    return SWITCHED
         node = u64[state + EARLIEST]
         if node:
             time = u64[node + NODE_TIME]
