@@ -40,6 +40,15 @@ def test_reports(source, capsys):
     assert "detected:" in capsys.readouterr().out
 
 
+def test_pins_and_dominance(source, capsys):
+    words = ["faults", "top.sv", "--sites", "q", "--pins", "r", "--cycles", "60", "--stimulus", "random:4", "-q"]
+    assert run([*words, "--device", "cpu", "--dominance", "--no-refill", "--report", "r.json"]) == 0
+    names = {fault["name"] for fault in json.loads((source / "r.json").read_text())["faults"]}
+    assert {"top.r<top.a[3]", "top.r<top.rst", "top.q[0]"} <= names
+    assert run([*words, "--device", "cpu", "--dominance", "--no-collapse"]) == 2
+    assert "dominance needs collapse" in capsys.readouterr().err
+
+
 def test_an_interrupted_run_reports_what_it_has(source, capsys, monkeypatch):
     from weft.sim.faults import campaign as module
 

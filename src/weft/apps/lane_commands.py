@@ -143,6 +143,9 @@ def faults(
     timeout: Annotated[int | None, option(min=1, help="A run that takes more cycles hangs.")] = None,
     compare: Annotated[str, option(help="Compare outputs at the end of each cycle, or of the run (end).")] = ("cycle"),
     at: Annotated[str, option(help="The cycles of flips, as 100,200; a random one for each otherwise.")] = "",
+    pins: Annotated[
+        list[str] | None, option(help="Signals (globs) whose inputs have faults of their own; may be repeated.")
+    ] = None,
     sample: Annotated[int | None, option(min=1, help="Draw so many of all faults.")] = None,
     seed: Annotated[int, option(min=0, help="What decides draws and the cycles of flips.")] = 0,
     collapse: Annotated[
@@ -179,6 +182,7 @@ def faults(
     campaign: dict[str, Any] = {
         "sites": tuple(sites or ("*",)),
         "models": models,
+        "pins": tuple(pins or ()),
         "faults": fault_list or None,
         "observe": tuple(observe) if observe else None,
         "until": until,

@@ -99,10 +99,37 @@ class FaultCollapser:
             return self.follow(user, 0, value)
         return None
 
+    def follow_branch(self, node: int, bit: int, value: int, logic: Collection[int]) -> Place | None:
+        """Return how far a fault of the branch of a bit that goes to some logic alone can be followed.
+
+        None where it can be told from all faults of signals. If nothing else reads the bit it is the stem's.
+        """
+        if not self._ends[node] and self._stays(node, logic):
+            return self.follow(node, bit, value)
+        place = self._through(self._only_reader(node, bit, logic), value)
+        if place is None or (place[0] not in self._sites and not self._stays(place[0], logic)):
+            return None  # what the logic shares with other logic would be faulty there as well
+        return self.follow(*place)
+
+    def _stays(self, node: int, logic: Collection[int]) -> bool:
+        """Say whether nothing but some logic, which ends at a site of its own, depends on a node."""
+        work, seen = [node], {node}
+        while work:
+            for user in self._readers[work.pop()]:
+                if user not in logic or (self._ends[user] and user not in self._sites):
+                    return False
+                if user not in self._sites and user not in seen:
+                    seen.add(user)
+                    work.append(user)
+        return True
+
     def _advance(self, place: Place) -> Place | None:
         """Return the next place that is the same fault, or None."""
         node, bit, value = place
-        reader = self._only_reader(node, bit)
+        return self._through(self._only_reader(node, bit), value)
+
+    def _through(self, reader: tuple[int, int] | None, value: int) -> Place | None:
+        """Return what a reader makes of a bit that is stuck, where that decides it."""
         if reader is None:
             return None
         user, at = reader
@@ -117,15 +144,17 @@ class FaultCollapser:
             return user, 0, value
         return None
 
-    def _only_reader(self, node: int, bit: int) -> tuple[int, int] | None:
+    def _only_reader(self, node: int, bit: int, logic: Collection[int] | None = None) -> tuple[int, int] | None:
         """Return the one node of logic that reads a bit, behind wiring, and which of its bits that is; else None."""
         found: tuple[int, int] | None = None
-        work = [(node, bit)]
+        stem, work = node, [(node, bit)]
         while work:
             node, bit = work.pop()
-            if self._ends[node]:
+            if self._ends[node] and (logic is None or node != stem):
                 return None
             for user in dict.fromkeys(self._readers[node]):
+                if logic is not None and user not in logic:
+                    continue
                 op = self._op[user]
                 if user in self._sites or op not in (_SLICE, _CONCAT, _ZEXT):
                     if found is not None:

@@ -8,6 +8,9 @@ so one comparison and two operations a site serve every bit and both stuck-at va
 Sites wider than 32 bits are several *pieces* with numbers of their own. A memory is a site of its reads, where
 `$fault_element` must agree too. Number 0 is no site: the good machine.
 
+A *pin* is a signal as the logic of one other alone sees it: that logic, between force points, is built once more, with
+the faulty value in the signal's place.
+
 A transient is in a lane from the end of cycle `$fault_cycle` - 1 on. On a wire it holds for that cycle: `$fault_site`
 counts only while `$fault_beat`, the number of cycles that are over, equals `$fault_cycle`. In a register, latch or
 memory it is an *upset*: at that falling edge the bits of state piece `$fault_upset` change, behind whatever else the
@@ -25,7 +28,7 @@ The method is the parallel fault simulation of Seshu (IEEE Trans. Electronic Com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -59,7 +62,8 @@ class InjectionPlan:
     """Say where faults may be, by states of the graph: `clock` is an input or -1 where the design has none.
 
     `wires` are paths of forceable signals, `memories` and `upsets` states whose reads are sites and whose bits may
-    flip; `observed` are nodes, `stimulus` input states. `window` is the depth of the memories, a power of two.
+    flip; `observed` are nodes, `stimulus` input states. `pins` are pairs of forceable signals, the reader (and its own
+    states) and the one that it reads. `window` is the depth of the memories, a power of two.
     """
 
     clock: int
@@ -69,6 +73,7 @@ class InjectionPlan:
     observed: tuple[int, ...] = ()
     stimulus: tuple[int, ...] = ()
     window: int = 1024
+    pins: tuple[tuple[str, tuple[int, ...], str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -85,6 +90,7 @@ class Injection:
     wires: dict[str, int] = field(default_factory=dict[str, int])
     memories: dict[int, int] = field(default_factory=dict[int, int])
     upsets: dict[int, int] = field(default_factory=dict[int, int])
+    pins: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
 
 def inject_faults(graph: ConeGraph, plan: InjectionPlan, *, record: bool = False) -> Injection:
@@ -97,6 +103,30 @@ def inject_faults(graph: ConeGraph, plan: InjectionPlan, *, record: bool = False
 def piece_count(width: int) -> int:
     """Return the number of pieces of a site."""
     return -(-width // PIECE)
+
+
+def pin_roots(graph: ConeGraph, driven: int, states: Sequence[int]) -> list[int]:
+    """Return the nodes that drive a signal, or that its own states take."""
+    own = set(states)
+    writes = [write for write in graph.writes if write.state in own]
+    return [driven, *(node for write in writes for node in (write.value, write.enable))]
+
+
+def pin_sources(graph: ConeGraph, roots: Sequence[int], ends: Collection[int]) -> list[int]:
+    """Return the nodes of `ends` that the logic of some nodes begins at."""
+    return [node for node in pin_logic(graph, roots, ends) if node in ends]
+
+
+def pin_logic(graph: ConeGraph, roots: Sequence[int], ends: Collection[int]) -> list[int]:
+    """Return the nodes of the logic of some nodes, those of `ends` that it begins at among them, in ascending order."""
+    found, work = set(roots), list(roots)
+    while work:
+        node = work.pop()
+        if node not in ends:
+            fresh = [source for source in graph.sources(node) if source not in found]
+            found.update(fresh)
+            work += fresh
+    return sorted(found)
 
 
 class _Injector:
@@ -141,6 +171,9 @@ class _Injector:
         for state in self.plan.memories:
             result.memories[state] = at
             at += piece_count(graph.states[state].width)
+        for path, _, source in self.plan.pins:
+            result.pins[path, source] = at
+            at += piece_count(int(graph.width[self.points[source].node]))
         at = 1
         for state in self.plan.upsets:
             result.upsets[state] = at
@@ -149,8 +182,9 @@ class _Injector:
     def run(self) -> Injection:
         builder, graph, result = self.builder, self.graph, self.result
         moved = self._move()
+        pinned = self._pinned_writes(moved)
+        table = replace(graph, writes=[self._moved_write(write) for write in pinned])
         at = [*moved, -1]
-        table = replace(graph, writes=[self._moved_write(write) for write in graph.writes])
         table.memory_writes = [replace(w, state=result.states[w.state]) for w in graph.memory_writes]
         move_sinks(table, builder, np.array(moved, np.int32))
         now, before = builder.read(result.clock), builder.read(self.named[_SAMPLE])
@@ -199,7 +233,8 @@ class _Injector:
             sources = tuple([moved[source] for source in srcs[starts[node] : starts[node + 1]]])
             path = at_node.get(node)
             if path is not None:
-                moved.append(self._faulty(moved[self.points[path].driven], self.result.wires[path], -1))
+                driven = self._with_pins(path, self.points[path].driven, moved)
+                moved.append(self._faulty(driven, self.result.wires[path], -1))
             elif op == _MEMREAD:
                 read = builder.node(op, width, sources, places[param])
                 first = self.result.memories.get(param)
@@ -207,6 +242,44 @@ class _Injector:
             else:
                 moved.append(builder.node(op, width, sources, param))
         return moved
+
+    def _with_pins(self, path: str, root: int, moved: Sequence[int]) -> int:
+        """Return what stands for a node of a signal's logic, whose pins have faults."""
+        pins = [source for target, _, source in self.plan.pins if target == path]
+        if not pins:
+            return moved[root]
+        graph, builder = self.graph, self.builder
+        ends = {point.node for point in self.points.values()}
+        logic, changed = pin_logic(graph, [root], ends), dict[int, int]()
+        for source in pins:
+            node = self.points[source].node
+            if node in logic:  # a register's next value has other pins than what shows the register
+                changed[node] = self._faulty(moved[node], self.result.pins[path, source], -1)
+        for node in logic:
+            sources = graph.sources(node)
+            if node in ends or not any(source in changed for source in sources):
+                continue
+            op, param = int(graph.op[node]), int(graph.param[node])
+            new = tuple([changed.get(source, moved[source]) for source in sources])
+            if op == _MEMREAD:
+                first = self.result.memories.get(param)
+                read = builder.node(op, int(graph.width[node]), new, self.result.states[param])
+                changed[node] = read if first is None else self._faulty(read, first, new[0])
+            else:
+                changed[node] = builder.node(op, int(graph.width[node]), new, param)
+        return changed.get(root, moved[root])
+
+    def _pinned_writes(self, moved: list[int]) -> list[Write]:
+        """Return the writes, those of registers with pins by nodes of their own, which are added to what has moved."""
+        owners = {state: path for path, states, _ in self.plan.pins for state in states}
+        found: list[Write] = []
+        for write in self.graph.writes:
+            if write.state in owners:
+                nodes = [self._with_pins(owners[write.state], node, moved) for node in (write.value, write.enable)]
+                moved += nodes
+                write = replace(write, value=len(moved) - 2, enable=len(moved) - 1)
+            found.append(write)
+        return found
 
     def _choice(self, name: str) -> int:
         return self.builder.read(self.named[name])

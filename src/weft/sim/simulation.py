@@ -229,6 +229,7 @@ class Simulation(ABC):
         *,
         sites: str | Sequence[str] = "*",
         models: str | Sequence[str] = ("stuck",),
+        pins: str | Sequence[str] = (),
         observe: str | Sequence[str] | None = None,
         faults: str | Path | Sequence[str] | None = None,
         stimulus: Mapping[str, Any] | None = None,
@@ -249,7 +250,8 @@ class Simulation(ABC):
         """Return a fault campaign that begins from this simulation as it is now; its `run` gives the report.
 
         `sites` are globs over signals and memories, those that begin with `!` without; `models` some of `stuck`,
-        `sa0`, `sa1` and `flip`. `faults` names a file of faults instead, or has its lines (`sim.faults.fault_list`).
+        `sa0`, `sa1` and `flip`. `pins` are globs over signals whose inputs have faults too, `f<a`: what `f` alone sees
+        of `a`. `faults` names a file of faults instead, or has its lines (`sim.faults.fault_list`).
         Every bit of every site has each stuck-at fault; a `flip` comes once in each bit, at a cycle drawn from `seed`,
         or at each of the cycles `at`. `sample` draws so many of all faults.
 
@@ -272,6 +274,7 @@ class Simulation(ABC):
             cycles=cycles,
             sites=words(sites),
             models=words(models),
+            pins=words(pins),
             observe=None if observe is None else words(observe),
             faults=listed,
             until=until,

@@ -37,6 +37,7 @@ from weft.sim.faults.fault_list import (
     read_faults,
     read_models,
 )
+from weft.sim.faults.fault_pins import find_pins
 from weft.sim.faults.fault_report import FaultReport
 from weft.sim.faults.fault_sites import FaultSite, find_sites, refuse_left_out
 from weft.sim.faults.good_machine import LONGEST, GoodMachine, stimulus_table
@@ -66,6 +67,7 @@ class CampaignOptions:
     cycles: int
     sites: tuple[str, ...] = ("*",)
     models: tuple[str, ...] = ("stuck",)
+    pins: tuple[str, ...] = ()
     observe: tuple[str, ...] | None = None
     faults: str | Path | tuple[str, ...] = ()
     until: str = ""
@@ -110,6 +112,11 @@ class FaultCampaign:
         self.sites: list[FaultSite]
         self.sites, self.left_out = find_sites(simulation.design, simulation.signals, patterns, clocks)
         refuse_left_out(self.left_out, patterns)
+        between: list[str] = []
+        if options.pins:
+            every, _ = find_sites(simulation.design, simulation.signals, ("*",), clocks)
+            between = [site.path for site in every if site.memory < 0 and not site.depth]
+            self.sites += find_pins(simulation, every, options.pins)
         self.faults = self._list_faults()
         if not len(self.faults):
             raise UserError("bad-fault-list", "there are no faults to simulate")
@@ -118,7 +125,7 @@ class FaultCampaign:
         self._table = stimulus_table(self._widths, values) if values else None
         self.window = self._choose_window()
         self.design: FaultDesign = make_fault_design(
-            simulation, self.sites, self.faults, options.observe, list(self._widths), self.window
+            simulation, self.sites, self.faults, options.observe, list(self._widths), self.window, between
         )
         self._clock_low()
         count = len(self.faults)

@@ -7,7 +7,7 @@ from, and their states can be compared with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from weft.passes.inject_faults import (
     Injection,
     InjectionPlan,
     inject_faults,
+    pin_logic,
 )
 from weft.passes.insert_forces import ForcePoint, find_force_points
 from weft.sim.choose_clock import ChosenClock, make_clock
@@ -106,6 +107,8 @@ class FaultDesign:
     def _first_piece(self, site: FaultSite) -> int:
         if site.memory >= 0:
             return self.injection.memories[self.upset_states[site.memory]]
+        if site.pin is not None:
+            return self.injection.pins[self.wires[site.pin[0]], self.wires[site.pin[1]]]
         return self.injection.wires[self.wires[site.path]]
 
     def _upset(self, state: int) -> int:
@@ -125,6 +128,10 @@ class FaultDesign:
         cycles = faults.cycle.tolist()
         for number, (site, element, bit, model) in enumerate(rows):
             path = self.wires.get(sites[site].path)
+            if sites[site].pin is not None and model != TRANSIENT:
+                key = self._follow_pin(collapser, sites[site], bit, model) or (-1, site, element, bit, model, -1)
+                same[number] = first.setdefault(key, number)
+                continue
             if path is None or (model == TRANSIENT and site in self.stored):
                 key = (-1, site, element, bit, model, cycles[number])
             elif model == TRANSIENT:
@@ -141,6 +148,14 @@ class FaultDesign:
                     dominating[number] = first[place]
         return same, dominating
 
+    def _follow_pin(self, collapser: FaultCollapser, site: FaultSite, bit: int, value: int) -> tuple[int, ...] | None:
+        """Return the fault of a signal that a pin's is, if there is one."""
+        assert site.pin is not None
+        reader, source = (self.points[self.wires[path]] for path in site.pin)
+        ends = {point.node for point in self.points.values()}
+        logic = {*pin_logic(self.forced.graph, [reader.driven], ends)} - ends | {reader.node}
+        return collapser.follow_branch(source.node, bit, value, logic) if not site.parts else None
+
 
 def make_fault_design(
     simulation: CycleSimulation,
@@ -149,18 +164,24 @@ def make_fault_design(
     observe: Sequence[str] | None,
     stimulus: Sequence[str],
     window: int,
+    between: Sequence[str] = (),
 ) -> FaultDesign:
-    """Return the machines for the faults of a list, in the state that the simulation is in."""
+    """Return the machines for the faults of a list, in the state that the simulation is in.
+
+    `between` are more signals to make forceable: all, where there are pins, which are the logic between signals.
+    """
     used = np.unique(faults.site)
     flipping = set(np.unique(faults.site[faults.model == TRANSIENT]).tolist())
     sticking = set(np.unique(faults.site[faults.model != TRANSIENT]).tolist())
-    owners = {number: _owners(simulation, sites[number]) for number in flipping}
+    wired = {number for number in flipping if sites[number].pin is None}
+    owners = {number: _owners(simulation, sites[number]) if number in wired else set[str]() for number in flipping}
     stored = {number for number, paths in owners.items() if paths == {sites[number].path}}
     wires = [
         sites[number].path
         for number in used.tolist()
-        if sites[number].memory < 0 and (number in sticking or number not in stored)
+        if sites[number].memory < 0 and sites[number].pin is None and (number in sticking or number not in stored)
     ]
+    wires += between
     # A signal that only shows a register is the register if both are one wire, as a port and its net are.
     doubtful = {path for number in flipping - stored for path in owners[number]}
     forced = simulation.with_forces((*wires, *doubtful))
@@ -195,6 +216,7 @@ def make_fault_design(
         observed=nodes,
         stimulus=tuple(moved(_input_state(simulation, path)) for path in stimulus),
         window=window,
+        pins=tuple(sorted({pin for number in used.tolist() if (pin := _pin(sites[number], names, moved))})),
     )
     good = _injected(forced, inject_faults(forced.graph, plan, record=True), plan, "good")
     injection = inject_faults(forced.graph, plan)
@@ -222,6 +244,16 @@ def make_fault_design(
         points,
         nodes,
     )
+
+
+def _pin(
+    site: FaultSite, names: Mapping[str, str], moved: Callable[[int], int]
+) -> tuple[str, tuple[int, ...], str] | None:
+    """Return a pin as the plan has it: the reader, its states, and what it reads."""
+    if site.pin is None:
+        return None
+    reader, source = site.pin
+    return names[reader], tuple(sorted(moved(part.state) for part in site.parts)), names[source]
 
 
 def _owners(simulation: CycleSimulation, site: FaultSite) -> set[str]:

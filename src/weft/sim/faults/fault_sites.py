@@ -27,7 +27,8 @@ class FaultSite:
 
     `width` bits in each of `depth` elements (0: no array). `memory` is the state of an array that is kept as a memory;
     the bits of another are numbered through, element by element. `parts` say in which registers or latches a signal is
-    kept: a transient there is an upset. `constants` are bits that are always 0 or 1, by number.
+    kept: a transient there is an upset. `constants` are bits that are always 0 or 1, by number. A `pin` has the
+    paths of a signal and of another as the logic of the first sees it; `parts` are then those of the first.
     """
 
     path: str
@@ -39,6 +40,7 @@ class FaultSite:
     memory: int = -1
     parts: tuple[Part, ...] = ()
     constants: tuple[tuple[int, int], ...] = ()
+    pin: tuple[str, str] | None = None
 
     def bit_name(self, bit: int, element: int = -1) -> str:
         """Return the name of a bit as the source would have it: `top.u.q[3]`, `top.ram[17][3]`."""
