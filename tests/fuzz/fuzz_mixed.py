@@ -83,7 +83,7 @@ def settled(lines: list[str]) -> list[str]:
 
 
 def mixed_difference(text: str) -> tuple[str, Counter[str]]:
-    """Return the first word in which ways of running differ, or nothing, and how many regions and situations there were."""
+    """Return the first word in which ways of running differ, or nothing, and counts of regions and situations."""
     want, _ = run_mixed(text, "event")
     counts = Counter[str]()
     for whole in (True, False):
