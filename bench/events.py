@@ -41,7 +41,7 @@ from bench.peers.process import Cost, PeerFailed, execute  # noqa: E402
 DESIGNS = ROOT / "bench" / "event_designs"
 WEFT = "import sys; from weft.apps.cli import main; sys.argv[0] = 'weft'; sys.exit(main())"
 PEERS: tuple[str, ...] = ("weft", "icarus", "verilator")
-WARMING = 8
+WARMING = 24
 """Runs of Weft before those that are measured: its cache then has the code that long use of a design leaves there."""
 
 
