@@ -141,7 +141,7 @@ def test_code_for_habits_does_the_same(tmp_path: Path, monkeypatch: pytest.Monke
         assert program.settled == known
         runner.enter_code()
         simulation.run()
-        program.end()
+        program.end(())
         assert out.getvalue().decode() == expected
 
 

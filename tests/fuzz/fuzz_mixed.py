@@ -69,7 +69,7 @@ def run_with_habits(text: str) -> tuple[list[str], int]:
             runner.enter_code()
             simulation.run()
             for each in runner.programs.values():
-                each.end()
+                each.end(())
     return settled(out.getvalue().decode("latin-1").splitlines()), situations
 
 

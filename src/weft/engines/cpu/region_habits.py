@@ -51,8 +51,9 @@ ENOUGH = 0.85
 GAIN = 0.04
 """How much larger the part of the samples must be that keeps to new habits."""
 
-LEAST_EDGES = 100_000
-"""How many edges are counted before it is judged what they find."""
+LEAST_EDGES, MANY_EDGES = 100_000, 2_000_000
+"""How many edges are counted before it is judged what they find: when a run ends, so that the next one is sampled from
+its beginning on, and while it goes on."""
 
 MOST_LOOKS = 8
 """How often the habits of a design are looked at again: if they do not suit it then, none do."""
@@ -101,7 +102,7 @@ class EdgeHabits:
     _looks: int = 0
     _since: float = 0.0
     _patience: float = LOOK_SECONDS
-    _judged: int = LEAST_EDGES
+    _judged: int = MANY_EDGES
 
     def __post_init__(self) -> None:
         code = self.code

@@ -11,6 +11,7 @@ outputs. It takes for granted that some states are 1 which stay so once they are
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
@@ -18,6 +19,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.base.dataclass import dataclass, field
+from weft.base.workers import Workers
 from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.context import EDGE_HABITS
 from weft.engines.cpu.edge_table import MOST_EDGES, edge_table
@@ -45,6 +48,17 @@ T = TypeVar("T")
 _OUT_SIGNATURE = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %out) nounwind"
 
 
+_loading = Workers("weft-load", 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Better:
+    """Be code that takes for granted that some states are 1: that of outputs and edges, and what knows their habits."""
+
+    units: list[TieredUnit] = field(default_factory=list[TieredUnit])
+    habits: list[EdgeHabits] = field(default_factory=list[EdgeHabits])
+
+
 class RegionProgram:
     """Hold the code of a region's graph, shared by all its instances; `key` stands for the graph in the cache."""
 
@@ -59,14 +73,16 @@ class RegionProgram:
         self._late: set[int] | None = None
         self._step = self._unit("region step", self._plain_step)
         self._outputs = self._output_units({})
-        self._better: list[TieredUnit] = []
+        self._better = _Better()
         self._key = key
-        self._habits: list[EdgeHabits] = []
         self._table = edge_table(len(shape.flags))
+        self._earlier = self._remembered()
         with self._index.together():
             for unit in (self._step, *self._outputs):
                 if not unit.load(START):
                     unit.begin(START)
+        # An earlier run's better code is loaded while the rest of the design is made ready.
+        self._ahead = None if self._earlier is None else _loading.submit(lambda: self._plan(self.expected))
 
     def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
         def work(finished: Finished) -> Unit:
@@ -123,53 +139,80 @@ class RegionProgram:
     @property
     def outputs(self) -> tuple[int, int]:
         """Return the addresses of the functions for outputs, the direct ones first."""
-        units = [better if _usable(better) else unit for better, unit in zip(self._better, self._outputs, strict=False)]
+        units = [
+            better if _usable(better) else unit for better, unit in zip(self._better.units, self._outputs, strict=False)
+        ]
         direct, through = (unit.addresses["region_outputs"] for unit in units or self._outputs)
         return direct, through
 
     def edge(self, number: int) -> int:
         """Return the address of the best step of an edge, or 0 if there is none but the one for all flags."""
         usual = self.usual_edge(number)
-        return self._habits[number].enter(usual, _usable) if usual and self._habits else usual
+        habits = self._better.habits
+        return habits[number].enter(usual, _usable) if usual and habits else usual
 
     def usual_edge(self, number: int) -> int:
         """Return the address of an edge's own step, which takes no habits for granted, or 0."""
-        unit = self._better[2 + number] if self._better else None
+        unit = self._better.units[2 + number] if self._better.units else None
         return unit.addresses["region_step"] if unit is not None and _usable(unit) else 0
 
     # ------------------------------------------------------------------------------------------- better code
 
+    @property
+    def expected(self) -> tuple[int, ...]:
+        """Return the states that better code is expected to take for granted: an earlier run's, or all that it can."""
+        return self.shape.once if self._earlier is None else self._earlier
+
     def take_for_granted(self, ones: Collection[int]) -> None:
         """Plan better code, in which some states are 1; take what the cache has of it."""
-        known = dict.fromkeys(sorted(ones), 1)
-        better = self._output_units(known)
-        shape = self.shape
+        chosen = tuple(sorted(ones))
+        better = self._ahead.result() if self._ahead is not None and chosen == self._earlier else self._plan(chosen)
+        self._replaced.append(self._better)  # whoever runs now may be in its code
+        self._better = better
+
+    def _plan(self, ones: Collection[int]) -> _Better:
+        """Return better code, as far as the cache has it."""
+        known, shape = dict.fromkeys(sorted(ones), 1), self.shape
+        units = self._output_units(known)
         for number, flag in enumerate(shape.flags):
             emit = self._edge(known, flag)
-            better.append(self._unit(f"region edge {number} {_describe(known)}", emit))
-        for unit in better:
+            units.append(self._unit(f"region edge {number} {_describe(known)}", emit))
+        for unit in units:
             unit.load(FULL, QUICK)
-        self._replaced += [self._better, self._habits]
-        self._better = better
-        if len(shape.flags) <= MOST_EDGES:
-            code = RegionCode(
-                self.graph,
-                self.layout,
-                shape.flags,
-                known,
-                self._late_latches,
-                self._unit,
-                self._with_emitter,
-                self._compiler.cache,
-                self._key,
-            )
-            self._habits = [EdgeHabits(code, number, row) for number, row in enumerate(self._table)]
+        if len(shape.flags) > MOST_EDGES:
+            return _Better(units)
+        code = RegionCode(
+            self.graph,
+            self.layout,
+            shape.flags,
+            known,
+            self._late_latches,
+            self._unit,
+            self._with_emitter,
+            self._compiler.cache,
+            self._key,
+        )
+        return _Better(units, [EdgeHabits(code, number, row) for number, row in enumerate(self._table)])
+
+    def _cache_key(self) -> str:
+        return hashlib.sha256(f"ones|1|{self._key}".encode()).hexdigest()
+
+    def _remembered(self) -> tuple[int, ...] | None:
+        """Return the states that were 1 at the end of an earlier run."""
+        data = self._compiler.cache.load(self._cache_key()) if self._key else None
+        if data is None:
+            return None
+        try:
+            found = {int(state) for state in json.loads(data)}
+        except (ValueError, TypeError):
+            return None
+        return tuple(sorted(found)) if found <= set(self.shape.once) else None
 
     def compile(self, tier: Tier) -> None:
         """Compile the better code now."""
-        for unit in self._better:
+        for unit in self._better.units:
             unit.begin(tier)
-        for unit in self._better:
+        for unit in self._better.units:
             unit.finish()
 
     def compile_habits(self) -> None:
@@ -181,20 +224,20 @@ class RegionProgram:
     @property
     def situations(self) -> int:
         """Return how many situations have code."""
-        units = [unit for habits in self._habits for unit in habits.situations]
+        units = [unit for habits in self._better.habits for unit in habits.situations]
         return sum(unit.library is not None for unit in units)
 
     def _habit_units(self) -> list[TieredUnit]:
-        return [unit for habits in self._habits for unit in habits.units]
+        return [unit for habits in self._better.habits for unit in habits.units]
 
     def improve(self, tier: Tier) -> None:
         """Ask for better code at a tier; `upgrade` takes it."""
-        for unit in self._better:
+        for unit in self._better.units:
             unit.improve(tier)
 
     def look(self) -> None:
         """Look at what the states do, and ask for code that takes for granted what they have long done."""
-        for habits in self._habits:
+        for habits in self._better.habits:
             habits.look()
         for unit in self._habit_units():
             unit.improve(LEAN)
@@ -202,16 +245,19 @@ class RegionProgram:
     @property
     def settled(self) -> bool:
         """Say whether there is code for what the states do: then nobody waits for a look at them."""
-        return all(habits.settled for habits in self._habits)
+        return all(habits.settled for habits in self._better.habits)
 
-    def end(self) -> None:
-        """Note that the run has ended."""
-        for habits in self._habits:
+    def end(self, ones: Collection[int]) -> None:
+        """Note that the run has ended, with some states that are 1."""
+        for habits in self._better.habits:
             habits.end()
+        chosen = tuple(sorted(ones))
+        if self._key and (self._earlier is None or set(chosen) > set(self._earlier)):
+            self._compiler.cache.store(self._cache_key(), json.dumps(chosen).encode())
 
     def upgrade(self) -> None:
         """Take better code that is ready."""
-        units = [*self._better, *self._habit_units()]
+        units = [*self._better.units, *self._habit_units()]
         for unit in units:
             # Whoever runs now may be in the code that is replaced.
             before = unit.library
@@ -220,7 +266,8 @@ class RegionProgram:
 
     def reached(self, tier: Tier) -> bool:
         """Say whether everything has code of a tier, or better code."""
-        return bool(self._better) and all(unit.tier in (tier, FULL) for unit in self._better)
+        units = self._better.units
+        return bool(units) and all(unit.tier in (tier, FULL) for unit in units)
 
     # ------------------------------------------------------------------------------------------- steps
 

@@ -150,18 +150,30 @@ class RegionRunner:
 
     def take_for_granted(self) -> None:
         """Plan better code, for the procedures that have run in all instances."""
-        for stub, built in self.mixed.regions.items():
-            program = self.programs[stub]
-            states = [each.state for each in self._instances if each.built is built]
-            ones = [once for once in built.shape.once if all(program.layout.read(state, once) for state in states)]
-            program.take_for_granted(ones)
+        for stub, program in self.programs.items():
+            ones = self._ones(stub)
+            program.take_for_granted(program.expected if ones.issuperset(program.expected) else ones)
+
+    def _ones(self, stub: Module) -> set[int]:
+        """Return the states of a region that say, in all its instances, that a procedure has run."""
+        layout = self.programs[stub].layout
+        states = [each.state for each in self._instances if each.built.stub is stub]
+        once = self.mixed.regions[stub].shape.once
+        return {number for number in once if all(layout.read(state, number) for state in states)}
+
+    def _as_expected(self) -> bool:
+        """Say whether all procedures have run that are expected to have run when better code begins."""
+        return all(self._ones(stub).issuperset(program.expected) for stub, program in self.programs.items())
 
     def _improve(self) -> None:
         programs = list(self.programs.values())
-        # Better code relies on it that only steps change states, as soon as procedures have begun.
-        while not self.engine.time:
+        # Better code relies on it that only steps change states, as soon as procedures have begun. And it is other code
+        # while some that await a change have not run: most have after a few steps.
+        waited = 0.0
+        while not self.engine.time or (waited < _BUSY_SECONDS and not self._as_expected()):
             if self._ended.wait(_START_SECONDS):
                 return
+            waited += _START_SECONDS
         self.take_for_granted()
         self.enter_code()
         if self._ended.wait(_BUSY_SECONDS):
@@ -179,8 +191,8 @@ class RegionRunner:
                     program.improve(FULL)
             for program in programs:
                 program.look()
-        for program in programs:
-            program.end()
+        for stub, program in self.programs.items():
+            program.end(self._ones(stub))
 
     def first_state(self, stub: Module) -> StateArray:
         """Return the state of a region's first instance."""
