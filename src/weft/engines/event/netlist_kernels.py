@@ -92,6 +92,8 @@ from weft.engines.event.wheel_kernels import put_into_wheel
 # pyright: reportUnusedFunction=false
 
 LOW_BITS = 0x5555555555555555
+COMING_BYTE, QUEUED_BYTE = 0xFF00, 0xFF0000
+"""In the four bytes from `GATE_SHOWN` on: the code to come, and whether the gate is in a batch."""
 ROOM = 448
 """The bytes for the first entries of a batch; what follows is twice as much each time."""
 AHEAD = 32
@@ -328,18 +330,21 @@ def run_gates(woken: int, state: int) -> int:
         number = u32[entry] & GATE_MASK
         gate = area + number
         entry = entry + 4
-        u8[gate + GATE_QUEUED] = 0
-        if u8[gate + GATE_FLAGS] & FLAG_SPECIAL:
+        # Codes, flags and whether it is in a batch are read and written as one: byte by byte takes a quarter longer.
+        fields = u32[gate + GATE_SHOWN] & ~QUEUED_BYTE
+        if fields & FLAG_SPECIAL << 24:
+            u8[gate + GATE_QUEUED] = 0
             code = special_code(gate, area, state)
+            fields = u32[gate + GATE_SHOWN]
         else:
             code = u8[area + u32[gate + GATE_TABLE] + u64[gate + GATE_INPUTS]]
         # Whether a change begins is a toss-up, so the entry is written in any case, and kept if there is one.
-        changes = code != u8[gate + GATE_COMING]
+        changes = code != ((fields >> 8) & 255)
         generation = u32[gate + GATE_GENERATION] + changes
         u32[gate + GATE_GENERATION] = generation
-        u8[gate + GATE_COMING] = code
+        u32[gate + GATE_SHOWN] = fields & ~COMING_BYTE | code << 8
         u64[kept] = number | generation << 32
-        kept = kept + ((changes & (code != u8[gate + GATE_SHOWN])) << 3)
+        kept = kept + ((changes & (code != (fields & 255))) << 3)
     batch_free(woken, state)
     entry = u64[wanted + BATCH_ENTRIES]
     while entry != kept:
