@@ -53,6 +53,7 @@ def run_with_habits(text: str) -> tuple[list[str], int]:
         patch.object(region_habits, "FEWEST", 12),
         patch.object(edge_sampler, "NEAREST", 63),
         patch.object(find_situations, "LEAST_SHARE", 0.1),
+        patch.object(find_situations, "LEAST_SAMPLES", 2),
         patch.object(run_regions, "_START_SECONDS", 1000.0),  # nothing but what is here makes better code
     ):
         for _ in range(2):

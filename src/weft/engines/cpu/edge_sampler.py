@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from weft.engines.cpu import edge_table as words
 from weft.engines.cpu.object_cache import ObjectCache
 
-RING_ROWS, RING_BYTES = 2048, 1 << 22
+RING_ROWS, RING_BYTES = 2048, 1 << 23
 """What a ring has room for, and what it may take: of large states there are fewer samples."""
 
 NEAREST, FARTHEST = 60, 48
@@ -28,12 +28,12 @@ NEAREST, FARTHEST = 60, 48
 class EdgeSampler:
     """Hold the samples of one edge; `size` is that of a state's scalars, `row` the edge's row of the table.
 
-    `key` is what earlier samples have in the cache, or empty.
+    `key` is what earlier samples have in the cache, or empty; `room` how many samples the ring has room for.
     """
 
     def __init__(self, size: int, row: NDArray[np.uint64], cache: ObjectCache, key: str) -> None:
         self._size, self._row, self._cache, self._key = size, row, cache, key
-        self._room = max(16, min(RING_ROWS, RING_BYTES // max(size, 1)))
+        self.room = max(16, min(RING_ROWS, RING_BYTES // max(size, 1)))
         self._ring: NDArray[np.uint8] | None = None
         self._earlier = np.zeros((0, size), np.uint8)
         self._taken = np.zeros((0, size), np.uint8)
@@ -42,15 +42,15 @@ class EdgeSampler:
         """Have samples taken from now on; those of earlier runs count as well."""
         if self._ring is None:
             # Compiled code copies whole blocks of 32 bytes, of which the last may be longer than the state.
-            self._ring = np.zeros(self._room * self._size + 64, np.uint8)
-            self._row[words.RING], self._row[words.ROOM] = self._ring.ctypes.data, self._room
+            self._ring = np.zeros(self.room * self._size + 64, np.uint8)
+            self._row[words.RING], self._row[words.ROOM] = self._ring.ctypes.data, self.room
         self._taken = np.zeros((0, self._size), np.uint8)
         self._row[words.SHIFT], self._row[words.TAKEN] = NEAREST, 0
         self._earlier = self._load()
 
     def drain(self) -> bool:
         """Take the samples of a full ring away; say whether it was full."""
-        if self._row[words.TAKEN] < self._room:
+        if self._row[words.TAKEN] < self.room:
             return False
         self.finish()
         self._taken = self._taken[::2]
@@ -73,7 +73,7 @@ class EdgeSampler:
         """Keep samples for later runs, as many as a run takes."""
         rows = self.samples()
         if self._key and len(rows):
-            chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * self._room)).astype(np.intp)]
+            chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), 2 * self.room)).astype(np.intp)]
             self._cache.store(self._key, zlib.compress(chosen.tobytes(), 1))
 
     def _load(self) -> NDArray[np.uint8]:

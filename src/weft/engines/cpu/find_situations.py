@@ -42,8 +42,8 @@ MOST = 24
 STEADY, KEEPING = 0.99, 0.98
 """What is known in a situation: in what part of its samples it is so, and how many of them keep to all of it."""
 
-LEAST_SHARE = 0.01
-"""The part of the samples that a situation must have."""
+LEAST_SHARE, LEAST_SAMPLES = 0.01, 16
+"""The part of the samples, and how many of them, a situation must have: of a few many things look alike."""
 
 LEAST_GAIN = 0.004
 """What a split must gain, as a part of all power."""
@@ -138,6 +138,11 @@ class _Tree:
         splits.sort(key=lambda at: (-self.powers[at], at))
         self._tried = [(int(table.states[at]), table.values[at]) for at in splits[:TRIED]]
 
+    @property
+    def _least(self) -> float:
+        """Return how many samples a part must have."""
+        return max(LEAST_SHARE * self.table.count, LEAST_SAMPLES)
+
     def grow(self) -> list[_Part]:
         """Return the parts that are not split any more."""
         least = LEAST_GAIN * float(self._weights.sum())
@@ -162,7 +167,7 @@ class _Tree:
 
     def _best_split(self, part: _Part) -> _Split:
         best: _Split = (0.0, [])
-        if len(part.samples) < 2 * LEAST_SHARE * self.table.count:
+        if len(part.samples) < 2 * self._least:
             return best
         worth, used = self._worth(part.samples), {state for state, _ in part.path}
         for state, values in self._tried:
@@ -176,7 +181,7 @@ class _Tree:
 
     def _split(self, part: _Part, state: int, values: NDArray[np.uint8]) -> list[_Part]:
         """Return parts for the values that a state has in a part."""
-        least = LEAST_SHARE * self.table.count
+        least = self._least
         found, counts = np.unique(values, return_counts=True)
         often = found[counts >= least]
         parts = [_Part((*part.path, (state, int(value))), part.samples[values == value]) for value in often]

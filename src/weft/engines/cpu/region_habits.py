@@ -31,7 +31,7 @@ from weft.engines.cpu.jit import LEAN, START
 from weft.engines.cpu.object_cache import ObjectCache
 from weft.engines.cpu.region_latches import edges_only
 from weft.engines.cpu.sample_table import SampleTable
-from weft.engines.cpu.situations import share_of, situations_from_words, situations_to_words
+from weft.engines.cpu.situations import Situation, share_of, situations_from_words, situations_to_words
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_text import Unit, module_text
@@ -40,7 +40,7 @@ from weft.ir.layout import StateLayout
 from weft.ir.step_graph import Specialiser, StepGraph
 
 FEWEST = 1024
-"""How many samples are worth a look."""
+"""How many samples are worth a look, or fewer if a ring has no room for as many."""
 
 LOOK_SECONDS = 0.25
 """How long samples are taken before a first look at them, in CPU seconds; later looks come after four times as long."""
@@ -172,7 +172,7 @@ class EdgeHabits:
         if self._sampling is not None:
             self._sampler.finish()
             self._sampler.keep()
-            if len(self._sampler.samples()) >= FEWEST:
+            if len(self._sampler.samples()) >= min(FEWEST, self._sampler.room):
                 self._decide()
         elif self.row[words.EDGES] >= LEAST_EDGES and self._unsuited():
             self._remember(wants=True)
@@ -198,17 +198,21 @@ class EdgeHabits:
                 self._sampling = None
 
     def _find(self, table: SampleTable) -> Habits:
-        known = {state: value for state, value in table.habits().items() if state not in self.code.flags}
-        found = Habits(known)
+        known = self._without_flags(table.habits())
+        situations: list[Situation] = []
 
-        def situations(emitter: StepEmitter) -> None:
-            nonlocal found
+        def find(emitter: StepEmitter) -> None:
             step = self.code.step(emitter, self.flag, known)
-            found = replace(found, situations=find_situations(table, step)[: words.MOST_SITUATIONS])
+            found = find_situations(table, step)[: words.MOST_SITUATIONS]
+            situations.extend(replace(each, known=self._without_flags(each.known)) for each in found)
 
         if known:
-            self.code.with_emitter(situations)
-        return found
+            self.code.with_emitter(find)
+        return Habits(known, situations=tuple(situations))
+
+    def _without_flags(self, known: Mapping[int, int]) -> dict[int, int]:
+        """Return what is known but for flags of edges, which a step for one edge neither reads nor clears."""
+        return {state: value for state, value in known.items() if state not in self.code.flags}
 
     # ------------------------------------------------------------------------------------------- code
 
