@@ -13,6 +13,7 @@ import functools
 import hashlib
 import itertools
 import os
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Mapping
@@ -92,7 +93,12 @@ def present_label() -> Label:
 
 @functools.cache
 def _lljit() -> llvm.LLJIT:
-    return llvm.create_lljit_compiler(_machine(2))
+    """Return what links objects: each in one piece of memory where a GPU is in use.
+
+    LLVM's older linker asks for an object's code and its constants one by one. A GPU's driver reserves so much of the
+    addresses that they may lie more than 2 GB apart, which code of the small model cannot bridge, and LLVM aborts.
+    """
+    return llvm.create_lljit_compiler(_machine(2), use_jit_link="cuda.bindings.driver" in sys.modules)
 
 
 def _machine(codegen: int) -> Any:
