@@ -5,7 +5,7 @@ from __future__ import annotations
 from weft.ir.cone_graph import Domain, State, Write
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import OPS
-from weft.ir.step_graph import CONST, READ, StepGraph, live_nodes, step_graph
+from weft.ir.step_graph import CONST, LOOKUP, READ, StepGraph, live_nodes, step_graph
 
 STATE, FLAG, VALUES = 0, 1, (1, 2, 4, 8)
 
@@ -30,8 +30,8 @@ def machine() -> StepGraph:
     return step_graph(builder.freeze())
 
 
-def commit(step: StepGraph, reads: dict[int, int]) -> dict[int, int]:
-    """Return the states after a step."""
+def evaluate_step(step: StepGraph, reads: dict[int, int]) -> list[int]:
+    """Evaluate the live nodes of a step."""
     values = [0] * len(step.op)
     for node, lives in enumerate(live_nodes(step)):
         if not lives:
@@ -41,9 +41,23 @@ def commit(step: StepGraph, reads: dict[int, int]) -> dict[int, int]:
             values[node] = step.constants[step.param[node]][0]
         elif op == READ:
             values[node] = reads[step.param[node]]
+        elif op == LOOKUP:
+            table, value = step.tables[step.param[node]], values[sources[0]]
+            index = place = 0
+            for bit in range(64):
+                if table.bits >> bit & 1:
+                    index |= (value >> bit & 1) << place
+                    place += 1
+            values[node] = table.entries[index]
         else:
             evaluate = OPS[op].evaluate
             assert evaluate is not None
             widths = [step.width[source] for source in sources]
             values[node] = evaluate([values[s] for s in sources], widths, step.width[node], step.param[node])
+    return values
+
+
+def commit(step: StepGraph, reads: dict[int, int]) -> dict[int, int]:
+    """Return the states after a step."""
+    values = evaluate_step(step, reads)
     return reads | {write.state: values[write.value] for write in step.writes if values[write.enable]}

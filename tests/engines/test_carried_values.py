@@ -34,15 +34,7 @@ def evaluator(graph: ConeGraph, nodes: list[int]) -> Callable[[StateArray], list
     layout: StateLayout = place_state(graph.states)
     step, places = cone_step(graph, nodes)
     e = CarriedEmitter(step, layout, 0)
-    at = 0
-    for node in places:
-        width, value = e.width[node], e.use(node)
-        target = e.put(f"getelementptr i8, ptr %out, i64 {at}")
-        if width > e.wide:
-            e.store(target, value, width, 8 * words(width))
-        else:
-            e.store_words(target, value, width)
-        at += 8 * words(width)
+    at = e.store_results(places)
     e.add("ret void")
     text = module_text([function_text("define void @values", e, _SIGNATURE)], [e])
     library = Library([compile_object(text, START)], ["values"])

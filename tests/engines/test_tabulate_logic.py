@@ -5,11 +5,12 @@ from random import Random
 import numpy as np
 import pytest
 
+from step_machines import evaluate_step
 from weft.engines.cpu.tabulate_logic import TABULATED, evaluate_all, tabulate_logic
 from weft.ir.cone_graph import Domain, State, Write
 from weft.ir.graph_builder import GraphBuilder
 from weft.ir.ops import OPS, mask
-from weft.ir.step_graph import CONST, LOOKUP, READ, SLICE, StepGraph, live_nodes, step_graph
+from weft.ir.step_graph import SLICE, StepGraph, live_nodes, step_graph
 
 _COMPARES, _REDUCES = ("eq", "ult", "slt"), ("redand", "redor", "redxor")
 
@@ -48,33 +49,6 @@ def test_operations_on_arrays_are_the_operations(op: int):
         columns = [np.array(column, np.uint64) for column in zip(*rows, strict=True)]
         got = evaluate_all(op, columns, widths, width, param).tolist()
         assert got == [evaluate(row, widths, width, param) for row in rows], (widths, width, param)
-
-
-def evaluate_step(step: StepGraph, reads: dict[int, int]) -> list[int]:
-    """Evaluate the live nodes of a step."""
-    values = [0] * len(step.op)
-    for node, lives in enumerate(live_nodes(step)):
-        if not lives:
-            continue
-        op, sources = step.op[node], step.srcs[node]
-        if op == CONST:
-            values[node] = step.constants[step.param[node]][0]
-        elif op == READ:
-            values[node] = reads[step.param[node]]
-        elif op == LOOKUP:
-            table, value = step.tables[step.param[node]], values[sources[0]]
-            index = place = 0
-            for bit in range(64):
-                if table.bits >> bit & 1:
-                    index |= (value >> bit & 1) << place
-                    place += 1
-            values[node] = table.entries[index]
-        else:
-            evaluate = OPS[op].evaluate
-            assert evaluate is not None
-            widths = [step.width[source] for source in sources]
-            values[node] = evaluate([values[s] for s in sources], widths, step.width[node], step.param[node])
-    return values
 
 
 def decoder(seed: int) -> StepGraph:

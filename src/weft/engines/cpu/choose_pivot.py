@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from weft.engines.cpu.sink_regions import node_cost
+from weft.engines.cpu.sink_regions import step_price
 from weft.ir.step_graph import READ, Specialiser, StepGraph, live_nodes
 
 TRIED = 4
@@ -24,30 +24,22 @@ LEAST_GAIN = 0.15
 MOST_CODE = 12_000
 """The sum of all versions' prices: more does not fit into a processor's first-level cache."""
 
-_WRITE_COST = 2
-
 
 def choose_pivot(step: StepGraph, varied: Mapping[int, Mapping[int, int]]) -> tuple[int, dict[int, StepGraph]] | None:
     """Return a state and the step for each of its usual values, or None if no split saves enough."""
-    whole = _price(step)
+    whole = step_price(step)
     best: tuple[float, int, dict[int, StepGraph]] | None = None
     if whole > MOST_CODE:
         return None
     for state in _most_used(step, varied):
         versions = {value: Specialiser(step).run({state: value}, {}) for value in sorted(varied[state])}
-        prices = {value: _price(version) for value, version in versions.items()}
+        prices = {value: step_price(version) for value, version in versions.items()}
         counts = varied[state]
         expected = sum(prices[value] * count for value, count in counts.items()) / sum(counts.values())
         fits = expected <= whole * (1 - LEAST_GAIN) and sum(prices.values()) <= MOST_CODE
         if fits and (best is None or expected < best[0]):
             best = (expected, state, versions)
     return None if best is None else best[1:]
-
-
-def _price(step: StepGraph) -> float:
-    """Return the cost of all that is live, in simple operations, as if nothing were skipped."""
-    cost = sum(node_cost(step, node) for node, lives in enumerate(live_nodes(step)) if lives)
-    return cost + _WRITE_COST * len(step.writes)
 
 
 def _most_used(step: StepGraph, varied: Mapping[int, Mapping[int, int]]) -> list[int]:

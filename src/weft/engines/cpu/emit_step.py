@@ -19,7 +19,7 @@ from weft.engines.cpu.emit_kernels import KernelText, Versions, emit_kernel, emi
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_sinks import SinkEmitter
-from weft.engines.cpu.emitter import WIDE, Emitter, words
+from weft.engines.cpu.emitter import Emitter
 from weft.engines.cpu.share_code import SharedStep, share_code
 from weft.engines.cpu.unit_text import (
     ARGUMENTS,
@@ -298,15 +298,7 @@ def evaluate_text(graph: ConeGraph, layout: StateLayout, nodes: Sequence[int]) -
     """
     step, places = cone_step(graph, nodes)
     e = NodeEmitter(step, layout, 0)
-    at = 0
-    for node in places:
-        width, value = e.width[node], e.use(node)
-        target = e.put(f"getelementptr i8, ptr %out, i64 {at}")
-        if width > WIDE:
-            e.store(target, value, width, 8 * words(width))
-        else:
-            e.store_words(target, value, width)
-        at += 8 * words(width)
+    e.store_results(places)
     e.add("ret void")
     signature = "(ptr noalias %s, ptr noalias %m, ptr noalias %c, ptr noalias %out) nounwind"
     return module_text([function_text("define void @evaluate", e, signature)], [e]), e.scratch

@@ -10,7 +10,7 @@ Text rather than llvmlite's builder objects: three times less time, and the text
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from weft.engines.instruction_text import InstructionText
@@ -123,6 +123,19 @@ class Emitter(InstructionText):
         """Store a narrow value as words and return the pointer."""
         at = self.allocate(width)
         self.store_words(at, value, width)
+        return at
+
+    def store_results(self, nodes: Iterable[int]) -> int:
+        """Store nodes' values at `%out`, one after the other in whole words; return how many bytes that takes."""
+        at = 0
+        for node in nodes:
+            width, value = self.width[node], self.use(node)
+            target = self.put(f"getelementptr i8, ptr %out, i64 {at}")
+            if width > self.wide:
+                self.store(target, value, width, 8 * words(width))
+            else:
+                self.store_words(target, value, width)
+            at += 8 * words(width)
         return at
 
     def store_words(self, at: str, value: str, width: int) -> None:

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass, field
-from weft.engines.cpu.sample_table import SampleTable, usual_values
+from weft.engines.cpu.sample_table import SampleTable, known_values, usual_values
 from weft.engines.cpu.share_code import compact
-from weft.engines.cpu.sink_regions import node_cost
+from weft.engines.cpu.sink_regions import step_price
 from weft.engines.cpu.situations import OTHER, Path, Situation
-from weft.ir.step_graph import READ, Specialiser, StepGraph, live_nodes
+from weft.ir.step_graph import READ, Specialiser, StepGraph
 
 PRICED = 64
 """How many states have their power priced: those with the most users."""
@@ -47,8 +47,6 @@ LEAST_SHARE, LEAST_SAMPLES = 0.01, 16
 
 LEAST_GAIN = 0.004
 """What a split must gain, as a part of all power."""
-
-_WRITE_COST = 2
 
 
 def find_situations(table: SampleTable, step: StepGraph) -> tuple[Situation, ...]:
@@ -76,19 +74,13 @@ def _powers(table: SampleTable, step: StepGraph) -> NDArray[np.float64]:
     shares = 1 - differs.mean(axis=1)
     varies = [at for at in np.flatnonzero(differs.any(axis=1)).tolist() if int(table.states[at]) in users]
     varies.sort(key=lambda at: (-users[int(table.states[at])], at))
-    whole = _price(step)
+    whole = step_price(step)
     powers = np.zeros(len(table.states))
     for at in varies[:PRICED]:
         if not (table.wide[at] and usual[at]):
             known = Specialiser(step).run({int(table.states[at]): int(usual[at])}, {})
-            powers[at] = (whole - _price(known)) * shares[at]
+            powers[at] = (whole - step_price(known)) * shares[at]
     return powers
-
-
-def _price(step: StepGraph) -> float:
-    """Return the cost of all that is live, in simple operations."""
-    cost = sum(node_cost(step, node) for node, lives in enumerate(live_nodes(step)) if lives)
-    return cost + _WRITE_COST * len(step.writes)
 
 
 def _users(step: StepGraph) -> Mapping[int, int]:
@@ -193,5 +185,4 @@ class _Tree:
     def _worth(self, samples: NDArray[np.intp]) -> float:
         """Return the power of all that is known in some samples."""
         usual, differs = usual_values(self._values[:, samples])
-        known = (differs.mean(axis=1) <= 1 - STEADY) & ~(self._wide & (usual != 0))
-        return float(self._weights[known].sum())
+        return float(self._weights[known_values(usual, differs, self._wide, STEADY)].sum())

@@ -28,7 +28,7 @@ from weft.engines.cpu.emit_carried import CarriedEmitter
 from weft.engines.cpu.emit_ops import NodeEmitter
 from weft.engines.cpu.emit_plain_step import PlainStepEmitter
 from weft.engines.cpu.emit_step import StepEmitter
-from weft.engines.cpu.emitter import Emitter, words
+from weft.engines.cpu.emitter import Emitter
 from weft.engines.cpu.jit import FULL, LEAN, QUICK, START, Compiler, Tier
 from weft.engines.cpu.region_habits import EdgeHabits, RegionCode
 from weft.engines.cpu.region_latches import edges_only, latches_only, late_latches, read_latches
@@ -264,11 +264,6 @@ class RegionProgram:
             if unit.upgrade():
                 self._replaced.append(before)
 
-    def reached(self, tier: Tier) -> bool:
-        """Say whether everything has code of a tier, or better code."""
-        units = self._better.units
-        return bool(units) and all(unit.tier in (tier, FULL) for unit in units)
-
     # ------------------------------------------------------------------------------------------- steps
 
     def _plain_step(self, emitter: StepEmitter) -> Unit:
@@ -332,16 +327,7 @@ def _outputs(emitter: StepEmitter, known: Mapping[int, int], nodes: Sequence[int
     specialiser = Specialiser(cone)
     # What knows nothing runs first, and is compiled without optimisation.
     e = (NodeEmitter if known else CarriedEmitter)(specialiser.run(known, {}), emitter.layout, scratch)
-    at = 0
-    for place in places:
-        node = specialiser.map.get(place, place)
-        width, value = e.width[node], e.use(node)
-        target = e.put(f"getelementptr i8, ptr %out, i64 {at}")
-        if width > e.wide:
-            e.store(target, value, width, 8 * words(width))
-        else:
-            e.store_words(target, value, width)
-        at += 8 * words(width)
+    e.store_results(specialiser.map.get(place, place) for place in places)
     e.add("ret void")
     values = function_text("define internal void @region_values", e, _OUT_SIGNATURE)
     both = f"define void @region_outputs{_OUT_SIGNATURE} {{\nentry:\n{calls}"

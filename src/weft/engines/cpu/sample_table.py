@@ -69,8 +69,7 @@ class SampleTable:
         if not values.size:
             return {}
         usual, differs = usual_values(values)
-        known = (differs.mean(axis=1) <= 1 - steady) & ~(self.wide & (usual != 0))
-        kept = np.flatnonzero(known)
+        kept = np.flatnonzero(known_values(usual, differs, self.wide, steady))
         odd = kept[differs[kept].any(axis=1)]
         while differs[odd].any(axis=0).mean() > 1 - keeping:
             odd = np.delete(odd, differs[odd].sum(axis=1).argmax())
@@ -94,3 +93,10 @@ def usual_values(values: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[
     middle = values.shape[1] // 2
     usual = np.partition(values, middle, axis=1)[:, middle]
     return usual, values != usual[:, None]
+
+
+def known_values(
+    usual: NDArray[np.uint8], differs: NDArray[np.bool_], wide: NDArray[np.bool_], steady: float
+) -> NDArray[np.bool_]:
+    """Say which rows count as known: nearly all samples have the usual value, which is 0 for wide states."""
+    return (differs.mean(axis=1) <= 1 - steady) & ~(wide & (usual != 0))

@@ -18,7 +18,7 @@ from weft.base.dataclass import dataclass
 from weft.engines.cpu.emitter import WIDE, words
 from weft.ir.cone_graph import SETTLE
 from weft.ir.ops import OPS
-from weft.ir.step_graph import CONST, MEMREAD, MUX, NOT, READ, StepGraph
+from weft.ir.step_graph import CONST, MEMREAD, MUX, NOT, READ, StepGraph, live_nodes
 
 BRANCH_COST = 12
 """What an arm must save, in simple operations, before its mux becomes a branch."""
@@ -36,7 +36,7 @@ _COSTS = {
     "const": 0, "read": 0, "memread": 4, "mul": 3, "udiv": 25, "umod": 25, "sdiv": 25, "smod": 25, "upow": 200,
     "spow": 200, "extract": 4, "insert": 6, "shl": 3, "lshr": 3, "ashr": 3, "popcount": 2, "redxor": 2,
 }  # fmt: skip
-_LOOKUP_COST = 5
+_LOOKUP_COST, _WRITE_COST = 5, 2
 _COST = [*(_COSTS.get(op.name, 1) for op in OPS), _LOOKUP_COST]
 
 
@@ -305,6 +305,12 @@ def node_cost(step: StepGraph, node: int) -> int:
     """Return what computing a node costs, in simple operations."""
     cost, width = _COST[step.op[node]], step.width[node]
     return cost if width <= 64 else cost * (words(width) if width <= WIDE else words(width) + 8)
+
+
+def step_price(step: StepGraph) -> float:
+    """Return the cost of all that is live in a step, in simple operations, as if nothing were skipped."""
+    cost = sum(node_cost(step, node) for node, lives in enumerate(live_nodes(step)) if lives)
+    return cost + _WRITE_COST * len(step.writes)
 
 
 def _sinks(step: StepGraph) -> list[Sink]:

@@ -194,10 +194,6 @@ class RegionRunner:
         for stub, program in self.programs.items():
             program.end(self._ones(stub))
 
-    def first_state(self, stub: Module) -> StateArray:
-        """Return the state of a region's first instance."""
-        return next(each.state for each in self._instances if each.built.stub is stub)
-
 
 def output_bytes(built: BuiltRegion) -> int:
     """Return the size of the buffer that holds a region's outputs."""
