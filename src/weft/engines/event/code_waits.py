@@ -12,7 +12,7 @@ from weft.engines.event.code_expressions import condition, value
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.records import WATCH_ANY, WATCH_EVALUATE, WATCH_NEGEDGE, WATCH_POSEDGE
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import reads_of, statement_reads
+from weft.engines.event.walk import implicit_reads, reads_of
 from weft.engines.event.writer import Operand, Value
 from weft.ir.design import Delay, Event, Expr, Implicit, Repeated, Statement, Timing
 from weft.ir.expressions import Ref, Slice
@@ -47,7 +47,7 @@ def wait_for(f: FunctionCode, timing: Timing, body: Statement | None = None) -> 
             f.w.call("delay", "%node", ticks, "%S")
             f.suspend()
         case Implicit():
-            wait_at(f, f.unit.site([Watch(ref, WATCH_ANY, low, high) for ref, low, high in statement_reads(body)]))
+            wait_at(f, f.unit.site([Watch(ref, WATCH_ANY, low, high) for ref, low, high in implicit_reads(body)]))
         case Repeated(count, events):
             _wait_repeatedly(f, count, events)
         case _:

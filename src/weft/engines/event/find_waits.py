@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft.engines.event.elaborate import Unit
-from weft.engines.event.walk import Read, reads_of, statement_reads
+from weft.engines.event.walk import Read, implicit_reads, reads_of, statement_reads
 from weft.ir.design import (
     Assign,
     Delay,
@@ -30,7 +30,8 @@ def waited(unit: Unit) -> list[Read]:
         found += reads_of(stamp.source)
     for process in module.processes:
         if process.kind == Kind.COMB:
-            found += statement_reads(process.body, process.keyword != "always")
+            listed = process.keyword == "always"
+            found += implicit_reads(process.body) if listed else statement_reads(process.body, True)
         for event in process.events:
             found += reads_of(event.value)
         found += _statement_waits(process.body)
@@ -55,7 +56,7 @@ def _statement_waits(body: Statement | None) -> list[Read]:
     for statement in statements_in(body):
         match statement:
             case Wait(Implicit(), inner):
-                found += statement_reads(inner)
+                found += implicit_reads(inner)
             case Wait(timing) | Assign(timing=timing):
                 for expression in timing_expressions(timing):
                     found += reads_of(expression)

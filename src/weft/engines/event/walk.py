@@ -132,6 +132,12 @@ def statement_reads(statement: Statement | None, functions: bool = False) -> Ite
                     pending.append(call.function.body)
 
 
+def implicit_reads(statement: Statement | None) -> Iterator[Read]:
+    """Yield what `@*` waits for: signals whole, of which the statement may read parts (IEEE 1800-2023 9.4.2.2)."""
+    for ref, _, high in statement_reads(statement):
+        yield ref, 0, max(ref.width, high)
+
+
 def written_signals(statement: Statement | None) -> set[Ref]:
     """Return the signals that a statement assigns."""
     found: set[Ref] = set()
