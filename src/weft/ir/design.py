@@ -313,6 +313,12 @@ class Port:
     signal: Signal
 
 
+def joins(inner: Signal, outer: Signal) -> bool:
+    """Say whether a port that connects two signals can make them one, rather than be an assignment between them."""
+    shapes = [(signal.width, signal.depth, signal.type.four_state) for signal in (inner, outer)]
+    return shapes[0] == shapes[1]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Instance:
     """Place a module. `connections` has one expression (an lvalue for outputs) or None for each port, in order."""

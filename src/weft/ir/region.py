@@ -6,7 +6,8 @@ design that the event engine sees, the region's module has become a *stub*: its 
 nothing inside.
 
 Clocked procedures read an input as it is when their edge comes; logic reads what it has followed of it, which may be
-older. So the state has several places for an input: one for logic, and samples for procedures.
+older. So the state has several places for an input: samples for procedures, by the edges that these wait for, and for
+logic, by the inputs that this reads.
 
 Functions have the signature `(state, memories, context, out)`. A step commits what the edges fire whose flags (bytes of
 the state) are 1; the code for a single edge takes its flag for granted and ignores the bytes. There is also a step in
@@ -26,16 +27,23 @@ from weft.ir.expressions import Signal
 class RegionInput:
     """Be a place for an input: where its planes lie in the state, each in `stride` bytes; `unknown` is -1 for none.
 
-    With `edges`, a bit for each, it is a sample that procedures read which wait for these edges. Otherwise it is what
-    logic has followed: `read` says that there is such logic, `passes` that some output or latch depends on it.
+    With `edges`, a bit for each, it is a sample that procedures read which wait for these edges. `ranges` are the bits
+    that logic waits for which reads it, from low ends to high ones, exclusive.
     """
 
     signal: Signal
     value: int
     unknown: int
     stride: int
-    edges: int
-    read: bool
+    edges: int = 0
+    ranges: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionGroup:
+    """Be the inputs that some logic follows together; `passes` says that some output or latch depends on them."""
+
+    inputs: tuple[RegionInput, ...]
     passes: bool
 
 
@@ -65,7 +73,8 @@ class RegionOutput:
 class Region:
     """Describe one region's ports and edges.
 
-    Of the outputs that are registers, `early` ones change before those that logic computes are asked for.
+    `samples` are for procedures, `groups` for logic; what only people read of the inputs has a place in `ports`. Of the
+    outputs that are registers, `early` ones change before those that logic computes are asked for.
 
     `initial` says that procedures inside give first values at time 0, `settles` that there are outputs that logic
     computes, or latches; `latches` says where those that inputs reach lie in the state, as pairs of a place and a size.
@@ -73,7 +82,9 @@ class Region:
     `always_comb` runs on, or -1.
     """
 
-    inputs: tuple[RegionInput, ...]
+    ports: tuple[RegionInput, ...]
+    samples: tuple[RegionInput, ...]
+    groups: tuple[RegionGroup, ...]
     edges: tuple[RegionEdge, ...]
     direct: tuple[RegionOutput, ...]
     through: tuple[RegionOutput, ...]
@@ -87,7 +98,8 @@ class Region:
 
     def watched(self) -> set[Signal]:
         """Return the inputs whose changes the region looks at."""
-        return {edge.signal for edge in self.edges} | {port.signal for port in self.inputs if port.read}
+        followed = {port.signal for group in self.groups for port in group.inputs}
+        return {edge.signal for edge in self.edges} | followed
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class ProcessLowering:
     def _run(self, process: Process, number: int, trigger: int, held: dict[Key, int]) -> Executor:
         executor = Executor(self.context, Environment(self.context.builder), number, trigger)
         executor.held, executor.span = held, process.span
+        executor.logic = number if trigger < 0 else -1
         executor.execute(process.body)
         return executor
 

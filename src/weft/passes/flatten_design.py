@@ -209,8 +209,9 @@ def _connect_reads(
         uses = place.plan.fragment.uses
         for node, use in place.plan.reads:
             wire = place.uses[use]
-            sample = sampler.sample(number, use) if sampler is not None and uses[use].trigger >= 0 else -1
-            if sample >= 0:
-                items.alias(place.first_item + node, sample)
-                continue
+            if sampler is not None and max(uses[use].trigger, uses[use].logic) >= 0:
+                sample = sampler.sample(number, use)
+                if sample >= 0:
+                    items.alias(place.first_item + node, sample)
+                    continue
             items.alias(place.first_item + node, resolver.held.get(wire, wire) if uses[use].hold else wire)

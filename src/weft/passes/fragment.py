@@ -11,6 +11,8 @@ before it assigns it: where a drive's value still depends on a hold, the variabl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.ir.design import Module, Signal, SystemTask
@@ -32,6 +34,7 @@ class Use:
     memory: bool = False  # kept as a memory (dynamic element access), not as a flat vector
     trigger: int = -1  # the trigger of the clocked processes that read this input port, where that is told apart
     process: int = -1  # the process that draws, of the seed: each has the one that the process before it has left
+    logic: int = -1  # the assignment, procedure or connection that reads this input port, where that is told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +145,17 @@ class Connection:
     targets: tuple[tuple[int, int, int, int], ...] = ()
 
 
+Waits = Mapping[Signal, frozenset[tuple[int, int]]]
+"""The bits of input ports whose changes make logic run: ranges from a low end to a high one, exclusive."""
+
+
 @dataclass(slots=True)
 class Fragment:
     """Hold one lowered module.
 
     `forwarded` names signals that a process reads after it has assigned them: what it reads there is what it assigned,
-    whatever a force or a fault makes of the signal.
+    whatever a force or a fault makes of the signal. `waits` is only known where inputs are told apart, by the
+    numbers of `Use.logic`.
     """
 
     module: Module
@@ -159,5 +167,6 @@ class Fragment:
     clocked_memories: list[ClockedMemory] = field(default_factory=list[ClockedMemory])
     effects: list[FragmentEffect] = field(default_factory=list[FragmentEffect])
     draws: list[Draw] = field(default_factory=list[Draw])
+    waits: dict[int, Waits] = field(default_factory=dict[int, Waits])
     connections: list[Connection] = field(default_factory=list[Connection])
     forwarded: set[str] = field(default_factory=set[str])

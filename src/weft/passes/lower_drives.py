@@ -6,8 +6,10 @@ enable are followed through `?:`, concatenations and slices of constants; withou
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from weft.base.errors import Unsupported
-from weft.ir.design import ContinuousAssign, Instance, Port
+from weft.ir.design import ContinuousAssign, Instance, Port, joins
 from weft.ir.expressions import Concat, Cond, Const, Expr, Ref, Repeat, Resize, Slice
 from weft.ir.ops import mask
 from weft.passes.execute_statements import Executor
@@ -118,12 +120,17 @@ def _driven_choice(executor: Executor, cond: Expr, then: tuple[int, int], other:
     return value, builder.add("mux", width, executor.truth(bit), then[1], unless)
 
 
-def lower_instance(context: ModuleContext, executor: Executor, instance: Instance, number: int) -> None:
-    """Add the connections of one instance."""
-    executor.span = instance.span
+def lower_instance(
+    context: ModuleContext, reader: Callable[[int], Executor], instance: Instance, number: int, first: int
+) -> None:
+    """Add the connections of one instance, which are logic with the numbers from `first` on."""
     for index, (port, actual) in enumerate(zip(instance.module.ports, instance.connections, strict=True)):
         if actual is None:
             continue
+        # What a port joins with another signal is that signal; nothing has to follow it.
+        joined = isinstance(actual, Ref) and joins(port.signal, actual.signal)
+        executor = reader(-1 if joined else first + index)
+        executor.span = instance.span
         if port.direction == "input":
             value = executor.resize(executor.evaluate(actual), port.signal.bits, False)
             context.fragment.connections.append(Connection(number, index, value))

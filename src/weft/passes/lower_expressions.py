@@ -68,6 +68,8 @@ class Evaluator(ABC):
         self.held: dict[tuple[Signal, tuple[str, ...]], int] = {}
         self.reader = -1
         """The trigger of the clocked process that reads."""
+        self.logic = -1
+        """The number of the assignment, combinational procedure or connection that reads."""
         self.variables: dict[Signal | tuple[Signal, tuple[str, ...]], Variable] = {}
         self._methods: dict[type, Callable[[Any], int]] = {
             Const: self._const,
@@ -123,7 +125,7 @@ class Evaluator(ABC):
                 found.private = True
                 found.origin = self._unknown(signal)
             else:
-                self.context.attach(found, self.held.get((signal, path), 0), self.reader)
+                self.context.attach(found, self.held.get((signal, path), 0), self.reader, self.logic)
             self.variables[(signal, path) if path else signal] = found
         return found
 

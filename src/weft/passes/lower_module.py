@@ -8,15 +8,18 @@ interprets them. `symbolic_state` describes the method: symbolic execution with 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+
 from weft.base.collector import without_collector
 from weft.base.errors import Unsupported
 from weft.base.recursion import deep_recursion
-from weft.ir.design import Module
+from weft.ir.design import Kind, Module
 from weft.ir.expressions import Signal
 from weft.ir.graph_builder import Simplify
+from weft.ir.reads import Read, process_reads, reads_of
 from weft.passes.emit_process import ProcessLowering
 from weft.passes.execute_statements import Executor
-from weft.passes.fragment import Fragment
+from weft.passes.fragment import Fragment, Waits
 from weft.passes.infer_memories import infer_memories
 from weft.passes.lower_drives import lower_assign, lower_instance
 from weft.passes.module_context import ModuleContext
@@ -43,6 +46,8 @@ def lower_module(
 
     with deep_recursion(RECURSION_LIMIT):
         without_collector(lower)
+    if context.sampled:
+        context.fragment.waits = dict(_waits(module, context.sampled))
     _drop_scratch(context)
     _check_static(context)
     return context.fragment
@@ -50,18 +55,44 @@ def lower_module(
 
 def _lower_wiring(context: ModuleContext) -> None:
     """Lower continuous assignments and instances, which all see the signals as they are."""
-    executor = Executor(context, Environment(context.builder))
-    environment = executor.environment
-    for number, assign in enumerate(context.module.assigns):
-        lower_assign(context, executor, assign, number)
-        if environment.current:
-            executor.check_wiring()
-    for number, instance in enumerate(context.module.instances):
-        lower_instance(context, executor, instance, number)
-        if environment.current:
-            executor.check_wiring()
-    context.fragment.effects += executor.effects  # of the functions that the assignments call
-    context.note_reads(executor.variables.values())
+    module = context.module
+    executors = [Executor(context, Environment(context.builder))]
+
+    def reader(logic: int) -> Executor:
+        """Return what evaluates for a piece of logic: something of its own where inputs are told apart."""
+        last = executors[-1]
+        if last.environment.current:
+            last.check_wiring()
+        if context.sampled and logic != last.logic:
+            executors.append(Executor(context, Environment(context.builder)))
+            executors[-1].logic = logic
+        return executors[-1]
+
+    for number, assign in enumerate(module.assigns):
+        lower_assign(context, reader(number), assign, number)
+    first = len(module.assigns) + len(module.processes)
+    for number, instance in enumerate(module.instances):
+        lower_instance(context, reader, instance, number, first)
+        first += len(instance.connections)
+    reader(-1)
+    for executor in executors:
+        context.fragment.effects += executor.effects  # of the functions that the assignments call
+        context.note_reads(executor.variables.values())
+
+
+def _waits(module: Module, ports: Collection[Signal]) -> Iterator[tuple[int, Waits]]:
+    """Yield the numbers of logic, as `Use.logic` has them, and what of some ports it waits for."""
+    logic: list[Iterable[Read]] = [reads_of(assign.rhs) for assign in module.assigns]
+    logic += [process_reads(process) if process.kind == Kind.COMB else () for process in module.processes]
+    for instance in module.instances:
+        logic += [reads_of(actual) if actual is not None else () for actual in instance.connections]
+    for number, reads in enumerate(logic):
+        found: dict[Signal, set[tuple[int, int]]] = {}
+        for ref, low, high in reads:
+            if ref.signal in ports and not ref.path:
+                found.setdefault(ref.signal, set()).add((low, high))
+        if found:
+            yield number, {signal: frozenset(ranges) for signal, ranges in found.items()}
 
 
 def _drop_scratch(context: ModuleContext) -> None:

@@ -36,8 +36,8 @@ class ModuleContext:
         self.writers: dict[Signal, set[int]] = {}
         """The processes that assign a variable with blocking assignments only."""
         self.sampled = {port.signal for port in module.ports if sampled and port.direction == "input"}
-        """Ports whose reads by clocked processes are told apart by their triggers."""
-        self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool, int, int], int] = {}
+        """Ports whose reads are told apart: by clocked processes by their triggers, by logic one by one."""
+        self._uses: dict[tuple[Signal, tuple[str, ...], bool, bool, int, int, int], int] = {}
         self._foreign: set[Signal] | None = None
         self._special: dict[str, Signal] = {}
         self._streams: dict[int, Signal] = {}
@@ -51,15 +51,21 @@ class ModuleContext:
         return signal in self._foreign
 
     def use(
-        self, signal: Signal, path: tuple[str, ...] = (), hold: bool = False, trigger: int = -1, process: int = -1
+        self,
+        signal: Signal,
+        path: tuple[str, ...] = (),
+        hold: bool = False,
+        trigger: int = -1,
+        process: int = -1,
+        logic: int = -1,
     ) -> int:
         """Return the number of a use, made when it is new."""
         memory = self.is_memory(signal, path)
-        key = (signal, path, hold, memory, trigger, process)
+        key = (signal, path, hold, memory, trigger, process, logic)
         number = self._uses.get(key)
         if number is None:
             number = self._uses[key] = len(self.fragment.uses)
-            self.fragment.uses.append(Use(signal, path, hold, memory, trigger, process))
+            self.fragment.uses.append(Use(signal, path, hold, memory, trigger, process, logic))
             if memory:
                 self.builder.states.append(State(signal.name, signal.width, signal.depth, "memory"))
             else:
@@ -82,17 +88,18 @@ class ModuleContext:
             signal = self._streams[process] = Signal(state_name(name), 64, Type("bit", 64, four_state=False))
         return signal
 
-    def attach(self, variable: Variable, held: int, trigger: int) -> None:
+    def attach(self, variable: Variable, held: int, trigger: int, logic: int) -> None:
         """Let a variable begin with the signal's value; the bits of `held` with what the process left there.
 
-        `trigger` is that of the process, or -1.
+        `trigger` is that of a clocked process, `logic` the number of what else reads; or they are -1.
         """
         signal, path, builder = variable.signal, variable.path, self.builder
         variable.memory = self.is_memory(signal, path)
-        reader = trigger if signal in self.sampled and not path and not variable.memory else -1
+        if signal not in self.sampled or path or variable.memory:
+            trigger = logic = -1
 
         def plain(low: int, width: int) -> int:
-            return builder.slice(builder.read(self.use(signal, path, trigger=reader)), low, width)
+            return builder.slice(builder.read(self.use(signal, path, trigger=trigger, logic=logic)), low, width)
 
         def mixed(low: int, width: int) -> int:
             parts: list[int] = []
@@ -101,7 +108,7 @@ class ModuleContext:
                 hold = held >> position & 1
                 others = (held if not hold else ~held) >> position & mask(end - position)
                 stop = position + ((others & -others).bit_length() - 1 if others else end - position)
-                node = builder.read(self.use(signal, path, hold=bool(hold)))
+                node = builder.read(self.use(signal, path, hold=bool(hold), logic=-1 if hold else logic))
                 parts.append(builder.slice(node, position, stop - position))
                 position = stop
             return builder.concat(parts)

@@ -1,10 +1,11 @@
-"""Give clocked processes that read an input of a region directly a sample of it, one for each set of edges.
+"""Give what reads an input of a region directly a sample of it, as old as the reader's last run.
 
-A process that waits for an edge reads its inputs when that edge comes; logic reads an input when it follows a change of
-it, before or after that edge (IEEE 1800-2023 4.5). Both read the same state in a cone graph. Where somebody else drives
-the graph at single edges (`ir.region`), they must not: so each pair of an input and a set of edges, if processes that
-wait for these edges read the input, becomes an input state of its own, which that somebody fills when such an edge
-comes. The input's own state is what logic reads.
+A process that waits for an edge reads its inputs when that edge comes; logic reads an input when it runs because that
+input or another one has changed, before or after that edge (IEEE 1800-2023 4.5). All read the same state in a cone
+graph. Where somebody else drives the graph at single edges (`ir.region`), they must not. So each pair of an input and a
+set of edges, if processes that wait for these edges read the input, becomes an input state of its own, which that
+somebody fills when such an edge comes. And each pair of an input and a set of bits of inputs, if there are assignments
+or procedures that wait for this set, is one that is filled when these run: all do when any of these has changed.
 
 A port of an instance inside is the input itself if it is connected to the whole of it, as in the event engine; behind
 an expression there is logic. In the same sense an output *is* a register, which changes when the register does, or it
@@ -17,7 +18,7 @@ from collections.abc import Iterable
 
 from weft.base.dataclass import dataclass, field
 from weft.base.source import Span
-from weft.ir.design import Signal
+from weft.ir.design import Signal, joins
 from weft.ir.ops import CODE
 from weft.passes.assign_domains import DomainTable
 from weft.passes.collect_drivers import Driver, Drivers
@@ -31,13 +32,18 @@ _READ = CODE["read"]
 
 @dataclass(slots=True)
 class InputSample:
-    """Be an input state that holds `port`, an input of the top, as processes of `domain` read it (-1: none do)."""
+    """Be an input state that holds `port`, an input of the top, as processes of `domain` read it (-1: none do).
+
+    Or `group` is not -1: it is as logic of that group reads it, which waits for the bits of `ranges` and of others.
+    """
 
     state: int
     port: Signal
     place: int
     trigger: int
     domain: int = -1
+    group: int = -1
+    ranges: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +60,10 @@ class SampledInputs:
     ranks: dict[int, tuple[int, int, int]] = field(default_factory=dict[int, tuple[int, int, int]])
 
 
+_Awaited = frozenset[tuple[int, frozenset[tuple[int, int]]]]
+"""Inputs, by their wires, and the ranges of bits of them that logic waits for."""
+
+
 class InputSampler:
     """Find what the inputs of the one top are inside."""
 
@@ -65,6 +75,8 @@ class InputSampler:
             hierarchy.find(top.first_wire + top.plan.index[port.signal]) for port in ports if port.direction == "input"
         }
         self._known: dict[tuple[object, ...], int] = {}
+        self._groups: dict[_Awaited, int] = {}
+        self._awaited: dict[tuple[int, int], _Awaited] = {}
         found.registers = {
             port.signal
             for port in ports
@@ -72,27 +84,44 @@ class InputSampler:
         }
 
     def sample(self, place: int, use: int) -> int:
-        """Return the item that a process reads for a use with a trigger, or -1 where that is no input of the top."""
+        """Return the item that is read for a use that is told apart, or -1 where that is no input of the top."""
         here = self.hierarchy.places[place]
         wire = self._source(here.uses[use])
         if wire not in self._inputs:
             return -1
-        trigger = here.plan.fragment.uses[use].trigger
-        key = (wire, *self._edges(place, trigger))
+        reader = here.plan.fragment.uses[use]
+        awaited = self._awaits(place, reader.logic) if reader.logic >= 0 else frozenset()
+        group = self._groups.setdefault(awaited, len(self._groups)) if awaited else -1
+        key = (wire, group) if group >= 0 else (wire, *self._edges(place, reader.trigger))
         item = self._known.get(key)
         if item is None:
             signal, builder = self.hierarchy.signal[wire], self.items.builder
             name = f"{self.hierarchy.name(wire)}$sample{len(self._known)}"
             state = len(builder.states)
             builder.states.append(variable_state(signal, name, signal.bits, "input"))
-            self.found.samples.append(InputSample(state, signal, place, trigger))
+            ranges = dict(awaited).get(wire, frozenset())
+            self.found.samples.append(InputSample(state, signal, place, reader.trigger, group=group, ranges=ranges))
             item = self._known[key] = self.items.add_node(builder.read(state))
         return item
+
+    def _awaits(self, place: int, logic: int) -> _Awaited:
+        """Return the bits of inputs that an assignment, procedure or connection waits for."""
+        found = self._awaited.get((place, logic))
+        if found is None:
+            here = self.hierarchy.places[place]
+            joined: dict[int, frozenset[tuple[int, int]]] = {}
+            for signal, ranges in here.plan.fragment.waits.get(logic, {}).items():
+                wire = self._source(here.first_wire + here.plan.index[signal])
+                if wire in self._inputs:
+                    joined[wire] = joined.get(wire, frozenset()) | ranges
+            found = self._awaited[place, logic] = frozenset(joined.items())
+        return found
 
     def find_domains(self, domains: DomainTable) -> None:
         """Note which domain each sample is for, and edges of what is no input."""
         for sample in self.found.samples:
-            sample.domain = domains.domain(self.hierarchy.places[sample.place], sample.trigger)
+            if sample.trigger >= 0:
+                sample.domain = domains.domain(self.hierarchy.places[sample.place], sample.trigger)
         for number, place in enumerate(self.hierarchy.places):
             for trigger, waits in enumerate(place.plan.fragment.triggers):
                 edges = self._edges(number, trigger)
@@ -157,12 +186,6 @@ class InputSampler:
 
     def _same(self, a: int, b: int) -> bool:
         return joins(self.hierarchy.signal[a], self.hierarchy.signal[b])
-
-
-def joins(inner: Signal, outer: Signal) -> bool:
-    """Say whether a port joins two signals to one, rather than be an assignment between them."""
-    shapes = [(signal.width, signal.depth, signal.type.four_state) for signal in (inner, outer)]
-    return shapes[0] == shapes[1]
 
 
 def _whole_read(place: InstancePlace, item: int) -> int:

@@ -16,10 +16,10 @@ from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.code_strengths import write_refresh
 from weft.engines.event.records import NODE_INSTANCE, WATCH_ANY
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import reads_of
 from weft.engines.event.writer import mask
 from weft.ir.design import Concat, Expr, Force, Release
 from weft.ir.expressions import Element, Ref, Slice
+from weft.ir.reads import reads_of
 
 if TYPE_CHECKING:
     from weft.engines.event.code_unit import UnitCode

@@ -16,9 +16,9 @@ from weft.engines.event.code_places import Place, store_whole
 from weft.engines.event.code_waits import edge_of
 from weft.engines.event.records import TIME, WATCH_EVALUATE
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import reads_of
 from weft.engines.event.writer import Operand, Value
 from weft.ir.design import Signal, Type
+from weft.ir.reads import reads_of
 from weft.ir.specify import TRANSITIONS, PathDelay, PathStamp
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from weft.engines.event.records import (
     WATCH_EVALUATE,
 )
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import reads_of
 from weft.ir.design import SystemTask
+from weft.ir.reads import reads_of
 
 
 def _shown(f: FunctionCode, task: SystemTask, stem: str) -> FunctionCode:

@@ -44,11 +44,12 @@ from weft.engines.event.records import (
     WATCH_NODE,
 )
 from weft.engines.event.sites import Site, ThreadPlan, Watch
-from weft.engines.event.walk import implicit_reads, reads_of, statement_reads, written_signals
+from weft.engines.event.walk import written_signals
 from weft.engines.event.writer import Operand, Value, ir_type, mask
 from weft.ir.assertion_control import is_control
 from weft.ir.design import ContinuousAssign, Delay, Expr, Function, Kind, PathDelay, Process, Signal, Type
 from weft.ir.expressions import Ref, Slice
+from weft.ir.reads import process_reads, reads_of
 from weft.ir.system_tasks import is_report
 from weft.ir.walk import may_draw
 
@@ -147,11 +148,10 @@ def _write_comb(f: FunctionCode, process: Process, plan: ThreadPlan) -> None:
     """Write a procedure that runs whenever something that it reads changes (IEEE 1800-2023 9.2.2.2)."""
     inferred = process.keyword in ("always_comb", "always_latch") or bool(process.region)
     written = {(ref.signal, ref.path) for ref in written_signals(process.body)} if inferred else set()
-    reads = statement_reads(process.body, True) if inferred else implicit_reads(process.body)
     watches = unique_watches(
         [
             Watch(ref, WATCH_ANY, low, high)
-            for ref, low, high in reads
+            for ref, low, high in process_reads(process)
             if not f.is_local(ref.signal)
             and not is_report(ref.signal)
             and not is_control(ref.signal)

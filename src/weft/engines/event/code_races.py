@@ -14,9 +14,21 @@ from collections.abc import Iterator
 from weft.base.dataclass import dataclass
 from weft.base.source import Span
 from weft.engines.event.code_function import FunctionCode
-from weft.engines.event.walk import operands
 from weft.engines.event.writer import Operand
-from weft.ir.design import Expr, Force, Kind, Process, Release, Signal, Statement, SystemTask, Trigger, Wait, WaitUntil
+from weft.ir.design import (
+    Expr,
+    Force,
+    Kind,
+    Process,
+    Release,
+    Signal,
+    Statement,
+    SystemTask,
+    Trigger,
+    Wait,
+    WaitUntil,
+    operands,
+)
 from weft.ir.expressions import Call, Concat, Const, Element, Ref, Slice
 from weft.ir.system_tasks import MONITOR_TASKS, POSTPONED_TASKS
 from weft.ir.walk import expressions_of

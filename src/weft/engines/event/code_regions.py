@@ -6,10 +6,11 @@ the NBA region. There the step commits the state, and the outputs that are regis
 would change them. Edges that have come by then are one step, since each procedure reads what was before it.
 
 Logic that reads inputs follows them in threads that wait for their changes, as those of continuous assignments do and
-in the same places of the order. One follows the inputs that reach outputs or latches, and computes these too; the step
-makes it ready as well, for what registers reach. The others copy one input each, which only reaches registers. So the
-step uses, of each input, what procedures have seen when the edge came, and what logic had followed by then: if logic
-follows inputs between the edge and the step, what it had before is kept and put back for the step, and latches with it.
+in the same places of the order: one for all the logic that reads the same inputs, with copies of its own. If these
+reach outputs or latches, the thread computes them; so does another one, which steps make ready, for what registers
+reach. So the step uses, of each input, what procedures have seen when the edge came, and what logic had followed by
+then: if logic follows inputs between the edge and the step, what it had before is kept and put back for the step, and
+latches with it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from weft.engines.event.code_places import Place, store_whole
 from weft.engines.event.code_unit import UnitCode
 from weft.engines.event.records import NODE_LIST, NODE_PC, WATCH_ANY, WATCH_NEGEDGE, WATCH_NODE, WATCH_POSEDGE
 from weft.engines.event.region_kernels import HELD_CONTEXT
-from weft.engines.event.sites import Site, ThreadPlan, Watch
+from weft.engines.event.sites import Site, Watch
 from weft.engines.event.writer import Operand, Value, plane_bytes
 from weft.ir.expressions import Ref
 from weft.ir.region import (
@@ -41,6 +42,7 @@ from weft.ir.region import (
     REGION_STEP,
     REGION_THROUGH,
     Region,
+    RegionGroup,
     RegionInput,
     RegionOutput,
 )
@@ -61,7 +63,7 @@ class _RegionWriter:
         self.record = unit.layout.take(REGION_EDGES + 8 * len(region.edges))
         self.settle_at = -1
         self.keeping = ""
-        self.followed = [port for port in region.inputs if port.read]
+        self.followed = [port for group in region.groups for port in group.inputs]
         sizes = [port.stride * (2 if port.unknown >= 0 else 1) for port in self.followed]
         self.kept = unit.layout.take((sum(sizes) + sum(size for _, size in region.latches) + 15) // 8 * 8)
         """Where the block has room for what logic had followed before the step, and for latches."""
@@ -72,12 +74,10 @@ class _RegionWriter:
         settle = FunctionCode(self.unit, self.unit.symbol("settle"), "look")
         plan = self.unit.thread(settle.name, 0)
         plan.what, plan.span, self.settle_at = "region", self.region.span, plan.offset
-        self._watch(plan, [port for port in self.followed if port.passes])
         self._settle(settle)
-        # A thread for each: another input may change between the change of this one and the step, and after an edge.
-        for port in self.followed:
-            if not port.passes:
-                self._follow(port)
+        # A thread for each: inputs of another one may change between a change of its inputs and its turn.
+        for group in self.region.groups:
+            self._follow(group)
         for flag, order in ((self.region.begun, -1), (self.region.started, 3)):
             if flag >= 0:
                 self._begin(flag, order)
@@ -112,7 +112,7 @@ class _RegionWriter:
             w.label(ready)
             w.call("unlink", w.op("add", 64, "%inst", offset))
             w.label(on)
-        samples = [port for port in self.region.inputs if port.edges >> number & 1]
+        samples = [port for port in self.region.samples if port.edges >> number & 1]
         place = w.address("%Ip", self.record + REGION_PENDING)
         pending = w.load_word(place)
         first, later, apart, joined = (w.fresh(stem) for stem in ("first", "later", "apart", "joined"))
@@ -122,7 +122,8 @@ class _RegionWriter:
         w.store_word(w.pointer(w.call("nba_push", code, 8, "%S")), 0, "%node")
         w.jump(joined)
         w.label(later)
-        w.branch(self._differs(f, samples, pending), apart, joined)
+        moved = w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_MOVED), 0)
+        w.branch(w.or_(1, moved, self._differs(f, samples, pending)), apart, joined)
         w.label(apart)
         w.emit(f"call i64 @{hold}(i64 %node, i64 %S)")
         w.jump(joined)
@@ -132,14 +133,14 @@ class _RegionWriter:
         w.ret()
         self.unit.add_function(f)
 
-    def _differs(self, f: FunctionCode, samples: list[RegionInput], pending: str) -> Operand:
-        """Say whether the step that waits for its edges, `pending`, has other inputs than one that begins now."""
+    def _differs(self, f: FunctionCode, inputs: Iterable[RegionInput], pending: Operand = 0) -> Operand:
+        """Say whether inputs are not as they were copied; of samples, by one of the edges that are `pending`."""
         w = f.w
         state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
-        differs: Operand = w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_MOVED), 0)
-        for port in samples:
+        differs: Operand = 0
+        for port in inputs:
             value = f.load_signal(port.signal, f.signal_pointer(port.signal))
-            taken = w.compare("ne", 64, w.and_(64, pending, port.edges), 0)
+            taken = w.compare("ne", 64, w.and_(64, pending, port.edges), 0) if port.edges else 1
             for at, plane in ((port.value, value.bits), (port.unknown, value.unknown)):
                 if at >= 0:
                     size = 8 * port.stride
@@ -163,7 +164,7 @@ class _RegionWriter:
         return self.unit.add_function(f)
 
     def _settle(self, f: FunctionCode) -> None:
-        """Write the thread of what inputs reach; at the start it gives all outputs their values."""
+        """Write the thread of what registers reach; at the start it gives all outputs their values."""
         w, region = f.w, self.region
         start, settle = w.fresh("start"), w.fresh("settle")
         place = w.address("%N", NODE_PC)
@@ -174,27 +175,34 @@ class _RegionWriter:
         w.label(settle)
         if region.settles:
             self._keep(f)
-            self._sample(f, [port for port in self.followed if port.passes])
+            self._sample(f, [port for group in region.groups if group.passes for port in group.inputs])
             self._call(f, w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
             self._store(f, region.through)
         w.ret()
         self.unit.add_function(f)
 
-    def _follow(self, port: RegionInput) -> None:
-        """Write the thread of an input that reaches nothing but registers."""
+    def _follow(self, group: RegionGroup) -> None:
+        """Write the thread of inputs that some logic reads. What a step has followed already, it does not follow."""
         f = FunctionCode(self.unit, self.unit.symbol("follow"), "look")
+        w = f.w
         plan = self.unit.thread(f.name, 0)
         plan.what, plan.span = "region", self.region.span
-        self._watch(plan, [port])
-        self._keep(f)
-        self._sample(f, [port])
-        f.w.ret()
-        self.unit.add_function(f)
-
-    def _watch(self, plan: ThreadPlan, inputs: list[RegionInput]) -> None:
-        """Have a thread look at inputs."""
-        watches = [Watch(Ref(port.signal), WATCH_ANY | WATCH_NODE, 0, port.signal.width) for port in inputs]
+        kind = WATCH_ANY | WATCH_NODE
+        watches = [Watch(Ref(port.signal), kind, low, high) for port in group.inputs for low, high in port.ranges]
         self.unit.sites.append(Site(plan.offset, tuple(watches)))
+        if group.passes:
+            new, old = w.fresh("new"), w.fresh("old")
+            w.branch(self._differs(f, group.inputs), new, old)
+            w.label(old)
+            w.ret()
+            w.label(new)
+        self._keep(f)
+        self._sample(f, group.inputs)
+        if group.passes:
+            self._call(f, w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
+            self._store(f, self.region.through)
+        w.ret()
+        self.unit.add_function(f)
 
     def _begin(self, flag: int, order: int) -> None:
         """Write the thread that says when the region's procedures begin, in their place in the first order."""

@@ -25,7 +25,6 @@ from weft.engines.event.driver_parts import Part, parts_of
 from weft.engines.event.layout import element_bytes
 from weft.engines.event.records import NODE_SHORT, WATCH_ANY, WATCH_NODE
 from weft.engines.event.sites import Site, ThreadPlan, Watch
-from weft.engines.event.walk import reads_of
 from weft.engines.event.writer import Value, mask, plane_bytes
 from weft.ir.design import ContinuousAssign, Delay, Expr, Signal, Type
 from weft.ir.expressions import (
@@ -42,6 +41,7 @@ from weft.ir.expressions import (
     Slice,
     Unary,
 )
+from weft.ir.reads import reads_of
 from weft.ir.specify import PathDelay
 
 Key = tuple[object, ...]

@@ -12,10 +12,10 @@ from weft.engines.event.code_expressions import condition, value
 from weft.engines.event.code_function import FunctionCode
 from weft.engines.event.records import WATCH_ANY, WATCH_EVALUATE, WATCH_NEGEDGE, WATCH_POSEDGE
 from weft.engines.event.sites import Watch
-from weft.engines.event.walk import implicit_reads, reads_of
 from weft.engines.event.writer import Operand, Value
 from weft.ir.design import Delay, Event, Expr, Implicit, Repeated, Statement, Timing
 from weft.ir.expressions import Ref, Slice
+from weft.ir.reads import implicit_reads, reads_of
 
 EDGES = {"posedge": WATCH_POSEDGE, "negedge": WATCH_NEGEDGE, "edge": WATCH_POSEDGE | WATCH_NEGEDGE, "any": WATCH_ANY}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from weft.engines.event.elaborate import Unit
-from weft.engines.event.walk import Read, implicit_reads, reads_of, statement_reads
 from weft.ir.design import (
     Assign,
     Delay,
@@ -16,6 +15,7 @@ from weft.ir.design import (
     Wait,
     WaitUntil,
 )
+from weft.ir.reads import Read, implicit_reads, process_reads, reads_of
 from weft.ir.system_tasks import MONITOR_TASKS
 from weft.ir.walk import statements_in, timing_expressions
 
@@ -30,8 +30,7 @@ def waited(unit: Unit) -> list[Read]:
         found += reads_of(stamp.source)
     for process in module.processes:
         if process.kind == Kind.COMB:
-            listed = process.keyword == "always"
-            found += implicit_reads(process.body) if listed else statement_reads(process.body, True)
+            found += process_reads(process)
         for event in process.events:
             found += reads_of(event.value)
         found += _statement_waits(process.body)

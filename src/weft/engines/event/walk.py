@@ -5,8 +5,6 @@ The general part is `ir.walk`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from weft.ir.design import (
     Assign,
     Block,
@@ -18,9 +16,8 @@ from weft.ir.design import (
     Wait,
     WaitFork,
     WaitUntil,
-    operands,
 )
-from weft.ir.expressions import AssignExpr, Call, Concat, Element, Field, Item, Ref, Slice, SystemCall
+from weft.ir.expressions import AssignExpr, Call, Concat, Element, Ref, Slice, SystemCall
 from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
 
 SUSPENDING_CALLS = frozenset(
@@ -64,78 +61,6 @@ class Suspensions:
             ):
                 return True
         return False
-
-
-# ------------------------------------------------------------------------------------------- what is read
-
-
-Read = tuple[Ref, int, int]
-"""A signal and the bits of it that are read: low end, and high end exclusive."""
-
-
-def reads_of(expression: Expr) -> Iterator[Read]:
-    """Yield the parts of signals whose change can change an expression."""
-    match expression:
-        case Ref():
-            yield expression, 0, expression.width
-        case Element(signal, index, path):
-            yield Ref(signal, path), 0, signal.bits
-            yield from reads_of(index)
-        case Slice(value, offset):
-            if isinstance(value, Ref) and isinstance(offset, int):
-                yield value, max(offset, 0), min(offset + expression.width, value.width)
-            else:
-                yield from reads_of(value)
-                if not isinstance(offset, int):
-                    yield from reads_of(offset)
-        case _:
-            for part in operands(expression):
-                yield from reads_of(part)
-
-
-def index_reads(lhs: Expr) -> Iterator[Read]:
-    """Yield what the indices of an lvalue read."""
-    match lhs:
-        case Element(_, index):
-            yield from reads_of(index)
-        case Slice(value, offset):
-            yield from index_reads(value)
-            if not isinstance(offset, int):
-                yield from reads_of(offset)
-        case Concat(parts):
-            for part in parts:
-                yield from index_reads(part)
-        case Item(container, index):
-            yield from index_reads(container)
-            yield from reads_of(index)
-        case Field(value):
-            yield from reads_of(value)
-        case _:
-            return
-
-
-def statement_reads(statement: Statement | None, functions: bool = False) -> Iterator[Read]:
-    """Yield what a statement reads; of the functions that it calls too, if asked (IEEE 1800-2023 9.2.2.2.1)."""
-    seen: set[Function] = set()
-    pending: list[Statement | None] = [statement]
-    while pending:
-        for inner in statements_in(pending.pop()):
-            reads, writes = expressions_of(inner)
-            for expression in reads:
-                yield from reads_of(expression)
-            for expression in writes:
-                yield from index_reads(expression)
-        if functions:
-            for call in calls_in(statement):
-                if isinstance(call, Call) and call.function not in seen:
-                    seen.add(call.function)
-                    pending.append(call.function.body)
-
-
-def implicit_reads(statement: Statement | None) -> Iterator[Read]:
-    """Yield what `@*` waits for: signals whole, of which the statement may read parts (IEEE 1800-2023 9.4.2.2)."""
-    for ref, _, high in statement_reads(statement):
-        yield ref, 0, max(ref.width, high)
 
 
 def written_signals(statement: Statement | None) -> set[Ref]:

@@ -22,12 +22,24 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from weft.base.dataclass import replace
 from weft.base.source import Span
 from weft.engines.event.elaborate import roots_of
-from weft.engines.event.walk import Read, reads_of, statement_reads
-from weft.ir.design import Assign, Block, Function, If, Instance, Kind, Module, Process, Signal, Statement, Type
-from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, SystemCall, Text, Unary
+from weft.ir.design import (
+    Assign,
+    Block,
+    Function,
+    If,
+    Instance,
+    Kind,
+    Module,
+    Process,
+    Signal,
+    Statement,
+    Type,
+    joins,
+)
+from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, Slice, SystemCall, Text, Unary
 from weft.ir.ops import mask
+from weft.ir.reads import Read, reads_of, statement_reads
 from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
-from weft.passes.sample_inputs import joins
 
 BEGUN, STARTED = "$weft$begun", "$weft$started"
 """The plusargs by whose names the states are known that say whether procedures have begun to wait for levels, and
@@ -70,7 +82,7 @@ def await_changes(module: Module, late: Collection[Signal]) -> Module:
         signals += [start, ran]
         processes += _latches(values, coming, start, ran, process.span)
         body = If(Ref(ran), process.body, otherwise)
-        processes.append(replace(process, kind=Kind.COMB, events=(), body=body))
+        processes.append(replace(process, kind=Kind.COMB, body=body))
     return replace(module, signals=signals, processes=processes)
 
 
@@ -114,13 +126,18 @@ def _awaited(process: Process) -> list[Expr] | None:
     read = {ref.signal for ref, _, _ in statement_reads(process.body, True) if not ref.signal.automatic}
     own = set(_written(process.body))
     # A list that leaves something out means more than logic; that is found, and refused, when it is lowered.
-    return _parts(listed) if read - own <= {ref.signal for ref, _, _ in listed} else None
+    if not read - own <= {ref.signal for ref, _, _ in listed}:
+        return None
+    values = list(dict.fromkeys(event.value for event in process.events))
+    plain = all(isinstance(v.value if isinstance(v, Slice) else v, Ref) for v in values)
+    constant = all(isinstance(v.offset, int) for v in values if isinstance(v, Slice))
+    return values if plain and constant and _parts(listed) is not None else _parts(listed)
 
 
 def _parts(reads: Iterable[Read]) -> list[Expr] | None:
     """Return the signals that are read, each once; None if an array is among them, which is too much to compare.
 
-    Who reads a part is woken by an assignment that changes anything of the whole.
+    Who reads a part without naming it is woken by an assignment that changes anything of the whole.
     """
     found = list(dict.fromkeys(ref for ref, _, _ in reads))
     return None if any(ref.signal.depth for ref in found) else list(found)

@@ -19,13 +19,13 @@ from weft.ir.design import Design, Kind, Module, Port, Signal
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.ops import CODE
 from weft.ir.program import StateArray
-from weft.ir.region import Region, RegionEdge, RegionInput, RegionOutput, RegionShape
+from weft.ir.region import Region, RegionEdge, RegionGroup, RegionInput, RegionOutput, RegionShape
 from weft.passes.cut_clocks import CutGraph, cut_clocks
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
 from weft.passes.lower_module import lower_module
 from weft.passes.rebuild_graph import drop_dead_nodes, needed_by_sinks
-from weft.passes.sample_inputs import SampledInputs
+from weft.passes.sample_inputs import InputSample, SampledInputs
 from weft.passes.simplify_nodes import simplify_exact, simplify_two_state
 from weft.passes.split_planes import split_planes
 from weft.passes.trace_clocks import ClockReport
@@ -109,11 +109,11 @@ class RegionBuilder:
         shape = RegionShape(tuple(edge.flag for edge in cut.edges), tuple(orders[0]), tuple(orders[1]), once)
         signals = {state: port.signal for port, state in inputs}
         slots = layout.slots
-        region_inputs = _region_inputs(graph, layout, inputs, passing)
-        region_inputs += _region_samples(graph, layout, cut, sampled)
         ports = {port: _stub_signal(port) for port in module.ports}
         region = Region(
-            inputs=tuple(region_inputs),
+            ports=tuple(_place_input(graph, layout, port.signal, state) for port, state in inputs),
+            samples=_region_samples(graph, layout, cut, sampled),
+            groups=_region_groups(graph, layout, inputs, sampled, passing),
             edges=tuple(
                 RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset, shared)
                 for edge, shared in zip(cut.edges, _shared_edges(cut), strict=True)
@@ -177,16 +177,37 @@ def _input_states(graph: ConeGraph, module: Module) -> list[tuple[Port, int]]:
 _Half = list[tuple[Port, tuple[int, ...]]]
 
 
-def _region_inputs(
-    graph: ConeGraph, layout: StateLayout, inputs: list[tuple[Port, int]], passing: set[int]
-) -> list[RegionInput]:
-    """Return the places of inputs that logic reads; outputs or latches depend on those of `passing`."""
+def _region_groups(
+    graph: ConeGraph,
+    layout: StateLayout,
+    inputs: list[tuple[Port, int]],
+    sampled: SampledInputs,
+    passing: set[int],
+) -> tuple[RegionGroup, ...]:
+    """Return the inputs that logic follows, by what it follows; outputs or latches depend on those of `passing`."""
     reads = (graph.op == _READ) & needed_by_sinks(graph, keep_names=False)
     live = set(graph.param[reads].tolist()) | passing
-    return [_place_input(graph, layout, port.signal, state, 0, live, passing) for port, state in inputs]
+    groups: dict[int, list[InputSample]] = {}
+    for sample in sampled.samples:
+        if sample.group >= 0:
+            groups.setdefault(sample.group, []).append(sample)
+    for port, state in inputs:
+        whole = frozenset({(0, port.signal.width)})
+        groups[-1 - state] = [InputSample(state, port.signal, 0, -1, ranges=whole)]
+    found: list[RegionGroup] = []
+    for group in groups.values():
+        planes = [{each.state, graph.states[each.state].twin} for each in group]
+        if any(each & live for each in planes):
+            places = [_place_input(graph, layout, each.port, each.state) for each in group]
+            ranges = [tuple(sorted(each.ranges)) for each in group]
+            inputs_ = tuple(replace(place, ranges=some) for place, some in zip(places, ranges, strict=True))
+            found.append(RegionGroup(inputs_, any(each & passing for each in planes)))
+    return tuple(found)
 
 
-def _region_samples(graph: ConeGraph, layout: StateLayout, cut: CutGraph, sampled: SampledInputs) -> list[RegionInput]:
+def _region_samples(
+    graph: ConeGraph, layout: StateLayout, cut: CutGraph, sampled: SampledInputs
+) -> tuple[RegionInput, ...]:
     """Return the places of inputs that clocked procedures read."""
     numbers = {edge.flag: number for number, edge in enumerate(cut.edges)}
     found: list[RegionInput] = []
@@ -194,18 +215,14 @@ def _region_samples(graph: ConeGraph, layout: StateLayout, cut: CutGraph, sample
         if sample.domain >= 0:
             flags = _inputs_below(graph, [graph.domains[sample.domain].trigger]) & numbers.keys()
             edges = sum(1 << numbers[flag] for flag in flags)
-            found.append(_place_input(graph, layout, sample.port, sample.state, edges, set(), set()))
-    return found
+            found.append(_place_input(graph, layout, sample.port, sample.state, edges))
+    return tuple(found)
 
 
-def _place_input(
-    graph: ConeGraph, layout: StateLayout, port: Signal, state: int, edges: int, live: set[int], passing: set[int]
-) -> RegionInput:
+def _place_input(graph: ConeGraph, layout: StateLayout, port: Signal, state: int, edges: int = 0) -> RegionInput:
     twin = graph.states[state].twin
     slot = layout.slots[state]
-    unknown = layout.slots[twin].offset if twin >= 0 else -1
-    read, passes = (state in some or twin in some for some in (live, passing))
-    return RegionInput(port, slot.offset, unknown, slot.stride, edges, read, passes)
+    return RegionInput(port, slot.offset, layout.slots[twin].offset if twin >= 0 else -1, slot.stride, edges)
 
 
 def _latch_places(graph: ConeGraph, layout: StateLayout) -> tuple[tuple[int, int], ...]:

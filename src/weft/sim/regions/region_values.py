@@ -50,7 +50,9 @@ class RegionValues:
 
         graph = self.built.graph
         state = self.state.copy()
-        for port in self.built.region.inputs:
+        region = self.built.region
+        followed = [port for group in region.groups for port in group.inputs]
+        for port in (*region.ports, *region.samples, *followed):
             planes = self.engine.read(self.node, port.signal)
             for at, plane in zip((port.value, port.unknown), planes, strict=True):
                 if at >= 0:
