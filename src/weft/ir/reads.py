@@ -58,14 +58,15 @@ def statement_reads(statement: Statement | None, functions: bool = False) -> Ite
     seen: set[Function] = set()
     pending: list[Statement | None] = [statement]
     while pending:
-        for inner in statements_in(pending.pop()):
+        body = pending.pop()
+        for inner in statements_in(body):
             reads, writes = expressions_of(inner)
             for expression in reads:
                 yield from reads_of(expression)
             for expression in writes:
                 yield from index_reads(expression)
         if functions:
-            for call in calls_in(statement):
+            for call in calls_in(body):
                 if isinstance(call, Call) and call.function not in seen:
                     seen.add(call.function)
                     pending.append(call.function.body)

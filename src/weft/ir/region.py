@@ -11,9 +11,9 @@ logic, by the inputs that this reads.
 
 Functions have the signature `(state, memories, context, out)`. A step commits what the edges fire whose flags (bytes of
 the state) are 1; the code for a single edge takes its flag for granted and ignores the bytes. There is also a step in
-two functions: one computes all that is to be committed, and leaves it in the context; the other commits that. The
-remaining two put values of outputs into the buffer `out`, in whole words: `direct` those that are registers, `through`
-what logic computes, after it has let latches follow their inputs.
+three functions: one computes all that is to be committed, and leaves it in the context; one commits what is assigned
+with `=`; one commits the rest. The remaining two put values of outputs into the buffer `out`, in whole words: `direct`
+those that are registers, `through` what logic computes, after it has let latches follow their inputs.
 """
 
 from __future__ import annotations
@@ -51,13 +51,15 @@ class RegionGroup:
 class RegionEdge:
     """Be an edge that steps the region: `posedge` or `negedge` of an input, and the byte of its flag.
 
-    `shared` has a bit for each other edge that all procedures wait for which wait for this one.
+    `shared` has a bit for each other edge that all procedures wait for which wait for this one, `again` for each edge
+    that starts a procedure which this one starts too, and which finds variables as its last run has left them.
     """
 
     signal: Signal
     edge: str
     flag: int
     shared: int = 0
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,13 +110,15 @@ class RegionShape:
 
     `flags` are the states of its edges' flags; `direct` and `through` the nodes whose values the two functions for
     outputs put into a buffer, one after the other in whole words. The latter has latches follow; steps have only those
-    follow that no input reaches. `once` are the states that stay 1 once they are (`sim.regions.await_changes`).
+    follow that no input reaches. `once` are the states that stay 1 once they are (`sim.regions.await_changes`), `early`
+    those that procedures assign with `=`.
     """
 
     flags: tuple[int, ...]
     direct: tuple[int, ...]
     through: tuple[int, ...]
     once: tuple[int, ...]
+    early: frozenset[int] = frozenset()
 
 
 REGION_STATE, REGION_MEMORIES, REGION_CONTEXT, REGION_OUT = 0, 8, 16, 24
@@ -129,7 +133,9 @@ REGION_CHANGES, REGION_CHANGED = 72, 80
 """What initial procedures leave: the address of a table of places and sizes, each a word, which ends with a size of 0,
 and of a state array with the bytes that go there."""
 REGION_EVALUATE, REGION_COMMIT, REGION_ROOM = 88, 96, 104
-"""The general step in two functions, and how many bytes of context they need: what it computes, and what it commits."""
+"""The general step in functions, and how many bytes of context they need: what it computes, and what it commits."""
 REGION_HELD = 112
 """The first of the steps that have been computed and wait for the NBA region (`engines.event.region_kernels`), or 0."""
-REGION_EDGES = 120
+REGION_EARLY = 120
+"""The function that commits what is assigned with `=`."""
+REGION_EDGES = 128

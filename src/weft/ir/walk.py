@@ -132,6 +132,12 @@ def expressions_of(statement: Statement) -> tuple[tuple[Expr, ...], tuple[Expr, 
             return (), ()
 
 
+def written_arguments(call: Call) -> tuple[Expr, ...]:
+    """Return the arguments that a call of a routine may assign."""
+    formals = zip(call.function.args, call.args, strict=False)
+    return tuple(argument for (direction, _), argument in formals if direction != "input")
+
+
 def subexpressions(expression: Expr) -> Iterator[Expr]:
     """Yield an expression and all inside it."""
     stack = [expression]

@@ -14,7 +14,7 @@ is logic that follows registers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from weft.base.dataclass import dataclass, field
 from weft.base.source import Span
@@ -51,13 +51,15 @@ class SampledInputs:
     """Collect the samples of a graph, and the outputs of its top that are registers.
 
     `distant` is where an edge is waited for of something else than an input: events see it later than the input's edge.
-    `ranks` says of each register and memory when its first process runs among those that wait for the same edge.
+    `ranks` says of each register and memory when its first process runs among those that wait for the same edge; those
+    that are assigned with `=` are `early`, since they change then.
     """
 
     samples: list[InputSample] = field(default_factory=list[InputSample])
     registers: set[Signal] = field(default_factory=set[Signal])
     distant: Span | None = None
     ranks: dict[int, tuple[int, int, int]] = field(default_factory=dict[int, tuple[int, int, int]])
+    early: set[int] = field(default_factory=set[int])
 
 
 _Awaited = frozenset[tuple[int, frozenset[tuple[int, int]]]]
@@ -129,12 +131,14 @@ class InputSampler:
                 if any(edge != "any" for edge, _, _ in waits.edges) and not direct:
                     self.found.distant = self.found.distant or waits.span
 
-    def rank_states(self, writes: Iterable[RegisterWrite], entries: Iterable[MemoryEntry]) -> None:
+    def rank_states(self, writes: Sequence[RegisterWrite], entries: Sequence[MemoryEntry]) -> None:
         """Note the order of what processes assign: as who waits for an edge is woken, by modules and then instances."""
         places = self.hierarchy.places
         modules = {module: number for number, module in enumerate(dict.fromkeys(p.plan.module for p in places))}
         found = [(write.state, write.driver.instance, write.driver.process) for write in writes]
         found += [(entry.state, entry.instance, entry.process) for entry in entries]
+        self.found.early.update(write.state for write in writes if write.driver.blocking)
+        self.found.early.update(entry.state for entry in entries if entry.blocking)
         ranks = self.found.ranks
         for state, instance, process in found:
             rank = (modules[places[instance].plan.module], process, instance)

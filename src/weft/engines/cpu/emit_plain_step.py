@@ -9,7 +9,7 @@ is emitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from weft.engines.cpu.emit_carried import CarriedEmitter
 from weft.engines.cpu.emit_commit import emit_memory_write
@@ -79,11 +79,17 @@ class PieceEmitter(CarriedEmitter):
         self.names = before
 
 
-class PlainStepEmitter:
-    """Emit a step's pieces, each a function `(state, memories, context)`; `scratch` is where the context ends."""
+_Sink = Callable[[PieceEmitter], None]
 
-    def __init__(self, step: StepGraph, layout: StateLayout, scratch: int) -> None:
-        self.step, self.layout = step, layout
+
+class PlainStepEmitter:
+    """Emit a step's pieces, each a function `(state, memories, context)`; `scratch` is where the context ends.
+
+    Those that commit some states come before the others, if there are `early` ones.
+    """
+
+    def __init__(self, step: StepGraph, layout: StateLayout, scratch: int, early: Collection[int] = ()) -> None:
+        self.step, self.layout, self.early = step, layout, early
         self.slots: dict[int, int] = {}
         self._roots = dict.fromkeys(node for node in _roots(step) if step.op[node] != CONST)
         self._chunks = self._cut()
@@ -98,9 +104,21 @@ class PlainStepEmitter:
         return texts
 
     @property
-    def committing(self) -> int:
-        """Return how many pieces compute, before those that commit."""
-        return len(self._chunks)
+    def committing(self) -> tuple[int, int]:
+        """Return how many pieces compute, and how many come before those that commit what is not early."""
+        return len(self._chunks), len(self._chunks) + len(self._sinks()[0])
+
+    def _sinks(self) -> tuple[list[list[_Sink]], list[list[_Sink]]]:
+        """Return what commits, the early states apart, for each piece."""
+        step, early = self.step, self.early
+        sinks: tuple[list[_Sink], list[_Sink]] = [], []
+        sinks[1].extend(lambda e, i=index, x=effect: _effect(e, i, x) for index, effect in step.effects)
+        for write in step.writes:
+            sinks[write.state not in early].append(lambda e, x=write: _write(e, x))
+        for change in step.memory_writes:
+            sinks[change.state not in early].append(lambda e, x=change: _memory_write(e, x))
+        first, rest = ([half[at : at + PIECE_SINKS] for at in range(0, len(half), PIECE_SINKS)] for half in sinks)
+        return first, rest
 
     def pieces(self) -> Iterator[PieceEmitter]:
         """Emit everything, in the order in which the pieces must run; `scratch` is known at the end."""
@@ -111,17 +129,12 @@ class PlainStepEmitter:
                 if node in self.slots:
                     e.keep(node)
             yield self._end(e)
-        step = self.step
-        sinks: list[Callable[[PieceEmitter], None]] = [
-            *(lambda e, i=index, x=effect: _effect(e, i, x) for index, effect in step.effects),
-            *(lambda e, x=write: _write(e, x) for write in step.writes),
-            *(lambda e, x=write: _memory_write(e, x) for write in step.memory_writes),
-        ]
-        for first in range(0, len(sinks), PIECE_SINKS):
-            e = self._piece()
-            for sink in sinks[first : first + PIECE_SINKS]:
-                sink(e)
-            yield self._end(e)
+        for half in self._sinks():
+            for sinks in half:
+                e = self._piece()
+                for sink in sinks:
+                    sink(e)
+                yield self._end(e)
 
     def fired(self) -> PieceEmitter:
         """Emit the function that says whether any domain but SETTLE has fired."""

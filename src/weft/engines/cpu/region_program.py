@@ -131,10 +131,11 @@ class RegionProgram:
         return self._step.addresses["region_step"]
 
     @property
-    def halves(self) -> tuple[int, int, int]:
-        """Return the addresses of the functions that compute and commit that step, and their bytes of context."""
-        addresses = self._step.addresses
-        return addresses["region_evaluate"], addresses["region_commit"], self._step.scratch
+    def parts(self) -> tuple[int, int, int, int]:
+        """Return the addresses of what computes, commits early and commits that step, and their bytes of context."""
+        names = ("region_evaluate", "region_early", "region_commit")
+        evaluate, early, commit = (self._step.addresses[name] for name in names)
+        return evaluate, early, commit, self._step.scratch
 
     @property
     def outputs(self) -> tuple[int, int]:
@@ -269,13 +270,16 @@ class RegionProgram:
     def _plain_step(self, emitter: StepEmitter) -> Unit:
         """Return the step that compiles fast and looks at all flags."""
         emitter.reset_scratch()
-        plain = PlainStepEmitter(edges_only(emitter.step, self._late_latches(emitter)), emitter.layout, emitter.scratch)
+        step = edges_only(emitter.step, self._late_latches(emitter))
+        plain = PlainStepEmitter(step, emitter.layout, emitter.scratch, self.shape.early)
         texts = plain.modules(emitter.finished)
+        early, late = plain.committing
         calls = [f"  call void @piece{number}{ARGUMENTS}\n" for number in range(len(texts))]
         functions = {
             "region_step": calls,
-            "region_evaluate": calls[: plain.committing],
-            "region_commit": calls[plain.committing :],
+            "region_evaluate": calls[:early],
+            "region_early": calls[early:late],
+            "region_commit": calls[late:],
         }
         heads = [
             f"define i1 @{name}{SIGNATURE} {{\nentry:\n{''.join(body)}  ret i1 true\n}}"

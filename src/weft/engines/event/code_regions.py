@@ -31,6 +31,7 @@ from weft.ir.region import (
     REGION_COMMIT,
     REGION_CONTEXT,
     REGION_DIRECT,
+    REGION_EARLY,
     REGION_EDGES,
     REGION_EVALUATE,
     REGION_HELD,
@@ -123,7 +124,8 @@ class _RegionWriter:
         w.jump(joined)
         w.label(later)
         moved = w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_MOVED), 0)
-        w.branch(w.or_(1, moved, self._differs(f, samples, pending)), apart, joined)
+        again = w.compare("ne", 64, w.and_(64, pending, self.region.edges[number].again), 0)
+        w.branch(w.or_(1, w.or_(1, moved, again), self._differs(f, samples, pending)), apart, joined)
         w.label(apart)
         w.emit(f"call i64 @{hold}(i64 %node, i64 %S)")
         w.jump(joined)
@@ -159,6 +161,8 @@ class _RegionWriter:
         self._set_flags(f, w.load_word("%Ip", self.record + REGION_PENDING))
         w.store_word("%Ip", self.record + REGION_PENDING, 0)
         self._call(f, w.load_word("%Ip", self.record + REGION_EVALUATE), context=room)
+        # What is assigned with `=` changes when the procedure runs (IEEE 1800-2023 10.4.1), before it runs again.
+        self._call(f, w.load_word("%Ip", self.record + REGION_EARLY), context=room)
         self._put_back(f)
         w.ret()
         return self.unit.add_function(f)

@@ -39,7 +39,7 @@ from weft.ir.design import (
 from weft.ir.expressions import AssignExpr, Binary, Call, Concat, Const, Expr, Ref, Slice, SystemCall, Text, Unary
 from weft.ir.ops import mask
 from weft.ir.reads import Read, reads_of, statement_reads
-from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
+from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions, written_arguments
 
 BEGUN, STARTED = "$weft$begun", "$weft$started"
 """The plusargs by whose names the states are known that say whether procedures have begun to wait for levels, and
@@ -190,7 +190,7 @@ def _written(body: Statement | None) -> Iterator[Signal]:
                 yield from (ref.signal for ref in roots_of(target) if not ref.signal.automatic)
         for call in calls_in(body):
             if isinstance(call, Call):
-                for argument in call.args:
+                for argument in written_arguments(call):
                     yield from (ref.signal for ref in roots_of(argument) if not ref.signal.automatic)
                 if call.function not in seen:
                     seen.add(call.function)

@@ -106,7 +106,10 @@ class RegionBuilder:
         begun, started = (_plusarg_state(graph, name) for name in (BEGUN, STARTED))
         ran = [n for n, state in enumerate(graph.states) if state.name.endswith(RAN) and state.plane != "unknown"]
         once = tuple(state for state in (begun, started, *ran) if state >= 0)
-        shape = RegionShape(tuple(edge.flag for edge in cut.edges), tuple(orders[0]), tuple(orders[1]), once)
+        blocking = frozenset(sampled.early)
+        blocking |= {graph.states[state].twin for state in blocking} - {-1}
+        flags = tuple(edge.flag for edge in cut.edges)
+        shape = RegionShape(flags, tuple(orders[0]), tuple(orders[1]), once, blocking)
         signals = {state: port.signal for port, state in inputs}
         slots = layout.slots
         ports = {port: _stub_signal(port) for port in module.ports}
@@ -115,8 +118,10 @@ class RegionBuilder:
             samples=_region_samples(graph, layout, cut, sampled),
             groups=_region_groups(graph, layout, inputs, sampled, passing),
             edges=tuple(
-                RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset, shared)
-                for edge, shared in zip(cut.edges, _shared_edges(cut), strict=True)
+                RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset, shared, again)
+                for edge, shared, again in zip(
+                    cut.edges, _shared_edges(cut), _again(graph, flags, blocking), strict=True
+                )
             ),
             direct=_places(graph, outputs[0], ports),
             through=_places(graph, outputs[1], ports),
@@ -285,6 +290,20 @@ def _shared_edges(cut: CutGraph) -> list[int]:
                 if other != number and within and all(state in domain for domain in within)
             )
         )
+    return masks
+
+
+def _again(graph: ConeGraph, flags: tuple[int, ...], early: frozenset[int]) -> list[int]:
+    """Return for each edge a mask of those that start a procedure which it starts, and which reads `early` states."""
+    reads = ((graph.op == _READ) | (graph.op == _MEMREAD)) & needed_by_sinks(graph, keep_names=False)
+    kept = early & set(graph.param[reads].tolist())
+    domains = {write.domain for write in (*graph.writes, *graph.memory_writes) if write.state in kept}
+    masks = [0] * len(flags)
+    for domain in domains:
+        states = _states_below(graph, [graph.domains[domain].trigger])
+        within = sum(1 << number for number, flag in enumerate(flags) if flag in states)
+        for number in range(len(flags)):
+            masks[number] |= within if within >> number & 1 else 0
     return masks
 
 

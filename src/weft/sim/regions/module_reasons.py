@@ -33,7 +33,8 @@ from weft.ir.design import (
     WaitUntil,
 )
 from weft.ir.expressions import AssignExpr, Call, Element, Ref, SystemCall
-from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
+from weft.ir.reads import statement_reads
+from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions, written_arguments
 from weft.passes.check_cycle_support import check_module
 from weft.sim.regions.mixed_design import Reason
 
@@ -126,8 +127,20 @@ def _check_process(process: Process) -> None:
     if any(event.condition is not None for event in process.events):
         # It counts as it is when the edge comes, which is before the procedure runs and reads its inputs.
         raise _Found("an event control with iff", process.span, testbench=False)
+    if process.kind == Kind.COMB and process.keyword == "always":
+        _check_waits(process)
     _check_paths([part for event in process.events for part in (event.value, event.condition) if part], process.span)
     _check_body(process.body, process.span, LOADS if process.kind == Kind.INITIAL else frozenset())
+
+
+def _check_waits(process: Process) -> None:
+    """Refuse an `always @*` that calls functions which read what it does not wait for (IEEE 1800-2023 9.4.2.2)."""
+    waits = {ref.signal for ref, _, _ in statement_reads(process.body)}
+    for ref, _, _ in statement_reads(process.body, True):
+        signal = ref.signal
+        if signal not in waits and not signal.local and not signal.automatic:
+            what = f"a function that reads '{signal.name}', for which the 'always @*' that calls it does not wait"
+            raise _Found(what, process.span, testbench=False)
 
 
 def _check_body(body: Statement | None, span: Span, allowed: frozenset[str] = frozenset()) -> None:
@@ -197,7 +210,7 @@ def blocking_in(process: Process) -> Iterator[tuple[Signal, Span]]:
                             yield ref.signal, span
         for call in calls_in(body):
             if isinstance(call, Call):
-                for argument in call.args:
+                for argument in written_arguments(call):
                     for ref in roots_of(argument):
                         yield ref.signal, call.span
                 if call.function not in seen:

@@ -25,6 +25,7 @@ from weft.ir.region import (
     REGION_COMMIT,
     REGION_CONTEXT,
     REGION_DIRECT,
+    REGION_EARLY,
     REGION_EDGES,
     REGION_EVALUATE,
     REGION_MEMORIES,
@@ -110,7 +111,8 @@ class RegionRunner:
         engine.set_word(record + REGION_CHANGES, built.changes.ctypes.data)
         engine.set_word(record + REGION_CHANGED, built.changed.ctypes.data)
         engine.set_word(record + REGION_STEP, program.step)
-        for at, word in zip((REGION_EVALUATE, REGION_COMMIT, REGION_ROOM), program.halves, strict=True):
+        parts = (REGION_EVALUATE, REGION_EARLY, REGION_COMMIT, REGION_ROOM)
+        for at, word in zip(parts, program.parts, strict=True):
             engine.set_word(record + at, word)
         self._instances.append(_Instance(built, program, record, state, context))
         self._values[plain_path(node.path)] = RegionValues(built, engine, node, state)
