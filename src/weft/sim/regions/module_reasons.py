@@ -17,10 +17,12 @@ from weft.engines.event.elaborate import PLAIN_NETS, STRONG, roots_of
 from weft.ir.design import (
     Assertion,
     Assign,
+    Block,
     Design,
     Disable,
     Expr,
     Function,
+    If,
     Kind,
     Module,
     Process,
@@ -32,7 +34,7 @@ from weft.ir.design import (
     Wait,
     WaitUntil,
 )
-from weft.ir.expressions import AssignExpr, Call, Element, Ref, SystemCall
+from weft.ir.expressions import AssignExpr, Call, Element, Ref, Slice, SystemCall, Unary
 from weft.ir.reads import statement_reads
 from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions, written_arguments
 from weft.passes.check_cycle_support import check_module
@@ -129,6 +131,8 @@ def _check_process(process: Process) -> None:
         raise _Found("an event control with iff", process.span, testbench=False)
     if process.kind == Kind.COMB and process.keyword == "always":
         _check_waits(process)
+    if len(process.events) > 1 and has_edge(process):
+        _check_choices(process)
     _check_paths([part for event in process.events for part in (event.value, event.condition) if part], process.span)
     _check_body(process.body, process.span, LOADS if process.kind == Kind.INITIAL else frozenset())
 
@@ -141,6 +145,44 @@ def _check_waits(process: Process) -> None:
         if signal not in waits and not signal.local and not signal.automatic:
             what = f"a function that reads '{signal.name}', for which the 'always @*' that calls it does not wait"
             raise _Found(what, process.span, testbench=False)
+
+
+def _check_choices(process: Process) -> None:
+    """Refuse a procedure that two edges of a time step can start twice, if it assigns bits that variables choose.
+
+    A step knows which registers it assigns, and for these a whole value: bits that only the step before it assigned
+    would be lost. Where one of two edges is a reset's, whose level the procedure looks at first, it runs once for each.
+    """
+    edges = {(event.value, event.edge) for event in process.events}
+    body = process.body
+    while len(edges) > 1 and body is not None:
+        while isinstance(body, Block) and len(body.body) == 1 and not body.scope:
+            body = body.body[0]
+        if not isinstance(body, If) or _edge_to(body.cond) not in edges:
+            break
+        edges.remove(_edge_to(body.cond))
+        _refuse_choices(body.then)
+        body = body.other
+    if len(edges) > 1:
+        _refuse_choices(body)
+
+
+def _refuse_choices(body: Statement | None) -> None:
+    for statement in statements_in(body):
+        if isinstance(statement, Assign) and not statement.blocking:
+            for part in subexpressions(statement.lhs):
+                if isinstance(part, Slice) and not isinstance(part.offset, int):
+                    raise _Found(
+                        "bits chosen by a variable, which two edges of a time step assign", statement.span, False
+                    )
+
+
+def _edge_to(cond: Expr) -> tuple[Expr, str]:
+    """Return the edge after which a condition holds that asks for the level of a signal."""
+    edge = "posedge"
+    while isinstance(cond, Unary) and cond.op in ("not", "lnot") and cond.value.width == 1:
+        cond, edge = cond.value, "negedge" if edge == "posedge" else "posedge"
+    return cond, edge
 
 
 def _check_body(body: Statement | None, span: Span, allowed: frozenset[str] = frozenset()) -> None:
@@ -182,11 +224,16 @@ def _check_blocking(module: Module) -> None:
     """Refuse variables that a clocked procedure assigns with `=` and that something else can see."""
     assigned: dict[Signal, Span] = {}
     owners: dict[Signal, set[Process]] = defaultdict(set)
+    late: set[Signal] = set()
     for process in module.processes:
         if has_edge(process):
             for signal, span in blocking_in(process):
                 assigned.setdefault(signal, span)
                 owners[signal].add(process)
+            late.update(nonblocking_in(process.body))
+    for signal in assigned:
+        if signal in late:
+            raise _Found(f"'{signal.name}', which is assigned with both '=' and '<='", assigned[signal], False)
     for signal in _seen_outside(module, owners) if owners else ():
         what = f"'{signal.name}', which a clocked procedure assigns with '=' and others see"
         raise _Found(what, assigned[signal], testbench=False)
@@ -216,6 +263,13 @@ def blocking_in(process: Process) -> Iterator[tuple[Signal, Span]]:
                 if call.function not in seen:
                     seen.add(call.function)
                     bodies.append((call.function.body, call.span))
+
+
+def nonblocking_in(body: Statement | None) -> Iterator[Signal]:
+    """Yield the variables that a procedure assigns with `<=` itself."""
+    for statement in statements_in(body):
+        if isinstance(statement, Assign) and not statement.blocking:
+            yield from (ref.signal for ref in roots_of(statement.lhs))
 
 
 def _seen_outside(module: Module, owners: dict[Signal, set[Process]]) -> Iterator[Signal]:
