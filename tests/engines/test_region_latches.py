@@ -40,7 +40,7 @@ def test_late_latches_are_those_that_no_input_reaches_once_procedures_have_run()
         Write(STATE, builder.node(CODE["xor"], 1, (near_value, far_value)), one, 1),
     ]
     step = step_graph(builder.freeze())
-    shape = RegionShape((), (), (), (RAN,))
+    shape = RegionShape((), (), (), (), (RAN,))
     assert read_latches(step, shape, {RAN: 1}) == {NEAR, FAR}
     assert read_latches(step, shape, {}) == {NEAR, FAR, RAN}
     assert late_latches(step, shape) == {NEAR}

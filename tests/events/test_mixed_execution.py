@@ -242,6 +242,18 @@ def test_initial_procedures_of_a_region_run_in_their_place() -> None:
         ("always @* q = d;", "nothing in it waits for a clock edge"),
         ("wire c = clk; always @(posedge c) q <= d;", "a clock that an assignment inside passes on"),
         ("always @(posedge clk iff d) q <= d;", "an event control with iff"),
+        (
+            "reg [3:0] v; always @(posedge clk or posedge d) begin v[v[1:0]] <= d; q <= v[0]; end",
+            "bits chosen by a variable, which two edges of a time step assign",
+        ),
+        (
+            "reg [3:0] v; always @(posedge clk) begin v = d; v <= v + 1; q <= d; end",
+            "'v', which is assigned with both '=' and '<='",
+        ),
+        (
+            "reg w; function f(input x); f = x ^ d; endfunction always @* w = f(q); always @(posedge clk) q <= w;",
+            "a function that reads 'd', for which the 'always @*' that calls it does not wait",
+        ),
     ],
 )
 def test_what_is_no_region_has_a_reason(body: str, reason: str) -> None:
@@ -251,6 +263,26 @@ def test_what_is_no_region_has_a_reason(body: str, reason: str) -> None:
         """
     _, simulation = both(text)
     assert [part.reason.text for part in simulation.mixed.parts if part.path == "t.u"] == [reason]
+
+
+def test_arguments_that_functions_only_read_keep_nothing_out() -> None:
+    _, simulation = both("""
+        module dut(input clk, rst_n, input [3:0] d, output reg [3:0] p, q);
+          reg [3:0] w, v = 0;
+          function automatic [3:0] f(input [3:0] x); f = x + 1; endfunction
+          always @* w = f(d);
+          always @(posedge clk or negedge rst_n) if (!rst_n) v <= 0; else v[d[1:0]] <= w[0];
+          always @(posedge clk) begin q <= f(w); p <= v; end
+        endmodule
+        module t;
+          reg clk = 0, rst_n = 1; reg [3:0] d = 0; wire [3:0] p, q;
+          dut u(clk, rst_n, d, p, q);
+          always #5 clk = ~clk;
+          always @(posedge clk) d = d + 3;
+          initial begin $monitor("%0t %h %h", $time, p, q); #22 rst_n = 0; #4 rst_n = 1; #200 $finish(0); end
+        endmodule
+        """)
+    assert regions(simulation) == ["t.u"]
 
 
 def test_what_is_named_from_outside_runs_as_events() -> None:

@@ -167,6 +167,82 @@ def test_logic_follows_each_input_by_itself() -> None:
     assert printed == "8 3\n8 10\n"
 
 
+def test_logic_of_two_inputs_runs_when_the_first_one_has_changed() -> None:
+    """It finds the second one changed too, if that comes before its turn; what reads that one alone comes later."""
+    printed, simulation = both("""
+        module dut(input clk, input [3:0] b, c, output reg [3:0] p, q);
+          wire [3:0] x = b + c, y = c + 1;
+          always @(posedge clk) begin p <= x; q <= y; end
+        endmodule
+        module t;
+          reg root = 0; wire clk = root; reg [3:0] b = 1, c = 2; wire [3:0] p, q;
+          dut u(clk, b, c, p, q);
+          initial begin #5 root = 1; #1 $display("%0d %0d", p, q); #4 root = 0; end
+          always @(posedge root) c = 9;
+          initial begin #5 b = 7; end
+        endmodule
+        """)
+    assert regions(simulation) == ["t.u"]
+    assert printed == "0 3\n"
+
+
+def test_logic_waits_for_no_more_bits_than_it_reads() -> None:
+    """But `@*` waits for whole signals (IEEE 1800-2023 9.4.2.2)."""
+    _, simulation = both("""
+        module dut(input clk, input [3:0] b, c, output [3:0] y, output reg [3:0] k, l, q);
+          assign y = b[0] ? c : 7;
+          always @(b[1] or c) if (b[1]) k = c + 1;
+          always @* if (b[2]) l = c + 2;
+          always @(posedge clk) q <= y + k + l;
+        endmodule
+        module t;
+          reg clk = 0; wire other = clk; reg [3:0] b = 15, c = 2; wire [3:0] y, k, l, q;
+          dut u(clk, b, c, y, k, l, q);
+          always #5 clk = ~clk;
+          always @(posedge clk) c = c + 1;
+          always @(posedge other) $display("%0t %h %h %h %h", $time, y, k, l, q);
+          initial begin
+            $monitor("%0t %h %h %h %h", $time, y, k, l, q);
+            #15 b = 7; #10 b = 8; #10 b = 9; #10 b = 11; #10 b = 15; #10 $finish(0);
+          end
+        endmodule
+        """)
+    assert regions(simulation) == ["t.u"]
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        "clk = 1; other = 1;",
+        "clk = 1; #0 other = 1;",
+        "clk = 1; a = 3; #0 other = 1; a = 2;",
+        "clk = 1; #0 clk = 0; #0 clk = 1;",
+        "clk = 1; #0 clk = 0; b = 1; #0 clk = 1; #0 other = 1;",
+        "clk = 1; #0 rst_n = 0;",
+        "other = 1; rst_n = 0; #0 rst_n = 1; clk = 1;",
+    ],
+)
+@pytest.mark.parametrize("ports", ["clk, other", "clk, clk"])
+def test_variables_that_are_assigned_at_once_count_every_run(actions: str, ports: str) -> None:
+    """A procedure that runs twice in a time step finds them as its first run has left them (IEEE 1800-2023 10.4.1)."""
+    _, simulation = both(f"""
+        module dut(input clk, clk2, rst_n, input [3:0] a, b, output reg [3:0] q, r, s);
+          reg [3:0] t = 0, u = 0, memory[0:3]; integer i;
+          always @(posedge clk or posedge clk2) begin t = t + a; q <= t; end
+          always @(posedge clk or negedge rst_n) if (!rst_n) u = 0; else begin u = u + 1; r <= u + b; end
+          always @(posedge clk) begin memory[a[1:0]] = memory[a[1:0]] + b; s <= memory[b[1:0]]; end
+          initial for (i = 0; i < 4; i = i + 1) memory[i] = i;
+        endmodule
+        module tb;
+          reg clk = 0, other = 0, rst_n = 1; reg [3:0] a = 1, b = 2; wire [3:0] q, r, s;
+          dut u({ports}, rst_n, a, b, q, r, s);
+          initial $monitor("%0t %h %h %h", $time, q, r, s);
+          initial repeat (4) begin #5 {actions} #5 clk = 0; other = 0; rst_n = 1; end
+        endmodule
+        """)
+    assert regions(simulation) == ["tb.u"]
+
+
 def test_procedures_wait_for_their_first_change() -> None:
     """Also where that never comes; `always_comb` does not wait (IEEE 1800-2023 9.2.2.2.2)."""
     printed, simulation = both("""

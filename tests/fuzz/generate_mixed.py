@@ -110,8 +110,15 @@ class MixedGenerator:
             f"reg [3:0] {name}; always @* {name} = {value};",
             f"logic [3:0] {name}; always_comb {name} = {value};",
             f"reg [3:0] {name}; always @* if ({enable}) {name} = {value};",
+            self.listed(name, part.inputs + part.registers),
         )
         return item(self.random.choice(forms))
+
+    def listed(self, name: str, names: list[str]) -> str:
+        """Return a procedure that waits for a bit and a vector, and for no other bits of the former."""
+        a, b = self.random.choice(names), self.random.choice(names)
+        bit = f"{a}[{self.random.randrange(4)}]"
+        return f"reg [3:0] {name}; always @({bit} or {b}) if ({bit}) {name} = {b} + 4'd{self.random.randrange(16)};"
 
     def clocked(self, part: _Part, name: str) -> Node:
         """Return the procedure of a register."""
@@ -122,7 +129,13 @@ class MixedGenerator:
         body = self.random.choice((f"{name} <= {value};", chosen))
         clock = self.random.choice(part.clocks)
         reset = f"if (!rst_n) {name} <= {self.random.randrange(16)}; else "
-        match self.random.randrange(6):
+        match self.random.randrange(8):
+            case 6:
+                return self.counting(part, name, reset)
+            case 7:
+                index = self.random.choice(part.inputs + part.logic)
+                chosen = f"{name}[{index}[1:0]] <= {self.random.choice(part.inputs + part.logic)}[1];"
+                return item(f"always @(posedge {clock} or negedge rst_n) {reset}{chosen}")
             case 0:
                 return item(f"always @(posedge {clock} or negedge rst_n) {reset}{body}")
             case 1:
@@ -134,6 +147,15 @@ class MixedGenerator:
                 return item(f"{call} endfunction\nalways @(posedge {clock}) {name} <= {name}_f({value});")
             case _:
                 return item(f"always @(posedge {clock}) {body}")
+
+    def counting(self, part: _Part, name: str, reset: str) -> Node:
+        """Return the procedure of a register and of a variable that it assigns with `=`, at the edges of all clocks."""
+        count, edges = self.fresh("t"), " or ".join(f"posedge {clock}" for clock in part.clocks)
+        values = [self.value(part.inputs * 2 + part.registers + part.logic) for _ in range(2)]
+        body = f"begin {count} = {count} + {values[0]}; {name} <= {count} ^ {values[1]}; end"
+        if self.chance(0.3):
+            edges, body = f"{edges} or negedge rst_n", f"{reset}{body}"
+        return item(f"reg [3:0] {count} = {self.random.randrange(16)};\nalways @({edges}) {body}")
 
     def half_reset(self, part: _Part, reset: str, kept: str) -> Node:
         """Return the procedure of two registers of which a reset sets one; the other is assigned bit by bit."""

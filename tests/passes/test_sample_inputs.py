@@ -1,4 +1,4 @@
-"""Samples of inputs: who reads an input at which edges, and which outputs are registers."""
+"""Samples of inputs: who reads an input at which edges or with which others, and which outputs are registers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXT = """
     endmodule
     module dut(input clk, rst_n, input [3:0] d, e, output reg [3:0] a, output [3:0] b, c, y, z);
       wire [3:0] w = e + 1, copy = d;
-      assign z = a;
+      assign z = a ^ (e[2:1] + w[0] + d[3]);
       leaf u(clk, d, b);
       leaf v(clk, d ^ 4'd3, c);
       leaf k(clk, copy, y);
@@ -31,14 +31,25 @@ def sampled() -> SampledInputs:
 
 
 def test_each_set_of_edges_has_samples_of_what_its_processes_read() -> None:
-    found = sampled()
-    domains = {sample.domain for sample in found.samples}
+    samples = [sample for sample in sampled().samples if sample.group < 0]
+    domains = {sample.domain for sample in samples}
     assert len(domains) == 2 and -1 not in domains
-    readers = sorted((sample.port.name, sample.domain) for sample in found.samples)
+    readers = sorted((sample.port.name, sample.domain) for sample in samples)
     # The leaf's process reads `d` through its port; behind an expression or an assignment it reads logic.
-    clocked = next(sample.domain for sample in found.samples if sample.port.name == "rst_n")
+    clocked = next(sample.domain for sample in samples if sample.port.name == "rst_n")
     (other,) = domains - {clocked}
     assert readers == sorted([("d", other), ("d", clocked), ("rst_n", clocked)])
+
+
+def test_each_set_of_bits_that_logic_waits_for_has_samples() -> None:
+    groups: dict[int, set[tuple[str, frozenset[tuple[int, int]]]]] = {}
+    for sample in sampled().samples:
+        if sample.group >= 0:
+            assert sample.domain < 0
+            groups.setdefault(sample.group, set()).add((sample.port.name, sample.ranges))
+    d, e = ("d", frozenset({(0, 4)})), ("e", frozenset({(0, 4)}))
+    parts = {("d", frozenset({(3, 4)})), ("e", frozenset({(1, 3)}))}
+    assert sorted(map(sorted, groups.values())) == sorted(map(sorted, [{d}, {e}, parts]))
 
 
 def test_outputs_are_registers_or_logic() -> None:
@@ -50,3 +61,6 @@ def test_fragments_tell_readers_apart_only_if_asked() -> None:
     leaf = next(module for module in design.modules if module.name == "leaf")
     assert all(use.trigger < 0 for use in lower_module(leaf, four_state=True).uses)
     assert any(use.trigger >= 0 for use in lower_module(leaf, four_state=True, sampled=True).uses)
+    top = next(module for module in design.modules if module.name == "dut")
+    assert all(use.logic < 0 for use in lower_module(top, four_state=True).uses)
+    assert any(use.logic >= 0 for use in lower_module(top, four_state=True, sampled=True).uses)

@@ -27,15 +27,15 @@ from weft.ir.expressions import Signal
 class RegionInput:
     """Be a place for an input: where its planes lie in the state, each in `stride` bytes; `unknown` is -1 for none.
 
-    With `edges`, a bit for each, it is a sample that procedures read which wait for these edges. `ranges` are the bits
-    that logic waits for which reads it, from low ends to high ones, exclusive.
+    It is a sample of procedures which wait for edges, those of the trigger of this number; or of logic, which waits for
+    the bits of `ranges`, from low ends to high ones, exclusive.
     """
 
     signal: Signal
     value: int
     unknown: int
     stride: int
-    edges: int = 0
+    trigger: int = -1
     ranges: tuple[tuple[int, int], ...] = ()
 
 
@@ -48,18 +48,15 @@ class RegionGroup:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RegionEdge:
-    """Be an edge that steps the region: `posedge` or `negedge` of an input, and the byte of its flag.
+class RegionTrigger:
+    """Be what steps the region: a `posedge` or `negedge` of an input, or one of several, and the byte of its flag.
 
-    `shared` has a bit for each other edge that all procedures wait for which wait for this one, `again` for each edge
-    that starts a procedure which this one starts too, and which finds variables as its last run has left them.
+    `again` says that procedures find variables as their last run has left them, so that each run counts.
     """
 
-    signal: Signal
-    edge: str
+    edges: tuple[tuple[Signal, str], ...]
     flag: int
-    shared: int = 0
-    again: int = 0
+    again: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +72,9 @@ class RegionOutput:
 class Region:
     """Describe one region's ports and edges.
 
-    `samples` are for procedures, `groups` for logic; what only people read of the inputs has a place in `ports`. Of the
-    outputs that are registers, `early` ones change before those that logic computes are asked for.
+    `samples` are for procedures, `groups` for logic; what only people read of the inputs has a place in `ports`. Each
+    edge fires some of the `triggers`, a mask that is among `steps`. Of the outputs that are registers, `early` ones
+    change before those that logic computes are asked for.
 
     `initial` says that procedures inside give first values at time 0, `settles` that there are outputs that logic
     computes, or latches; `latches` says where those that inputs reach lie in the state, as pairs of a place and a size.
@@ -87,7 +85,8 @@ class Region:
     ports: tuple[RegionInput, ...]
     samples: tuple[RegionInput, ...]
     groups: tuple[RegionGroup, ...]
-    edges: tuple[RegionEdge, ...]
+    triggers: tuple[RegionTrigger, ...]
+    steps: tuple[int, ...]
     direct: tuple[RegionOutput, ...]
     through: tuple[RegionOutput, ...]
     early: int
@@ -101,20 +100,21 @@ class Region:
     def watched(self) -> set[Signal]:
         """Return the inputs whose changes the region looks at."""
         followed = {port.signal for group in self.groups for port in group.inputs}
-        return {edge.signal for edge in self.edges} | followed
+        return {signal for trigger in self.triggers for signal, _ in trigger.edges} | followed
 
 
 @dataclass(frozen=True, slots=True)
 class RegionShape:
     """Say what functions a region has.
 
-    `flags` are the states of its edges' flags; `direct` and `through` the nodes whose values the two functions for
-    outputs put into a buffer, one after the other in whole words. The latter has latches follow; steps have only those
-    follow that no input reaches. `once` are the states that stay 1 once they are (`sim.regions.await_changes`), `early`
-    those that procedures assign with `=`.
+    `flags` are the states of its triggers' flags, `steps` those that an edge sets, for each edge; `direct` and
+    `through` the nodes whose values the two functions for outputs put into a buffer, one after the other in whole
+    words. The latter has latches follow; steps have only those follow that no input reaches. `once` are the states that
+    stay 1 once they are (`sim.regions.await_changes`), `early` those that procedures assign with `=`.
     """
 
     flags: tuple[int, ...]
+    steps: tuple[frozenset[int], ...]
     direct: tuple[int, ...]
     through: tuple[int, ...]
     once: tuple[int, ...]
@@ -126,7 +126,7 @@ REGION_STATE, REGION_MEMORIES, REGION_CONTEXT, REGION_OUT = 0, 8, 16, 24
 REGION_STEP, REGION_DIRECT, REGION_THROUGH = 32, 40, 48
 """The functions; that of the edge number `k` is at `REGION_EDGES + 8 * k`, or 0 while the general step does it."""
 REGION_PENDING = 56
-"""Which edges have come and wait for the NBA region, a bit for each."""
+"""Which triggers have fired and wait for the NBA region, a bit for each."""
 REGION_MOVED = 64
 """Whether logic has followed inputs since the first edge that waits: then what it had followed before is kept apart."""
 REGION_CHANGES, REGION_CHANGED = 72, 80
@@ -138,4 +138,6 @@ REGION_HELD = 112
 """The first of the steps that have been computed and wait for the NBA region (`engines.event.region_kernels`), or 0."""
 REGION_EARLY = 120
 """The function that commits what is assigned with `=`."""
-REGION_EDGES = 128
+REGION_LATER = 128
+"""Whether logic has followed inputs, and what these reach is not computed yet."""
+REGION_EDGES = 136

@@ -1,9 +1,10 @@
-"""Cut the clocks of a region out of its graph: what tells of an edge is a flag that the caller sets.
+"""Cut the clocks of a region out of its graph: what starts a domain is a flag that the caller sets.
 
 In a cone graph a clock edge is logic over a clock and a sample of its previous value. In a region that the event engine
-steps, the scheduler has seen the edge already, by its own rule (x to 1 is one, and so is a pulse without a width), so
-each edge of an input becomes the read of an input state of one bit: the *flag*. Nothing is left of the samples then,
-and a step with one flag set is what that edge does.
+steps, the scheduler has seen the edge already, by its own rule (x to 1 is one, and so is a pulse without a width). It
+also knows who waits: a procedure that has been made ready by one edge does not see another one before it has run. So
+each set of edges of inputs that procedures wait for becomes the read of an input state of one bit: the *flag*. Nothing
+is left of the samples then, and a step with some flags set is what the procedures do that wait for these edges.
 
 A clock that is computed inside (a gate, a divider) has no such flag: `Unsupported` says so.
 """
@@ -15,31 +16,32 @@ import numpy as np
 from weft.base.dataclass import dataclass, replace
 from weft.base.errors import Unsupported
 from weft.base.source import Span
-from weft.ir.cone_graph import ConeGraph, State
+from weft.ir.cone_graph import SETTLE, ConeGraph, State
 from weft.ir.graph_builder import GraphBuilder, Simplify
 from weft.ir.ops import CODE
-from weft.passes.rebuild_graph import move_sinks, needed_by_sinks
+from weft.passes.rebuild_graph import move_sinks, needed_by_sinks, sink_nodes
 
-_READ, _CONST, _NOT = CODE["read"], CODE["const"], CODE["not"]
+_READ, _CONST, _NOT, _OR = CODE["read"], CODE["const"], CODE["not"], CODE["or"]
+_CUT = -2
+"""Stands for a node that depends on a sample."""
 _EDGES = {CODE["posedge"]: "posedge", CODE["negedge"]: "negedge"}
 _OPPOSITE = {"posedge": "negedge", "negedge": "posedge"}
 
 
 @dataclass(frozen=True, slots=True)
-class CutEdge:
-    """Be an edge of an input state, and the state of its flag."""
+class CutTrigger:
+    """Be what starts procedures: edges of input states, as pairs of a state and `posedge` or `negedge`, and a flag."""
 
-    clock: int
-    edge: str
+    edges: tuple[tuple[int, str], ...]
     flag: int
 
 
 @dataclass(frozen=True, slots=True)
 class CutGraph:
-    """Hold the graph without samples, and its edges."""
+    """Hold the graph without samples, and what starts its procedures."""
 
     graph: ConeGraph
-    edges: tuple[CutEdge, ...]
+    triggers: tuple[CutTrigger, ...]
 
 
 def cut_clocks(graph: ConeGraph, span: Span, simplify: Simplify | None = None) -> CutGraph:
@@ -49,31 +51,53 @@ def cut_clocks(graph: ConeGraph, span: Span, simplify: Simplify | None = None) -
     samples = {number for number, state in enumerate(graph.states) if state.kind == "sample"}
     kept = _without_samples(graph, samples)
     needed = needed_by_sinks(kept)
-    edges: dict[tuple[int, str], CutEdge] = {}
+    triggers: dict[tuple[tuple[int, str], ...], CutTrigger] = {}
+    starts: dict[int, CutTrigger] = {}
+    for domain in graph.domains[SETTLE + 1 :]:
+        edges = _edges_of(graph, domain.trigger, samples)
+        if edges is None:
+            raise Unsupported("a clock that is computed inside", span)
+        if edges not in triggers:
+            name = " or ".join(f"{graph.states[clock].name}${edge}" for clock, edge in edges)
+            triggers[edges] = CutTrigger(edges, len(builder.states))
+            builder.states.append(State(name, 1, kind="input", initial=0, known=True))
+        starts[domain.trigger] = triggers[edges]
     moved = [-1] * len(graph)
     for number, node in enumerate(graph.nodes()):
         if not needed[number]:
             continue
         op = CODE[node.op]
-        found = _edge_of(graph, number, samples) if op in _EDGES else None
-        if found is not None:
-            edge = edges.get(found)
-            if edge is None:
-                name = f"{graph.states[found[0]].name}${found[1]}"
-                edge = edges[found] = CutEdge(*found, len(builder.states))
-                builder.states.append(State(name, 1, kind="input", initial=0, known=True))
-            moved[number] = builder.read(edge.flag)
+        if number in starts:
+            moved[number] = builder.read(starts[number].flag)
         elif op == _CONST:
             moved[number] = builder.const(node.width, *graph.constant(number))
-        elif op == _READ and node.param in samples:
-            moved[number] = -2
+        elif op in _EDGES or (op == _READ and node.param in samples):
+            moved[number] = _CUT
         else:
             sources = tuple(moved[source] for source in node.sources)
-            if -2 in sources:
-                raise Unsupported("a clock that is computed inside", span)
-            moved[number] = builder.node(op, node.width, sources, node.param)
+            # What only joins edges to a trigger goes with them; nothing else may look at a sample.
+            moved[number] = _CUT if _CUT in sources else builder.node(op, node.width, sources, node.param)
+    if any(moved[root] == _CUT for root in sink_nodes(kept)):
+        raise Unsupported("a clock that is computed inside", span)
     move_sinks(kept, builder, np.array(moved, np.int32))
-    return CutGraph(builder.freeze(), tuple(edges.values()))
+    return CutGraph(builder.freeze(), tuple(triggers.values()))
+
+
+def _edges_of(graph: ConeGraph, trigger: int, samples: set[int]) -> tuple[tuple[int, str], ...] | None:
+    """Return the edges of inputs that a trigger is the `or` of, or None if it is anything else."""
+    found: set[tuple[int, str]] = set()
+    pending = [trigger]
+    while pending:
+        node = pending.pop()
+        op = int(graph.op[node])
+        edge = _edge_of(graph, node, samples) if op in _EDGES else None
+        if edge is not None:
+            found.add(edge)
+        elif op == _OR:
+            pending.extend(graph.sources(node))
+        else:
+            return None
+    return tuple(sorted(found))
 
 
 def _without_samples(graph: ConeGraph, samples: set[int]) -> ConeGraph:

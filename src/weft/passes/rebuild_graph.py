@@ -36,8 +36,8 @@ def rebuild_graph(
     return compact, np.where(moved >= 0, places[moved], -1).astype(np.int32)
 
 
-def needed_by_sinks(graph: ConeGraph, keep_names: bool = True) -> NDArray[np.bool_]:
-    """Return which nodes the sinks (and the named signals) depend on."""
+def sink_nodes(graph: ConeGraph, keep_names: bool = True) -> list[int]:
+    """Return the nodes that the sinks use and, if they are to be kept, those of named signals."""
     roots = [domain.trigger for domain in graph.domains]
     for write in graph.writes:
         roots += (write.value, write.enable)
@@ -49,10 +49,14 @@ def needed_by_sinks(graph: ConeGraph, keep_names: bool = True) -> NDArray[np.boo
         for scope in graph.scopes:
             roots += scope.nodes.tolist()
             roots += scope.unknowns.tolist() if scope.unknowns is not None else []
+    return [root for root in roots if root >= 0]
+
+
+def needed_by_sinks(graph: ConeGraph, keep_names: bool = True) -> NDArray[np.bool_]:
+    """Return which nodes the sinks (and the named signals) depend on."""
     wanted = bytearray(len(graph))
-    for root in roots:
-        if root >= 0:
-            wanted[root] = 1
+    for root in sink_nodes(graph, keep_names):
+        wanted[root] = 1
     starts, srcs = graph.start.tolist(), graph.src.tolist()
     for node in range(len(graph) - 1, -1, -1):
         if wanted[node]:

@@ -65,13 +65,14 @@ MakeUnit = Callable[[str, Callable[[StepEmitter], Unit]], TieredUnit]
 class RegionCode:
     """Be what the habits of all edges of a region share; `key` stands for the region in the cache.
 
-    The states `ones` are 1 for good; `late` gives the latches that follow in steps; `step` the step of an edge, by its
-    flag, in which some more states are known.
+    `edges` has for each edge those of the `flags` that it sets. The states `ones` are 1 for good; `late` gives the
+    latches that follow in steps; `step` the step of an edge, by its number, in which some more states are known.
     """
 
     graph: ConeGraph
     layout: StateLayout
     flags: tuple[int, ...]
+    edges: tuple[frozenset[int], ...]
     ones: Mapping[int, int]
     late: Callable[[StepEmitter], Collection[int]]
     make_unit: MakeUnit
@@ -79,15 +80,15 @@ class RegionCode:
     cache: ObjectCache
     key: str
 
-    def step(self, emitter: StepEmitter, flag: int, known: Mapping[int, int]) -> StepGraph:
+    def step(self, emitter: StepEmitter, edge: int, known: Mapping[int, int]) -> StepGraph:
         """Return the step of an edge where some states are known."""
-        fixed = {**self.ones, **{state: int(state == flag) for state in self.flags}}
+        fixed = {**self.ones, **{state: int(state in self.edges[edge]) for state in self.flags}}
         return edges_only(Specialiser(emitter.step).run({**known, **fixed}, {}), self.late(emitter))
 
 
 @dataclass(slots=True, eq=False)
 class EdgeHabits:
-    """Keep the code of one edge, which is the flag number `number`; `row` is its row of the table."""
+    """Keep the code of the edge `number`; `row` is its row of the table."""
 
     code: RegionCode
     number: int
@@ -112,11 +113,6 @@ class EdgeHabits:
             unit.load(LEAN)
         if wants:
             self._begin_sampling()
-
-    @property
-    def flag(self) -> int:
-        """Return the state that says that the edge has come."""
-        return self.code.flags[self.number]
 
     @property
     def units(self) -> list[TieredUnit]:
@@ -202,7 +198,7 @@ class EdgeHabits:
         situations: list[Situation] = []
 
         def find(emitter: StepEmitter) -> None:
-            step = self.code.step(emitter, self.flag, known)
+            step = self.code.step(emitter, self.number, known)
             found = find_situations(table, step)[: words.MOST_SITUATIONS]
             situations.extend(replace(each, known=self._without_flags(each.known)) for each in found)
 
@@ -247,7 +243,7 @@ class EdgeHabits:
     ) -> Unit:
         """Return the unit of a step in which some states are known, and what makes sure that they are."""
         emitter.reset_scratch()
-        step = without_repeats(self.code.step(emitter, self.flag, known), known)
+        step = without_repeats(self.code.step(emitter, self.number, known), known)
         functions, emitters, texts = emitter.emit_step(tabulate_logic(step), "known")
         guard = module_text([around(emitter.layout, self.number, known)], [])
         return Unit((guard, module_text(functions, emitters), *texts), (name,), emitter.scratch)

@@ -75,7 +75,7 @@ class RegionProgram:
         self._outputs = self._output_units({})
         self._better = _Better()
         self._key = key
-        self._table = edge_table(len(shape.flags))
+        self._table = edge_table(len(shape.steps))
         self._earlier = self._remembered()
         with self._index.together():
             for unit in (self._step, *self._outputs):
@@ -175,17 +175,18 @@ class RegionProgram:
         """Return better code, as far as the cache has it."""
         known, shape = dict.fromkeys(sorted(ones), 1), self.shape
         units = self._output_units(known)
-        for number, flag in enumerate(shape.flags):
-            emit = self._edge(known, flag)
+        for number, fired in enumerate(shape.steps):
+            emit = self._edge(known, fired)
             units.append(self._unit(f"region edge {number} {_describe(known)}", emit))
         for unit in units:
             unit.load(FULL, QUICK)
-        if len(shape.flags) > MOST_EDGES:
+        if len(shape.steps) > MOST_EDGES:
             return _Better(units)
         code = RegionCode(
             self.graph,
             self.layout,
             shape.flags,
+            shape.steps,
             known,
             self._late_latches,
             self._unit,
@@ -288,12 +289,12 @@ class RegionProgram:
         declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(texts))]
         return Unit((module_text([*heads, *declared], []), *texts), tuple(functions), plain.scratch)
 
-    def _edge(self, known: Mapping[int, int], flag: int) -> Callable[[StepEmitter], Unit]:
+    def _edge(self, known: Mapping[int, int], fired: Collection[int]) -> Callable[[StepEmitter], Unit]:
         """Return what emits the step of one edge."""
 
         def emit(emitter: StepEmitter) -> Unit:
             emitter.reset_scratch()
-            flags = {state: int(state == flag) for state in self.shape.flags}
+            flags = {state: int(state in fired) for state in self.shape.flags}
             step = edges_only(Specialiser(emitter.step).run({**known, **flags}, {}), self._late_latches(emitter))
             functions, emitters, texts = emitter.emit_step(step, "region_step")
             return Unit((module_text(functions, emitters), *texts), ("region_step",), emitter.scratch)

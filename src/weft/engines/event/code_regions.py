@@ -1,9 +1,10 @@
 """Write the unit of a region (`ir.region`): what calls its compiled steps, and when (IEEE 1800-2023 4.4, 4.5).
 
-The threads of a region always wait (`WATCH_NODE`). That of an edge runs in the active region, where the procedures that
-the edge starts would read their inputs: it copies the inputs that they read, notes the edge, and has the step wait for
-the NBA region. There the step commits the state, and the outputs that are registers change, as nonblocking assignments
-would change them. Edges that have come by then are one step, since each procedure reads what was before it.
+The threads of a region always wait (`WATCH_NODE`). There is one for each set of edges that procedures wait for: it is
+made ready when they would be, and runs in the active region, where they would read their inputs. It copies the inputs
+that they read, notes that they have run, and has the step wait for the NBA region. There the step commits the state,
+and the outputs that are registers change, as nonblocking assignments would change them. What has run by then is one
+step, since each procedure reads what was before it.
 
 Logic that reads inputs follows them in threads that wait for their changes, as those of continuous assignments do and
 in the same places of the order: one for all the logic that reads the same inputs, with copies of its own. If these
@@ -15,14 +16,15 @@ latches with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from weft.engines.event.code_function import FunctionCode
+from weft.engines.event.code_kept_inputs import KeptInputs, copy_bytes
 from weft.engines.event.code_places import Place, store_whole
 from weft.engines.event.code_unit import UnitCode
-from weft.engines.event.records import NODE_LIST, NODE_PC, WATCH_ANY, WATCH_NEGEDGE, WATCH_NODE, WATCH_POSEDGE
+from weft.engines.event.records import ACTIVE, NODE_LIST, NODE_PC, WATCH_ANY, WATCH_NEGEDGE, WATCH_NODE, WATCH_POSEDGE
 from weft.engines.event.region_kernels import HELD_CONTEXT
-from weft.engines.event.sites import Site, Watch
+from weft.engines.event.sites import Site, ThreadPlan, Watch
 from weft.engines.event.writer import Operand, Value, plane_bytes
 from weft.ir.expressions import Ref
 from weft.ir.region import (
@@ -35,6 +37,7 @@ from weft.ir.region import (
     REGION_EDGES,
     REGION_EVALUATE,
     REGION_HELD,
+    REGION_LATER,
     REGION_MEMORIES,
     REGION_MOVED,
     REGION_OUT,
@@ -49,7 +52,6 @@ from weft.ir.region import (
 )
 
 _EDGES = {"posedge": WATCH_POSEDGE, "negedge": WATCH_NEGEDGE}
-_WORDS = (1, 2, 4, 8)
 _WORD_BITS = 64
 
 
@@ -61,24 +63,23 @@ def write_region(unit: UnitCode, region: Region) -> int:
 class _RegionWriter:
     def __init__(self, unit: UnitCode, region: Region) -> None:
         self.unit, self.region = unit, region
-        self.record = unit.layout.take(REGION_EDGES + 8 * len(region.edges))
+        self.record = unit.layout.take(REGION_EDGES + 8 * len(region.steps))
         self.settle_at = -1
-        self.keeping = ""
-        self.followed = [port for group in region.groups for port in group.inputs]
-        sizes = [port.stride * (2 if port.unknown >= 0 else 1) for port in self.followed]
-        self.kept = unit.layout.take((sum(sizes) + sum(size for _, size in region.latches) + 15) // 8 * 8)
-        """Where the block has room for what logic had followed before the step, and for latches."""
+        self.flowing = ""
+        self.kept = KeptInputs(unit, region, self.record)
 
     def write(self) -> int:
         """Write everything."""
-        self.keeping = self._copy_followed()
-        settle = FunctionCode(self.unit, self.unit.symbol("settle"), "look")
-        plan = self.unit.thread(settle.name, 0)
-        plan.what, plan.span, self.settle_at = "region", self.region.span, plan.offset
-        self._settle(settle)
-        # A thread for each: inputs of another one may change between a change of its inputs and its turn.
-        for group in self.region.groups:
-            self._follow(group)
+        # A thread for each group: inputs of another one may change between a change of its inputs and its turn.
+        names = [self.unit.symbol("settle"), *(self.unit.symbol("follow") for _ in self.region.groups)]
+        plans = [self.unit.thread(name, 0) for name in names]
+        for plan in plans:
+            plan.what, plan.span = "region", self.region.span
+        self.settle_at, last = plans[0].offset, plans[-1].offset
+        self.flowing = self._flow(last - self.settle_at) if self.region.settles else ""
+        self._settle(FunctionCode(self.unit, names[0], "look"))
+        for group, plan in zip(self.region.groups, plans[1:], strict=True):
+            self._follow(group, plan)
         for flag, order in ((self.region.begun, -1), (self.region.started, 3)):
             if flag >= 0:
                 self._begin(flag, order)
@@ -86,34 +87,23 @@ class _RegionWriter:
             self._initial()
         hold = self._hold()
         commit = self._commit(hold)
-        functions = [FunctionCode(self.unit, self.unit.symbol("edge"), "look") for _ in self.region.edges]
-        plans = [self.unit.thread(f.name, 2) for f in functions]
-        for edge, plan in zip(self.region.edges, plans, strict=True):
-            plan.what, plan.span = "region", self.region.span
-            watch = Watch(Ref(edge.signal), _EDGES[edge.edge] | WATCH_NODE, 0, 1)
-            self.unit.sites.append(Site(plan.offset, (watch,)))
-        for number, f in enumerate(functions):
-            missed = [p.offset for edge, p in zip(self.region.edges, plans, strict=True) if edge.shared >> number & 1]
-            self._edge(f, number, missed, hold, commit)
+        for number in range(len(self.region.triggers)):
+            self._trigger(number, hold, commit)
         return self.record
 
     # ------------------------------------------------------------------------------------------- threads
 
-    def _edge(self, f: FunctionCode, number: int, missed: list[int], hold: str, commit: str) -> None:
-        """Write the thread of an edge. What it runs for first is the start: only then it begins to wait.
-
-        An edge that came before this thread ran found its procedures ready already, if they wait for both: they do not
-        see it. `missed` are the threads of such edges.
-        """
+    def _trigger(self, number: int, hold: str, commit: str) -> None:
+        """Write the thread of a set of edges. What it runs for first is the start: only then it begins to wait."""
+        trigger = self.region.triggers[number]
+        f = FunctionCode(self.unit, self.unit.symbol("edge"), "look")
+        plan = self.unit.thread(f.name, 2)
+        plan.what, plan.span = "region", self.region.span
+        watches = [Watch(Ref(signal), _EDGES[edge] | WATCH_NODE, 0, 1) for signal, edge in trigger.edges]
+        self.unit.sites.append(Site(plan.offset, tuple(watches)))
         w = f.w
         self._once(f, "waits")
-        for offset in missed:
-            ready, on = w.fresh("ready"), w.fresh("on")
-            w.branch(w.compare("ne", 64, w.load_word("%Ip", offset + NODE_LIST), 0), ready, on)
-            w.label(ready)
-            w.call("unlink", w.op("add", 64, "%inst", offset))
-            w.label(on)
-        samples = [port for port in self.region.samples if port.edges >> number & 1]
+        samples = [port for port in self.region.samples if port.trigger == number]
         place = w.address("%Ip", self.record + REGION_PENDING)
         pending = w.load_word(place)
         first, later, apart, joined = (w.fresh(stem) for stem in ("first", "later", "apart", "joined"))
@@ -123,9 +113,11 @@ class _RegionWriter:
         w.store_word(w.pointer(w.call("nba_push", code, 8, "%S")), 0, "%node")
         w.jump(joined)
         w.label(later)
+        # What has run already is as good as what runs now only where nothing has changed that it reads.
         moved = w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_MOVED), 0)
-        again = w.compare("ne", 64, w.and_(64, pending, self.region.edges[number].again), 0)
-        w.branch(w.or_(1, w.or_(1, moved, again), self._differs(f, samples, pending)), apart, joined)
+        already = w.compare("ne", 64, w.and_(64, pending, 1 << number), 0)
+        differs = 1 if trigger.again else self._differs(f, samples)
+        w.branch(w.or_(1, moved, w.and_(1, already, differs)), apart, joined)
         w.label(apart)
         w.emit(f"call i64 @{hold}(i64 %node, i64 %S)")
         w.jump(joined)
@@ -135,20 +127,19 @@ class _RegionWriter:
         w.ret()
         self.unit.add_function(f)
 
-    def _differs(self, f: FunctionCode, inputs: Iterable[RegionInput], pending: Operand = 0) -> Operand:
-        """Say whether inputs are not as they were copied; of samples, by one of the edges that are `pending`."""
+    def _differs(self, f: FunctionCode, inputs: Iterable[RegionInput]) -> Operand:
+        """Say whether inputs are not as they were copied."""
         w = f.w
         state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
         differs: Operand = 0
         for port in inputs:
             value = f.load_signal(port.signal, f.signal_pointer(port.signal))
-            taken = w.compare("ne", 64, w.and_(64, pending, port.edges), 0) if port.edges else 1
             for at, plane in ((port.value, value.bits), (port.unknown, value.unknown)):
                 if at >= 0:
                     size = 8 * port.stride
                     held = w.emit(f"load i{size}, ptr {w.address(state, at)}, align 1")
                     now = w.resize(plane, value.width, size)
-                    differs = w.or_(1, differs, w.and_(1, taken, w.compare("ne", size, held, now)))
+                    differs = w.or_(1, differs, w.compare("ne", size, held, now))
         return differs
 
     def _hold(self) -> str:
@@ -157,13 +148,13 @@ class _RegionWriter:
         w = f.w
         record = w.op("add", 64, "%inst", self.record)
         room = w.op("add", 64, w.call("region_hold", record), HELD_CONTEXT)
-        self._exchange(f)
+        self.kept.exchange(f)
         self._set_flags(f, w.load_word("%Ip", self.record + REGION_PENDING))
         w.store_word("%Ip", self.record + REGION_PENDING, 0)
         self._call(f, w.load_word("%Ip", self.record + REGION_EVALUATE), context=room)
         # What is assigned with `=` changes when the procedure runs (IEEE 1800-2023 10.4.1), before it runs again.
         self._call(f, w.load_word("%Ip", self.record + REGION_EARLY), context=room)
-        self._put_back(f)
+        self.kept.put_back(f)
         w.ret()
         return self.unit.add_function(f)
 
@@ -178,35 +169,56 @@ class _RegionWriter:
         self._publish(f, REGION_DIRECT, region.direct)
         w.label(settle)
         if region.settles:
-            self._keep(f)
+            self.kept.keep(f)
             self._sample(f, [port for group in region.groups if group.passes for port in group.inputs])
-            self._call(f, w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
-            self._store(f, region.through)
+            w.store_word("%Ip", self.record + REGION_LATER, 1)
+            w.emit(f"call i64 @{self.flowing}(i64 %node, i64 %S)")
         w.ret()
         self.unit.add_function(f)
 
-    def _follow(self, group: RegionGroup) -> None:
+    def _follow(self, group: RegionGroup, plan: ThreadPlan) -> None:
         """Write the thread of inputs that some logic reads. What a step has followed already, it does not follow."""
-        f = FunctionCode(self.unit, self.unit.symbol("follow"), "look")
+        f = FunctionCode(self.unit, plan.symbol, "look")
         w = f.w
-        plan = self.unit.thread(f.name, 0)
-        plan.what, plan.span = "region", self.region.span
         kind = WATCH_ANY | WATCH_NODE
         watches = [Watch(Ref(port.signal), kind, low, high) for port in group.inputs for low, high in port.ranges]
         self.unit.sites.append(Site(plan.offset, tuple(watches)))
-        if group.passes:
-            new, old = w.fresh("new"), w.fresh("old")
-            w.branch(self._differs(f, group.inputs), new, old)
-            w.label(old)
-            w.ret()
-            w.label(new)
-        self._keep(f)
+        new, old = w.fresh("new"), w.fresh("old")
+        w.branch(self._differs(f, group.inputs) if group.passes else 1, new, old)
+        w.label(new)
+        self.kept.keep(f)
         self._sample(f, group.inputs)
         if group.passes:
-            self._call(f, w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
-            self._store(f, self.region.through)
+            w.store_word("%Ip", self.record + REGION_LATER, 1)
+        w.jump(old)
+        w.label(old)
+        if self.flowing:
+            w.emit(f"call i64 @{self.flowing}(i64 %node, i64 %S)")
         w.ret()
         self.unit.add_function(f)
+
+    def _flow(self, span: int) -> str:
+        """Write what computes and stores what inputs reach, once for all threads that follow each other.
+
+        Assignments that several inputs reach one after the other would take values on their way that events do not
+        show: there all assignments that inputs have made ready run before those that these make ready. `span` is how
+        far the last one of the region's threads for logic lies behind the first one.
+        """
+        f = FunctionCode(self.unit, self.unit.symbol("flow"), "look")
+        w = f.w
+        some, last, none = w.fresh("some"), w.fresh("last"), w.fresh("none")
+        w.branch(w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_LATER), 0), some, none)
+        w.label(some)
+        behind = w.op("sub", 64, w.load_word("%Sp", ACTIVE), w.op("add", 64, "%inst", self.settle_at))
+        w.branch(w.compare("ule", 64, behind, span), none, last)
+        w.label(last)
+        w.store_word("%Ip", self.record + REGION_LATER, 0)
+        self._call(f, w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
+        self._store(f, self.region.through)
+        w.jump(none)
+        w.label(none)
+        w.ret()
+        return self.unit.add_function(f)
 
     def _begin(self, flag: int, order: int) -> None:
         """Write the thread that says when the region's procedures begin, in their place in the first order."""
@@ -215,7 +227,7 @@ class _RegionWriter:
         plan.what, plan.span = "region", self.region.span
         if flag == self.region.begun:
             # What procedures wait for a change of is what signals are now, which latches keep.
-            self._sample(f, self.followed)
+            self._sample(f, self.kept.followed)
             if self.region.settles:
                 self._call(f, f.w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
         state = f.w.pointer(f.w.load_word("%Ip", self.record + REGION_STATE))
@@ -306,12 +318,12 @@ class _RegionWriter:
         w.label(one)
         pending = w.load_word("%Ip", self.record + REGION_PENDING)
         w.store_word("%Ip", self.record + REGION_PENDING, 0)
-        self._exchange(f)
+        self.kept.exchange(f)
         general, call = w.fresh("general"), w.fresh("call")
         slot = w.slot(64)
-        for number in range(len(region.edges)):
+        for number, fired in enumerate(region.steps):
             alone, other = w.fresh("alone"), w.fresh("other")
-            w.branch(w.compare("eq", 64, pending, 1 << number), alone, other)
+            w.branch(w.compare("eq", 64, pending, fired), alone, other)
             w.label(alone)
             code = w.load_word("%Ip", self.record + REGION_EDGES + 8 * number)
             w.do(f"store i64 {code}, ptr {slot}")
@@ -324,7 +336,7 @@ class _RegionWriter:
         w.jump(call)
         w.label(call)
         self._call(f, w.emit(f"load i64, ptr {slot}"))
-        self._put_back(f)
+        self.kept.put_back(f)
         self._show(f)
         w.ret()
         self.unit.add_function(f)
@@ -348,12 +360,12 @@ class _RegionWriter:
         w.label(on)
 
     def _set_flags(self, f: FunctionCode, pending: Operand) -> None:
-        """Set the flags of the edges that have come, for the step that looks at all of them."""
+        """Set the flags of what has run, for the step that looks at all of them."""
         w = f.w
         state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
-        for number, edge in enumerate(self.region.edges):
+        for number, trigger in enumerate(self.region.triggers):
             flag = w.emit(f"trunc i64 {w.op('lshr', 64, pending, number)} to i1")
-            w.store(w.address(state, edge.flag), flag, 1)
+            w.store(w.address(state, trigger.flag), flag, 1)
 
     def _call(self, f: FunctionCode, code: Operand, out: bool = False, context: Operand | None = None) -> None:
         """Call a function of the region's, in the instance's context if in no other."""
@@ -391,7 +403,7 @@ class _RegionWriter:
             return False
         target, size = f.signal_pointer(signal), plane_bytes(signal.width)
         for number, at in enumerate(planes):
-            self._copy(f, w.address(target, number * size), w.address(out, at), size)
+            copy_bytes(f, w.address(target, number * size), w.address(out, at), size)
         return True
 
     def _load_words(self, f: FunctionCode, out: str, at: int, width: int) -> Operand:
@@ -407,7 +419,7 @@ class _RegionWriter:
             pointer, size = f.signal_pointer(signal), plane_bytes(signal.width)
             if signal.width <= _WORD_BITS and port.stride == size and signal.type.four_state and port.unknown >= 0:
                 for number, at in enumerate((port.value, port.unknown)):
-                    self._copy(f, w.address(state, at), w.address(pointer, number * size), size)
+                    copy_bytes(f, w.address(state, at), w.address(pointer, number * size), size)
             else:
                 self._put(f, state, port, f.load_signal(signal, pointer))
 
@@ -417,90 +429,3 @@ class _RegionWriter:
                 size = 8 * port.stride
                 wide = f.w.resize(plane, value.width, size)
                 f.w.do(f"store i{size} {wide}, ptr {f.w.address(state, at)}, align 1")
-
-    # ------------------------------------------------------------------------------------------- between edge and step
-
-    def _keep(self, f: FunctionCode) -> None:
-        """Keep what logic has followed, if an edge waits and nothing has been kept for it."""
-        w = f.w
-        pending = w.load_word("%Ip", self.record + REGION_PENDING)
-        moved = w.load_word("%Ip", self.record + REGION_MOVED)
-        waits = w.and_(1, w.compare("ne", 64, pending, 0), w.compare("eq", 64, moved, 0))
-        keep, go_on = w.fresh("keep"), w.fresh("follow")
-        w.branch(waits, keep, go_on)
-        w.label(keep)
-        w.emit(f"call i64 @{self.keeping}(i64 %node, i64 %S)")
-        w.jump(go_on)
-        w.label(go_on)
-
-    def _copy_followed(self) -> str:
-        """Write what copies what logic has followed to where it is kept; return the function's name."""
-        f = FunctionCode(self.unit, self.unit.symbol("keep"), "look")
-        w = f.w
-        w.store_word("%Ip", self.record + REGION_MOVED, 1)
-        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
-        for place, size, at in self._places():
-            self._copy(f, w.address("%Ip", at), w.address(state, place), size)
-        w.ret()
-        return self.unit.add_function(f)
-
-    def _exchange(self, f: FunctionCode) -> None:
-        """Exchange what logic has followed for what it had when the first edge came, where that has been kept."""
-        w = f.w
-        moved = w.load_word("%Ip", self.record + REGION_MOVED)
-        exchange, done = w.fresh("exchange"), w.fresh("exchanged")
-        w.branch(w.compare("ne", 64, moved, 0), exchange, done)
-        w.label(exchange)
-        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
-        for place, size, at in self._places():
-            inside, kept = w.address(state, place), w.address("%Ip", at)
-            if size in _WORDS:
-                new = w.emit(f"load i{8 * size}, ptr {inside}, align 1")
-                old = w.emit(f"load i{8 * size}, ptr {kept}, align 1")
-                w.do(f"store i{8 * size} {old}, ptr {inside}, align 1")
-                w.do(f"store i{8 * size} {new}, ptr {kept}, align 1")
-            else:
-                room = f.w.fresh("%room")
-                w.entry.append(f"  {room} = alloca [{size} x i8]")
-                self._copy(f, room, inside, size)
-                self._copy(f, inside, kept, size)
-                self._copy(f, kept, room, size)
-        w.jump(done)
-        w.label(done)
-
-    def _put_back(self, f: FunctionCode) -> None:
-        """Put back what logic has followed, after the step."""
-        w = f.w
-        moved = w.load_word("%Ip", self.record + REGION_MOVED)
-        back, done = w.fresh("back"), w.fresh("followed")
-        w.branch(w.compare("ne", 64, moved, 0), back, done)
-        w.label(back)
-        w.store_word("%Ip", self.record + REGION_MOVED, 0)
-        state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
-        for place, size, at in self._places():
-            self._copy(f, w.address(state, place), w.address("%Ip", at), size)
-        w.jump(done)
-        w.label(done)
-
-    def _places(self) -> Iterator[tuple[int, int, int]]:
-        """Yield what has to be kept: its place in the state, its size, and where the block has room for it."""
-        at = self.kept
-        for place, size in self._parts():
-            yield place, size, at
-            at += size
-
-    def _parts(self) -> Iterator[tuple[int, int]]:
-        for port in self.followed:
-            yield port.value, port.stride
-            if port.unknown >= 0:
-                yield port.unknown, port.stride
-        yield from self.region.latches
-
-    def _copy(self, f: FunctionCode, target: str, source: str, size: int) -> None:
-        w = f.w
-        if size in _WORDS:
-            word = w.emit(f"load i{8 * size}, ptr {source}, align 1")
-            w.do(f"store i{8 * size} {word}, ptr {target}, align 1")
-            return
-        w.declare("llvm.memcpy.p0.p0.i64", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        w.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")

@@ -19,7 +19,7 @@ from weft.ir.design import Design, Kind, Module, Port, Signal
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.ops import CODE
 from weft.ir.program import StateArray
-from weft.ir.region import Region, RegionEdge, RegionGroup, RegionInput, RegionOutput, RegionShape
+from weft.ir.region import Region, RegionGroup, RegionInput, RegionOutput, RegionShape, RegionTrigger
 from weft.passes.cut_clocks import CutGraph, cut_clocks
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
@@ -37,6 +37,9 @@ from weft.sim.regions.await_changes import BEGUN, RAN, STARTED, await_changes, l
 from weft.sim.regions.mixed_design import BuiltRegion
 from weft.sim.run_effects import EffectRunner
 from weft.sim.signal_map import SignalMap
+
+_MOST_TRIGGERS = 64
+"""A word says which have fired (`code_regions`)."""
 
 _READ, _MEMREAD = CODE["read"], CODE["memread"]
 
@@ -68,8 +71,10 @@ class RegionBuilder:
         )
         graph, _ = drop_dead_nodes(graph)
         cut = cut_clocks(graph, module.span, simplify_exact)
-        if not cut.edges:
+        if not cut.triggers:
             raise Unsupported("a module without a clock", module.span)
+        if len(cut.triggers) > _MOST_TRIGGERS:
+            raise Unsupported(f"a module that waits for more than {_MOST_TRIGGERS} sets of edges", module.span)
         if sampled.distant is not None:
             raise Unsupported("a clock that an assignment inside passes on", sampled.distant)
         return self._finish(
@@ -103,13 +108,16 @@ class RegionBuilder:
         latches = [node for write in graph.writes if write.domain == SETTLE for node in (write.value, write.enable)]
         passing = _inputs_below(graph, [*orders[1], *latches])
         layout = place_state(graph.states)
+        blocking = frozenset(sampled.early)
+        blocking |= {graph.states[state].twin for state in blocking} - {-1}
+        again = _counting(graph, blocking)
         begun, started = (_plusarg_state(graph, name) for name in (BEGUN, STARTED))
         ran = [n for n, state in enumerate(graph.states) if state.name.endswith(RAN) and state.plane != "unknown"]
         once = tuple(state for state in (begun, started, *ran) if state >= 0)
-        blocking = frozenset(sampled.early)
-        blocking |= {graph.states[state].twin for state in blocking} - {-1}
-        flags = tuple(edge.flag for edge in cut.edges)
-        shape = RegionShape(flags, tuple(orders[0]), tuple(orders[1]), once, blocking)
+        flags = tuple(trigger.flag for trigger in cut.triggers)
+        steps = _steps(cut)
+        fired = [frozenset(flag for number, flag in enumerate(flags) if step >> number & 1) for step in steps]
+        shape = RegionShape(flags, tuple(fired), tuple(orders[0]), tuple(orders[1]), once, blocking)
         signals = {state: port.signal for port, state in inputs}
         slots = layout.slots
         ports = {port: _stub_signal(port) for port in module.ports}
@@ -117,12 +125,15 @@ class RegionBuilder:
             ports=tuple(_place_input(graph, layout, port.signal, state) for port, state in inputs),
             samples=_region_samples(graph, layout, cut, sampled),
             groups=_region_groups(graph, layout, inputs, sampled, passing),
-            edges=tuple(
-                RegionEdge(signals[edge.clock], edge.edge, slots[edge.flag].offset, shared, again)
-                for edge, shared, again in zip(
-                    cut.edges, _shared_edges(cut), _again(graph, flags, blocking), strict=True
+            triggers=tuple(
+                RegionTrigger(
+                    tuple((signals[clock], edge) for clock, edge in trigger.edges),
+                    slots[trigger.flag].offset,
+                    trigger.flag in again,
                 )
+                for trigger in cut.triggers
             ),
+            steps=steps,
             direct=_places(graph, outputs[0], ports),
             through=_places(graph, outputs[1], ports),
             early=early,
@@ -214,20 +225,20 @@ def _region_samples(
     graph: ConeGraph, layout: StateLayout, cut: CutGraph, sampled: SampledInputs
 ) -> tuple[RegionInput, ...]:
     """Return the places of inputs that clocked procedures read."""
-    numbers = {edge.flag: number for number, edge in enumerate(cut.edges)}
+    numbers = {trigger.flag: number for number, trigger in enumerate(cut.triggers)}
     found: list[RegionInput] = []
     for sample in sampled.samples:
         if sample.domain >= 0:
-            flags = _inputs_below(graph, [graph.domains[sample.domain].trigger]) & numbers.keys()
-            edges = sum(1 << numbers[flag] for flag in flags)
-            found.append(_place_input(graph, layout, sample.port, sample.state, edges))
+            (flag,) = _inputs_below(graph, [graph.domains[sample.domain].trigger])
+            place = _place_input(graph, layout, sample.port, sample.state)
+            found.append(replace(place, trigger=numbers[flag]))
     return tuple(found)
 
 
-def _place_input(graph: ConeGraph, layout: StateLayout, port: Signal, state: int, edges: int = 0) -> RegionInput:
+def _place_input(graph: ConeGraph, layout: StateLayout, port: Signal, state: int) -> RegionInput:
     twin = graph.states[state].twin
     slot = layout.slots[state]
-    return RegionInput(port, slot.offset, layout.slots[twin].offset if twin >= 0 else -1, slot.stride, edges)
+    return RegionInput(port, slot.offset, layout.slots[twin].offset if twin >= 0 else -1, slot.stride)
 
 
 def _latch_places(graph: ConeGraph, layout: StateLayout) -> tuple[tuple[int, int], ...]:
@@ -275,36 +286,21 @@ def _split_outputs(graph: ConeGraph, module: Module, sampled: SampledInputs) -> 
     return halves, sum(ranks[port] <= first for port, _ in halves[0])
 
 
-def _shared_edges(cut: CutGraph) -> list[int]:
-    """Return for each edge a mask of the others that are in every domain which it is in."""
-    flags = [edge.flag for edge in cut.edges]
-    triggers = dict.fromkeys(domain.trigger for domain in cut.graph.domains[SETTLE + 1 :])
-    domains = [_states_below(cut.graph, [trigger]) for trigger in triggers]
-    masks: list[int] = []
-    for number, flag in enumerate(flags):
-        within = [domain for domain in domains if flag in domain]
-        masks.append(
-            sum(
-                1 << other
-                for other, state in enumerate(flags)
-                if other != number and within and all(state in domain for domain in within)
-            )
-        )
-    return masks
+def _steps(cut: CutGraph) -> tuple[int, ...]:
+    """Return which triggers each edge fires, as masks, each once."""
+    masks: dict[tuple[int, str], int] = {}
+    for number, trigger in enumerate(cut.triggers):
+        for edge in trigger.edges:
+            masks[edge] = masks.get(edge, 0) | 1 << number
+    return tuple(dict.fromkeys(masks.values()))
 
 
-def _again(graph: ConeGraph, flags: tuple[int, ...], early: frozenset[int]) -> list[int]:
-    """Return for each edge a mask of those that start a procedure which it starts, and which reads `early` states."""
+def _counting(graph: ConeGraph, blocking: frozenset[int]) -> set[int]:
+    """Return the flags of triggers whose procedures read what they have assigned with `=` in an earlier run."""
     reads = ((graph.op == _READ) | (graph.op == _MEMREAD)) & needed_by_sinks(graph, keep_names=False)
-    kept = early & set(graph.param[reads].tolist())
-    domains = {write.domain for write in (*graph.writes, *graph.memory_writes) if write.state in kept}
-    masks = [0] * len(flags)
-    for domain in domains:
-        states = _states_below(graph, [graph.domains[domain].trigger])
-        within = sum(1 << number for number, flag in enumerate(flags) if flag in states)
-        for number in range(len(flags)):
-            masks[number] |= within if within >> number & 1 else 0
-    return masks
+    kept = blocking & set(graph.param[reads].tolist())
+    writes = [write for write in (*graph.writes, *graph.memory_writes) if write.state in kept]
+    return _inputs_below(graph, [graph.domains[write.domain].trigger for write in writes])
 
 
 def _inputs_below(graph: ConeGraph, nodes: list[int] | tuple[int, ...]) -> set[int]:

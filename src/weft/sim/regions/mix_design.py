@@ -200,5 +200,6 @@ class _Mixer:
             visit(name, module)
 
     def _stepped(self, module: Module) -> str:
-        edges = sorted({f"{edge.edge} {edge.signal.name}" for edge in self._built[module].region.edges})
+        triggers = self._built[module].region.triggers
+        edges = sorted({f"{edge} {signal.name}" for trigger in triggers for signal, edge in trigger.edges})
         return f"stepped by {', '.join(edges)}"

@@ -222,14 +222,17 @@ def has_edge(process: Process) -> bool:
 
 def _check_blocking(module: Module) -> None:
     """Refuse variables that a clocked procedure assigns with `=` and that something else can see."""
+    own = {signal for function in module.functions for signal in _variables(function)}
     assigned: dict[Signal, Span] = {}
     owners: dict[Signal, set[Process]] = defaultdict(set)
     late: set[Signal] = set()
     for process in module.processes:
         if has_edge(process):
             for signal, span in blocking_in(process):
-                assigned.setdefault(signal, span)
-                owners[signal].add(process)
+                # What a function has in its own variables between two calls is looked at when it is lowered.
+                if signal not in own:
+                    assigned.setdefault(signal, span)
+                    owners[signal].add(process)
             late.update(nonblocking_in(process.body))
     for signal in assigned:
         if signal in late:
@@ -263,6 +266,14 @@ def blocking_in(process: Process) -> Iterator[tuple[Signal, Span]]:
                 if call.function not in seen:
                     seen.add(call.function)
                     bodies.append((call.function.body, call.span))
+
+
+def _variables(function: Function) -> Iterator[Signal]:
+    """Yield a routine's own variables."""
+    yield from function.locals
+    yield from (signal for _, signal in function.args)
+    if function.result is not None:
+        yield function.result
 
 
 def nonblocking_in(body: Statement | None) -> Iterator[Signal]:

@@ -124,7 +124,7 @@ class RegionRunner:
             direct, through = each.program.outputs
             set_word(each.record + REGION_DIRECT, direct)
             set_word(each.record + REGION_THROUGH, through)
-            for number in range(len(each.built.region.edges)):
+            for number in range(len(each.built.region.steps)):
                 set_word(each.record + REGION_EDGES + 8 * number, each.program.edge(number))
 
     def read(self, path: str) -> Value | None:
