@@ -41,10 +41,14 @@ class RegionInput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionGroup:
-    """Be the inputs that some logic follows together; `passes` says that some output or latch depends on them."""
+    """Be the inputs that some logic follows together.
+
+    `passes` says that some output or latch depends on them, `joins` that one does which depends on states too.
+    """
 
     inputs: tuple[RegionInput, ...]
     passes: bool
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +65,15 @@ class RegionTrigger:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionOutput:
-    """Be an output port: the stub's variable, and where its planes lie in the buffer (`unknown`: -1 if it has none)."""
+    """Be an output port: the stub's variable, and where its planes lie in the buffer (`unknown`: -1 if it has none).
+
+    `groups` has a bit for each group of inputs that it depends on, and `FOLLOWS_STEP` if it depends on states.
+    """
 
     signal: Signal
     value: int
     unknown: int
+    groups: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,5 +147,7 @@ REGION_HELD = 112
 REGION_EARLY = 120
 """The function that commits what is assigned with `=`."""
 REGION_LATER = 128
-"""Whether logic has followed inputs, and what these reach is not computed yet."""
+"""What logic has followed and outputs do not show yet: a bit for each group of inputs, and `FOLLOWS_STEP`."""
+FOLLOWS_STEP, MOST_GROUPS = 63, 62
+"""Groups from this one on share a bit."""
 REGION_EDGES = 136

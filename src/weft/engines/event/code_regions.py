@@ -27,7 +27,10 @@ from weft.engines.event.region_kernels import HELD_CONTEXT
 from weft.engines.event.sites import Site, ThreadPlan, Watch
 from weft.engines.event.writer import Operand, Value, plane_bytes
 from weft.ir.expressions import Ref
+from weft.ir.ops import mask
 from weft.ir.region import (
+    FOLLOWS_STEP,
+    MOST_GROUPS,
     REGION_CHANGED,
     REGION_CHANGES,
     REGION_COMMIT,
@@ -46,7 +49,6 @@ from weft.ir.region import (
     REGION_STEP,
     REGION_THROUGH,
     Region,
-    RegionGroup,
     RegionInput,
     RegionOutput,
 )
@@ -78,8 +80,8 @@ class _RegionWriter:
         self.settle_at, last = plans[0].offset, plans[-1].offset
         self.flowing = self._flow(last - self.settle_at) if self.region.settles else ""
         self._settle(FunctionCode(self.unit, names[0], "look"))
-        for group, plan in zip(self.region.groups, plans[1:], strict=True):
-            self._follow(group, plan)
+        for number, plan in enumerate(plans[1:]):
+            self._follow(number, plan)
         for flag, order in ((self.region.begun, -1), (self.region.started, 3)):
             if flag >= 0:
                 self._begin(flag, order)
@@ -167,17 +169,29 @@ class _RegionWriter:
         w.label(start)
         w.do(f"store i32 1, ptr {place}")
         self._publish(f, REGION_DIRECT, region.direct)
+        if region.settles:
+            self._sample(f, [port for group in region.groups if group.passes for port in group.inputs])
+            self._note(f, mask(64))
+            w.emit(f"call i64 @{self.flowing}(i64 %node, i64 %S)")
+        w.ret()
         w.label(settle)
         if region.settles:
             self.kept.keep(f)
-            self._sample(f, [port for group in region.groups if group.passes for port in group.inputs])
-            w.store_word("%Ip", self.record + REGION_LATER, 1)
+            self._sample(f, [port for group in region.groups if group.joins for port in group.inputs])
+            self._note(f, 1 << FOLLOWS_STEP)
             w.emit(f"call i64 @{self.flowing}(i64 %node, i64 %S)")
         w.ret()
         self.unit.add_function(f)
 
-    def _follow(self, group: RegionGroup, plan: ThreadPlan) -> None:
+    def _note(self, f: FunctionCode, bits: int) -> None:
+        """Note what has been followed."""
+        w = f.w
+        later = w.or_(64, w.load_word("%Ip", self.record + REGION_LATER), bits)
+        w.store_word("%Ip", self.record + REGION_LATER, later)
+
+    def _follow(self, number: int, plan: ThreadPlan) -> None:
         """Write the thread of inputs that some logic reads. What a step has followed already, it does not follow."""
+        group = self.region.groups[number]
         f = FunctionCode(self.unit, plan.symbol, "look")
         w = f.w
         kind = WATCH_ANY | WATCH_NODE
@@ -189,7 +203,7 @@ class _RegionWriter:
         self.kept.keep(f)
         self._sample(f, group.inputs)
         if group.passes:
-            w.store_word("%Ip", self.record + REGION_LATER, 1)
+            self._note(f, 1 << min(number, MOST_GROUPS))
         w.jump(old)
         w.label(old)
         if self.flowing:
@@ -207,14 +221,22 @@ class _RegionWriter:
         f = FunctionCode(self.unit, self.unit.symbol("flow"), "look")
         w = f.w
         some, last, none = w.fresh("some"), w.fresh("last"), w.fresh("none")
-        w.branch(w.compare("ne", 64, w.load_word("%Ip", self.record + REGION_LATER), 0), some, none)
+        later = w.load_word("%Ip", self.record + REGION_LATER)
+        w.branch(w.compare("ne", 64, later, 0), some, none)
         w.label(some)
         behind = w.op("sub", 64, w.load_word("%Sp", ACTIVE), w.op("add", 64, "%inst", self.settle_at))
         w.branch(w.compare("ule", 64, behind, span), none, last)
         w.label(last)
         w.store_word("%Ip", self.record + REGION_LATER, 0)
         self._call(f, w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
-        self._store(f, self.region.through)
+        # An output that nothing of this reaches has its turn later, or has had it.
+        for output in self.region.through:
+            reached, on = w.fresh("reached"), w.fresh("on")
+            w.branch(w.compare("ne", 64, w.and_(64, later, output.groups), 0), reached, on)
+            w.label(reached)
+            self._store(f, (output,))
+            w.jump(on)
+            w.label(on)
         w.jump(none)
         w.label(none)
         w.ret()

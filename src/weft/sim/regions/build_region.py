@@ -19,7 +19,16 @@ from weft.ir.design import Design, Kind, Module, Port, Signal
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.ops import CODE
 from weft.ir.program import StateArray
-from weft.ir.region import Region, RegionGroup, RegionInput, RegionOutput, RegionShape, RegionTrigger
+from weft.ir.region import (
+    FOLLOWS_STEP,
+    MOST_GROUPS,
+    Region,
+    RegionGroup,
+    RegionInput,
+    RegionOutput,
+    RegionShape,
+    RegionTrigger,
+)
 from weft.passes.cut_clocks import CutGraph, cut_clocks
 from weft.passes.flatten_design import flatten_design
 from weft.passes.fragment import Fragment
@@ -121,10 +130,12 @@ class RegionBuilder:
         signals = {state: port.signal for port, state in inputs}
         slots = layout.slots
         ports = {port: _stub_signal(port) for port in module.ports}
+        followed = _region_groups(graph, layout, inputs, sampled, passing)
+        groups, through = _reached(graph, followed, outputs[1], _places(graph, outputs[1], ports))
         region = Region(
             ports=tuple(_place_input(graph, layout, port.signal, state) for port, state in inputs),
             samples=_region_samples(graph, layout, cut, sampled),
-            groups=_region_groups(graph, layout, inputs, sampled, passing),
+            groups=groups,
             triggers=tuple(
                 RegionTrigger(
                     tuple((signals[clock], edge) for clock, edge in trigger.edges),
@@ -135,7 +146,7 @@ class RegionBuilder:
             ),
             steps=steps,
             direct=_places(graph, outputs[0], ports),
-            through=_places(graph, outputs[1], ports),
+            through=through,
             early=early,
             initial=initial,
             settles=bool(latches) or bool(orders[1]),
@@ -199,8 +210,11 @@ def _region_groups(
     inputs: list[tuple[Port, int]],
     sampled: SampledInputs,
     passing: set[int],
-) -> tuple[RegionGroup, ...]:
-    """Return the inputs that logic follows, by what it follows; outputs or latches depend on those of `passing`."""
+) -> list[tuple[RegionGroup, set[int]]]:
+    """Return the inputs that logic follows, by what it follows, and the states that hold them.
+
+    Outputs or latches depend on those of `passing`.
+    """
     reads = (graph.op == _READ) & needed_by_sinks(graph, keep_names=False)
     live = set(graph.param[reads].tolist()) | passing
     groups: dict[int, list[InputSample]] = {}
@@ -210,15 +224,16 @@ def _region_groups(
     for port, state in inputs:
         whole = frozenset({(0, port.signal.width)})
         groups[-1 - state] = [InputSample(state, port.signal, 0, -1, ranges=whole)]
-    found: list[RegionGroup] = []
+    found: list[tuple[RegionGroup, set[int]]] = []
     for group in groups.values():
         planes = [{each.state, graph.states[each.state].twin} for each in group]
         if any(each & live for each in planes):
             places = [_place_input(graph, layout, each.port, each.state) for each in group]
             ranges = [tuple(sorted(each.ranges)) for each in group]
             inputs_ = tuple(replace(place, ranges=some) for place, some in zip(places, ranges, strict=True))
-            found.append(RegionGroup(inputs_, any(each & passing for each in planes)))
-    return tuple(found)
+            states = {state for each in planes for state in each if state >= 0}
+            found.append((RegionGroup(inputs_, bool(states & passing)), states))
+    return found
 
 
 def _region_samples(
@@ -244,7 +259,7 @@ def _place_input(graph: ConeGraph, layout: StateLayout, port: Signal, state: int
 def _latch_places(graph: ConeGraph, layout: StateLayout) -> tuple[tuple[int, int], ...]:
     """Return where latches that inputs reach lie in the state, as offsets and sizes, neighbours joined."""
     latches = [write for write in graph.writes if write.domain == SETTLE]
-    above = _above_inputs(graph) if latches else bytearray()
+    above = _marks_below(graph, [int(state.kind == "input") for state in graph.states]) if latches else []
     reached = {write.state for write in latches if above[write.value] or above[write.enable]}
     found: list[tuple[int, int]] = []
     for number, slot in enumerate(layout.slots):
@@ -322,16 +337,6 @@ def _states_below(graph: ConeGraph, nodes: list[int] | tuple[int, ...]) -> set[i
     return found
 
 
-def _above_inputs(graph: ConeGraph) -> bytearray:
-    """Return a 1 for each node that depends on an input."""
-    starts, srcs = graph.start.tolist(), graph.src.tolist()
-    above = bytearray(len(graph))
-    for node, (op, state) in enumerate(zip(graph.op.tolist(), graph.param.tolist(), strict=True)):
-        sources = srcs[starts[node] : starts[node + 1]]
-        above[node] = any(above[each] for each in sources) or (op == _READ and graph.states[state].kind == "input")
-    return above
-
-
 def _without_unseen(graph: ConeGraph, nodes: list[int]) -> ConeGraph:
     """Return the graph without the writes of states that these nodes do not depend on, through other states either."""
     sinks: dict[int, set[int]] = {}
@@ -374,6 +379,46 @@ def _places(graph: ConeGraph, half: _Half, ports: dict[Port, Signal]) -> tuple[R
             at += (int(graph.width[node]) + 63) // 64 * 8
         found.append(RegionOutput(ports[port], places[0], places[1] if len(places) > 1 else -1))
     return tuple(found)
+
+
+def _reached(
+    graph: ConeGraph,
+    followed: list[tuple[RegionGroup, set[int]]],
+    half: _Half,
+    outputs: tuple[RegionOutput, ...],
+) -> tuple[tuple[RegionGroup, ...], tuple[RegionOutput, ...]]:
+    """Return groups of inputs, by their states, and outputs of logic with what these depend on together."""
+    of_state = [0 if state.kind == "input" else 1 << FOLLOWS_STEP for state in graph.states]
+    bits = [1 << min(number, MOST_GROUPS) for number in range(len(followed))]
+    for bit, (_, states) in zip(bits, followed, strict=True):
+        for state in states:
+            of_state[state] = bit
+    below = _marks_below(graph, of_state)
+    found: list[RegionOutput] = []
+    joined = 0
+    for (_, nodes), output in zip(half, outputs, strict=True):
+        marks = 0
+        for node in nodes:
+            marks |= below[node]
+        found.append(replace(output, groups=marks))
+        joined |= marks if marks >> FOLLOWS_STEP else 0
+    for write in graph.writes:
+        if write.domain == SETTLE:
+            joined |= below[write.value] | below[write.enable]
+    groups = [replace(group, joins=bool(joined & bit)) for bit, (group, _) in zip(bits, followed, strict=True)]
+    return tuple(groups), tuple(found)
+
+
+def _marks_below(graph: ConeGraph, of_state: list[int]) -> list[int]:
+    """Return for each node the marks of all states that it depends on, joined."""
+    starts, srcs = graph.start.tolist(), graph.src.tolist()
+    below: list[int] = []
+    for node, (op, state) in enumerate(zip(graph.op.tolist(), graph.param.tolist(), strict=True)):
+        marks = of_state[state] if op in (_READ, _MEMREAD) else 0
+        for source in srcs[starts[node] : starts[node + 1]]:
+            marks |= below[source]
+        below.append(marks)
+    return below
 
 
 def _plusarg_state(graph: ConeGraph, name: str) -> int:
