@@ -43,12 +43,14 @@ class RegionInput:
 class RegionGroup:
     """Be the inputs that some logic follows together.
 
-    `passes` says that some output or latch depends on them, `joins` that one does which depends on states too.
+    `passes` says that some output or latch depends on them, `joins` that one does which depends on states too, `parts`
+    that some output does not.
     """
 
     inputs: tuple[RegionInput, ...]
     passes: bool
     joins: bool = False
+    parts: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +150,8 @@ REGION_EARLY = 120
 """The function that commits what is assigned with `=`."""
 REGION_LATER = 128
 """What logic has followed and outputs do not show yet: a bit for each group of inputs, and `FOLLOWS_STEP`."""
+REGION_AHEAD = 136
+"""The groups of inputs, a bit for each, that what follows a step has followed before their turn."""
 FOLLOWS_STEP, MOST_GROUPS = 63, 62
 """Groups from this one on share a bit."""
-REGION_EDGES = 136
+REGION_EDGES = 144

@@ -31,6 +31,7 @@ from weft.ir.ops import mask
 from weft.ir.region import (
     FOLLOWS_STEP,
     MOST_GROUPS,
+    REGION_AHEAD,
     REGION_CHANGED,
     REGION_CHANGES,
     REGION_COMMIT,
@@ -62,11 +63,16 @@ def write_region(unit: UnitCode, region: Region) -> int:
     return _RegionWriter(unit, region).write()
 
 
+def _group_bit(number: int) -> int:
+    """Return the bit that stands for a group of inputs."""
+    return min(number, MOST_GROUPS)
+
+
 class _RegionWriter:
     def __init__(self, unit: UnitCode, region: Region) -> None:
         self.unit, self.region = unit, region
         self.record = unit.layout.take(REGION_EDGES + 8 * len(region.steps))
-        self.settle_at = -1
+        self.settle_at, self.follow_at = -1, list[int]()
         self.flowing = ""
         self.kept = KeptInputs(unit, region, self.record)
 
@@ -77,8 +83,8 @@ class _RegionWriter:
         plans = [self.unit.thread(name, 0) for name in names]
         for plan in plans:
             plan.what, plan.span = "region", self.region.span
-        self.settle_at, last = plans[0].offset, plans[-1].offset
-        self.flowing = self._flow(last - self.settle_at) if self.region.settles else ""
+        self.settle_at, *self.follow_at = (plan.offset for plan in plans)
+        self.flowing = self._flow(plans[-1].offset - self.settle_at) if self.region.settles else ""
         self._settle(FunctionCode(self.unit, names[0], "look"))
         for number, plan in enumerate(plans[1:]):
             self._follow(number, plan)
@@ -171,23 +177,27 @@ class _RegionWriter:
         self._publish(f, REGION_DIRECT, region.direct)
         if region.settles:
             self._sample(f, [port for group in region.groups if group.passes for port in group.inputs])
-            self._note(f, mask(64))
+            self._note(f, REGION_LATER, mask(64))
             w.emit(f"call i64 @{self.flowing}(i64 %node, i64 %S)")
         w.ret()
         w.label(settle)
         if region.settles:
             self.kept.keep(f)
-            self._sample(f, [port for group in region.groups if group.joins for port in group.inputs])
-            self._note(f, 1 << FOLLOWS_STEP)
+            for number, group in enumerate(region.groups):
+                if group.joins:
+                    self._sample(f, group.inputs)
+                    if group.parts:
+                        ready = w.compare("ne", 64, w.load_word("%Ip", self.follow_at[number] + NODE_LIST), 0)
+                        self._note(f, REGION_AHEAD, w.op("shl", 64, w.resize(ready, 1, 64), _group_bit(number)))
+            self._note(f, REGION_LATER, 1 << FOLLOWS_STEP)
             w.emit(f"call i64 @{self.flowing}(i64 %node, i64 %S)")
         w.ret()
         self.unit.add_function(f)
 
-    def _note(self, f: FunctionCode, bits: int) -> None:
-        """Note what has been followed."""
+    def _note(self, f: FunctionCode, word: int, bits: Operand) -> None:
+        """Note in a word of the record what has been followed."""
         w = f.w
-        later = w.or_(64, w.load_word("%Ip", self.record + REGION_LATER), bits)
-        w.store_word("%Ip", self.record + REGION_LATER, later)
+        w.store_word("%Ip", self.record + word, w.or_(64, w.load_word("%Ip", self.record + word), bits))
 
     def _follow(self, number: int, plan: ThreadPlan) -> None:
         """Write the thread of inputs that some logic reads. What a step has followed already, it does not follow."""
@@ -198,12 +208,17 @@ class _RegionWriter:
         watches = [Watch(Ref(port.signal), kind, low, high) for port in group.inputs for low, high in port.ranges]
         self.unit.sites.append(Site(plan.offset, tuple(watches)))
         new, old = w.fresh("new"), w.fresh("old")
-        w.branch(self._differs(f, group.inputs) if group.passes else 1, new, old)
+        differs = self._differs(f, group.inputs) if group.passes and number < MOST_GROUPS else 1
+        if group.joins and group.parts and number < MOST_GROUPS:
+            ahead, bit = w.load_word("%Ip", self.record + REGION_AHEAD), 1 << _group_bit(number)
+            differs = w.or_(1, differs, w.compare("ne", 64, w.and_(64, ahead, bit), 0))
+            w.store_word("%Ip", self.record + REGION_AHEAD, w.and_(64, ahead, mask(64) ^ bit))
+        w.branch(differs, new, old)
         w.label(new)
         self.kept.keep(f)
         self._sample(f, group.inputs)
         if group.passes:
-            self._note(f, 1 << min(number, MOST_GROUPS))
+            self._note(f, REGION_LATER, 1 << _group_bit(number))
         w.jump(old)
         w.label(old)
         if self.flowing:

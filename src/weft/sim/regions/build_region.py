@@ -395,18 +395,23 @@ def _reached(
             of_state[state] = bit
     below = _marks_below(graph, of_state)
     found: list[RegionOutput] = []
-    joined = 0
+    joined = apart = 0
     for (_, nodes), output in zip(half, outputs, strict=True):
         marks = 0
         for node in nodes:
             marks |= below[node]
-        found.append(replace(output, groups=marks))
+        # A constant output is stored at the start, as one that depends on states is.
+        found.append(replace(output, groups=marks or 1 << FOLLOWS_STEP))
         joined |= marks if marks >> FOLLOWS_STEP else 0
+        apart |= 0 if marks >> FOLLOWS_STEP else marks
     for write in graph.writes:
         if write.domain == SETTLE:
             joined |= below[write.value] | below[write.enable]
-    groups = [replace(group, joins=bool(joined & bit)) for bit, (group, _) in zip(bits, followed, strict=True)]
-    return tuple(groups), tuple(found)
+    groups = tuple(
+        replace(group, joins=bool(joined & bit), parts=bool(apart & bit))
+        for bit, (group, _) in zip(bits, followed, strict=True)
+    )
+    return groups, tuple(found)
 
 
 def _marks_below(graph: ConeGraph, of_state: list[int]) -> list[int]:
