@@ -2,7 +2,8 @@
 
 A port that is connected to a whole signal of the same shape *is* that signal: a change shows on both sides at once and
 costs nothing. Every other connection becomes a continuous assignment of the module around the instance, as IEEE
-1800-2023 23.3.3 has it. Signals are joined with union-find (Tarjan, 1975) over (instance, signal) pairs.
+1800-2023 23.3.3 has it, or joins bits of nets where strengths must pass (`port_links`). Signals are joined with
+union-find (Tarjan, 1975) over (instance, signal) pairs.
 
 Where a variable is on one side, it is joined only if nothing else drives the net: a net with several drivers is
 resolved from all of them, and a variable keeps what was assigned last.
@@ -22,6 +23,8 @@ from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
 from weft.engines.event.driver_parts import parts_of
 from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate
+from weft.engines.event.net_kinds import simulated_kind
+from weft.engines.event.port_links import PortLink, link_ports, needs_strengths
 from weft.ir.design import (
     Binary,
     Concat,
@@ -47,8 +50,6 @@ from weft.ir.expressions import Item
 from weft.ir.walk import statements_in
 
 PLAIN_NETS = frozenset({"", "wire", "tri", "uwire"})
-STRONG = ("strong", "strong")
-_STRENGTH_NETS = frozenset({"tri0", "tri1", "trireg", "supply0", "supply1"})
 _STRENGTH = re.compile(r"%[0-9]*[vV]")
 
 
@@ -126,7 +127,7 @@ class Net:
     """Be a net, or variable, of the whole design; `key` is the signal that holds its value.
 
     `resolved` nets combine the values of their drivers; `graded` ones keep ranges of strengths (`net_kernels`).
-    `linked` says that a switch, port or alias joins bits of it with others, `observed` that its strength matters
+    `linked` are the bits that a switch, port or alias joins with others, `observed` those whose strength matters
     elsewhere.
     """
 
@@ -137,8 +138,8 @@ class Net:
     drivers: list[Driver] = field(default_factory=list[Driver])
     resolved: bool = False
     graded: bool = False
-    linked: bool = False
-    observed: bool = False
+    linked: int = 0
+    observed: int = 0
     span: Span = NOWHERE
 
 
@@ -195,6 +196,41 @@ class Elaborated:
 
 def elaborate(design: Design) -> Elaborated:
     """Build the instance tree and join the signals that are one net."""
+    apart: set[Signal] = set()
+    result, mixed = _elaborate(design, apart)
+    while mixed:
+        apart |= mixed
+        result, mixed = _elaborate(design, apart)
+    return result
+
+
+def _elaborate(design: Design, apart: set[Signal]) -> tuple[Elaborated, set[Signal]]:
+    """Do so with some nets kept apart from variables; return also those of which this turns out to be necessary.
+
+    A net that is a variable has no other driver. It turns out that it has where strengths come through a port.
+    """
+    result = _build_tree(design)
+    _find_forced(result)
+    driven = _Driven(result, apart)
+    links: list[PortLink] = []
+    for unit in result.units.values():
+        _plan_gates(unit)
+        for number, instance in enumerate(unit.module.instances):
+            links += _connect(unit, number, instance, driven)
+    for unit in result.units.values():
+        unit.assigns += unit.planner.assigns
+    _join(result)
+    shown = _shows_strengths(result)
+    _find_nets(result)
+    joined = link_ports(result, links, shown)
+    mixed = {signal for net in joined if not net.key[1].net for _, signal in net.members if signal.net}
+    if joined and not mixed:
+        _find_nets(result)
+    _choose_resolution(result, shown)
+    return result, mixed
+
+
+def _build_tree(design: Design) -> Elaborated:
     units: dict[Module, Unit] = {}
     result = Elaborated(design, [], {}, [], units, {})
 
@@ -226,16 +262,6 @@ def elaborate(design: Design) -> Elaborated:
     for unit in units.values():
         for function in unit.module.functions:
             result.functions[function] = unit
-    _find_forced(result)
-    driven = _Driven(result)
-    for unit in units.values():
-        _plan_gates(unit)
-        for number, instance in enumerate(unit.module.instances):
-            _connect(result, unit, number, instance, driven)
-    for unit in units.values():
-        unit.assigns += unit.planner.assigns
-    _join(result)
-    _find_nets(result)
     return result
 
 
@@ -285,7 +311,8 @@ def roots_of(lhs: Expr) -> list[Ref]:
 class _Driven:
     """Tell which signals of a module are driven inside it: by assignments, gates or instances."""
 
-    def __init__(self, design: Elaborated) -> None:
+    def __init__(self, design: Elaborated, apart: set[Signal]) -> None:
+        self.apart = apart
         self.counts: dict[Signal, int] = defaultdict(int)
         self.remote: set[Signal] = {signal for _, signal in design.forced}
         for unit in design.units.values():
@@ -310,7 +337,9 @@ class _Driven:
                                 self.remote.add(ref.signal)
 
 
-def _connect(design: Elaborated, unit: Unit, number: int, instance: Instance, driven: _Driven) -> None:
+def _connect(unit: Unit, number: int, instance: Instance, driven: _Driven) -> list[PortLink]:
+    """Connect the ports of an instance; return those connections through which strengths may have to pass."""
+    links: list[PortLink] = []
     for port, actual in zip(instance.module.ports, instance.connections, strict=True):
         if actual is None:
             continue
@@ -319,12 +348,16 @@ def _connect(design: Elaborated, unit: Unit, number: int, instance: Instance, dr
             unit.joined.append((number, port.signal, actual))
             continue
         inner = Ref(port.signal, (instance.name,))
-        if port.direction == "input":
-            unit.assigns.append(ContinuousAssign(inner, actual, instance.span))
-        elif port.direction == "output":
-            unit.assigns.append(ContinuousAssign(actual, inner, instance.span))
+        if port.direction in ("input", "output"):
+            inward = port.direction == "input"
+            sink, source = (inner, actual) if inward else (actual, inner)
+            assign = ContinuousAssign(sink, source, instance.span)
+            unit.assigns.append(assign)
+            if port.signal.net:
+                links.append(PortLink(unit, inner, actual, inward, assign))
         elif port.direction != "inout" or not unit.planner.join(inner, actual, instance.span):
             raise Unsupported(f"this connection of the {port.direction} port '{port.name}'", instance.span)
+    return links
 
 
 def _can_join(port: Port, actual: Expr, driven: _Driven) -> bool:
@@ -340,6 +373,8 @@ def _can_join(port: Port, actual: Expr, driven: _Driven) -> bool:
     if port.direction == "ref":
         return True
     if inner.type.four_state != outer.type.four_state:
+        return False
+    if not (inner.net and outer.net) and not driven.apart.isdisjoint((inner, outer)):
         return False
     if port.direction == "inout":
         return bool(inner.net and outer.net)
@@ -369,14 +404,15 @@ def _join(design: Elaborated) -> None:
 
 
 def _find_nets(design: Elaborated) -> None:
+    design.nets.clear()
     members: dict[Key, list[Key]] = defaultdict(list)
     for node in design.nodes:
         for signal in node.unit.signals:
             if not signal.automatic:
                 members[design.find(node, signal)].append((node, signal))
     for key, joined in members.items():
-        kinds = [signal.net for _, signal in joined if signal.net not in PLAIN_NETS]
-        kind = kinds[0] if kinds else key[1].net
+        plain = all(signal.net in PLAIN_NETS for _, signal in joined)
+        kind = key[1].net if plain else simulated_kind(joined)
         design.nets[key] = Net(key, kind, key[1].bits, joined, span=key[1].span)
     for node in design.nodes:
         unit = node.unit
@@ -386,10 +422,12 @@ def _find_nets(design: Elaborated) -> None:
                 design.net(node, part.ref).drivers.append(driver)
         for number, gate in enumerate(unit.gates):
             _add_gate(design, node, number, gate)
+
+
+def _choose_resolution(design: Elaborated, shown: bool) -> None:
     forced = {design.find(*key) for key in design.forced}
-    shown = _shows_strengths(design)
     for key, net in design.nets.items():
-        net.graded = _needs_strengths(net, shown)
+        net.graded = needs_strengths(net, shown)
         net.resolved = not net.graded and _needs_resolution(net, key in forced)
         if net.resolved and (net.key[1].depth or any(driver.gate for driver in net.drivers)):
             net.graded, net.resolved = True, False
@@ -400,11 +438,11 @@ def _add_gate(design: Elaborated, node: Node, number: int, gate: PlannedGate) ->
     for bit in gate.outputs:
         net = design.net(node, bit.ref)
         if gate.kind in TWO_WAY:
-            net.linked = True
+            net.linked |= 1 << bit.at
         else:
             net.drivers.append(Driver(node, -1 - number, 0, bit.at, 1, gate.strength, gate.kind))
     if gate.kind in ONE_WAY:
-        design.net(node, gate.inputs[0].ref).observed = True
+        design.net(node, gate.inputs[0].ref).observed |= 1 << gate.inputs[0].at
 
 
 def _shows_strengths(design: Elaborated) -> bool:
@@ -420,17 +458,6 @@ def _shows_strengths(design: Elaborated) -> bool:
 def shows_strength(args: Iterable[Expr | None]) -> bool:
     """Say whether the arguments of a display task have a `%v` among them."""
     return any(isinstance(argument, Text) and _STRENGTH.search(argument.value) for argument in args)
-
-
-def _needs_strengths(net: Net, shown: bool) -> bool:
-    if net.linked or net.kind in _STRENGTH_NETS:
-        return True
-    if any(signal.delay is not None for _, signal in net.members if signal.net):
-        return True
-    three_state = any(driver.gate.startswith(("bufif", "notif")) for driver in net.drivers)
-    if three_state and (shown or net.observed):
-        return True
-    return any(driver.strength != STRONG or driver.gate in ONE_WAY for driver in net.drivers)
 
 
 def _spread(design: Elaborated) -> None:

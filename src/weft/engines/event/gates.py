@@ -34,7 +34,7 @@ from weft.ir.design import (
 )
 from weft.ir.expressions import Field, Item
 
-ONE_WAY = frozenset({"nmos", "pmos", "cmos", "rnmos", "rpmos", "rcmos"})
+ONE_WAY = frozenset({"nmos", "pmos", "cmos", "rnmos", "rpmos", "rcmos", "port"})
 TWO_WAY = frozenset({"tran", "tranif0", "tranif1", "rtran", "rtranif0", "rtranif1", "join"})
 CONTROLLED = frozenset({"tranif0", "tranif1", "rtranif0", "rtranif1"})
 _WORDS = frozenset({"real", "shortreal", "string", "event", "class", "chandle", "queue", "dynamic", "assoc"})
@@ -50,9 +50,10 @@ class Bit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlannedGate:
-    """Be a gate of a module. `kind` is a switch, `join`, `udp`, or a three-state gate (`bufif0` ...).
+    """Be a gate of a module. `kind` is a switch, `join`, `port`, `udp`, or a three-state gate (`bufif0` ...).
 
-    `outputs` are the output, or both ends; `inputs` the data and the controls, or the inputs of a primitive.
+    `outputs` are the output, or both ends; `inputs` the data and the controls, or the inputs of a primitive. `join` and
+    `port` pass on strengths as they are, to both sides or to one.
     """
 
     kind: str
@@ -66,7 +67,7 @@ class PlannedGate:
     @property
     def family(self) -> str:
         """Return how the gate passes strengths: `join`, `switch` or `resistive`."""
-        return "join" if self.kind == "join" else "resistive" if self.kind.startswith("r") else "switch"
+        return "join" if self.kind in ("join", "port") else "resistive" if self.kind.startswith("r") else "switch"
 
 
 def bit_of(expression: Expr, at: int = 0) -> Bit | None:
@@ -144,6 +145,13 @@ class GatePlanner:
             self.gates.append(PlannedGate("join", (a, b), (), span))
         return True
 
+    def pass_bit(self, sink: Bit, source: Bit, span: Span, one_way: bool) -> None:
+        """Have a bit of a net follow another one with its strength; they are one bit unless it is one way."""
+        if one_way:
+            self.gates.append(PlannedGate("port", (sink,), (source,), span))
+        else:
+            self.gates.append(PlannedGate("join", (sink, source), (), span))
+
     def add_net_delay(self, net: Signal, delay: Delay) -> None:
         """Plan the delay of a net."""
         planned = self.plan_delay(delay, net.span)
@@ -208,6 +216,8 @@ def three_state_table(kind: str, strength: tuple[str, str]) -> bytes:
 
 def control_table(kind: str) -> bytes:
     """Return how a switch conducts for each code of its controls: 0 not, 1 yes, 2 unknown (28.7, 28.8, 28.9)."""
+    if kind == "port":
+        return bytes((1,))
     positive, negative = bytes((0, 1, 2, 2)), bytes((1, 0, 2, 2))
     if kind.endswith("cmos"):
         return bytes(_either(n, p) for p in negative for n in positive)

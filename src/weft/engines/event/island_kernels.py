@@ -1,4 +1,8 @@
-"""Islands of nets that switches join, as kernels (`kernel_language`): all are solved together (IEEE 1800-2023 28.8)."""
+"""Islands of nets that switches join, as kernels (`kernel_language`): all are solved together (IEEE 1800-2023 28.8).
+
+What ports and aliases join is one net, whose drivers are combined before anything passes through switches: on a wired
+net a driver may be without effect that would be seen behind a switch.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +25,19 @@ from weft.engines.event.net_records import (
     NET_NEW,
     NET_POINTS,
     NET_STRENGTHS,
-    NET_TABLE,
     POINT_BIT,
+    POINT_CHARGED,
     POINT_DIRTY,
     POINT_EDGE_COUNT,
     POINT_EDGES,
     POINT_EPOCH,
+    POINT_JOIN_COUNT,
     POINT_NET,
     POINT_NEXT,
     POINT_OWN,
     POINT_QUEUED,
     POINT_SIZE,
+    POINT_TABLE,
     POINT_VALUE,
 )
 
@@ -59,8 +65,8 @@ def collect(point: int, found: int, epoch: int) -> int:
         u64[point + POINT_VALUE] = u8[u64[net + NET_STRENGTHS] + bit]
     else:
         byte = u64[point + POINT_OWN]
-        if u64[net + NET_CHARGE]:
-            byte = u8[u64[net + NET_TABLE] + (byte << 8) + u8[u64[net + NET_CHARGE] + bit]]
+        if u64[point + POINT_CHARGED]:
+            byte = u8[u64[point + POINT_TABLE] + (byte << 8) + u8[u64[net + NET_CHARGE] + bit]]
         u64[point + POINT_VALUE] = byte
     u64[point + POINT_NEXT] = found
     return point
@@ -88,7 +94,8 @@ def run_islands(node: int, state: int) -> int:
             found = reach(point, found, epoch)
             point = u64[point + POINT_NEXT]
         seen = head
-    relax(found)
+    relax(found, POINT_JOIN_COUNT)
+    relax(found, POINT_EDGE_COUNT)
     show_points(found, state)
     return 0
 
@@ -106,8 +113,8 @@ def reach(point: int, found: int, epoch: int) -> int:
 
 
 @kernel
-def relax(found: int) -> int:
-    """Pass what each point has to its neighbours until nothing changes."""
+def relax(found: int, count: int) -> int:
+    """Pass what each point has to its neighbours until nothing changes; `count` is the field that says to how many."""
     queue = 1
     point = found
     while point:
@@ -120,7 +127,7 @@ def relax(found: int) -> int:
         u64[point + POINT_QUEUED] = 0
         byte = u64[point + POINT_VALUE]
         edge = u64[point + POINT_EDGES]
-        end = edge + u64[point + POINT_EDGE_COUNT] * EDGE_SIZE
+        end = edge + u64[point + count] * EDGE_SIZE
         while edge != end:
             gate = u64[edge + EDGE_GATE]
             conducts = u64[gate + GATE_STATE]
@@ -128,7 +135,7 @@ def relax(found: int) -> int:
                 other = u64[edge + EDGE_POINT]
                 passed = u8[u64[gate + GATE_TABLE] + ((conducts - 1) << 8) + byte]
                 net = u64[other + POINT_NET]
-                new = u8[u64[net + NET_TABLE] + (u64[other + POINT_VALUE] << 8) + passed]
+                new = u8[u64[other + POINT_TABLE] + (u64[other + POINT_VALUE] << 8) + passed]
                 if new != u64[other + POINT_VALUE]:
                     if is_held(net, u64[other + POINT_BIT]) == 0:
                         u64[other + POINT_VALUE] = new

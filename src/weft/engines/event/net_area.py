@@ -29,6 +29,7 @@ from weft.engines.event.gates import (
     three_state_table,
 )
 from weft.engines.event.layout import value_bytes
+from weft.engines.event.net_kinds import NetBit, joined_kinds
 from weft.engines.event.records import NODE_CODE, NODE_INSTANCE, NODE_SIZE, WATCH_ANY
 from weft.engines.event.sites import ThreadPlan
 from weft.engines.event.strengths import (
@@ -59,6 +60,8 @@ KERNELS = (
     "run_primitive",
 )
 _NEVER = (1 << 64) - 1
+_NOT_SOLVED = 255
+"""A byte that is no range, so that the first range is a change."""
 
 Entry = tuple[int, int, int, int, int]
 
@@ -106,8 +109,9 @@ class NetArea:
         self.island_node = self._take(NODE_SIZE)
         self._set_code(self.island_node, "run_islands")
         self.control[at.ISLAND_NODE] = self.island_node
+        kinds = joined_kinds(design)
         for net in graded:
-            self._add_net(net)
+            self._add_net(net, kinds)
         for node in design.nodes:
             for number, gate in enumerate(node.unit.gates):
                 self._add_gate(node, number, gate)
@@ -192,7 +196,7 @@ class NetArea:
 
     # ------------------------------------------------------------------------------------------- nets
 
-    def _add_net(self, net: Net) -> None:
+    def _add_net(self, net: Net, kinds: dict[NetBit, str]) -> None:
         node, signal = net.key
         bits, place = net.width, self._take(at.NET_SIZE)
         self.nets[net.key] = place
@@ -202,7 +206,7 @@ class NetArea:
         self._set(place + at.NET_BITS, bits)
         self._point(place + at.NET_TABLE, self._tables[f"combine.{combine_kind(net.kind)}"])
         self._set(place + at.NET_BASE, base_byte(net.kind))
-        self._point(place + at.NET_NEW, self._bytes(b"\xff" * bits))
+        self._point(place + at.NET_NEW, self._bytes(bytes([_NOT_SOLVED]) * bits))
         driven = [Z] * bits
         for driver in net.drivers:
             driven[driver.low : driver.low + driver.width] = [encode(-6, 6)] * driver.width
@@ -219,8 +223,11 @@ class NetArea:
             points = self._take(at.POINT_SIZE * bits)
             self._point(place + at.NET_POINTS, points)
             for bit in range(bits):
-                self._point(points + bit * at.POINT_SIZE + at.POINT_NET, place)
-                self._set(points + bit * at.POINT_SIZE + at.POINT_BIT, bit)
+                point = points + bit * at.POINT_SIZE
+                self._point(point + at.POINT_NET, place)
+                self._set(point + at.POINT_BIT, bit)
+                self._set(point + at.POINT_OWN, _NOT_SOLVED)
+                self._set_kind(point, net, kinds.get((net, bit), net.kind))
         delay, owner = next(
             (
                 (owner.unit.planner.delays[member], owner)
@@ -233,6 +240,12 @@ class NetArea:
             self._add_charge(net, place, delay, owner)
         if delay is not None and not (net.kind == "trireg" and _is_prompt(delay)):
             self._point(place + at.NET_DELAY, self._add_delay(place, delay, owner, "run_net_delay"))
+
+    def _set_kind(self, point: int, net: Net, kind: str) -> None:
+        """Give a bit of a net the kind of its simulated net."""
+        self._point(point + at.POINT_TABLE, self._tables[f"combine.{combine_kind(kind)}"])
+        self._set(point + at.POINT_BASE, base_byte(kind if kind == net.kind else ""))
+        self._set(point + at.POINT_CHARGED, int(kind == net.kind == "trireg"))
 
     def _add_driver(self, net: int, driver: Driver) -> int:
         place = self._take(at.DRIVER_BYTES + driver.width)
@@ -404,19 +417,21 @@ class NetArea:
         return place
 
     def _link(self, node: Node, gate: PlannedGate, record: int) -> tuple[int, int]:
-        points: list[int] = []
-        for bit in gate.outputs:
-            net = self.nets[self.program.design.net(node, bit.ref).key]
-            points.append(self._words[(net + at.NET_POINTS - self._start) // 8] + bit.at * at.POINT_SIZE)
-        a, b = points
+        a, b = (self._point_of(self.program.design.net(node, bit.ref), bit.at) for bit in gate.outputs)
         if a != b:
             self._edges[a].append((b, record))
             self._edges[b].append((a, record))
         return a, b
 
+    def _point_of(self, net: Net, bit: int) -> int:
+        return self._words[(self.nets[net.key] + at.NET_POINTS - self._start) // 8] + bit * at.POINT_SIZE
+
     def _add_edges(self) -> None:
         for point, edges in self._edges.items():
+            joins = self._known.get(("conductor", "join"))
+            edges.sort(key=lambda edge: edge[1] != joins)
             self._list(point + at.POINT_EDGES, point + at.POINT_EDGE_COUNT, edges, (True, True))
+            self._set(point + at.POINT_JOIN_COUNT, sum(record == joins for _, record in edges))
 
     # ------------------------------------------------------------------------------------------- reading
 

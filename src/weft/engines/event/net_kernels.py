@@ -73,9 +73,11 @@ from weft.engines.event.net_records import (
     NET_STRENGTHS,
     NET_TABLE,
     NET_WIDTH,
+    POINT_BASE,
     POINT_DIRTY,
     POINT_OWN,
     POINT_SIZE,
+    POINT_TABLE,
 )
 from weft.engines.event.records import ACTIVE, NODE_LIST, SIGNAL_WATCHES, WATCH_ANY
 from weft.engines.event.scheduler import notify
@@ -129,6 +131,7 @@ def drive_bit(driver: int, byte: int, state: int) -> int:
 def resolve(net: int, low: int, high: int, state: int) -> int:
     """Fold the drivers of some bits of a net, and let the net, or its island, have what comes out."""
     table = u64[net + NET_TABLE]
+    base = u64[net + NET_BASE]
     points = u64[net + NET_POINTS]
     charge = u64[net + NET_CHARGE]
     end = u64[net + NET_DRIVERS] + u64[net + NET_DRIVER_COUNT] * ENTRY_SIZE
@@ -136,7 +139,10 @@ def resolve(net: int, low: int, high: int, state: int) -> int:
     last = low
     at = low
     while at < high:
-        byte = u64[net + NET_BASE]
+        if points:
+            table = u64[points + at * POINT_SIZE + POINT_TABLE]
+            base = u64[points + at * POINT_SIZE + POINT_BASE]
+        byte = base
         entry = u64[net + NET_DRIVERS]
         while entry != end:
             if u64[entry + ENTRY_LOW] <= at:

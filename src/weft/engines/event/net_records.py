@@ -88,6 +88,7 @@ POINT_OWN = 16
 """The range that the bit's own drivers give."""
 POINT_VALUE = 24
 POINT_EDGES = 32
+"""The edges of joins first, of which `POINT_JOIN_COUNT` says how many there are."""
 POINT_EDGE_COUNT = 40
 POINT_EPOCH = 48
 POINT_DIRTY = 56
@@ -96,7 +97,13 @@ POINT_NEXT = 64
 """The next of the points that are being solved."""
 POINT_QUEUED = 72
 """The next of the points whose neighbours must look, and 1 at the last; 0 if it is not one of them."""
-POINT_SIZE = 80
+POINT_TABLE = 80
+"""The table that combines two ranges on the bit's simulated net (`net_kinds`), which has `POINT_BASE` by itself."""
+POINT_BASE = 88
+POINT_CHARGED = 96
+"""1 if the simulated net keeps its charge, 0 if not."""
+POINT_JOIN_COUNT = 104
+POINT_SIZE = 112
 
 EDGE_POINT = 0
 EDGE_GATE = 8

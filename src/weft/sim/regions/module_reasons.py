@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from weft.base.errors import Unsupported
 from weft.base.source import Span
-from weft.engines.event.elaborate import PLAIN_NETS, STRONG, roots_of
+from weft.engines.event.elaborate import PLAIN_NETS, roots_of
+from weft.engines.event.port_links import STRONG
 from weft.ir.design import (
     Assertion,
     Assign,
