@@ -11,12 +11,14 @@ from weft.base.dataclass import dataclass, field
 from weft.base.source import Span
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
+from weft.engines.event.port_drivers import PortDrivers
 from weft.engines.event.records import NODE_CODE, NODE_LIST, NODE_SIZE, POSTPONED
 from weft.ir.assertion_control import AssertionControl
 from weft.ir.design import Signal
 from weft.sim.event_scopes import ScopeTree
 from weft.sim.format_arguments import NetValue, Value
-from weft.sim.tasks.dump_scopes import DumpScope, plain_path
+from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal, plain_path
+from weft.sim.tasks.port_states import Drive
 from weft.sim.tasks.task_call import Writer
 from weft.sim.tasks.task_state import TaskState
 
@@ -39,6 +41,7 @@ class EventHost:
     _tree: ScopeTree | None = None
     _actions: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _later: object = None
+    _drivers: PortDrivers | None = None
     _keep: list[object] = field(default_factory=list[object])
 
     @property
@@ -102,6 +105,20 @@ class EventHost:
             node, signal, index = self.tree.signals[number]
             targets.append((number, node, signal, index))
         self.engine.record_changes(targets, change)
+
+    def follow_ports(
+        self, ports: Sequence[tuple[str, DumpSignal]], change: Callable[[Sequence[int]], None]
+    ) -> Callable[[int], Sequence[tuple[Drive, Drive]]]:
+        """Call `change` for ports whose value or drivers may have changed; return what tells the drivers of one."""
+        if self._drivers is None:
+            self._drivers = PortDrivers(self.engine)
+        drivers = self._drivers
+        found = [self.tree.find(f"{path}.{signal.name}") for path, signal in ports]
+        places = [place for place in found if place is not None]
+        assert len(places) == len(ports)
+        targets = [(number, *place, 0) for number, place in enumerate(places)]
+        self.engine.record_changes(targets, change, [drivers.nets_of(*place) for place in places])
+        return lambda number: drivers.read(*places[number])[::-1]
 
     def at_end_of_tick(self, action: Callable[[], None]) -> None:
         """Call `action` in the postponed region of the present tick."""

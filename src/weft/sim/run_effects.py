@@ -24,7 +24,8 @@ from weft.ir.system_tasks import MONITOR_TASKS, POSTPONED_TASKS
 from weft.sim.compile_message import CompiledMessage, compile_message
 from weft.sim.design_files import DesignFiles, Output
 from weft.sim.format_arguments import Argument, Value
-from weft.sim.tasks.dump_scopes import DumpScope
+from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal
+from weft.sim.tasks.port_states import Drive
 from weft.sim.tasks.registry import TASKS
 from weft.sim.tasks.task_call import TaskCall
 from weft.sim.tasks.task_state import TaskState
@@ -134,6 +135,12 @@ class EffectHost:
     def watch(self, signals: Sequence[int], change: Callable[[Sequence[int]], None]) -> None:
         """Refuse, as `dump_scopes` does."""
         raise InternalError("a cycle engine watches no dump signals")
+
+    def follow_ports(
+        self, ports: Sequence[tuple[str, DumpSignal]], change: Callable[[Sequence[int]], None]
+    ) -> Callable[[int], Sequence[tuple[Drive, Drive]]]:
+        """Refuse, as `dump_scopes` does."""
+        raise InternalError("a cycle engine follows no ports")
 
     def at_end_of_tick(self, action: Callable[[], None]) -> None:
         """Refuse, as `dump_scopes` does."""

@@ -8,7 +8,8 @@ from weft.base.source import Span
 from weft.ir.assertion_control import AssertionControl
 from weft.sim.design_files import DesignFiles
 from weft.sim.format_arguments import Value
-from weft.sim.tasks.dump_scopes import DumpScope
+from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal
+from weft.sim.tasks.port_states import Drive
 from weft.sim.tasks.registry import TASKS
 from weft.sim.tasks.task_call import Result, TaskArgument, TaskCall
 from weft.sim.tasks.task_state import TaskState
@@ -65,6 +66,9 @@ class TaskHost:
         self.values: dict[int, Value | float] = {}
         self.watchers: list[tuple[set[int], Callable[[Sequence[int]], None]]] = []
         self.postponed: list[Callable[[], None]] = []
+        self.ports: list[DumpSignal] = []
+        self.port_changed: Callable[[Sequence[int]], None] | None = None
+        self.drives: dict[int, list[tuple[Drive, Drive]]] = {}
         self.scales: dict[str, tuple[int, int]] = {}
 
     def place(self, span: Span) -> str:
@@ -87,6 +91,12 @@ class TaskHost:
 
     def watch(self, signals: Sequence[int], change: Callable[[Sequence[int]], None]) -> None:
         self.watchers.append((set(signals), change))
+
+    def follow_ports(
+        self, ports: Sequence[tuple[str, DumpSignal]], change: Callable[[Sequence[int]], None]
+    ) -> Callable[[int], Sequence[tuple[Drive, Drive]]]:
+        self.ports, self.port_changed = [signal for _, signal in ports], change
+        return lambda number: self.drives[self.ports[number].number]
 
     def at_end_of_tick(self, action: Callable[[], None]) -> None:
         self.postponed.append(action)

@@ -1,11 +1,14 @@
 """Waveforms that the design asks for: the file's shape, what is chosen, on and off, limits, ports."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from sim.tasks.icarus import needs_icarus, run_icarus
 from sim.tasks.task_host import TaskHost, integer
-from weft.sim.format_arguments import NetValue, Value
+from weft.sim.format_arguments import Value
 from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal
+from weft.sim.tasks.port_states import port_state
 from weft.sim.tasks.vcd_text import identifier_code, vector_digits
 
 
@@ -163,25 +166,76 @@ def test_file_that_cannot_be_written(tmp_path):
     assert f"Unable to open {tmp_path}/no/a.vcd for output." in host.said
 
 
+@dataclass
+class Driven:
+    """Be one side's drive of a bit."""
+
+    levels: tuple[int, int]
+    active: int = 0
+    present: bool = True
+
+
+def drive(low, high=None, active=1):
+    """Return the drive of a side: a level from -7 to 7, a range of them, or with 0 none of its drivers active."""
+    return Driven((low, low if high is None else high), active if low or high else 0)
+
+
+ABSENT = Driven((0, 0), 0, False)
+OFF = drive(0)
+X = drive(-6, 6)
+
+
+@pytest.mark.parametrize(
+    ("outside", "inside", "expected"),
+    [
+        *((drive(level, active=n), off, state) for off in (OFF, ABSENT) for level, n, state in
+          ((-6, 1, "D60"), (5, 1, "U05"), (-7, 2, "d70"), (3, 4, "u03"))),
+        (X, OFF, "N66"), (drive(-6, 0, active=2), ABSENT, "N60"),
+        *((off, drive(level, active=n), state) for off in (OFF, ABSENT) for level, n, state in
+          ((-6, 1, "L60"), (5, 1, "H05"), (-7, 2, "l70"), (3, 4, "h03"))),
+        (OFF, X, "X66"), (ABSENT, drive(0, 5), "X05"),
+        (ABSENT, ABSENT, "F00"), (OFF, ABSENT, "Z00"), (ABSENT, OFF, "T00"), (OFF, OFF, "f00"),
+        (drive(-6), drive(-7), "070"), (drive(3), drive(1), "103"), (X, drive(-3, 3), "?66"),
+        (drive(-6), drive(5), "A65"), (drive(-6), X, "a66"), (drive(6), drive(-5), "B56"), (drive(6), X, "b66"),
+        (X, drive(-7), "C76"), (X, drive(5), "c66"),
+        (drive(-6), drive(-3), "d60"), (drive(5), drive(-4), "u05"), (drive(-5), drive(-3, 3), "d50"),
+        (drive(-1), drive(-6), "l60"), (drive(-3), drive(7), "h07"), (X, drive(-3), "C66"),
+    ],
+)  # fmt: skip
+def test_port_states(outside, inside, expected):
+    """Compare with the table and the rules for conflicts of IEEE 1800-2023 21.7.4.3."""
+    assert "".join(map(str, port_state(outside, inside))) == expected
+
+
 def test_ports(tmp_path):
     host = design()
-    host.values[6] = NetValue(4, 0b0110, 0b0011, False, ("St0", "Pu1", "HiZ", "StX"))
+    unknown = (X, ABSENT)
+    host.drives = {
+        0: [unknown],
+        6: [(ABSENT, drive(-6)), (ABSENT, drive(5)), (ABSENT, OFF), (drive(6), drive(6))],
+    }
     path = tmp_path / "a.evcd"
     host.call("$dumpports", "t.u", str(path))
     host.end_tick(4)
-    host.change({0: Value(1, 1)})
+    host.drives[0] = [(drive(6), ABSENT)]
+    host.port_changed([0, 1])
     host.end_tick(5)
     host.call("$dumpportsoff", str(path))
-    host.change({0: Value(1, 0)})
+    host.drives[0] = [(drive(-6), ABSENT)]
+    host.port_changed([0])
     host.end_tick(6)
     host.call("$dumpportson", str(path))
+    host.end_tick(7)
+    host.drives[6][3] = (drive(6), ABSENT)
+    host.port_changed([1, 0])
     host.state.close(9)
     assert body(path).splitlines() == [
         "$scope module t $end", "$scope module u $end", "$var port 1 <0 p $end", "$var port [3:0] <1 q $end",
         "$upscope $end", "$upscope $end", "$enddefinitions $end",
-        "#0", "$dumpports", "pN 6 6 <0", "pLHTX 6006 0506 <1", "$end", "#4", "pU 0 6 <0",
+        "#0", "$dumpports", "pN 6 6 <0", "pLHT1 6000 0506 <1", "$end", "#4", "pU 0 6 <0",
         "#5", "$dumpportsoff", "pN 6 6 <0", "pXXXX 6666 6666 <1", "$end",
-        "#6", "$dumpportson", "pD 6 0 <0", "pLHTX 6006 0506 <1", "$end", "$vcdclose #9 $end",
+        "#6", "$dumpportson", "pD 6 0 <0", "pLHT1 6000 0506 <1", "$end", "#7", "pLHTU 6000 0506 <1",
+        "$vcdclose #9 $end",
     ]  # fmt: skip
 
 

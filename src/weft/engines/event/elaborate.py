@@ -220,13 +220,13 @@ def _elaborate(design: Design, apart: set[Signal]) -> tuple[Elaborated, set[Sign
     for unit in result.units.values():
         unit.assigns += unit.planner.assigns
     _join(result)
-    shown = _shows_strengths(result)
+    shown, drivers_shown = _shown_strengths(result)
     _find_nets(result)
     joined = link_ports(result, links, shown)
     mixed = {signal for net in joined if not net.key[1].net for _, signal in net.members if signal.net}
     if joined and not mixed:
         _find_nets(result)
-    _choose_resolution(result, shown)
+    _choose_resolution(result, shown, drivers_shown)
     return result, mixed
 
 
@@ -424,12 +424,12 @@ def _find_nets(design: Elaborated) -> None:
             _add_gate(design, node, number, gate)
 
 
-def _choose_resolution(design: Elaborated, shown: bool) -> None:
+def _choose_resolution(design: Elaborated, shown: bool, drivers_shown: bool) -> None:
     forced = {design.find(*key) for key in design.forced}
     for key, net in design.nets.items():
         net.graded = needs_strengths(net, shown)
         net.resolved = not net.graded and _needs_resolution(net, key in forced)
-        if net.resolved and (net.key[1].depth or any(driver.gate for driver in net.drivers)):
+        if net.resolved and (drivers_shown or net.key[1].depth or any(driver.gate for driver in net.drivers)):
             net.graded, net.resolved = True, False
     _spread(design)
 
@@ -445,14 +445,16 @@ def _add_gate(design: Elaborated, node: Node, number: int, gate: PlannedGate) ->
         design.net(node, gate.inputs[0].ref).observed |= 1 << gate.inputs[0].at
 
 
-def _shows_strengths(design: Elaborated) -> bool:
-    """Say whether something prints strengths, so that those of three-state gates must be known everywhere."""
+def _shown_strengths(design: Elaborated) -> tuple[bool, bool]:
+    """Say whether something shows strengths, so that those of three-state gates must be known, and each driver's."""
+    strengths = drivers = False
     for unit in design.units.values():
         for body in (*unit.module.processes, *unit.module.functions):
             for statement in statements_in(body.body):
-                if isinstance(statement, SystemTask) and shows_strength(statement.args):
-                    return True
-    return False
+                if isinstance(statement, SystemTask):
+                    drivers |= statement.name == "$dumpports"
+                    strengths |= shows_strength(statement.args)
+    return strengths or drivers, drivers
 
 
 def shows_strength(args: Iterable[Expr | None]) -> bool:

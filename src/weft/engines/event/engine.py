@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -22,13 +22,14 @@ from weft.engines.event.arena import Arena
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.count_drivers import driver_counts
 from weft.engines.event.describe_loop import describe_loop
-from weft.engines.event.elaborate import Node
+from weft.engines.event.elaborate import Net, Node
 from weft.engines.event.fill_memory import fill_flags, fill_signals, fill_slots
 from weft.engines.event.host_sites import HostSite
 from weft.engines.event.layout import element_bytes
 from weft.engines.event.machine_code import MachineCode, begin_code
 from weft.engines.event.net_area import NetArea
 from weft.engines.event.netlist_area import NetlistArea
+from weft.engines.event.port_drivers import follow_drivers
 from weft.engines.event.records import (
     CHANGED_BUFFER,
     CHANGED_LENGTH,
@@ -253,11 +254,15 @@ class EventEngine:
     # ------------------------------------------------------------------------------------------- recording
 
     def record_changes(
-        self, signals: Sequence[tuple[int, Node, Signal, int]], change: Callable[[Sequence[int]], None]
+        self,
+        signals: Sequence[tuple[int, Node, Signal, int]],
+        change: Callable[[Sequence[int]], None],
+        drivers: Sequence[Iterable[Net]] = (),
     ) -> None:
         """Call `change` in the postponed region with the numbers of the signals that have changed, in order.
 
-        `signals` are (number, instance, signal, element); the code must have been written with `observe`.
+        `signals` are (number, instance, signal, element); the code must have been written with `observe`. `drivers` has
+        for each signal nets of which a change of any driver counts.
         """
         recorder = len(self._recorders)
         self._recorders.append(change)
@@ -275,6 +280,9 @@ class EventEngine:
             entries.append((flags.ctypes.data + 8 * i, WATCH_RECORD, low, high, 0))
             changed[at] = entries
         self._write_watches(changed)
+        for i, nets in enumerate(drivers):
+            for net in nets:
+                follow_drivers(self, net, flags.ctypes.data + 8 * i)
 
     def begin_recording(self) -> None:
         """Have the scheduler tell which recorded signals have changed, if there are any."""

@@ -7,7 +7,7 @@ net a driver may be without effect that would be seen behind a switch.
 from __future__ import annotations
 
 from weft.engines.event.kernel_language import kernel, u8, u64
-from weft.engines.event.net_kernels import publish, settle_net, touch
+from weft.engines.event.net_kernels import publish, settle_net, tell_followers, touch
 from weft.engines.event.net_records import (
     DIRTY_POINTS,
     EDGE_GATE,
@@ -24,6 +24,7 @@ from weft.engines.event.net_records import (
     NET_MASK,
     NET_NEW,
     NET_POINTS,
+    NET_RECORDS,
     NET_STRENGTHS,
     POINT_BIT,
     POINT_CHARGED,
@@ -153,6 +154,8 @@ def show_points(found: int, state: int) -> int:
     while found:
         net = u64[found + POINT_NET]
         bit = u64[found + POINT_BIT]
+        if u64[net + NET_RECORDS]:
+            tell_followers(net, state)
         if u8[u64[net + NET_NEW] + bit] != u64[found + POINT_VALUE]:
             u8[u64[net + NET_NEW] + bit] = u64[found + POINT_VALUE]
             if u64[net + NET_CHAIN] == 0:

@@ -86,6 +86,10 @@ class NetArea:
     code_places: list[int] = field(default_factory=list[int])
     """Where addresses of kernels are."""
     island_node: int = 0
+    kinds: dict[NetBit, str] = field(default_factory=dict[NetBit, str])
+    """The kind of the simulated net of each bit that is joined with others."""
+    conductors: dict[tuple[Node, int], int] = field(default_factory=dict[tuple[Node, int], int])
+    """The records of switches that have a control and conduct both ways, by the gate's number."""
     _words: list[int] = field(default_factory=list[int])
     _addresses: list[int] = field(default_factory=list[int])
     _start: int = 0
@@ -109,9 +113,9 @@ class NetArea:
         self.island_node = self._take(NODE_SIZE)
         self._set_code(self.island_node, "run_islands")
         self.control[at.ISLAND_NODE] = self.island_node
-        kinds = joined_kinds(design)
+        self.kinds = joined_kinds(design)
         for net in graded:
-            self._add_net(net, kinds)
+            self._add_net(net)
         for node in design.nodes:
             for number, gate in enumerate(node.unit.gates):
                 self._add_gate(node, number, gate)
@@ -196,7 +200,7 @@ class NetArea:
 
     # ------------------------------------------------------------------------------------------- nets
 
-    def _add_net(self, net: Net, kinds: dict[NetBit, str]) -> None:
+    def _add_net(self, net: Net) -> None:
         node, signal = net.key
         bits, place = net.width, self._take(at.NET_SIZE)
         self.nets[net.key] = place
@@ -227,7 +231,7 @@ class NetArea:
                 self._point(point + at.POINT_NET, place)
                 self._set(point + at.POINT_BIT, bit)
                 self._set(point + at.POINT_OWN, _NOT_SOLVED)
-                self._set_kind(point, net, kinds.get((net, bit), net.kind))
+                self._set_kind(point, net, self.kinds.get((net, bit), net.kind))
         delay, owner = next(
             (
                 (owner.unit.planner.delays[member], owner)
@@ -333,6 +337,7 @@ class NetArea:
         if gate.delay is not None:
             self._point(place + at.GATE_DELAY, self._add_delay(place, gate.delay, node, "run_gate_delay"))
         if gate.kind in CONTROLLED:
+            self.conductors[(node, number)] = place
             self._set_code(place, "run_control")
             self._point(place + at.GATE_CONTROL, self._shared(gate.kind, lambda: control_table(gate.kind)))
             self._point(place + at.GATE_TABLE, self._tables[f"pass.{gate.family}"])

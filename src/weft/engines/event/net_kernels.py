@@ -69,6 +69,8 @@ from weft.engines.event.net_records import (
     NET_NEW,
     NET_PLANE,
     NET_POINTS,
+    NET_RECORD_COUNT,
+    NET_RECORDS,
     NET_SIGNAL,
     NET_STRENGTHS,
     NET_TABLE,
@@ -80,7 +82,7 @@ from weft.engines.event.net_records import (
     POINT_TABLE,
 )
 from weft.engines.event.records import ACTIVE, NODE_LIST, SIGNAL_WATCHES, WATCH_ANY
-from weft.engines.event.scheduler import notify
+from weft.engines.event.scheduler import notify, record_change
 from weft.engines.event.wheel_kernels import delay
 
 # pyright: reportUnusedFunction=false
@@ -130,6 +132,8 @@ def drive_bit(driver: int, byte: int, state: int) -> int:
 @kernel
 def resolve(net: int, low: int, high: int, state: int) -> int:
     """Fold the drivers of some bits of a net, and let the net, or its island, have what comes out."""
+    if u64[net + NET_RECORDS]:
+        tell_followers(net, state)
     table = u64[net + NET_TABLE]
     base = u64[net + NET_BASE]
     points = u64[net + NET_POINTS]
@@ -165,6 +169,17 @@ def resolve(net: int, low: int, high: int, state: int) -> int:
         at = at + 1
     if first < last:
         settle_net(net, first, last, state)
+    return 0
+
+
+@kernel
+def tell_followers(net: int, state: int) -> int:
+    """Tell those who follow the drivers of a net, not only its value, that some may have changed."""
+    at = u64[net + NET_RECORDS]
+    end = at + (u64[net + NET_RECORD_COUNT] << 3)
+    while at != end:
+        record_change(u64[at], state)
+        at = at + 8
     return 0
 
 

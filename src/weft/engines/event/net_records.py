@@ -51,7 +51,10 @@ NET_CHAIN = 152
 """The next of the nets that an island has changed, and 1 at its end; `NET_LOW` and `NET_HIGH` are the bits."""
 NET_LOW = 160
 NET_HIGH = 168
-NET_SIZE = 176
+NET_RECORDS = 176
+"""The addresses of flags (`engine.record_changes`) that tell who follows the net's drivers, and how many there are."""
+NET_RECORD_COUNT = 184
+NET_SIZE = 192
 
 DEPENDENT_NODE = 0
 DEPENDENT_BIT = 8

@@ -11,6 +11,8 @@ levels give by pairs (28.12.2, 28.12.4). The tables are made once from this rule
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -56,7 +58,8 @@ def combine_levels(a: int, b: int, kind: str) -> tuple[int, int]:
     return -size, size
 
 
-def _combine_table(kind: str) -> Table:
+@cache
+def combine_table(kind: str) -> Table:
     """Return the byte for every pair of bytes, row by row; what is no range combines to `Z`."""
     low, high = np.empty((15, 15), np.int64), np.empty((15, 15), np.int64)
     for a in range(15):
@@ -75,7 +78,9 @@ def _combine_table(kind: str) -> Table:
     return table.reshape(-1)
 
 
-def _value_codes() -> Table:
+@cache
+def value_codes() -> Table:
+    """Return the code of the value that each byte has."""
     codes = np.full(256, X, np.uint8)
     for byte in range(256):
         low, high = decode(byte)
@@ -92,7 +97,8 @@ REDUCED = {
 """Which strength each strength becomes: through a port or an alias, a switch (28.13), a resistive one (28.14)."""
 
 
-def _pass_table(kind: str, certain: bool) -> Table:
+@cache
+def pass_table(kind: str, certain: bool) -> Table:
     """Return what a switch that conducts, or may conduct, makes of each byte."""
     reduced = REDUCED[kind]
     table = np.full(256, Z, np.uint8)
@@ -116,10 +122,10 @@ def tables() -> tuple[Table, dict[str, int]]:
     `codes` gives the code of the value of a range, `combine.<kind>` the byte of two bytes, `pass.<kind>` that behind a
     conducting switch followed by that behind one whose control is unknown.
     """
-    parts: list[tuple[str, Table]] = [("codes", _value_codes())]
-    parts += [(f"combine.{kind}", _combine_table(kind)) for kind in COMBINE_KINDS]
+    parts: list[tuple[str, Table]] = [("codes", value_codes())]
+    parts += [(f"combine.{kind}", combine_table(kind)) for kind in COMBINE_KINDS]
     for kind in PASS_KINDS:
-        parts.append((f"pass.{kind}", np.concatenate([_pass_table(kind, True), _pass_table(kind, False)])))
+        parts.append((f"pass.{kind}", np.concatenate([pass_table(kind, True), pass_table(kind, False)])))
     places: dict[str, int] = {}
     at = 0
     for name, part in parts:

@@ -1,21 +1,21 @@
 """`$dumpports` and its kin: an extended VCD file of modules' ports (IEEE 1800-2023 21.7.3, 21.7.4).
 
-Each bit of a port is a state character and two strengths, of its drive to 0 and to 1. The character tells the
-direction too: an input's are D U N Z, an output's L H X T, and of an inout, where both sides may drive, 0 1 ? F.
+Each bit of a port is a state character and two strengths, of its drive to 0 and to 1 (`port_states`). A port is written
+when its line differs from the last one: also if what drives it has changed and its value has not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from weft.base.errors import UserError
-from weft.sim.format_arguments import NetValue, Value
 from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal, ScopeIndex
+from weft.sim.tasks.port_states import Drive, port_state
 from weft.sim.tasks.task_call import Handler, Host, TaskCall
 from weft.sim.tasks.vcd_text import TextFile, file_head
 
-_STATES = {"input": "DUNZ", "output": "LHXT", "inout": "01?F"}
-_LEVELS = {"Hi": 0, "Sm": 1, "Me": 2, "We": 3, "La": 4, "Pu": 5, "St": 6, "Su": 7}
+_UNKNOWN = {"input": "N", "output": "X", "inout": "?"}
+_STRONG = "6"
 _DEFAULT_PATH = "dumpports.vcd"
 
 
@@ -26,31 +26,33 @@ class PortDump:
         self._host, self.path = host, path
         self._file = TextFile(path)
         self._file.write(file_head(host.tick_fs))
-        self._ports: dict[int, list[tuple[int, DumpSignal]]] = {}
-        self._count = 0
+        self._ports: list[tuple[str, DumpSignal]] = []
+        self._written: list[str] = []
+        self._read: Callable[[int], Sequence[tuple[Drive, Drive]]] | None = None
         self._time = -1
         self.off = self.full = self.begun = False
         self.limit = 0
 
     def add(self, scope: DumpScope, around: Sequence[DumpScope]) -> None:
-        """Declare the ports of a module."""
+        """Declare the ports of a module; the format has no states for those that are reals."""
         for outer in (*around, scope):
             self._file.write(f"$scope module {outer.name} $end\n")
         for signal in scope.signals:
-            if not signal.direction:
+            if not signal.direction or signal.kind == "real":
                 continue
+            count = len(self._ports)
             size = "1" if signal.bounds is None and signal.width == 1 else f"[{_bounds(signal)}]"
-            self._file.write(f"$var port {size} <{self._count} {signal.name} $end\n")
-            self._ports.setdefault(signal.number, []).append((self._count, signal))
-            self._count += 1
+            self._file.write(f"$var port {size} <{count} {signal.name} $end\n")
+            self._ports.append((scope.path, signal))
         self._file.write("$upscope $end\n" * (len(around) + 1))
 
     def begin(self) -> None:
         """End the declarations, write all values and follow the ports."""
         self.begun = True
         self._file.write("$enddefinitions $end\n")
+        self._written = [""] * len(self._ports)
+        self._read = self._host.follow_ports(self._ports, self.change)
         self.section("dumpports")
-        self._host.watch(list(self._ports), self.change)
 
     def section(self, keyword: str) -> None:
         """Write all values; those of `dumpportsoff` are unknown."""
@@ -58,34 +60,39 @@ class PortDump:
             return
         self._move()
         self._file.write(f"${keyword}\n")
-        self._values(list(self._ports), unknown=keyword == "dumpportsoff")
+        for number, (_, signal) in enumerate(self._ports):
+            off = keyword == "dumpportsoff"
+            self._written[number] = _unknown_text(signal) if off else self._text(number)
+            self._file.write(f"{self._written[number]} <{number}\n")
         self._file.write("$end\n")
 
-    def change(self, signals: Sequence[int]) -> None:
+    def change(self, ports: Sequence[int]) -> None:
         """Write the ports that have changed in this tick."""
         if self.off or self.full:
+            return
+        texts = {number: self._text(number) for number in ports}
+        texts = {number: text for number, text in texts.items() if text != self._written[number]}
+        if not texts:
             return
         if 0 < self.limit < self._file.written:
             self.full = True
             self._file.write(f"$comment Dump file limit ({self.limit} bytes) exceeded. $end\n")
             return
         self._move()
-        self._values(signals, unknown=False)
+        for number, text in texts.items():
+            self._written[number] = text
+            self._file.write(f"{text} <{number}\n")
 
     def _move(self) -> None:
         if self._host.time != self._time:
             self._time = self._host.time
             self._file.write(f"#{self._time}\n")
 
-    def _values(self, signals: Sequence[int], unknown: bool) -> None:
-        for number in signals:
-            value = self._host.read(number)
-            for code, signal in self._ports[number]:
-                if unknown:
-                    shown: Value = Value(signal.width, 0, (1 << signal.width) - 1)
-                else:
-                    shown = value if isinstance(value, Value) else Value(signal.width, int(value))
-                self._file.write(_port_value(signal, shown, code))
+    def _text(self, number: int) -> str:
+        """Return a port's states, strengths of 0 and strengths of 1."""
+        assert self._read is not None
+        states, zeros, ones = zip(*(port_state(*drives) for drives in self._read(number)), strict=True)
+        return f"p{''.join(states)} {''.join(map(str, zeros))} {''.join(map(str, ones))}"
 
     def flush(self) -> None:
         """Bring everything to the file."""
@@ -104,17 +111,9 @@ def _bounds(signal: DumpSignal) -> str:
     return f"{left}:{right}"
 
 
-def _port_value(signal: DumpSignal, value: Value, code: int) -> str:
-    """Return one port's line: states, strengths to 0, strengths to 1, code."""
-    states = zeros = ones = ""
-    strengths = value.strengths if isinstance(value, NetValue) else ()
-    for place, at in enumerate(range(value.width - 1, -1, -1)):
-        bit = (value.value >> at & 1) | (value.unknown >> at & 1) << 1  # 0, 1, 2 for x, 3 for z
-        level = _LEVELS.get(strengths[place][:2], 6) if place < len(strengths) else 6
-        states += _STATES[signal.direction][bit]
-        zeros += str(level if bit in (0, 2) else 0)
-        ones += str(level if bit in (1, 2) else 0)
-    return f"p{states} {zeros} {ones} <{code}\n"
+def _unknown_text(signal: DumpSignal) -> str:
+    """Return what a port is written as while dumping is off."""
+    return f"p{_UNKNOWN[signal.direction] * signal.width} {_STRONG * signal.width} {_STRONG * signal.width}"
 
 
 def _dump_ports(call: TaskCall) -> None:

@@ -18,7 +18,8 @@ from weft.ir.assertion_control import AssertionControl
 from weft.sim.format_arguments import Argument, Shaped, Value, number_of, rounded
 
 if TYPE_CHECKING:
-    from weft.sim.tasks.dump_scopes import DumpScope
+    from weft.sim.tasks.dump_scopes import DumpScope, DumpSignal
+    from weft.sim.tasks.port_states import Drive
     from weft.sim.tasks.task_state import TaskState
 
 
@@ -101,6 +102,16 @@ class Host(Protocol):
 
         It is called once a tick, with those that have changed, or were triggered, in the order of their first change;
         `read` returns settled values then.
+        """
+        ...
+
+    def follow_ports(
+        self, ports: Sequence[tuple[str, DumpSignal]], change: Callable[[Sequence[int]], None]
+    ) -> Callable[[int], Sequence[tuple[Drive, Drive]]]:
+        """Call `change`, as `watch` does, for ports of which the value or what drives it may have changed.
+
+        `ports` are paths of instances, and ports of theirs, known by their place here. What is returned tells what
+        drives each bit of a port from outside and from inside, the highest bit first.
         """
         ...
 
