@@ -10,7 +10,7 @@ from weft.engines.event.elaborate import Node
 from weft.engines.event.host_sites import HostSite
 from weft.lang.sv.compile_sources import load_design
 from weft.sim.event_messages import EventMessages
-from weft.sim.event_simulation import EventSimulation
+from weft.sim.event_simulation import EventOptions, EventSimulation
 
 BENCH = """
     `timescale 1ns/1ps
@@ -73,14 +73,14 @@ def test_instances_have_messages_of_their_own(text):
     assert out.getvalue() == (b"t.p\nt.q\n" if "m" in text else b"3\n4\n")
 
 
-def test_flushing_all_files_is_a_call_only_when_one_has_been_opened(
+def test_flushing_all_files_is_a_call_only_when_something_may_have_been_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = """
     module t;
       integer f, g; reg [7:0] c;
       initial begin
-        repeat (3) begin $write("a"); $fflush; end
+        $fflush; repeat (3) begin $write("a"); $fflush; $fflush(); end
         f = $fopen("log.txt", "w"); $fwrite(f, "bc"); $fflush();
         g = $fopen("log.txt", "r"); c = $fgetc(g); $display("%c", c); $fflush;
       end
@@ -98,4 +98,26 @@ def test_flushing_all_files_is_a_call_only_when_one_has_been_opened(
     out = io.BytesIO()
     EventSimulation(load_design(texts={"t.sv": textwrap.dedent(text)}), out).run()
     assert out.getvalue() == b"aaab\n"
-    assert called.count("$fflush") == 2 and called[:3] == ["$write"] * 3
+    assert called.count("$fflush") == 5 and called[:6] == ["$write", "$fflush"] * 3
+
+
+class Flushed(io.BytesIO):
+    """Note what has been written at each flush."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[bytes] = []
+
+    def flush(self) -> None:
+        self.shown.append(self.getvalue())
+
+
+@pytest.mark.parametrize("engine", ["event", "auto"])
+def test_standard_output_is_flushed_by_its_descriptors(engine: str) -> None:
+    """Flush it without an argument, by its file descriptor and by bit 0 of a multichannel descriptor (21.3.6)."""
+    text = """module t; int f = 32'h8000_0001; initial begin
+      $write("a"); $fflush; $write("b"); $fflush(32'h8000_0001); $fdisplay(1, "c"); $fflush(1);
+      $fwrite(f, "d"); $fflush(32'h8000_0002); $fflush(f); $write("e"); end endmodule"""
+    out = Flushed()
+    EventSimulation(load_design(texts={"t.sv": text}), out, EventOptions(engine=engine)).run()
+    assert [shown for shown in out.shown if shown] == [b"a", b"ab", b"abc\n", b"abc\nd"]

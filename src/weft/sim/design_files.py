@@ -129,10 +129,10 @@ class DesignStream:
 
 
 class DesignFiles:
-    """Hold the open files of one simulation; `output` takes what goes to standard output."""
+    """Hold the open files of one simulation; `output` takes what goes to standard output, `flush` brings it there."""
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(self, output: Output, flush: Callable[[], object] | None = None) -> None:
+        self._output, self._flush_output = output, flush
         self._channels: dict[int, DesignStream] = {}
         self._descriptors: dict[int, DesignStream] = {}
         self.last_error = 0
@@ -193,7 +193,12 @@ class DesignFiles:
                 stream.write(data)
 
     def flush(self, descriptor: int | None = None) -> None:
-        """Bring what was written to the files: to all, or to those of a descriptor."""
+        """Bring what was written to the files and standard streams: to all, or to those of a descriptor."""
+        number = 1 if descriptor is None else descriptor & 0xFFFF_FFFF
+        if self._flush_output is not None and (number == _STDOUT if number & _FILE else number & 1):
+            self._flush_output()
+        if descriptor is None or number == _STDERR:
+            sys.stderr.flush()
         if descriptor is None:
             chosen = [*self._channels.values(), *self._descriptors.values()]
         elif descriptor & _FILE:

@@ -20,7 +20,6 @@ from weft.base.errors import UserError, WeftError
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine import EventEngine
 from weft.engines.event.host_sites import HostSite
-from weft.engines.event.records import FILES_OPENED
 from weft.ir.design import Design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.collect_garbage import Collector
@@ -123,7 +122,11 @@ class EventSimulation:
         for text in code.texts:
             self.handles.intern(text)
         state = TaskState(
-            DesignFiles(self.out.write), code.tick_fs, options.plusargs, options.run_shell, options.open_wave
+            DesignFiles(self.out.write, getattr(self.out, "flush", None)),
+            code.tick_fs,
+            options.plusargs,
+            options.run_shell,
+            options.open_wave,
         )
         state.random_seed = options.seed
         self.host = EventHost(self.out, state, code.tick_fs)
@@ -245,8 +248,6 @@ class EventSimulation:
             if site.name.startswith("$fmonitor"):
                 self.host.file_monitors[thread] = call.int32(0) & 0xFFFFFFFF
             result = handler(call)
-            if site.name == "$fopen":
-                self.engine.set_word(FILES_OPENED, 1)
             outputs = dict(call.outputs)
             if site.result is not None:
                 write_result(self.handles, site.result, buffer, result)

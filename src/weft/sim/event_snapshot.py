@@ -19,6 +19,7 @@ from weft.engines.event.code_links import CodeLinks
 from weft.engines.event.code_program import ProgramCode
 from weft.engines.event.elaborate import Node
 from weft.engines.event.engine_state import restore_state
+from weft.engines.event.records import UNFLUSHED
 from weft.ir.design import Signal
 from weft.sim.engine import Checkpoint
 from weft.sim.file_positions import FilePosition, note_files, reopen_files
@@ -96,6 +97,7 @@ def restore_all(simulation: EventSimulation, checkpoint: Checkpoint) -> None:
             else:
                 setattr(target, name, value)
     restore_state(simulation.engine, checkpoint.state, snapshot.links)
+    simulation.engine.set_word(UNFLUSHED, 1)
 
 
 def _owners(simulation: EventSimulation) -> list[Any]:

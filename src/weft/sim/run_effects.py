@@ -52,6 +52,11 @@ def write_stdout(data: bytes) -> None:
         raw.write(data)
 
 
+def flush_stdout() -> None:
+    """Bring what was written to Python's standard output to where it goes."""
+    getattr(sys.stdout, "buffer", sys.stdout).flush()
+
+
 @dataclass(slots=True)
 class Outcome:
     """Hold what the design has said about itself so far."""
@@ -164,7 +169,7 @@ class EffectRunner:
 
     def __init__(self, graph: ConeGraph, sources: SourceMap, precision_fs: int, output: Output = write_stdout) -> None:
         self.graph, self.sources, self.output = graph, sources, output
-        self.files = DesignFiles(output)
+        self.files = DesignFiles(output, flush_stdout if output is write_stdout else None)
         self.outcome = Outcome()
         self.host = EffectHost(self, precision_fs)
         self.dumps: list[DumpRequest] | None = []

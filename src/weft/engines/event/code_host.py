@@ -13,6 +13,7 @@ from weft.engines.event.container_places import changed_variable
 from weft.engines.event.elaborate import shows_strength
 from weft.engines.event.gates import bit_of
 from weft.engines.event.host_sites import HostSite, Shape
+from weft.engines.event.records import UNFLUSHED
 from weft.engines.event.value_types import BITS, REALS, WORDS, type_of
 from weft.engines.event.writer import Operand, Value
 from weft.ir.design import Expr, Type
@@ -202,6 +203,8 @@ def _call(
         changed_variable(argument) if i in outputs and argument is not None else argument
         for i, argument in enumerate(args)
     ]
+    if name != "$fflush":
+        w.store_word("%Sp", UNFLUSHED, 1)
     shapes: list[Shape] = []
     values: list[Value | str | None] = []
     size = 0

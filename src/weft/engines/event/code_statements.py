@@ -27,7 +27,7 @@ from weft.engines.event.code_objects import WAITING, wait_on_object
 from weft.engines.event.code_places import store_lvalue
 from weft.engines.event.code_races import note_reads, note_write
 from weft.engines.event.code_waits import delay_ticks, wait_for, wait_until
-from weft.engines.event.records import FILES_OPENED
+from weft.engines.event.records import UNFLUSHED
 from weft.engines.event.writer import Operand, Value, ir_type
 from weft.ir.design import (
     Assertion,
@@ -387,12 +387,13 @@ def _system_task(f: FunctionCode, task: SystemTask) -> None:
 
 
 def _flush_all(f: FunctionCode, task: SystemTask) -> None:
-    """Write a `$fflush` of all files: many testbenches call it after each character, and have none open."""
+    """Write a `$fflush` of all files: many testbenches call it in each cycle, and have written nothing."""
     w = f.w
     flush, done = w.fresh("flush"), w.fresh("flushed")
-    w.branch(w.compare("ne", 64, w.load_word("%Sp", FILES_OPENED), 0), flush, done)
+    w.branch(w.compare("ne", 64, w.load_word("%Sp", UNFLUSHED), 0), flush, done)
     w.label(flush)
     host_task(f, task.name, task.args, task.signed, task.types)
+    w.store_word("%Sp", UNFLUSHED, 0)
     w.label(done)
 
 

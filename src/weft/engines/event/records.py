@@ -201,8 +201,9 @@ RACE_PARENTS, RACE_ROOM, RACE_TABLE, RACE_CALL = 12232, 12240, 12248, 12256
 """The activation that made each one ready, room for so many; the accesses by place; whom to tell of a race."""
 RANDOM_MODES = 12264
 """Whether `rand_mode` or `constraint_mode` has ever been switched: Python then knows what is on (18.8, 18.9)."""
-FILES_OPENED = 12272
-"""Not 0 once the design has opened a file: before, `$fflush` of all files has nothing to do."""
+UNFLUSHED = 12272
+"""Not 0 if Python has been called since the last `$fflush` of all files, and may have written: else there is nothing to
+flush."""
 COPY_CALL = 12280
 """What copies a container that Python keeps, given its handle."""
 TEXT_TABLE, TEXT_ROOM, TEXT_CALL, TEXT_NONE = 12288, 12296, 12304, 12312
