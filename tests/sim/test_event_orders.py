@@ -122,6 +122,44 @@ def test_shuffle_draws_from_the_thread():
     assert simulate(text)[1] == ["6 '{3, 7, 6, 4, 5, 2, 1, 8} 1"]
 
 
+def test_fixed_arrays_are_reversed():
+    text = """
+    module test;
+      typedef struct { int x; string y; } pair_t;
+      class holder; int k[3] = '{7, 8, 9}; function void turn(); k.reverse; endfunction endclass
+      int a[5] = '{1, 2, 3, 4, 5}, m[2][3] = '{'{1, 2, 3}, '{4, 5, 6}}, changes; logic [3:0] b[7:4] = '{1, 2, 'x, 4};
+      string s[3] = '{"a", "b", "c"}; real r[2:1] = '{1.5, 2.5}; logic [70:0] w[3] = '{1, 2, 3};
+      pair_t u[2] = '{'{1, "p"}, '{2, "q"}}; holder h;
+      always @(a[0]) changes++;
+      function automatic void show(); byte l[4] = '{1, 2, 3, 4}; l.reverse; $display("%p", l); endfunction
+      initial begin
+        #1 a.reverse; b.reverse(); s.reverse; r.reverse; w.reverse; u.reverse; m.reverse; m[1].reverse;
+        h = new; h.turn(); show();
+        #1 $display("%p %p %p %p %p %p %p %p %0d", a, b, s, r, w, u, m, h.k, changes);
+      end
+    endmodule
+    """
+    expected = (
+        '\'{5, 4, 3, 2, 1} \'{4, x, 2, 1} \'{"c", "b", "a"} \'{2.5, 1.5} \'{3, 2, 1} '
+        "'{'{x:2, y:\"q\"}, '{x:1, y:\"p\"}} '{'{4, 5, 6}, '{3, 2, 1}} '{9, 8, 7} 1"
+    )
+    assert simulate(text)[1] == ["'{4, 3, 2, 1}", expected]
+
+
+def test_fixed_arrays_are_shuffled():
+    # Each order is possible.
+    text = """
+    module test; int a[3:1], seen[string], bad;
+      initial begin
+        repeat (600) begin a = '{1, 2, 3}; a.shuffle(); seen[$sformatf("%p", a)]++; end
+        foreach (seen[s]) if (seen[s] < 60) bad++;
+        $display("%0d %0d %0d", seen.num(), bad, a[1] + a[2] + a[3]);
+      end
+    endmodule
+    """
+    assert simulate(text)[1] == ["6 0 6"]
+
+
 def test_arrays_that_python_keeps():
     text = """
     module test; int m[bit [99:0]], k[$]; bit [99:0] w[$];

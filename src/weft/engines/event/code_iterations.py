@@ -23,14 +23,15 @@ _REDUCTIONS = {
     "or": ops.bit_or,
     "xor": ops.bit_xor,
 }
-_ORDERS = frozenset({"sort", "rsort"})
+_REARRANGING = frozenset({"reverse", "shuffle"})
+_ORDERS = frozenset({"sort", "rsort"}) | _REARRANGING
 
 
 def iterate(f: FunctionCode, node: Iterate) -> Value:
     """Write an array method with an expression for each element, and return its value."""
     if type_of(node.array).kind in CONTAINERS:
         return _iterate(f, node, node.array)
-    # An array of fixed size becomes a queue, and an ordered one is written back.
+    # An array of fixed size becomes a queue, and one whose elements change their order is written back.
     element = Signal("element$", node.item.bits, node.item.type)
     kind = Type("queue", 64, four_state=False, element=element.type)
     holder = Ref(Signal("array$", 64, kind, automatic=True, local=True))
@@ -58,6 +59,10 @@ def _elements(node: Iterate) -> list[Expr]:
 
 
 def _iterate(f: FunctionCode, node: Iterate, array: Expr) -> Value:
+    from weft.engines.event.code_expressions import value
+
+    if node.name in _REARRANGING:
+        return value(f, SystemCall(f"array.{node.name}", (array,), 0, types=(type_of(array),)))
     if node.name in _REDUCTIONS:
         return _total(f, node, array)
     if node.body is not None and node.name.startswith("find"):

@@ -23,7 +23,9 @@ from weft.lang.sv.types import ARRAY, CONTAINER, Layout
 if TYPE_CHECKING:
     from weft.lang.sv.state import State
 
-ORDERING = frozenset({"sort", "rsort"})
+REARRANGING = frozenset({"reverse", "shuffle"})
+"""What needs no comparison; methods of containers are not iterations, those of fixed arrays become such."""
+ORDERING = frozenset({"sort", "rsort"}) | REARRANGING
 LOCATORS = frozenset(
     {
         "find",
@@ -40,7 +42,7 @@ LOCATORS = frozenset(
 )
 REDUCTIONS = frozenset({"sum", "product", "and", "or", "xor"})
 MAPPING = frozenset({"map"})
-ITERATIONS = ORDERING | LOCATORS | REDUCTIONS | MAPPING
+ITERATIONS = ORDERING - REARRANGING | LOCATORS | REDUCTIONS | MAPPING
 
 
 def convert_iteration(state: State, node: ast.CallExpression, arguments: list[ast.Expression]) -> Expr:
@@ -85,7 +87,7 @@ def _body_signed(state: State, iterator: ast.CallExpression.IteratorCallInfo | N
 
 def _from_the_left(state: State, node: ast.CallExpression, array: Expr, layout: Layout) -> tuple[Expr, int]:
     """Return a fixed array as a container, unless it counts from 0; and the index of its first element."""
-    if not layout.descending and layout.low == 0:
+    if (not layout.descending and layout.low == 0) or node.subroutineName in REARRANGING:
         return array, 0
     if node.subroutineName in ORDERING or node.subroutineName.endswith("_index"):
         if layout.low or layout.count > 1:
