@@ -83,6 +83,7 @@ def test_samples_are_spread_evenly_over_a_run(tmp_path: Path) -> None:
     quarters = np.histogram(seen, 4, (0, 20_000))[0]
     assert quarters.min() > 0.5 * quarters.max()
     assert FARTHEST < edges.row[words.SHIFT] < NEAREST
+    assert 10_000 < sampler.edges < 40_000
     assert len({b - a for a, b in itertools.pairwise(seen)}) > 20  # distances are drawn
 
 

@@ -13,7 +13,8 @@ from events.mixed_runs import MIXED, both, regions, simulate
 from events.programs import PROGRAMS
 from events.run_events import run_events
 from weft.base.errors import Unsupported
-from weft.engines.cpu.jit import FULL, QUICK
+from weft.engines.cpu.jit import FULL, LEAN, QUICK
+from weft.engines.cpu.region_habits import EdgeHabits
 from weft.lang.sv.compile_sources import load_design
 from weft.lang.sv.front_end_options import FrontEndOptions
 from weft.sim.event_program import ProgramOptions, make_program, program_of
@@ -143,6 +144,62 @@ def test_code_for_habits_does_the_same(tmp_path: Path, monkeypatch: pytest.Monke
         simulation.run()
         program.end(())
         assert out.getvalue().decode() == expected
+
+
+def habits_of(simulation: EventSimulation) -> EdgeHabits:
+    """Return the habits of the only edge of the only region, as a run begins with them."""
+    (program,) = simulation.regions.programs.values()
+    simulation.regions.take_for_granted()
+    (habits,) = program._better.habits  # pyright: ignore[reportPrivateUsage]
+    return habits
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("weft.engines.cpu.region_habits.FEWEST", 100)
+    monkeypatch.setattr("weft.sim.regions.run_regions.RegionRunner.start", lambda _: None)  # better code is made here
+
+
+def machine_simulation() -> EventSimulation:
+    return EventSimulation(load_design(texts={"t.sv": textwrap.dedent(MACHINE)}), io.BytesIO(), MIXED)
+
+
+@pytest.mark.parametrize(("before", "covered"), [(0, True), (4_000, True), (30_000, False)])
+@pytest.mark.usefixtures("own_cache")
+def test_samples_of_a_part_of_a_run_do_not_count(before: int, covered: bool) -> None:
+    simulation = machine_simulation()
+    (program,) = simulation.regions.programs.values()
+    simulation.engine.run(before)
+    assert habits_of(simulation).habits is None
+    program.compile(QUICK)
+    program.look(simulation.engine.time)
+    simulation.regions.enter_code()
+    simulation.run()
+    program.end((), simulation.engine.time)
+    later = habits_of(machine_simulation())
+    assert later.habits is None
+    later.look(0)  # for which no run waits
+    assert (later.habits is not None) == covered
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_units_are_compiled_by_what_they_gain() -> None:
+    simulation = machine_simulation()
+    (program,) = simulation.regions.programs.values()
+    habits_of(simulation)
+    program.compile(QUICK)
+    simulation.regions.enter_code()
+    simulation.run()
+    program.end(())
+    habits = habits_of(machine_simulation())
+    habits.look_back()
+    assert habits.habits is not None and len(habits.situations) > 1
+    units, at = habits.units, habits.habits.lean_at
+    assert units == [habits.choice, *habits.situations[:at], habits.lean, *habits.situations[at:]]
+    assert {tier for unit, tier in habits.wanted if unit is not habits.lean} == {LEAN}
+    assert [tier for unit, tier in habits.wanted if unit is habits.lean] == [QUICK]  # this process has not run long
+    assert not habits.usual_matters and not habits.settled
 
 
 def test_regions_go_through_the_design_cache() -> None:

@@ -90,6 +90,8 @@ class Workers:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self.stopping = False
+        self.finished = 0
+        """How many jobs have been done."""
         _every.append(self)
 
     def submit(self, work: Callable[[], T], then: Callable[[], None] | None = None) -> Job[T]:
@@ -113,6 +115,7 @@ class Workers:
                 job.drop()
             else:
                 job.run()
+                self.finished += 1
             del job  # what it returned may be large
 
     def end(self) -> None:

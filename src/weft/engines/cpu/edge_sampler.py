@@ -46,6 +46,10 @@ class EdgeSampler:
             self._row[words.RING], self._row[words.ROOM] = self._ring.ctypes.data, self.room
         self._taken = np.zeros((0, self._size), np.uint8)
         self._row[words.SHIFT], self._row[words.TAKEN] = NEAREST, 0
+        self.recall()
+
+    def recall(self) -> None:
+        """Count the samples of earlier runs, and no others."""
         self._earlier = self._load()
 
     def drain(self) -> bool:
@@ -64,6 +68,11 @@ class EdgeSampler:
             ring = self._ring[: taken * self._size].reshape(taken, self._size)
             self._taken = np.concatenate((self._taken, ring))
         self._row[words.TAKEN] = 0
+
+    @property
+    def edges(self) -> int:
+        """Return about how many edges the samples of this run are spread over."""
+        return len(self._taken) << max(0, 63 - int(self._row[words.SHIFT]))
 
     def samples(self) -> NDArray[np.uint8]:
         """Return all samples, a row each."""

@@ -13,12 +13,14 @@ from weft.engines.cpu.situations import Situation
 class Habits:
     """Say what states do: `known` have one value, `varied` few, each with the number of samples that had it.
 
-    More is known in each of the `situations`.
+    More is known in each of the `situations`, which stand in the order in which code for them is worth its compilation;
+    `lean_at` says how many of them come before the code for all of them together.
     """
 
     known: Mapping[int, int]
     varied: Mapping[int, Mapping[int, int]] = field(default_factory=dict[int, dict[int, int]])
     situations: tuple[Situation, ...] = ()
+    lean_at: int = 0
 
     def describe(self) -> str:
         """Return what names code that is made for these habits."""

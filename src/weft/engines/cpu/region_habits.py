@@ -1,12 +1,16 @@
 """Make the steps of a region's edges for what its states are seen to do, and remember that (`situations`).
 
-At first, the step of an edge takes samples (`edge_sampler`). What they show is looked at after some time, or when the
-run ends: what is so in nearly all of them, the *habits*, and which situations there are (`find_situations`). If that is
-worth new code, it is made, a situation at a time, and samples are taken no more. They are again, in this run or a later
-one, when too many edges find no code that suits them.
+At first, the step of an edge takes samples (`edge_sampler`). What they show is looked at after some time: what is so in
+nearly all of them, the *habits*, and which situations there are (`find_situations`). If that is worth new code, it is
+made, a situation at a time, those first that gain most (`rank_situations`). Samples are taken again, in this run or a
+later one, when too many edges find no code that suits them.
 
 What a run has shown is kept in the code cache, so that a later run of the same design begins with it; then code that
-takes samples is not even made.
+takes samples is not even made. Programs have phases, and what holds in some of them misleads. So samples are taken to
+the end of a run, unless it is long, and the next one begins with a look at them, for which nobody waits. While a run
+goes on, the habits of the first half of its samples must hold in the second half before they are believed. They do not
+count if a large part of the run was over before there was code that takes samples, as it is with an empty cache. A run
+that is to tune (`tune`) looks at its samples when it has ended.
 """
 
 from __future__ import annotations
@@ -27,11 +31,14 @@ from weft.engines.cpu.emit_speculation import without_repeats
 from weft.engines.cpu.emit_step import StepEmitter
 from weft.engines.cpu.find_situations import find_situations
 from weft.engines.cpu.habits import Habits
-from weft.engines.cpu.jit import LEAN, START
+from weft.engines.cpu.jit import LEAN, QUICK, START, Tier
 from weft.engines.cpu.object_cache import ObjectCache
+from weft.engines.cpu.rank_situations import Candidate, rank_situations
 from weft.engines.cpu.region_latches import edges_only
 from weft.engines.cpu.sample_table import SampleTable
-from weft.engines.cpu.situations import Situation, share_of, situations_from_words, situations_to_words
+from weft.engines.cpu.share_code import compact
+from weft.engines.cpu.sink_regions import step_price
+from weft.engines.cpu.situations import samples_of, share_of, situations_from_words, situations_to_words
 from weft.engines.cpu.tabulate_logic import tabulate_logic
 from weft.engines.cpu.tiers import TieredUnit
 from weft.engines.cpu.unit_text import Unit, module_text
@@ -39,11 +46,16 @@ from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout
 from weft.ir.step_graph import Specialiser, StepGraph
 
-FEWEST = 1024
-"""How many samples are worth a look, or fewer if a ring has no room for as many."""
+FEWEST, FEWEST_TO_TUNE = 1024, 128
+"""How many samples are worth a look, or fewer if a ring has no room for as many; and how many if the user asks."""
 
-LOOK_SECONDS = 0.25
-"""How long samples are taken before a first look at them, in CPU seconds; later looks come after four times as long."""
+LOOK_SECONDS, PATIENCE = 0.25, 1.5
+"""How long samples are taken before a first look at them, in CPU seconds; each later look comes after so many times as
+long."""
+
+CLEAR, LONG_SECONDS = 0.95, 4.0
+"""The part of the second half of all samples that must keep to the habits of the first half, while a run goes on; from
+how many CPU seconds on a run is long, and they are believed in any case."""
 
 ENOUGH = 0.85
 """No other habits are wanted as long as this part of the edges keeps to those that there are."""
@@ -53,10 +65,19 @@ GAIN = 0.04
 
 LEAST_EDGES, MANY_EDGES = 100_000, 2_000_000
 """How many edges are counted before it is judged what they find: when a run ends, so that the next one is sampled from
-its beginning on, and while it goes on."""
+its beginning on, and while it goes on. Samples of fewer are not believed either as long as there may be more."""
 
 MOST_LOOKS = 8
 """How often the habits of a design are looked at again: if they do not suit it then, none do."""
+
+COVERED = 0.9
+"""The part of a run's time that must have been sampled."""
+
+NOTHING, SAMPLES, LOOK = "nothing", "samples", "look"
+"""What a later run is to do: take samples, or look at those that there are."""
+
+ODD_EDGES = 0.05
+"""From which part of the edges on, that keep to no habits, their step is worth the compiler's best."""
 
 MakeUnit = Callable[[str, Callable[[StepEmitter], Unit]], TieredUnit]
 
@@ -104,25 +125,55 @@ class EdgeHabits:
     _since: float = 0.0
     _patience: float = LOOK_SECONDS
     _judged: int = MANY_EDGES
+    _wants: str = NOTHING
+    _now: int = 0
+    _began: int | None = None
+    """The simulated time, and what it was when code that takes samples was entered."""
+    _base: tuple[Mapping[int, int], StepGraph] | None = None
+    """What is known in all situations, and the step where it is."""
 
     def __post_init__(self) -> None:
         code = self.code
         self._sampler = EdgeSampler(code.layout.memory_offset, self.row, code.cache, self._cache_key("samples"))
-        wants = self._remembered()
+        self._wants = self._remembered()
         for unit in self.units:
-            unit.load(LEAN)
-        if wants:
-            self._begin_sampling()
+            unit.load(LEAN, QUICK)
+        if self._wants == SAMPLES:
+            self.begin_sampling()
 
     @property
     def units(self) -> list[TieredUnit]:
-        """Return the units that take habits for granted, in the order in which they are wanted."""
-        return [unit for unit in (self.lean, self.choice, *self.situations) if unit is not None]
+        """Return the units that take habits for granted, in the order in which they are worth their compilation."""
+        at = self.habits.lean_at if self.habits is not None else 0
+        found = (self.choice, *self.situations[:at], self.lean, *self.situations[at:])
+        return [unit for unit in found if unit is not None]
+
+    @property
+    def wanted(self) -> list[tuple[TieredUnit, Tier]]:
+        """Return them with the tiers that they are worth now.
+
+        The step for all situations is long, and seldom runs once they have code: the best for it is left to long runs.
+        """
+        found = [(unit, QUICK if unit is self.lean and self.situations else LEAN) for unit in self.units]
+        if self.lean is not None and self._complete and time.process_time() > LONG_SECONDS:
+            found.append((self.lean, LEAN))
+        return found
 
     @property
     def settled(self) -> bool:
         """Say whether there is all code that is wanted, and nobody waits for samples."""
-        return self._sampling is None and all(unit.library is not None for unit in self.units)
+        return self._wants == NOTHING and self._sampling is None and self._complete
+
+    @property
+    def _complete(self) -> bool:
+        return all(unit.library is not None for unit in self.units)
+
+    @property
+    def usual_matters(self) -> bool:
+        """Say whether so many edges keep to no habits that the usual step is worth more than what was made at once."""
+        if self.habits is None:
+            return self._looks > 0
+        return self._complete and int(self.row[words.LOST]) > ODD_EDGES * int(self.row[words.EDGES])
 
     def enter(self, usual: int, fits: Callable[[TieredUnit], bool]) -> int:
         """Enter the best code in the row; return the step of the edge, `usual` if there is nothing better."""
@@ -136,75 +187,136 @@ class EdgeHabits:
         row[words.LEAN] = lean
         for at, unit in enumerate(self.situations):
             row[words.FIRST_SITUATION + at] = address(unit, "situation", lean)
-        best = address(self.choice, "region_step", usual) if lean != usual else usual
+        helps = lean != usual or any(fits(unit) for unit in self.situations)
+        best = address(self.choice, "region_step", usual) if helps else usual
         row[words.BEST] = best
+        if self._sampling is not None and self._began is None:
+            self._began = self._now
         return address(self._sampling, "region_sample", best)
 
     # ------------------------------------------------------------------------------------------- samples
 
-    def _begin_sampling(self) -> None:
+    def begin_sampling(self) -> None:
         """Have samples of the state taken from now on."""
+        if self._sampling is not None:
+            return
         text = module_text([sampling_step(self.code.layout, self.number)], [])
         unit = self.code.make_unit(f"region samples {self.number}", lambda _: Unit((text,), ("region_sample",), 0))
         if not unit.load(START):
             unit.begin(START)
             unit.finish()
         self._sampler.begin()
-        self._sampling, self._since = unit, time.process_time()
+        self._sampling, self._since, self._wants = unit, time.process_time(), SAMPLES
 
-    def look(self) -> None:
-        """Look at new samples, or at how many edges found code that suits them; units may change."""
-        if self._sampling is not None:
-            if self._sampler.drain() and time.process_time() - self._since > self._patience:
-                self._patience *= 4
-                self._decide()
+    def drain(self) -> bool:
+        """Take samples away if there is no room for more; say whether that was so."""
+        return self._sampling is not None and self._sampler.drain()
+
+    def look(self, now: int) -> None:
+        """Look at samples, or at how many edges found code that suits them; units may change.
+
+        `now` is the simulated time.
+        """
+        self._now = now
+        if self._wants == LOOK:
+            self.look_back()
+        elif self._sampling is not None:
+            seconds = time.process_time() - self._since
+            if self.drain() and seconds > self._patience:
+                self._patience *= PATIENCE
+                if seconds > LONG_SECONDS or (self._covers and self._clear()):
+                    self._decide()
+                if seconds > LONG_SECONDS and self.habits is not None:
+                    self._sampler.keep()
+                    self._end_sampling()
         elif self.row[words.EDGES] >= self._judged:
             self._judged = 4 * int(self.row[words.EDGES])
             if self._unsuited():
-                self._begin_sampling()
+                self.begin_sampling()
 
-    def end(self) -> None:
-        """Remember for a later run what this one has shown."""
+    def look_back(self) -> None:
+        """Look at the samples of earlier runs, if nobody has."""
+        if self._wants == LOOK:
+            self._sampler.recall()
+            self._decide()
+
+    @property
+    def _covers(self) -> bool:
+        """Say whether samples were taken in nearly all of the run."""
+        return self._began is not None and self._now - self._began >= COVERED * self._now
+
+    def end(self, now: int) -> None:
+        """Remember for a later run what this one, which has ended at a time, has shown."""
+        self._now = now
         if self._sampling is not None:
             self._sampler.finish()
-            self._sampler.keep()
-            if len(self._sampler.samples()) >= min(FEWEST, self._sampler.room):
-                self._decide()
-        elif self.row[words.EDGES] >= LEAST_EDGES and self._unsuited():
-            self._remember(wants=True)
+            if self._covers:
+                self._sampler.keep()
+                if len(self._sampler.samples()) >= min(FEWEST, self._sampler.room):
+                    self._wants = LOOK
+                self._remember()
+        elif self._wants == NOTHING and self.row[words.EDGES] >= LEAST_EDGES and self._unsuited():
+            self._wants = SAMPLES
+            self._remember()
+
+    def tune(self) -> None:
+        """Look at all samples, however well the present code suits them; the run has ended."""
+        if len(self._sampler.samples()) >= min(FEWEST_TO_TUNE, self._sampler.room):
+            self._sampling = None
+            self._decide(enough=1.0)
 
     def _unsuited(self) -> bool:
-        """Say whether too many edges do not keep to the habits, or not to a situation, once there is code for all."""
-        misses = int(self.row[words.MISSES if self.settled and self.situations else words.LOST])
+        """Say whether too many edges do not keep to a situation, or to habits if there are no situations.
+
+        While some situations have no code yet, too few are counted.
+        """
+        misses = int(self.row[words.MISSES if self.situations else words.LOST])
         return misses > (1 - ENOUGH) * int(self.row[words.EDGES]) and self._looks < MOST_LOOKS
 
-    def _decide(self) -> None:
-        """Make new code if samples show that it would suit more of them than what there is."""
+    def _clear(self) -> bool:
+        """Say whether what the first half of the samples shows holds in the second half: if not, more is to come."""
+        if self._sampler.edges < LEAST_EDGES:
+            return False
+        rows = self._sampler.samples()
+        first, second = (SampleTable.of(self.code.graph, self.code.layout, half) for half in np.array_split(rows, 2))
+        return bool(second.keeps(self._without_flags(first.habits())).mean() >= CLEAR)
+
+    def _decide(self, enough: float = ENOUGH) -> None:
+        """Make new code if samples show that it would suit more of them than what there is, unless that is `enough`."""
         table = SampleTable.of(self.code.graph, self.code.layout, self._sampler.samples())
         kept = share_of(table, self.habits) if self.habits is not None else 0.0
-        if kept < ENOUGH:
+        if kept < enough:
+            self._looks += 1
             found = self._find(table)
             if found.known and (self.habits is None or share_of(table, found) >= kept + GAIN):
                 self._adopt(found)
-        if self.habits is not None:
-            self._looks += 1
-            self._remember(wants=False)
-            if self._sampling is not None:
-                self._retired.append(self._sampling)  # whoever runs now may be in its code
-                self._sampling = None
+        if self._sampling is None:
+            self._wants = SAMPLES if self.habits is None and self._looks < MOST_LOOKS else NOTHING
+        self._remember()
+
+    def _end_sampling(self) -> None:
+        assert self._sampling is not None
+        self._retired.append(self._sampling)  # whoever runs now may be in its code
+        self._sampling, self._wants = None, NOTHING
+        self._remember()
 
     def _find(self, table: SampleTable) -> Habits:
         known = self._without_flags(table.habits())
-        situations: list[Situation] = []
+        if not known:
+            return Habits({})
+        found: list[Habits] = []
+        self.code.with_emitter(lambda emitter: found.append(self._find_situations(table, known, emitter)))
+        return found[0]
 
-        def find(emitter: StepEmitter) -> None:
-            step = self.code.step(emitter, self.number, known)
-            found = find_situations(table, step)[: words.MOST_SITUATIONS]
-            situations.extend(replace(each, known=self._without_flags(each.known)) for each in found)
-
-        if known:
-            self.code.with_emitter(find)
-        return Habits(known, situations=tuple(situations))
+    def _find_situations(self, table: SampleTable, known: Mapping[int, int], emitter: StepEmitter) -> Habits:
+        step = compact(self.code.step(emitter, self.number, known))
+        found = find_situations(table, step)[: words.MOST_SITUATIONS]
+        situations = [replace(each, known=self._without_flags(each.known)) for each in found]
+        prices = [step_price(Specialiser(step).run(each.known, {})) for each in situations]
+        shares = [float(here.mean()) for here in samples_of(table, situations)]
+        usual = step_price(self.code.step(emitter, self.number, {}))
+        order, lean_at = rank_situations(list(map(Candidate, shares, prices)), step_price(step), usual)
+        return Habits(known, situations=tuple(situations[at] for at in order), lean_at=lean_at)
 
     def _without_flags(self, known: Mapping[int, int]) -> dict[int, int]:
         """Return what is known but for flags of edges, which a step for one edge neither reads nor clears."""
@@ -214,7 +326,7 @@ class EdgeHabits:
 
     def _adopt(self, habits: Habits) -> None:
         self._retired += self.units
-        self.habits = habits
+        self.habits, self._base = habits, None
         self.row[words.LEAN] = self.row[words.BEST] = self.row[words.USUAL]
         self.lean = self._unit(f"lean {habits.describe()}", lambda e: self._lean(e, habits.known))
         paths = [each.path for each in habits.situations]
@@ -234,6 +346,16 @@ class EdgeHabits:
     def _lean(self, emitter: StepEmitter, known: Mapping[int, int]) -> Unit:
         return self._known_step(emitter, known, lean_step, "lean")
 
+    def _step(self, emitter: StepEmitter, known: Mapping[int, int]) -> StepGraph:
+        """Return the step where some states are known, made of the one where what all situations have in common is."""
+        if self._base is None:
+            assert self.habits is not None
+            every = [self.habits.known.items(), *(each.known.items() for each in self.habits.situations)]
+            common = dict(set[tuple[int, int]].intersection(*map(set, every)))
+            self._base = common, compact(self.code.step(emitter, self.number, common))
+        common, step = self._base
+        return Specialiser(step).run({s: v for s, v in known.items() if s not in common}, {})
+
     def _known_step(
         self,
         emitter: StepEmitter,
@@ -243,7 +365,7 @@ class EdgeHabits:
     ) -> Unit:
         """Return the unit of a step in which some states are known, and what makes sure that they are."""
         emitter.reset_scratch()
-        step = without_repeats(self.code.step(emitter, self.number, known), known)
+        step = without_repeats(self._step(emitter, known), known)
         functions, emitters, texts = emitter.emit_step(tabulate_logic(step), "known")
         guard = module_text([around(emitter.layout, self.number, known)], [])
         return Unit((guard, module_text(functions, emitters), *texts), (name,), emitter.scratch)
@@ -252,29 +374,32 @@ class EdgeHabits:
 
     def _cache_key(self, what: str) -> str:
         key = self.code.key
-        return hashlib.sha256(f"{what}|2|{self.number}|{key}".encode()).hexdigest() if key else ""
+        return hashlib.sha256(f"{what}|3|{self.number}|{key}".encode()).hexdigest() if key else ""
 
-    def _remember(self, wants: bool) -> None:
-        """Keep the habits, and whether a later run is wanted to take samples."""
-        key, habits = self._cache_key("habits"), self.habits
-        if key and habits is not None:
+    def _remember(self) -> None:
+        """Keep the habits, and what a later run is wanted to do."""
+        key, habits = self._cache_key("habits"), self.habits or Habits({})
+        if key:
             known, situations = list(habits.known.items()), situations_to_words(habits.situations)
-            data = {"known": known, "situations": situations, "looks": self._looks, "wants": wants}
+            data = {"known": known, "situations": situations, "lean_at": habits.lean_at}
+            data |= {"looks": self._looks, "wants": self._wants}
             self.code.cache.store(key, json.dumps(data).encode())
 
-    def _remembered(self) -> bool:
-        """Adopt the habits of an earlier run; say whether samples are wanted."""
+    def _remembered(self) -> str:
+        """Adopt the habits of an earlier run; return what it wants this one to do."""
         key = self._cache_key("habits")
         data = self.code.cache.load(key) if key else None
         if data is None:
-            return True
+            return SAMPLES
         try:
             found = json.loads(data)
             known = {int(state): int(value) for state, value in found["known"]}
-            habits = Habits(known, situations=situations_from_words(found["situations"]))
-            looks, wants = int(found["looks"]), bool(found["wants"])
+            situations = situations_from_words(found["situations"])
+            habits = Habits(known, situations=situations, lean_at=int(found["lean_at"]))
+            looks, wants = int(found["looks"]), str(found["wants"])
         except (ValueError, KeyError, TypeError):
-            return True
+            return SAMPLES
         self._looks = looks
-        self._adopt(habits)
+        if known:
+            self._adopt(habits)
         return wants

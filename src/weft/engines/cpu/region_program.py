@@ -14,13 +14,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import zip_longest
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass, field
-from weft.base.workers import Workers
+from weft.base.workers import Job, Workers
 from weft.engines.cpu.cone_step import cone_step
 from weft.engines.cpu.context import EDGE_HABITS
 from weft.engines.cpu.edge_table import MOST_EDGES, edge_table
@@ -53,8 +54,9 @@ _loading = Workers("weft-load", 1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Better:
-    """Be code that takes for granted that some states are 1: that of outputs and edges, and what knows their habits."""
+    """Be code that takes for granted that `ones` are 1: that of outputs and edges, and what knows their habits."""
 
+    ones: tuple[int, ...] = ()
     units: list[TieredUnit] = field(default_factory=list[TieredUnit])
     habits: list[EdgeHabits] = field(default_factory=list[EdgeHabits])
 
@@ -77,12 +79,14 @@ class RegionProgram:
         self._key = key
         self._table = edge_table(len(shape.steps))
         self._earlier = self._remembered()
+        self._tuned = False
         with self._index.together():
             for unit in (self._step, *self._outputs):
                 if not unit.load(START):
                     unit.begin(START)
         # An earlier run's better code is loaded while the rest of the design is made ready.
-        self._ahead = None if self._earlier is None else _loading.submit(lambda: self._plan(self.expected))
+        ahead = self._earlier
+        self._ahead = None if ahead is None else (ahead, _loading.submit(lambda: self._plan(ahead)))
 
     def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
         def work(finished: Finished) -> Unit:
@@ -162,18 +166,22 @@ class RegionProgram:
     @property
     def expected(self) -> tuple[int, ...]:
         """Return the states that better code is expected to take for granted: an earlier run's, or all that it can."""
-        return self.shape.once if self._earlier is None else self._earlier
+        return tuple(sorted(self.shape.once)) if self._earlier is None else self._earlier
 
     def take_for_granted(self, ones: Collection[int]) -> None:
         """Plan better code, in which some states are 1; take what the cache has of it."""
         chosen = tuple(sorted(ones))
-        better = self._ahead.result() if self._ahead is not None and chosen == self._earlier else self._plan(chosen)
+        ahead = self._ahead
+        better = ahead[1].result() if ahead is not None and chosen == ahead[0] else self._plan(chosen)
         self._replaced.append(self._better)  # whoever runs now may be in its code
         self._better = better
+        if self._tuned:
+            for habits in better.habits:
+                habits.begin_sampling()
 
-    def _plan(self, ones: Collection[int]) -> _Better:
+    def _plan(self, ones: tuple[int, ...]) -> _Better:
         """Return better code, as far as the cache has it."""
-        known, shape = dict.fromkeys(sorted(ones), 1), self.shape
+        known, shape = dict.fromkeys(ones, 1), self.shape
         units = self._output_units(known)
         for number, fired in enumerate(shape.steps):
             emit = self._edge(known, fired)
@@ -181,7 +189,7 @@ class RegionProgram:
         for unit in units:
             unit.load(FULL, QUICK)
         if len(shape.steps) > MOST_EDGES:
-            return _Better(units)
+            return _Better(ones, units)
         code = RegionCode(
             self.graph,
             self.layout,
@@ -194,7 +202,7 @@ class RegionProgram:
             self._compiler.cache,
             self._key,
         )
-        return _Better(units, [EdgeHabits(code, number, row) for number, row in enumerate(self._table)])
+        return _Better(ones, units, [EdgeHabits(code, number, row) for number, row in enumerate(self._table)])
 
     def _cache_key(self) -> str:
         return hashlib.sha256(f"ones|1|{self._key}".encode()).hexdigest()
@@ -219,6 +227,8 @@ class RegionProgram:
 
     def compile_habits(self) -> None:
         """Compile the code that takes habits for granted, if there is any, now."""
+        for habits in self._better.habits:
+            habits.look_back()
         for unit in self._habit_units():
             unit.begin(LEAN)
             unit.finish()
@@ -234,27 +244,66 @@ class RegionProgram:
 
     def improve(self, tier: Tier) -> None:
         """Ask for better code at a tier; `upgrade` takes it."""
-        for unit in self._better.units:
+        for unit in self._wanted(tier):
             unit.improve(tier)
 
-    def look(self) -> None:
-        """Look at what the states do, and ask for code that takes for granted what they have long done."""
+    def _wanted(self, tier: Tier) -> list[TieredUnit]:
+        """Return the units that are worth a tier: the best is for what no habits take over."""
+        outputs, edges, habits = self._better.units[:2], self._better.units[2:], self._better.habits
+        if tier is not FULL or not habits:
+            return [*outputs, *edges]
+        return [*outputs, *(unit for unit, each in zip(edges, habits, strict=True) if each.usual_matters)]
+
+    def look(self, now: int) -> None:
+        """Look at what the states do, at a time, and ask for code that takes for granted what they have long done."""
         for habits in self._better.habits:
-            habits.look()
-        for unit in self._habit_units():
-            unit.improve(LEAN)
+            habits.look(now)
+        # Edges in turn: of each those first that gain most.
+        for turn in zip_longest(*(habits.wanted for habits in self._better.habits)):
+            for unit, tier in filter(None, turn):
+                unit.improve(tier)
+
+    # ------------------------------------------------------------------------------------------- tuning
+
+    def prepare(self) -> None:
+        """Have the code that the run is expected to want before it begins, and samples taken to its end."""
+        self._tuned = True
+        if self._ahead is None:
+            self._ahead = self.expected, Job.done(self._plan(self.expected))
+        units = [unit for unit in self._ahead[1].result().units if unit.library is None]
+        for unit in units:
+            unit.begin(QUICK)
+        for unit in units:
+            unit.finish()
+
+    def drain(self) -> None:
+        """Take samples away where there is no room for more."""
+        for habits in self._better.habits:
+            habits.drain()
+
+    def tune(self, ones: Collection[int], now: int = 0) -> list[tuple[TieredUnit, Tier]]:
+        """Look at the samples of a run that has ended at a time; return what is to be compiled for later runs."""
+        self.end(ones, now)
+        for habits in self._better.habits:
+            habits.tune()
+        if not self._better.units or self._better.ones != self.expected:
+            self._tuned = False
+            self.take_for_granted(self.expected)
+        wanted = [*((unit, FULL) for unit in self._better.units), *((unit, LEAN) for unit in self._habit_units())]
+        return [(unit, tier) for unit, tier in wanted if unit.tier is not tier and not unit.load(tier)]
 
     @property
     def settled(self) -> bool:
         """Say whether there is code for what the states do: then nobody waits for a look at them."""
         return all(habits.settled for habits in self._better.habits)
 
-    def end(self, ones: Collection[int]) -> None:
-        """Note that the run has ended, with some states that are 1."""
+    def end(self, ones: Collection[int], now: int = 0) -> None:
+        """Note that the run has ended at a time, with some states that are 1."""
         for habits in self._better.habits:
-            habits.end()
+            habits.end(now)
         chosen = tuple(sorted(ones))
         if self._key and (self._earlier is None or set(chosen) > set(self._earlier)):
+            self._earlier = chosen
             self._compiler.cache.store(self._cache_key(), json.dumps(chosen).encode())
 
     def upgrade(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass
 
@@ -54,20 +55,25 @@ def situations_from_words(words: Any) -> tuple[Situation, ...]:
     )
 
 
-def share_of(table: SampleTable, habits: Habits) -> float:
-    """Return the part of samples that keep to habits, and to what is known in the situation that they are in."""
-    keeps = table.keeps(habits.known)
-    if not habits.situations:
-        return float(keeps.mean()) if table.count else 0.0
+def samples_of(table: SampleTable, situations: Sequence[Situation]) -> list[NDArray[np.bool_]]:
+    """Return for each situation which samples it leads to that keep to all that is known there."""
     branches: dict[tuple[Path, int], set[int]] = {}
-    for each in habits.situations:
+    for each in situations:
         for at, (state, value) in enumerate(each.path):
             branches.setdefault((each.path[:at], state), set()).add(value)
-    suited = np.zeros(table.count, np.bool_)
-    for each in habits.situations:
+    found: list[NDArray[np.bool_]] = []
+    for each in situations:
         here = table.keeps(each.known)
         for at, (state, value) in enumerate(each.path):
             if value == OTHER:
                 here &= ~np.isin(table.column(state), list(branches[each.path[:at], state] - {OTHER}))
-        suited |= here
-    return float(suited.mean()) if table.count else 0.0
+        found.append(here)
+    return found
+
+
+def share_of(table: SampleTable, habits: Habits) -> float:
+    """Return the part of samples that keep to habits, and to what is known in the situation that they are in."""
+    if not table.count:
+        return 0.0
+    keeps = [table.keeps(habits.known)] if not habits.situations else samples_of(table, habits.situations)
+    return float(np.logical_or.reduce(keeps).mean())

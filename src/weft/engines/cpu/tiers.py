@@ -96,6 +96,12 @@ class TieredUnit:
         jobs = self._pending[1] if self._pending is not None else []
         return sum(job.is_done for job in jobs), len(jobs)
 
+    @property
+    def is_compiled(self) -> bool:
+        """Say whether all that `begin` has asked for is done."""
+        done, count = self.pieces()
+        return 0 < done == count
+
     def abandon(self) -> None:
         """Drop what `begin` has asked for and no thread has begun."""
         for job in self._pending[1] if self._pending is not None else ():
@@ -133,9 +139,19 @@ class TieredUnit:
     def _texts(self, finished: Finished = unwatched) -> Unit:
         with self._lock:
             if self._unit is None:
-                self._unit = self._emit(finished)
+                self._unit = self._kept_texts() or self._emit(finished)
                 self._known = self._index.keep(self.name, self._unit)
             return self._unit
+
+    def _kept_texts(self) -> Unit | None:
+        """Return the texts that an earlier run has emitted and not compiled."""
+        if self._known is None:
+            return None
+        try:
+            texts = tuple(map(self._compiler.text, self._known.texts))
+        except LookupError:
+            return None
+        return Unit(texts, self._known.exports, self._known.scratch)
 
     def _compile(self, tier: Tier) -> None:
         """Make better code in the background thread, unless Python is about to end."""
@@ -153,14 +169,22 @@ class TieredUnit:
             self._error = error  # `upgrade` raises it in the thread that can handle it
 
     def _compile_slowly(self, texts: Sequence[str], tier: Tier) -> None:
-        """Compile text after text; if Python is about to end, one that is new, so that short runs get there too."""
+        """Compile text after text.
+
+        If Python is about to end, one that is new, so that short runs get there too, unless this one has got somewhere.
+        The texts are kept then, so that a later run need not emit them again.
+        """
         objects: list[bytes] = []
+        begun = _background.finished > 0
         for text in texts:
             code = self._compiler.find(text_digest(text), tier)
             if code is None:
-                code = self._compiler.object(text, tier)
-                if _background.stopping:
+                if _background.stopping and begun:
+                    for each in texts:
+                        self._compiler.keep_text(text_digest(each), each)
                     return
+                code = self._compiler.object(text, tier)
+                begun = True
             objects.append(code)
         self._ready = tier, objects
         self._unit = None  # there is nothing better to be made of its texts

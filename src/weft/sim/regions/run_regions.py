@@ -41,7 +41,9 @@ from weft.sim.regions.region_values import RegionValues
 from weft.sim.tasks.dump_scopes import plain_path
 
 if TYPE_CHECKING:
+    from weft.engines.cpu.jit import Tier
     from weft.engines.cpu.region_program import RegionProgram
+    from weft.engines.cpu.tiers import TieredUnit
 
 _START_SECONDS = 0.001
 """How often it is looked whether a run has begun; then it gets the code that the cache has."""
@@ -78,6 +80,8 @@ class RegionRunner:
     mixed: MixedDesign
     programs: dict[Module, RegionProgram]
     engine: EventEngine
+    tunes: bool = False
+    """Whether this run takes samples from its begin to its end, for `tune`, and leaves better code to that."""
     _instances: list[_Instance] = field(default_factory=list[_Instance])
     _values: dict[str, RegionValues] = field(default_factory=dict[str, RegionValues])
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -140,6 +144,9 @@ class RegionRunner:
 
     def start(self) -> None:
         """Begin to look for better code, in a thread that ends with `end` or when there is nothing better."""
+        if self.tunes:
+            for program in self.programs.values():
+                program.prepare()
         if self.mixed.regions:
             self._thread = threading.Thread(target=self._improve, name="weft-regions", daemon=True)
             self._thread.start()
@@ -149,6 +156,10 @@ class RegionRunner:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+
+    def tune(self) -> list[tuple[TieredUnit, Tier]]:
+        """Look at the samples of a run that has ended; return what is to be compiled for later ones, at which tiers."""
+        return [unit for stub, each in self.programs.items() for unit in each.tune(self._ones(stub), self.engine.time)]
 
     def take_for_granted(self) -> None:
         """Plan better code, for the procedures that have run in all instances."""
@@ -188,13 +199,16 @@ class RegionRunner:
                 program.upgrade()
             self.enter_code()
             seconds += _LOOK_SECONDS
-            if seconds > _WARM_SECONDS:
-                for program in programs:
-                    program.improve(FULL)
             for program in programs:
-                program.look()
+                if self.tunes:
+                    program.drain()
+                else:
+                    program.improve(FULL if seconds > _WARM_SECONDS else QUICK)
+                    program.look(self.engine.time)
+        if self.tunes:
+            return
         for stub, program in self.programs.items():
-            program.end(self._ones(stub))
+            program.end(self._ones(stub), self.engine.time)
 
 
 def output_bytes(built: BuiltRegion) -> int:
