@@ -275,7 +275,9 @@ def test_many_short_runs_get_to_better_code(tmp_path: Path, monkeypatch: pytest.
     clock = iter(range(1000))
     monkeypatch.setattr(second_tier, "time", SimpleNamespace(monotonic=lambda: 0.05 * next(clock)))
     monkeypatch.setattr(
-        second_tier, "threading", SimpleNamespace(Timer=NoTimer, Lock=threading.Lock, RLock=threading.RLock)
+        second_tier,
+        "threading",
+        SimpleNamespace(Timer=NoTimer, Lock=threading.Lock, RLock=threading.RLock, Event=threading.Event),
     )
     simulation = EventSimulation(load_design(texts={"t.sv": BENCH}), io.BytesIO(), EventOptions())
     tier = simulation.engine.second_tier
@@ -311,3 +313,13 @@ class NoTimer:
 
     def cancel(self) -> None:
         """Do nothing."""
+
+
+def test_all_code_is_optimised_for_later_runs_if_asked(new_cache: Callable[[], None]) -> None:
+    new_cache()
+    simulation, _ = simulate()
+    assert simulation.engine.second_tier.steps
+    simulation.engine.second_tier.complete()
+    simulation.engine.second_tier.complete()  # there is nothing left
+    later = EventSimulation(load_design(texts={"t.sv": BENCH}), io.BytesIO(), EventOptions())
+    assert not later.engine.second_tier.steps

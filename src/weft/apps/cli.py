@@ -168,6 +168,9 @@ def run_testbench(
         str, option(help="event; cycle: step all but the testbench by clock edges; auto: where that gains.")
     ] = "auto",
     report: Annotated[bool, option("--report", help="Say what runs as events and what by clock edges.")] = False,
+    tune: Annotated[
+        bool, option("--tune", help="Compile all that this run shows to be worth it, for the next runs to begin with.")
+    ] = False,
     races: Annotated[bool, option("--races", help="Report processes whose order decides a value.")] = False,
     coverage: Annotated[bool, option("--coverage", help="Show at the end what of covergroups was hit.")] = False,
     coverage_file: Annotated[str, option(help="Write that to this file.")] = "",
@@ -210,6 +213,7 @@ def run_testbench(
         allow_system=allow_system,
         cache=not no_cache,
         report=report,
+        tune=tune,
         quiet=quiet,
         all_warnings=all_warnings,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft.apps.run_words import has_sources, read_generation, read_parameter
-from weft.apps.show_progress import compile_progress
+from weft.apps.show_progress import compile_progress, show_status
 from weft.apps.stop_prompt import StoppedSimulation, StopPrompt
 from weft.base.errors import UserError
 from weft.sim.run_plan import OnStop, RunPlan, Simulate, read_sdf
@@ -46,6 +46,7 @@ def make_plan(
     allow_system: bool = False,
     cache: bool = True,
     report: bool = False,
+    tune: bool = False,
     quiet: bool = False,
     all_warnings: bool = False,
     terminal: bool | None = None,
@@ -61,6 +62,8 @@ def make_plan(
         raise UserError("bad-option", f"waveform {wave}: the name must end in .fst or .vcd")
     if signals and not wave:
         raise UserError("bad-option", "--signals needs --wave FILE")
+    if tune:
+        _check_tuned(engine, shuffle, races, wave, sdf)
     for path in sdf:
         if not Path(read_sdf(path).path).is_file():
             raise UserError("no-such-file", f"cannot read the delays '{read_sdf(path).path}'")
@@ -94,9 +97,20 @@ def make_plan(
         allow_system=allow_system,
         cache=cache,
         report=report,
+        tune=tune,
         quiet=quiet,
         all_warnings=all_warnings,
     )
+
+
+def _check_tuned(engine: str, shuffle: int | None, races: bool, wave: str, sdf: Sequence[str]) -> None:
+    """Raise `bad-option` if a run that is to tune would run everything as events."""
+    against = {"--engine=event": engine == "event", "--shuffle": bool(shuffle), "--races": races}
+    against |= {"--wave": bool(wave), "--sdf": bool(sdf)}
+    for option, given in against.items():
+        if given:
+            text = f"--tune with {option}: such a run has no parts that are stepped by clock edges"
+            raise UserError("bad-option", text)
 
 
 def run_plan(plan: RunPlan, simulate: Simulate | None = None) -> int:
@@ -108,7 +122,7 @@ def _event_simulation() -> Simulate:
     """Return the event simulation, imported only when something is to run."""
     from weft.sim.event_simulation import run
 
-    return lambda plan: run(plan, _open_wave, _ask, compile_progress)
+    return lambda plan: run(plan, _open_wave, _ask, compile_progress, show_status)
 
 
 def _open_wave(path: str, tick_fs: int) -> WaveSink | None:

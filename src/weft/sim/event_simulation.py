@@ -64,6 +64,7 @@ class EventOptions:
 
     With the engine `auto`, what is worth it runs in regions (`sim.regions`): parts of the design with at least
     `region_worth` statements and assignments. With `cycle`, whatever can does, and what cannot must be of a testbench.
+    A run that is to `tune` is one for `sim.regions.tune_regions`.
     """
 
     plusargs: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class EventOptions:
     engine: str = "event"
     region_worth: int = WORTH
     races: bool = False
+    tune: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -106,6 +108,7 @@ class EventSimulation:
     wave: EventWave | None = None
     _plain: dict[int, PlainCall | None] = field(default_factory=dict[int, "PlainCall | None"])
     """The calls that are prepared, by the identity of their sites, which live as long as the code."""
+    tuned: bool = False
     _ended: bool = False
 
     def __post_init__(self) -> None:
@@ -146,7 +149,7 @@ class EventSimulation:
             self.containers.copy,
             partial(fetch_text, self),
         )
-        self.regions = RegionRunner(self.mixed, program.regions, self.engine)
+        self.regions = RegionRunner(self.mixed, program.regions, self.engine, options.tune)
         self.regions.begin()
         if begun is None:
             self.delays.begin(self.engine)
@@ -264,11 +267,20 @@ Progress = Callable[[], AbstractContextManager[Callable[[str], None] | None]]
 """Give, for as long as a compilation takes, what is told the name of each stage."""
 
 
+Status = Callable[[Callable[[], str]], AbstractContextManager[None]]
+"""Show, for as long as something takes, what a function says of it."""
+
+
+def _no_status(describe: Callable[[], str]) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 def run(
     plan: RunPlan,
     open_wave: WaveFactory | None = None,
     prompt: Prompt | None = None,
     progress: Progress = nullcontext,
+    status: Status | None = None,
 ) -> int:
     """Run a plan and return the exit status, as vvp has it; `open_wave` makes waveforms that are no VCD files."""
     out = sys.stdout.buffer
@@ -285,14 +297,35 @@ def run(
     if prompt is not None and plan.on_stop == OnStop.PROMPT:
         simulation.ask_at_stop(prompt)
     try:
-        status = simulation.run()
+        code = simulation.run()
         _report_coverage(simulation, plan, out)
+        if plan.tune:
+            _tune(simulation, plan, out, status)
         if simulation.host.stopped and plan.on_stop == OnStop.FAIL:
-            return status or 1
-        return status
+            return code or 1
+        return code
+    except KeyboardInterrupt:
+        if plan.tune and not simulation.tuned:  # the run was interrupted, and what it has shown is as good
+            _tune(simulation, plan, out, status)
+        raise
     finally:
         gc.unfreeze()  # slang's objects report it when they are not collected
         out.flush()
+
+
+def _tune(simulation: EventSimulation, plan: RunPlan, out: BinaryIO, status: Status | None) -> None:
+    """Compile all that later runs want, and say how it went."""
+    from weft.sim.regions.tune_regions import Tuning
+
+    simulation.tuned = True
+    out.flush()
+    tuning = Tuning(simulation.regions)
+    try:
+        with (status or _no_status)(tuning.describe):
+            tuning.run()
+    finally:
+        if not plan.quiet:
+            print(f"weft: {tuning.summary()}", file=sys.stderr)
 
 
 def _report_coverage(simulation: EventSimulation, plan: RunPlan, out: BinaryIO) -> None:
@@ -339,6 +372,7 @@ def _build(plan: RunPlan, out: BinaryIO, open_wave: WaveFactory | None, stages: 
         wave=plan.wave,
         signals=plan.signals,
         engine=plan.engine,
+        tune=plan.tune,
     )
     return EventSimulation(program.design, out, event_options, program)
 

@@ -51,7 +51,7 @@ class RunPlan:
     `$random` and `$urandom`; `shuffle` orders what the standard leaves open (None: the documented order). `max_delta`
     is how many steps one time may take. `engine` is `auto`, `event` or `cycle`; `report` tells what runs as what.
     `races` reports accesses whose order the standard leaves open. `coverage` prints what of the covergroups was hit,
-    `coverage_file` writes it to a file.
+    `coverage_file` writes it to a file. `tune` compiles all that the run has shown to be worth it, before it exits.
     """
 
     front_end: tuple[str, ...]
@@ -75,6 +75,7 @@ class RunPlan:
     allow_system: bool = False
     cache: bool = True
     report: bool = False
+    tune: bool = False
     quiet: bool = False
     all_warnings: bool = False
 

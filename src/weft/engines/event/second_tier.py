@@ -77,6 +77,8 @@ class SecondTier:
     """What is still to be begun, and when."""
     timer: threading.Timer | None = None
     """What looks next, while a run lasts."""
+    _begun: list[threading.Event] = field(default_factory=list[threading.Event])
+    """For each step that has begun, what is set when it is over."""
     _spent: float = 0.0
     """The seconds of all runs that have ended."""
     _since: float | None = None
@@ -124,12 +126,25 @@ class SecondTier:
                 return
             spent = self._spent + time.monotonic() - self._since
             for step in [step for step in self.steps if step[0] <= spent]:
-                self.steps.remove(step)
-                step[1](_linker(weakref.ref(self._holder)))
+                self._begin(step)
             if self.steps:
                 self.timer = threading.Timer(min(seconds for seconds, _ in self.steps) - spent, self._look)
                 self.timer.daemon = True
                 self.timer.start()
+
+    def _begin(self, step: tuple[float, Improve]) -> None:
+        self.steps.remove(step)
+        over = threading.Event()
+        self._begun.append(over)
+        step[1](_linker(weakref.ref(self._holder), over))
+
+    def complete(self) -> None:
+        """Have all that is not optimised yet compiled for later runs, and wait for it; this run has ended."""
+        with self._watching:
+            for step in list(self.steps):
+                self._begin(step)
+        for over in self._begun:
+            over.wait()
 
     def link(self, improved: Callable[[], Improved]) -> bytes:
         """Link optimised objects and ask the run to go over to them; return nothing."""
@@ -178,19 +193,22 @@ class SecondTier:
                 _move_thread(engine.state + node.base + plan.offset, moves)
 
 
-def _linker(found: weakref.ref[_Holder]) -> Callable[[Callable[[], Improved]], bytes]:
+def _linker(found: weakref.ref[_Holder], over: threading.Event) -> Callable[[Callable[[], Improved]], bytes]:
     """Return what links better code when it is there, without keeping a simulation that nobody has any more.
 
-    Python may be about to end, or the cache may have lost a text: the run then keeps the code that it has.
+    In the end `over` is set. Python may be about to end, or the cache may have lost a text: the run then keeps the code
+    that it has.
     """
 
     def link(improved: Callable[[], Improved]) -> bytes:
         try:
             ready = improved()
+            holder = found()
+            return holder.tier.link(lambda: ready) if holder is not None else b""
         except (Dropped, LookupError):
             return b""
-        holder = found()
-        return holder.tier.link(lambda: ready) if holder is not None else b""
+        finally:
+            over.set()
 
     return link
 
