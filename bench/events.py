@@ -13,6 +13,11 @@ products):
   reading memory files, making and loading better code, getting used to the design;
 * *steady*: the cycles that the whole run has more than the part, by the CPU time that it takes more.
 
+Weft learns from run to run, so a second table has whole runs of it by what was in its cache: the first and the second
+run with an empty one, a first run with `--tune`, the runs after that, and those after many (which the first table
+has). Their rates are cycles of the whole run by its CPU time without that of a warm start: what a first run compiles
+counts against it.
+
 CPU time is what is compared, since it bears other work on the machine better than the clock on the wall.
 """
 
@@ -43,6 +48,14 @@ WEFT = "import sys; from weft.apps.cli import main; sys.argv[0] = 'weft'; sys.ex
 PEERS: tuple[str, ...] = ("weft", "icarus", "verilator")
 WARMING = 24
 """Runs of Weft before those that are measured: its cache then has the code that long use of a design leaves there."""
+STAGES = {
+    "first": "first, empty cache",
+    "second": "second",
+    "tune": "first, with `--tune`",
+    "tuned": "after one with `--tune`",
+    "used": f"after {WARMING}",
+}
+"""Whole runs of Weft by what was in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +83,13 @@ class Measured:
     starts: list[Cost] = field(default_factory=list[Cost])
     parts: list[Cost] = field(default_factory=list[Cost])
     runs: list[Cost] = field(default_factory=list[Cost])
+    stages: dict[str, list[Cost]] = field(default_factory=dict[str, list[Cost]])
+    """Weft's whole runs, by the keys of `STAGES`."""
     failed: str = ""
 
-    def whole(self, cycles: int) -> float:
-        """Return cycles per second of CPU time of the whole run without its start."""
-        return cycles / max(1e-6, _cpu(self.runs) - _cpu(self.starts))
+    def whole(self, cycles: int, stage: str = "") -> float:
+        """Return cycles per second of CPU time of the whole run, perhaps that of a stage, without a warm start."""
+        return cycles / max(1e-6, _cpu(self.stages[stage] if stage else self.runs) - _cpu(self.starts))
 
     def steady(self, cycles: int, part: int) -> float:
         """Return cycles per second of CPU time of the rest of the run after a part of it."""
@@ -164,7 +179,7 @@ class Runner:
         self.files = (*bench.files, str(DESIGNS / "stop_at.v"))
         self.tops = ("-s", bench.top, "-s", "stop_at")
 
-    def command(self, peer: str, cycles: int) -> list[str]:
+    def command(self, peer: str, cycles: int, tune: bool = False) -> list[str]:
         """Return the command that runs the testbench for some cycles; 0: its start."""
         bench = self.bench
         plusargs = [f"+cycles={cycles}"]
@@ -172,7 +187,8 @@ class Runner:
             plusargs = [f"+stop={cycles * bench.period_ns}"] if cycles < bench.cycles[peer] else []
         if peer == "weft":
             defines = [f"-D{name}" for name in bench.defines]
-            return [sys.executable, "-c", WEFT, "run", *self.words, *defines, *self.tops, *self.files, *plusargs]
+            words = [*(["--tune"] if tune else []), *self.words]
+            return [sys.executable, "-c", WEFT, "run", *words, *defines, *self.tops, *self.files, *plusargs]
         if peer == "icarus":
             return ["vvp", "-n", str(self.folder / "run.vvp"), *plusargs]
         return [str(self.folder / "verilator" / "Vtop"), *plusargs]
@@ -194,18 +210,36 @@ class Runner:
             words += [*defines, *(f"-U{name}" for name in bench.undefine), "--top-module", "bench_top"]
             verilator.verilate([*words, "--prefix", "Vtop", "--Mdir", ".", *self.files, str(top)], place)
 
-    def run(self, peer: str, cycles: int) -> Cost:
-        """Run for some cycles, 0 for the start; raise `PeerFailed` if a testbench that ends by itself does not pass."""
+    def run(self, peer: str, cycles: int, cache: str = "cache", tune: bool = False) -> Cost:
+        """Run for some cycles, 0 for the start; raise `PeerFailed` if a testbench that ends by itself does not pass.
+
+        Weft uses the `cache` of this name.
+        """
         path = os.environ.get("PYTHONPATH", str(ROOT / "src"))
         # An installed Weft has its bytecode, and Python collects what it prints; whoever runs this may have told Python
         # otherwise.
-        environment = {"WEFT_CACHE_DIR": str(self.cache), "PYTHONPATH": path}
+        environment = {"WEFT_CACHE_DIR": str(self.folder / cache), "PYTHONPATH": path}
         environment |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONUNBUFFERED": ""}
-        command = self.command(peer, cycles)
+        command = self.command(peer, cycles, tune)
         cost = execute(command, self.folder, environment)
         if not any(word.startswith("+stop=") for word in command) and self.bench.passed not in cost.output:
             raise PeerFailed(f"no line '{self.bench.passed}': {cost.output.strip()[-100:]}")
         return cost
+
+    def forget(self, cache: str) -> None:
+        """Empty a cache."""
+        shutil.rmtree(self.folder / cache, ignore_errors=True)
+
+    def run_stages(self, measured: Measured, tunes: bool) -> None:
+        """Run Weft as it is in the first runs of a design, and in those after one that tunes."""
+        cycles, found = self.bench.cycles["weft"], measured.stages
+        self.forget("new")
+        for stage in ("first", "second"):
+            found.setdefault(stage, []).append(self.run("weft", cycles, "new"))
+        if tunes and "tune" not in found:
+            found["tune"] = [self.run("weft", cycles, "tuned", tune=True)]
+        if tunes:
+            found.setdefault("tuned", []).append(self.run("weft", cycles, "tuned"))
 
 
 def measure(
@@ -218,7 +252,7 @@ def measure(
         try:
             runner.build(peer)
             if peer == "weft":
-                shutil.rmtree(runner.cache, ignore_errors=True)
+                runner.forget("cache")
                 found[peer].cold = runner.run(peer, 0)
                 for _ in range(WARMING):
                     runner.run(peer, bench.cycles[peer])
@@ -232,6 +266,8 @@ def measure(
                 measured.starts.append(runner.run(peer, 0))
                 measured.parts.append(runner.run(peer, bench.part[peer]))
                 measured.runs.append(runner.run(peer, bench.cycles[peer]))
+                if peer == "weft":
+                    runner.run_stages(measured, "--engine=event" not in words)
             except PeerFailed as error:
                 measured.failed = _short(error)
     return found
@@ -261,6 +297,26 @@ def _rows(bench: Testbench, found: dict[str, Measured]) -> list[str]:
     return rows
 
 
+def _stage_rows(bench: Testbench, found: dict[str, Measured]) -> list[str]:
+    """Return the rows of the table of Weft's first runs."""
+    own = found.get("weft")
+    if own is None or own.failed or not own.runs:
+        return []
+    cycles = bench.cycles["weft"]
+    own.stages["used"] = own.runs
+    rows: list[str] = []
+    for stage in (stage for stage in STAGES if stage in own.stages):
+        costs, rate = own.stages[stage], own.whole(cycles, stage)
+        others = [
+            f"{rate / each.whole(bench.cycles[peer]):.2f}x {peer}"
+            for peer, each in found.items()
+            if peer != "weft" and not each.failed and each.runs
+        ]
+        time = f"{_wall(costs):.2f} s ({_cpu(costs):.2f})"
+        rows.append(f"| {bench.name} | {STAGES[stage]} | {time} | {rate:,.0f} | {', '.join(others)} |")
+    return rows
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -279,13 +335,18 @@ def main() -> None:
         "| steady | weft to it: whole, steady | peak memory |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    words = options.options.split()
+    words, stages = options.options.split(), list[str]()
     with tempfile.TemporaryDirectory(prefix="weft-events-") as name:
         for bench in testbenches(Path(name), options.designs.split(","), options.riscv):
             folder = Path(name) / bench.name.lower()
-            rows = _rows(bench, measure(bench, options.peers.split(","), folder, options.runs, words))
+            found = measure(bench, options.peers.split(","), folder, options.runs, words)
+            rows, more = _rows(bench, found), _stage_rows(bench, found)
             lines += rows
-            print("\n".join(rows), flush=True)
+            stages += more
+            print("\n".join([*rows, *more]), flush=True)
+    if stages:
+        lines += ["", "| testbench | run of weft | wall (CPU) | cycles per CPU second: whole | to peers |"]
+        lines += ["|---|---|---|---|---|", *stages]
     lines += [
         "",
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} logical CPUs, load "
