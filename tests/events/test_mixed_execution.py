@@ -21,6 +21,7 @@ from weft.sim.event_program import ProgramOptions, make_program, program_of
 from weft.sim.event_simulation import EventOptions, EventSimulation, run
 from weft.sim.regions.engine_choice import EngineChoice
 from weft.sim.regions.report_parts import report_text
+from weft.sim.regions.run_regions import RegionRunner
 from weft.sim.run_plan import RunPlan
 
 
@@ -158,7 +159,11 @@ def habits_of(simulation: EventSimulation) -> EdgeHabits:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr("weft.engines.cpu.region_habits.FEWEST", 100)
-    monkeypatch.setattr("weft.sim.regions.run_regions.RegionRunner.start", lambda _: None)  # better code is made here
+
+    def start(runner: RegionRunner) -> None:
+        """Leave better code to the test."""
+
+    monkeypatch.setattr(RegionRunner, "start", start)
 
 
 def machine_simulation() -> EventSimulation:

@@ -187,8 +187,8 @@ class EventSimulation:
 
     def run(self, until: int = (1 << 64) - 1) -> int:
         """Run, finish and return the exit status: 0, or what the design has asked for."""
-        self.regions.start()
         try:
+            self.regions.start()
             self.engine.run(until)
             return self.finish()
         except WeftError as error:

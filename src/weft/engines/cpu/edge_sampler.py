@@ -34,27 +34,32 @@ class EdgeSampler:
     def __init__(self, size: int, row: NDArray[np.uint64], cache: ObjectCache, key: str) -> None:
         self._size, self._row, self._cache, self._key = size, row, cache, key
         self.room = max(16, min(RING_ROWS, RING_BYTES // max(size, 1)))
+        self._rows = self.room
         self._ring: NDArray[np.uint8] | None = None
         self._earlier = np.zeros((0, size), np.uint8)
         self._taken = np.zeros((0, size), np.uint8)
 
-    def begin(self) -> None:
-        """Have samples taken from now on; those of earlier runs count as well."""
-        if self._ring is None:
+    def begin(self, rings: int = 1) -> None:
+        """Have samples taken from now on; those of earlier runs count as well.
+
+        With room for several `rings`, the thread that takes samples away may be late without missing much.
+        """
+        if self._ring is None or self._rows != rings * self.room:
             # Compiled code copies whole blocks of 32 bytes, of which the last may be longer than the state.
-            self._ring = np.zeros(self.room * self._size + 64, np.uint8)
-            self._row[words.RING], self._row[words.ROOM] = self._ring.ctypes.data, self.room
-        self._taken = np.zeros((0, self._size), np.uint8)
+            self._rows = rings * self.room
+            self._ring = np.zeros(self._rows * self._size + 64, np.uint8)
+            self._row[words.RING], self._row[words.ROOM] = self._ring.ctypes.data, self._rows
         self._row[words.SHIFT], self._row[words.TAKEN] = NEAREST, 0
         self.recall()
 
     def recall(self) -> None:
-        """Count the samples of earlier runs, and no others."""
+        """Count the samples that are kept, and no others."""
+        self._taken = np.zeros((0, self._size), np.uint8)
         self._earlier = self._load()
 
     def drain(self) -> bool:
         """Take the samples of a full ring away; say whether it was full."""
-        if self._row[words.TAKEN] < self.room:
+        if self._row[words.TAKEN] < self._rows:
             return False
         self.finish()
         self._taken = self._taken[::2]

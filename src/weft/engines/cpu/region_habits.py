@@ -196,16 +196,18 @@ class EdgeHabits:
 
     # ------------------------------------------------------------------------------------------- samples
 
-    def begin_sampling(self) -> None:
-        """Have samples of the state taken from now on."""
+    def begin_sampling(self, rings: int = 1) -> None:
+        """Have samples of the state taken from now on; more `rings` are for a run that has not begun and misses few."""
         if self._sampling is not None:
+            if rings > 1:
+                self._sampler.begin(rings)
             return
         text = module_text([sampling_step(self.code.layout, self.number)], [])
         unit = self.code.make_unit(f"region samples {self.number}", lambda _: Unit((text,), ("region_sample",), 0))
         if not unit.load(START):
             unit.begin(START)
             unit.finish()
-        self._sampler.begin()
+        self._sampler.begin(rings)
         self._sampling, self._since, self._wants = unit, time.process_time(), SAMPLES
 
     def drain(self) -> bool:
@@ -261,6 +263,7 @@ class EdgeHabits:
 
     def tune(self) -> None:
         """Look at all samples, however well the present code suits them; the run has ended."""
+        self._sampler.recall()
         if len(self._sampler.samples()) >= min(FEWEST_TO_TUNE, self._sampler.room):
             self._sampling = None
             self._decide(enough=1.0)

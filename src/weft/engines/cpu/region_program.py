@@ -41,6 +41,9 @@ from weft.ir.layout import StateLayout, place_state
 from weft.ir.region import RegionShape
 from weft.ir.step_graph import Specialiser, StepGraph
 
+TUNED_RINGS = 4
+"""How much more room for samples there is in a run that tunes, in which they are all that counts."""
+
 CONTEXT_BYTES = 1 << 20
 """What an instance's context may take; only pages that are used cost memory."""
 
@@ -168,6 +171,11 @@ class RegionProgram:
         """Return the states that better code is expected to take for granted: an earlier run's, or all that it can."""
         return tuple(sorted(self.shape.once)) if self._earlier is None else self._earlier
 
+    @property
+    def is_better(self) -> bool:
+        """Say whether better code is planned."""
+        return bool(self._better.units)
+
     def take_for_granted(self, ones: Collection[int]) -> None:
         """Plan better code, in which some states are 1; take what the cache has of it."""
         chosen = tuple(sorted(ones))
@@ -177,7 +185,7 @@ class RegionProgram:
         self._better = better
         if self._tuned:
             for habits in better.habits:
-                habits.begin_sampling()
+                habits.begin_sampling(TUNED_RINGS)
 
     def _plan(self, ones: tuple[int, ...]) -> _Better:
         """Return better code, as far as the cache has it."""

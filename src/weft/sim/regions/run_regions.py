@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 _START_SECONDS = 0.001
 """How often it is looked whether a run has begun; then it gets the code that the cache has."""
 
+_FIRST_STEPS, _NEVER = 64, (1 << 64) - 1
+"""How many time steps are run by themselves where samples are all that counts."""
+
 _BUSY_SECONDS, _WARM_SECONDS, _LOOK_SECONDS, _SETTLED_SECONDS = 0.02, 0.3, 0.005, 0.05
 """How long a run lasts before better code is worth its compilation, quick and then full; how often new code and samples
 are looked for, and how often once there is code for what the states do."""
@@ -147,9 +150,22 @@ class RegionRunner:
         if self.tunes:
             for program in self.programs.values():
                 program.prepare()
+            self._run_first_steps()
         if self.mixed.regions:
+            if self.tunes and self.engine.time and self._as_expected():
+                self.take_for_granted()
+                self.enter_code()
             self._thread = threading.Thread(target=self._improve, name="weft-regions", daemon=True)
             self._thread.start()
+
+    def _run_first_steps(self) -> None:
+        """Run until the code that is prepared may be entered, which a thread would do too late for samples of all."""
+        engine, following = self.engine, 0
+        for _ in range(_FIRST_STEPS):
+            if following == _NEVER or (engine.time and self._as_expected()):
+                return
+            engine.run(following)
+            following = engine.call("next_time", engine.state) & _NEVER
 
     def end(self) -> None:
         """Stop looking."""
@@ -187,8 +203,9 @@ class RegionRunner:
             if self._ended.wait(_START_SECONDS):
                 return
             waited += _START_SECONDS
-        self.take_for_granted()
-        self.enter_code()
+        if not any(program.is_better for program in programs):
+            self.take_for_granted()
+            self.enter_code()
         if self._ended.wait(_BUSY_SECONDS):
             return
         for program in programs:
