@@ -386,7 +386,7 @@ end
         """,
         "2\n1\n0\ndone\n",
     ),
-    "a change of other bits wakes nobody": (
+    "a change of other bits wakes nobody but @*": (
         """
         module t; reg [7:0] v = 0; reg [99:0] wide = 0; integer a=0,b=0,c,d=0,e,g,h=0,k=0,l=0,n=0; reg k2;
         always_comb begin a = a + 1; k2 = v[3]; end
@@ -405,7 +405,7 @@ end
         end endmodule
         """,
         """\
-3 2 2 3 4 11 4
+3 8 2 3 10 11 11
 """,
     ),
     "iff sees all that one assignment writes": (
