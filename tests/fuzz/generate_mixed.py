@@ -8,8 +8,8 @@ order of what outputs of several parts wake in one time step.
 Where the two may differ by design (`docs/event-engine.md`) nothing happens here. There are no chains: an input goes
 through one assignment or procedure to a register, a register through one to an output; what an input reaches at once
 is only looked at. No edge comes between a step and
-the logic behind its registers: a clock that is assigned with `<=` has no other edges beside it. And what procedures
-wait for has no pulses without a width: a reset changes once in a time step, inputs are unknown at first.
+the logic behind its registers: a clock that is assigned with `<=` has no other edges beside it. And inputs are unknown
+at first, so that what `always @*` waits for at the start has no pulses without a width; resets may have some.
 """
 
 from __future__ import annotations
@@ -304,7 +304,10 @@ class MixedGenerator:
                 pieces.append("#0;")
             pieces.append(self.act(names))
         if resets and self.chance(0.7):
-            pieces.insert(self.random.randint(0, len(pieces)), f"{resets[0]} = $urandom_range(1);")
+            at = self.random.randint(0, len(pieces))
+            pieces.insert(at, f"{resets[0]} = $urandom_range(1);")
+            if self.chance(0.3):
+                pieces.insert(self.random.randint(at + 1, len(pieces)), f"{resets[0]} = ~{resets[0]};")
         body = " ".join(pieces)
         half = _STEP // 2
         waits = f"#{self.random.choice((half, _STEP, 1, 3, 2 * _STEP))};"
