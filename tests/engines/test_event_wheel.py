@@ -73,23 +73,6 @@ endmodule
     ]
 
 
-@pytest.mark.parametrize("ahead", range(1, 9))
-def test_more_than_a_few_before_the_wheel_keep_their_order(ahead: int) -> None:
-    # Some wait already, two for each time; then one comes for each time, in front of ever more of them.
-    waiting = "".join(f'#{10 * n + 10} $write("{n}a "); #{10 * n + 10} $write("{n}b ");\n' for n in range(ahead))
-    late = "".join(f'#{10 * n + 7} $write("{n}c "); #{10 * n + 5} $write("{n}d ");\n' for n in reversed(range(ahead)))
-    text = f"""
-module t;
-  initial begin
-    fork {waiting} join_none
-    #3 fork {late} join_none
-    #400 $finish(0);
-  end
-endmodule
-"""
-    assert run_events(text)[0].split() == [f"{n}{which}" for n in range(ahead) for which in "dabc"]
-
-
 def test_a_lonely_one_may_be_disabled() -> None:
     text = """
 module t;

@@ -178,7 +178,7 @@ HEAP_BUFFER, HEAP_CAPACITY, HEAP_LENGTH = 11904, 11912, 11920
 HEAP_BYTES, HEAP_LIMIT, HEAP_COLLECTOR = 11928, 11936, 11944
 """The bytes of all objects, how many there may be before the collector is asked for, and the collector's node."""
 EARLIEST = 11952
-"""A list of few nodes that wait for times before all in the wheel, in their order (`wheel_kernels`)."""
+"""A list of the node that waits for a time before all in the wheel, if there is one alone (`wheel_kernels`)."""
 WHEEL_FROM = 11968
 """No node in the wheel has a time below this; 0 if no such bound is known."""
 SWITCH_CALL = 12008

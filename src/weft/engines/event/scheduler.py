@@ -95,7 +95,7 @@ from weft.engines.event.records import (
     WATCH_SIZE,
     WATCH_WANTED,
 )
-from weft.engines.event.wheel_kernels import advance, is_dropped, next_time, take_equal
+from weft.engines.event.wheel_kernels import advance, next_time
 
 # pyright: reportUnusedFunction=false
 
@@ -480,23 +480,16 @@ def run(state: int) -> int:
                 if invoke(u64[state + SWITCH_CALL]):
                     return SWITCHED
         node = u64[state + EARLIEST]
-        while node != 0 and is_dropped(node, state) != 0:
-            node = u64[state + EARLIEST]
         if node:
             time = u64[node + NODE_TIME]
             if u64[state + UNTIL] < time:
                 return REACHED
             u64[state + TIME] = time
-            following = u64[node + NODE_NEXT]
-            if following != 0 and u64[following + NODE_TIME] == time:
-                take_equal(time, state)
+            u64[state + EARLIEST] = 0
+            u64[node + NODE_LIST] = 0
+            if RACES or u64[state + SHUFFLE] or u32[node + NODE_FLAGS] & FLAG_REGION:
+                make_ready(node, state)
                 node = 0
-            else:
-                u64[state + EARLIEST] = following
-                u64[node + NODE_LIST] = 0
-                if RACES or u64[state + SHUFFLE] or u32[node + NODE_FLAGS] & FLAG_REGION:
-                    make_ready(node, state)
-                    node = 0
         else:
             time = next_time(state)
             if time == ~0:

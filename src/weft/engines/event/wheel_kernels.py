@@ -1,4 +1,4 @@
-"""Future events, as kernels (`kernel_language`): a timing wheel, and the few nodes that come before all in it.
+"""Future events, as kernels (`kernel_language`): a timing wheel, and the one node that comes before all in it.
 
 The *wheel* is hierarchical (Varghese and Lauck, 1987): eleven levels of 64 slots. A node whose time first differs in
 base-64 digit L from the time at which the wheel was last looked at stands on level L in the slot of that digit, so
@@ -6,11 +6,10 @@ putting one in is a shift and a count of zeros, and the next time is found from 
 slot of a level above 0, those of its nodes whose time has not come move down. Nodes of equal time keep their order:
 those of a higher slot were put in earlier and come down first.
 
-Most time steps of a testbench have one node: that of a clock's generator, or the changes of a netlist's gates. Nodes
-that come before all others are not in the wheel but in the list `EARLIEST`, in the order of their times, and a step of
-one of them looks at no slot. `WHEEL_FROM` is a bound that no time in the wheel is below, or 0 while none is known: what
-comes before it may stand in the list. That is a list for few nodes: as soon as one would have to go before `FEW`
-others, all of them go into the wheel. Each node does so once at most.
+Most time steps of a testbench have one node: that of a clock's generator. A node that comes before all others is not in
+the wheel but alone in the list `EARLIEST`, and its step looks at no slot. `WHEEL_FROM` is a bound that no time in the
+wheel is below, or 0 while none is known: what comes before it may wait alone. As soon as another node comes at the same
+time or before, the lonely one goes into the wheel, before the other one.
 """
 
 from __future__ import annotations
@@ -43,8 +42,6 @@ from weft.engines.event.records import (
     WHEEL_NOW,
     WHEEL_SLOTS,
 )
-
-FEW = 4
 
 
 @kernel
@@ -85,72 +82,24 @@ def to_inactive(node: int, state: int) -> int:
 
 @kernel
 def put_into_wheel(node: int, time: int, state: int) -> int:
-    """Suspend a node until a time, in the wheel or before it."""
-    u64[node + NODE_TIME] = time
-    if u64[state + WHEEL_FROM] == 0:
-        u64[state + WHEEL_FROM] = next_bound(state)
-    if u64[state + WHEEL_FROM] <= time:
-        return put_into_slot(node, time, state)
-    list = state + EARLIEST
-    first = u64[list]
-    before = 0
-    following = 0
+    """Suspend a node until a time; alone, if it comes before all others and is no batch, which may be dropped."""
+    first = u64[state + EARLIEST]
     if first:
-        before = u64[list + LIST_TAIL]
-    skipped = 0
-    while before != 0 and time < u64[before + NODE_TIME]:
-        skipped = skipped + 1
-        if skipped == FEW:
-            put_all_into_slots(state)
-            return put_into_wheel(node, time, state)
-        following = before
-        before = u64[before + NODE_PREV]
-        # What stands before the first one is of no use (`list_kernels`).
-        if following == first:
-            before = 0
-    u64[node + NODE_NEXT] = following
-    u64[node + NODE_PREV] = before
-    u64[node + NODE_LIST] = list
-    if following:
-        u64[following + NODE_PREV] = node
-    else:
-        u64[list + LIST_TAIL] = node
-    if before == 0:
-        before = list
-    u64[before + NODE_NEXT] = node
-    return 0
-
-
-@apart
-def put_all_into_slots(state: int) -> int:
-    """Put all nodes that come before those of the wheel into it, too."""
-    node = u64[state + EARLIEST]
-    u64[state + EARLIEST] = 0
-    u64[state + WHEEL_FROM] = u64[node + NODE_TIME]
-    while node:
-        next = u64[node + NODE_NEXT]
-        put_into_slot(node, u64[node + NODE_TIME], state)
-        node = next
-    return 0
-
-
-@kernel
-def is_dropped(node: int, state: int) -> int:
-    """Drop a future node if it is a batch of changes that have all been taken away; return whether it was so."""
+        known = u64[first + NODE_TIME]
+        if time <= known:
+            unlink(first)
+            put_into_slot(first, known, state)
+            u64[state + WHEEL_FROM] = known
+    u64[node + NODE_TIME] = time
     if u32[node + NODE_FLAGS] & FLAG_BATCH == 0:
-        return 0
-    return invoke(u64[state + DROP_BATCH], node, state)
-
-
-@kernel
-def take_equal(time: int, state: int) -> int:
-    """Make the nodes of a time active that are the earliest of all."""
-    node = u64[state + EARLIEST]
-    while node != 0 and u64[node + NODE_TIME] == time:
-        if is_dropped(node, state) == 0:
-            unlink(node)
-            make_ready(node, state)
-        node = u64[state + EARLIEST]
+        if u64[state + WHEEL_FROM] == 0:
+            u64[state + WHEEL_FROM] = next_bound(state)
+        if time < u64[state + WHEEL_FROM] and u64[state + EARLIEST] == 0:
+            append(state + EARLIEST, node)
+            return 0
+    if time < u64[state + WHEEL_FROM]:
+        u64[state + WHEEL_FROM] = time
+    put_into_slot(node, time, state)
     return 0
 
 
@@ -191,11 +140,8 @@ def next_slot(state: int) -> int:
 @kernel
 def next_time(state: int) -> int:
     """Return the time of the earliest future event, or all ones; batches of changes taken away are dropped."""
-    node = u64[state + EARLIEST]
-    while node:
-        if is_dropped(node, state) == 0:
-            return u64[node + NODE_TIME]
-        node = u64[state + EARLIEST]
+    if u64[state + EARLIEST]:
+        return u64[u64[state + EARLIEST] + NODE_TIME]
     time = ~0
     while time == ~0:
         list = next_slot(state)
@@ -205,7 +151,7 @@ def next_time(state: int) -> int:
         node = u64[list]
         while node:
             next = u64[node + NODE_NEXT]
-            if is_dropped(node, state) == 0:
+            if (u32[node + NODE_FLAGS] & FLAG_BATCH) == 0 or invoke(u64[state + DROP_BATCH], node, state) == 0:
                 if u64[node + NODE_TIME] < time:
                     time = u64[node + NODE_TIME]
                 if list < state + WHEEL_SLOTS + 1024:
