@@ -173,32 +173,6 @@ endmodule
     assert "60 001" in found[0] or "61 101" in found[0]
 
 
-def test_sources_in_parts_of_vectors_and_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Bits that no gate reads lie between those that some read; a family reads some of each; one bit has many readers.
-    draw = random.Random(5)
-    names = (
-        [f"r[{i}]" for i in (3, 4, 9, 40, 70, 71)] + [f"m[{i}][{j}]" for i in (1, 2) for j in (0, 5)] + ["q", "r[9]"]
-    )
-    gates = [f"  nand #{1 + i % 2} (y[{i}], {', '.join(draw.sample(names, 2 + i % 5))});" for i in range(40)]
-    writes = (
-        "r[4:3] = v; r[71:60] = v; m[1] = v; m[2][5:4] = v; r[9] = v[3]; q = v[2]; r[39] = v[0]; r = {9{v}}; m[0] = v"
-    )
-    steps = "".join(f"    v = v * 77 + 41; {write}; #{n % 3};\n" for n, write in enumerate(writes.split("; ") * 8))
-    text = f"""
-module t;
-  reg [71:0] r; reg [7:0] m[0:3]; bit q; bit [7:0] v; wire [39:0] y;
-{chr(10).join(gates)}
-  always @(y) $display("%0t %b", $time, y);
-  initial begin
-{steps}    #9 r[70] = 1'bz; #9 m[2][0] = 1'bx; #9;
-  end
-endmodule
-"""
-    found = run_events(text)
-    assert found[0].count("\n") > 30
-    assert found == without_netlists(monkeypatch, text)
-
-
 def test_gates_in_instances_arrays_and_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     text = """
 module full(input a, b, c, output s, output d);

@@ -38,7 +38,6 @@ _BASE = (
     "box_kernels",
     "draw_kernels",
     "stream_kernels",
-    "batch_kernels",
     "netlist_kernels",
     "region_kernels",
 )

@@ -27,12 +27,10 @@ from weft.engines.event.writer import plane_bytes
 if TYPE_CHECKING:
     from weft.engines.event.code_program import ProgramCode
 
-KERNELS = ("run_first", "run_changes", "run_gates", "take_inputs", "begin_gates", "drop_batch")
+KERNELS = ("run_first", "run_changes", "run_gates", "take_input", "begin_gates", "drop_batch")
 
 _IDLE = {at.FAMILY_AND: 0x5555555555555555, at.FAMILY_OR: 0, at.FAMILY_XOR: 0}
 """The codes of all inputs of a gate of a family while it has none of them."""
-_CODES = bytes(range(4))
-"""The table of a gate with one input, which gives that."""
 
 Entry = tuple[int, int, int, int, int]
 Numbers = npt.NDArray[np.int64]
@@ -47,10 +45,6 @@ class _Terminal:
     byte: int
     plane: int
     shift: int
-
-
-_Source = tuple[_Terminal, int, int]
-"""An input that no gate of the netlist drives, its gate and its number there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,15 +63,14 @@ class NetlistArea:
     _inputs: list[int] = field(default_factory=list[int])
     _readers: list[list[tuple[int, int]]] = field(default_factory=list["list[tuple[int, int]]"])
     """For each gate the readers of its output, and the numbers of their inputs."""
-    _sources: dict[int, list[_Source]] = field(default_factory=dict[int, "list[_Source]"])
-    """The other inputs, for each signal's place in the order of their gates."""
+    _sources: list[tuple[_Terminal, int, int]] = field(default_factory=list[tuple[_Terminal, int, int]])
+    """The other inputs, each with its gate and its number there."""
     _lines: Numbers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """How many lines behind the area each gate begins, and where the last one ends."""
     _delays: dict[tuple[int, ...], int] = field(default_factory=dict[tuple[int, ...], int])
     _tables: dict[bytes, int] = field(default_factory=dict[bytes, int])
     _sides: int = 0
-    _first_sources: int = 0
-    """Where the records of signals that give inputs are; behind them is what they name."""
+    _first_source: int = 0
     _drives: dict[int, list[int]] | None = None
 
     def __post_init__(self) -> None:
@@ -103,7 +96,7 @@ class NetlistArea:
                 terminal = find(node, bit)
                 driver = drivers.get((terminal.signal, terminal.bit))
                 if driver is None:
-                    self._sources.setdefault(terminal.signal, []).append((terminal, number, i))
+                    self._sources.append((terminal, number, i))
                 else:
                     # What a gate drives begins as x.
                     word |= X << 2 * i
@@ -128,21 +121,21 @@ class NetlistArea:
         place = at.AREA_CONTENTS + 32 * len(delays)
         for table in tables:
             self._tables[table] = place
-            place += 2 * at.STATES * len(table)
+            place += (len(table) + 7) // 8 * 8
         counts = np.array([len(found) for found in self._readers], dtype=np.int64)
         more = np.maximum(counts - at.READERS_INLINE, 0)
         ends = np.cumsum(1 + (more + at.READERS_LINE - 1) // at.READERS_LINE)
         first = (place + at.LINE - 1) // at.LINE
         self._lines = first + np.concatenate([[0], ends])
         self._sides = int(self._lines[-1]) * at.LINE
-        self._first_sources = self._sides + 16 * int(ends[-1])
-        place = self._first_sources + at.SOURCES_SIZE * len(self._sources)
-        take = self.address("take_inputs")
-        for i, (signal, found) in enumerate(self._sources.items()):
-            group = self.start + self._first_sources + at.SOURCES_SIZE * i
-            self.watches[signal] = [(group, WATCH_CALL, *_range(found), take)]
-            place += _source_bytes(found)
-        self.end = self.start + place
+        self._first_source = self._sides + 16 * int(ends[-1])
+        self.end = self.start + self._first_source + at.SOURCE_SIZE * len(self._sources)
+        take = self.address("take_input")
+        watches: defaultdict[int, list[Entry]] = defaultdict(list)
+        for i, (terminal, _, _) in enumerate(self._sources):
+            source = self.start + self._first_source + at.SOURCE_SIZE * i
+            watches[terminal.signal].append((source, WATCH_CALL, terminal.bit, terminal.bit + 1, take))
+        self.watches = dict(watches)
 
     @property
     def code_places(self) -> list[int]:
@@ -168,32 +161,20 @@ class NetlistArea:
         self._store_header(words, state + self.start)
         for ticks, place in self._delays.items():
             words[place // 8 : place // 8 + len(ticks)] = ticks
-        for table, place in (*self._tables.items(), (_CODES, at.AREA_CODES)):
-            area[place : place + 2 * at.STATES * len(table)] = _steps(table).view(np.uint8)
+        for table, place in self._tables.items():
+            area[place : place + len(table)] = np.frombuffer(table, dtype=np.uint8)
         lines = self._lines[:-1]
         records = lines * at.LINE
         bytes_of = np.array([output.byte for output in self._outputs], dtype=np.uint64)
-        families = np.array([not gate.table for _, gate in self.gates])
-        named = list(zip(families.tolist(), self.gates, strict=True))
-        inputs = np.array(self._inputs, dtype=np.uint64)
-        first_word = np.uint64(at.IDLE | X << at.SHOWN_AT | X)
-        words[(records + at.GATE_WORD) // 8] = first_word | np.where(
-            families, np.uint64(0), inputs << np.uint64(at.INPUTS_AT)
-        )
-        tables = [0 if family else state + self.start + self._tables[gate.table] for family, (_, gate) in named]
-        words[(records + at.GATE_TABLE) // 8] = np.array(tables, dtype=np.uint64)
-        words[(records[families] + at.GATE_TERMS) // 8] = inputs[families]
-        special = families | np.array([not gate.ticks for _, gate in self.gates])
-        area[records[special] + at.SPECIAL_BYTE] = at.SPECIAL
+        words[(records + at.GATE_INPUTS) // 8] = np.array(self._inputs, dtype=np.uint64)
         words[(records + at.GATE_PLACE) // 8] = bytes_of + np.uint64(state)
+        area[records + at.GATE_SHOWN] = area[records + at.GATE_COMING] = X
+        area[records + at.GATE_FLAGS] = [_flags(gate) for _, gate in self.gates]
         columns = {
-            at.GATE_KIND: [_kind(gate) for _, gate in self.gates],
+            at.GATE_TABLE: [self._tables[gate.table] if gate.table else gate.family for _, gate in self.gates],
             at.GATE_DELAYS: [self._delays[gate.ticks] for _, gate in self.gates],
             at.GATE_PLANE: [output.plane << 3 | output.shift for output in self._outputs],
-            at.GATE_COUNT: [
-                len(found) | _flags(gate, len(found)) << at.FLAGS_AT
-                for (_, gate), found in zip(self.gates, self._readers, strict=True)
-            ],
+            at.GATE_COUNT: [len(found) for found in self._readers],
         }
         for offset, column in columns.items():
             halves[(records + offset) // 4] = column
@@ -201,7 +182,7 @@ class NetlistArea:
         sides = self._sides + (lines - lines[0]) * 16
         words[sides // 8] = np.array([state + output.signal for output in self._outputs], dtype=np.uint64)
         words[sides // 8 + 1] = [output.bit for output in self._outputs]
-        self._store_sources(words, halves, state)
+        self._store_sources(words, state)
 
     def _store_header(self, words: npt.NDArray[np.uint64], area: int) -> None:
         first, last = int(self._lines[0]), int(self._lines[-1])
@@ -212,8 +193,8 @@ class NetlistArea:
             at.AREA_SIDES: area + self._sides - 16 * first,
             at.AREA_GATES: area + first * at.LINE,
             at.AREA_GATES_END: area + last * at.LINE,
-            at.AREA_SOURCES: area + self._first_sources,
-            at.AREA_SOURCES_END: area + self._first_sources + at.SOURCES_SIZE * len(self._sources),
+            at.AREA_SOURCES: area + self._first_source,
+            at.AREA_SOURCES_END: area + self._first_source + at.SOURCE_SIZE * len(self._sources),
         }
         for place, word in header.items():
             words[place // 8] = word
@@ -222,39 +203,20 @@ class NetlistArea:
         lines = self._lines.tolist()
         for line, found in zip(lines, self._readers, strict=False):
             begin = (line * at.LINE + at.GATE_READERS) // 4
-            halves[begin : begin + len(found)] = [self._reader(lines[number], number, i) for number, i in found]
+            halves[begin : begin + len(found)] = [lines[number] * at.LINE | 2 * i for number, i in found]
 
-    def _reader(self, line: int, number: int, i: int) -> int:
-        """Return what names an input of a gate, given the gate's line."""
-        if self.gates[number][1].table:
-            return line * at.LINE | at.INPUTS_AT + 2 * i
-        return line * at.LINE | 2 * i | at.READER_TERM
-
-    def _store_sources(self, words: npt.NDArray[np.uint64], halves: npt.NDArray[np.uint32], state: int) -> None:
-        lines = self._lines.tolist()
-        area = state + self.start
-        group, place = self._first_sources, self._first_sources + at.SOURCES_SIZE * len(self._sources)
-        for signal, found in self._sources.items():
-            low, high = _range(found)
-            bits = place + at.SOURCE_SIZE * len(found)
-            readers = bits + at.SOURCE_BIT_SIZE * (high - low + 1)
-            plane = found[0][0].plane
-            header = (state + signal, plane, low, high, area + bits, area + place, area + bits)
-            words[group // 8 : group // 8 + len(header)] = header
-            named = [(terminal.bit - low, self._reader(lines[number], number, i)) for terminal, number, i in found]
-            halves[place // 4 : bits // 4] = [
-                word for bit, reader in named for word in (reader, at.SOURCE_BIT_SIZE * bit)
-            ]
-            counts = np.bincount([bit for bit, _ in named])
-            columns = halves[bits // 4 : readers // 4].reshape(-1, at.SOURCE_BIT_SIZE // 4)
-            columns[:, at.SOURCE_READERS // 4] = readers + 4 * np.concatenate([[0], np.cumsum(counts)])
-            for terminal, _, _ in found:
-                columns[terminal.bit - low, at.SOURCE_PLACE // 4] = terminal.byte - signal << 3 | terminal.shift
-            halves[readers // 4 : readers // 4 + len(named)] = [
-                reader for _, reader in sorted(named, key=lambda source: source[0])
-            ]
-            group += at.SOURCES_SIZE
-            place += _source_bytes(found)
+    def _store_sources(self, words: npt.NDArray[np.uint64], state: int) -> None:
+        begin = self._first_source // 8
+        columns = {
+            at.SOURCE_PLACE: [state + terminal.byte for terminal, _, _ in self._sources],
+            at.SOURCE_PLANE: [terminal.plane for terminal, _, _ in self._sources],
+            at.SOURCE_SHIFT: [terminal.shift for terminal, _, _ in self._sources],
+            at.SOURCE_GATE: [state + self.start + int(self._lines[number]) * at.LINE for _, number, _ in self._sources],
+            at.SOURCE_AT: [2 * i for _, _, i in self._sources],
+        }
+        step = at.SOURCE_SIZE // 8
+        for offset, column in columns.items():
+            words[begin + offset // 8 : begin + step * len(column) : step] = np.array(column, dtype=np.uint64)
 
     # ------------------------------------------------------------------------------------------- looking
 
@@ -277,39 +239,15 @@ class NetlistArea:
         if words[NODE_CODE // 8] not in run_gates:
             return []
         first, end = words[at.BATCH_ENTRIES // 8], words[at.BATCH_END // 8]
-        entries = np.array((ctypes.c_uint64 * ((end - first) // 8)).from_address(first))
+        entries = np.array((ctypes.c_uint32 * ((end - first) // 4)).from_address(first)) & at.GATE_MASK
         return [self.gates[number] for number in np.searchsorted(self._lines, entries // at.LINE).tolist()]
 
 
-def _flags(gate: NetlistGate, readers: int) -> int:
-    flags = at.FLAG_PART if gate.output.ref.signal.bits > 1 else 0
-    return flags | at.FLAG_MANY if readers > at.READERS_INLINE else flags
-
-
-def _kind(gate: NetlistGate) -> int:
-    kind = 0 if gate.table else at.KIND_FAMILY | gate.family
-    return kind if gate.ticks else kind | at.KIND_PROMPT
-
-
-def _steps(table: bytes) -> npt.NDArray[np.uint16]:
-    """Return what is added to an idle gate's word, for all codes of inputs, shown codes and codes to come."""
-    wanted = np.frombuffer(table, dtype=np.uint8).astype(np.int64)[:, None, None]
-    shown, coming = np.arange(4)[:, None], np.arange(4)
-    generations = np.where(wanted == coming, 0, np.where(wanted == shown, 2, 1))
-    return (at.IDLE + wanted - coming + (generations << at.GENERATION_AT)).astype(np.uint16).reshape(-1)
-
-
-def _range(found: list[_Source]) -> tuple[int, int]:
-    """Return the bits of a signal from and to which there are sources."""
-    bits = [terminal.bit for terminal, _, _ in found]
-    return min(bits), max(bits) + 1
-
-
-def _source_bytes(found: list[_Source]) -> int:
-    """Return the bytes of a signal's sources: in the order of gates, of each bit, and in the order of bits."""
-    low, high = _range(found)
-    size = (at.SOURCE_SIZE + 4) * len(found) + at.SOURCE_BIT_SIZE * (high - low + 1)
-    return (size + 7) // 8 * 8
+def _flags(gate: NetlistGate) -> int:
+    flags = 0 if gate.table else at.FLAG_WIDE
+    if gate.output.ref.signal.bits > 1:
+        flags |= at.FLAG_PART
+    return flags if gate.ticks else flags | at.FLAG_PROMPT
 
 
 __all__ = ["KERNELS", "NetlistArea"]

@@ -1,106 +1,202 @@
 """Gates of a bit with constant delays, as kernels (`kernel_language`, `netlist_records`).
 
-A gate has all that changes of it in one word: its inputs' codes, two bits each, the codes that its output shows and is
-going to have, a count. When an output changes, the gate's own list of readers says where the new code goes, so that a
-reader is never asked to look: its word is corrected by an exclusive or, and it is put into the *batch* of gates that
-have been woken. When that batch comes to run, each of its gates looks up once, however many of its inputs have changed,
-what this makes of its word: one sum says what is coming, whether a change begins and whether one is taken away.
+A gate has its inputs' codes in one word, two bits each, and a table with its output for each such word. When an output
+changes, the gate's own list of readers says where the new code goes, so that a reader is never asked to look: its word
+is corrected by an exclusive or, and it is put into the *batch* of gates that have been woken. When that batch comes to
+run, each of its gates looks its output up once, however many of its inputs have changed.
 
 A changed output with a delay is an entry in the batch of all changes that are due at that time: the wheel has one node
 for them all. An inertial delay needs at most one change on its way for each gate (IEEE 1800-2023 28.16), so a change is
 taken away by counting the gate's generation up, and the entry finds that out when it is due.
 
-`batch_kernels` keeps batches in the order that single nodes would have.
+Batches keep the order of the general path: an entry is added to a batch only while nothing else has been put behind
+that batch, into the active list or at any time into the wheel. Else a new batch is begun. So everything runs in the
+order in which it would run if each gate and change were a node.
 """
 
 from __future__ import annotations
 
-from weft.engines.event.batch_kernels import (
-    batch_free,
-    batch_grow,
-    batch_new,
-    count_events,
-    due_batch,
-    is_due,
-    woken_batch,
-)
-from weft.engines.event.kernel_language import inlined, kernel, u8, u16, u32, u64
+from weft.engines.event.kernel_language import apart, inlined, kernel, malloc, memset, realloc, u8, u16, u32, u64
+from weft.engines.event.list_kernels import append, unlink
 from weft.engines.event.net_records import EDGE_CODES
 from weft.engines.event.netlist_records import (
-    AREA_CODES,
     AREA_DUE,
     AREA_GATES,
     AREA_GATES_END,
+    AREA_RUN_CHANGES,
+    AREA_RUN_GATES,
     AREA_SIDES,
     AREA_SOURCES,
     AREA_SOURCES_END,
     BATCH_END,
     BATCH_ENTRIES,
     BATCH_LIMIT,
-    COUNT_MASK,
+    BATCH_SIZE,
+    BATCHES_FREE,
     FAMILY_AND,
     FAMILY_INVERTED,
     FAMILY_OR,
-    FLAG_MANY,
     FLAG_PART,
+    FLAG_PROMPT,
+    FLAG_SPECIAL,
     FLAG_WATCHED,
-    FLAGS_AT,
+    FLAG_WIDE,
+    GATE_COMING,
     GATE_COUNT,
     GATE_DELAYS,
-    GATE_KIND,
+    GATE_FLAGS,
+    GATE_GENERATION,
+    GATE_INPUTS,
     GATE_MASK,
     GATE_PLACE,
     GATE_PLANE,
+    GATE_QUEUED,
     GATE_READERS,
+    GATE_SHOWN,
     GATE_TABLE,
-    GATE_TERMS,
-    GENERATION_AT,
-    IDLE,
     INPUT_MASK,
-    INPUTS_AT,
-    KIND_FAMILY,
-    KIND_PROMPT,
     LINE,
     NETLIST,
-    READER_TERM,
     READERS_INLINE,
     READERS_LINE,
-    SHOWN_AT,
-    SOURCE_BIT_SIZE,
-    SOURCE_DIFFERENCE,
+    SOURCE_AT,
+    SOURCE_GATE,
     SOURCE_PLACE,
-    SOURCE_READERS,
+    SOURCE_PLANE,
+    SOURCE_SHIFT,
     SOURCE_SIZE,
-    SOURCES_ALL,
-    SOURCES_BITS,
-    SOURCES_END,
-    SOURCES_HIGH,
-    SOURCES_LOW,
-    SOURCES_PLACE,
-    SOURCES_PLANE,
-    SOURCES_SIZE,
-    SPECIAL,
-    SPECIAL_BYTE,
-    STEP_MASK,
     WOKEN,
 )
 from weft.engines.event.records import (
+    ACTIVE,
     DUE_BATCH,
     DUE_BITS,
     DUE_HASH,
     DUE_SIZE,
     DUE_TIME,
+    EVENTS_LEFT,
+    FLAG_BATCH,
+    LAST_EVENT,
+    LIST_TAIL,
+    NODE_CODE,
+    NODE_FLAGS,
+    NODE_NEXT,
+    NODE_TIME,
     SIGNAL_WATCHES,
     TIME,
     WATCH_ANY,
 )
 from weft.engines.event.scheduler import notify
+from weft.engines.event.wheel_kernels import put_into_wheel
 
 # pyright: reportUnusedFunction=false
 
 LOW_BITS = 0x5555555555555555
-IDLE_ENTRY, BEGINS_NOTE = 9, 9
-"""How far down the bits `IDLE` and `BEGINS` are the size of an entry, 8 bytes, and of a note of a change, 16."""
+COMING_BYTE, QUEUED_BYTE = 0xFF00, 0xFF0000
+"""In the four bytes from `GATE_SHOWN` on: the code to come, and whether the gate is in a batch."""
+ROOM = 448
+"""The bytes for the first entries of a batch; what follows is twice as much each time."""
+AHEAD = 32
+"""How many bytes ahead in a batch the gates are fetched into the cache; the room ends so much before its end."""
+
+
+# ------------------------------------------------------------------------------------------- batches
+
+
+@kernel
+def batch_new(code: int, state: int) -> int:
+    """Return an empty batch."""
+    batch = u64[state + BATCHES_FREE]
+    if batch:
+        u64[state + BATCHES_FREE] = u64[batch + NODE_NEXT]
+    else:
+        batch = malloc(BATCH_SIZE)
+        memset(batch, 0, BATCH_SIZE)
+        room = malloc(ROOM)
+        u64[batch + BATCH_ENTRIES] = room
+        u64[batch + BATCH_LIMIT] = room + ROOM - AHEAD
+        memset(room, 0, ROOM)
+    u64[batch + NODE_CODE] = code
+    u32[batch + NODE_FLAGS] = FLAG_BATCH
+    u64[batch + BATCH_END] = u64[batch + BATCH_ENTRIES]
+    return batch
+
+
+@kernel
+def batch_free(batch: int, state: int) -> int:
+    """Keep a batch that has been done for later."""
+    u64[batch + NODE_NEXT] = u64[state + BATCHES_FREE]
+    u64[state + BATCHES_FREE] = batch
+    return 0
+
+
+@apart
+def batch_grow(batch: int, more: int) -> int:
+    """Make room for so many bytes of entries; return where the next entry goes."""
+    start = u64[batch + BATCH_ENTRIES]
+    length = u64[batch + BATCH_END] - start
+    room = (length + more) * 2 + AHEAD
+    grown = realloc(start, room)
+    memset(grown + length, 0, room - length)
+    u64[batch + BATCH_ENTRIES] = grown
+    u64[batch + BATCH_END] = grown + length
+    u64[batch + BATCH_LIMIT] = grown + room - AHEAD
+    return grown + length
+
+
+@apart
+def due_batch(known: int, due: int, state: int) -> int:
+    """Begin a batch of changes that are due at a time, which is noted at `known`; a time past all never comes."""
+    batch = batch_new(u64[u64[state + NETLIST] + AREA_RUN_CHANGES], state)
+    if u64[state + TIME] < due:
+        u64[known + DUE_TIME] = due
+        u64[known + DUE_BATCH] = batch
+        put_into_wheel(batch, due, state)
+    return batch
+
+
+@kernel
+def drop_batch(batch: int, state: int) -> int:
+    """Take a batch out of the wheel if all its changes have been taken away; return whether it was so."""
+    area = u64[state + NETLIST]
+    entry = u64[batch + BATCH_ENTRIES]
+    end = u64[batch + BATCH_END]
+    while entry != end:
+        change = u64[entry]
+        gate = area + (change & GATE_MASK)
+        if u32[gate + GATE_GENERATION] == change >> 32:
+            return 0
+        entry = entry + 8
+    known = area + AREA_DUE + (u64[batch + NODE_TIME] * DUE_HASH >> (64 - DUE_BITS)) * DUE_SIZE
+    if u64[known + DUE_BATCH] == batch:
+        u64[known + DUE_TIME] = 0
+    unlink(batch)
+    batch_free(batch, state)
+    return 1
+
+
+@inlined
+def count_events(count: int, state: int) -> int:
+    """Count the events of a batch but for one, which the scheduler counts; at the latest the run pauses behind it."""
+    left = u64[state + EVENTS_LEFT]
+    if left < count:
+        u64[state + LAST_EVENT] = u64[state + LAST_EVENT] + count - left
+        left = count
+    u64[state + EVENTS_LEFT] = left - count + 1
+    return 0
+
+
+@kernel
+def woken_batch(more: int, state: int) -> int:
+    """Return a batch of gates that is the last in the active list and has room for so many bytes of entries."""
+    batch = u64[state + WOKEN]
+    if batch == 0 or u64[state + ACTIVE] == 0 or u64[state + ACTIVE + LIST_TAIL] != batch:
+        batch = batch_new(u64[u64[state + NETLIST] + AREA_RUN_GATES], state)
+        u64[state + WOKEN] = batch
+        append(state + ACTIVE, batch)
+    if u64[batch + BATCH_LIMIT] < u64[batch + BATCH_END] + more:
+        batch_grow(batch, more)
+    return batch
 
 
 # ------------------------------------------------------------------------------------------- changes
@@ -113,30 +209,39 @@ def run_changes(due: int, state: int) -> int:
     entry = u64[due + BATCH_ENTRIES]
     end = u64[due + BATCH_END]
     count_events((end - entry) // 8, state)
+    # What is left is moved together first: a short loop that brings many gates into the cache at a time.
+    kept = entry
+    while entry != end:
+        change = u64[entry]
+        u64[kept] = change
+        kept = kept + ((u32[area + (change & GATE_MASK) + GATE_GENERATION] == change >> 32) << 3)
+        entry = entry + 8
     # The batch that gates are woken into: nothing else is put into the active list before somebody is told.
     batch = 0
+    room = 0
     at = 0
-    while entry != end:
-        gate = area + u32[entry]
-        word = u64[gate]
-        if is_due(entry, word):
-            fields = u32[gate + GATE_COUNT]
-            if fields & (FLAG_WATCHED | FLAG_MANY) << FLAGS_AT:
-                if batch:
-                    u64[batch + BATCH_END] = at
-                    batch = 0
-                change_output(gate, word, area, state)
-            else:
-                difference = (word ^ word >> SHOWN_AT) & 3
-                u64[gate] = word ^ difference << SHOWN_AT
-                write_output(gate, word, difference, fields)
-                if fields & 255:
-                    if batch == 0:
-                        # There is room for the readers of all that are left, if each has so few.
-                        batch = woken_batch((end - entry) * READERS_INLINE, state)
-                        at = u64[batch + BATCH_END]
-                    at = wake_readers(gate, fields & 255, difference, area, at)
+    entry = u64[due + BATCH_ENTRIES]
+    while entry != kept:
+        gate = area + (u32[entry] & GATE_MASK)
         entry = entry + 8
+        old = u8[gate + GATE_SHOWN]
+        code = u8[gate + GATE_COMING]
+        write_output(gate, code, old ^ code)
+        more = u32[gate + GATE_COUNT] << 2
+        if room < at + more:
+            if batch:
+                u64[batch + BATCH_END] = at
+            batch = woken_batch(more, state)
+            at = u64[batch + BATCH_END]
+            room = u64[batch + BATCH_LIMIT]
+        at = wake_readers(gate, more, old ^ code, area, at)
+        if u8[gate + GATE_FLAGS] & FLAG_WATCHED:
+            if batch:
+                u64[batch + BATCH_END] = at
+            batch = 0
+            room = 0
+            at = 0
+            tell(gate, old, code, area, state)
     if batch:
         u64[batch + BATCH_END] = at
     batch_free(due, state)
@@ -144,73 +249,62 @@ def run_changes(due: int, state: int) -> int:
 
 
 @kernel
-def change_output(gate: int, word: int, area: int, state: int) -> int:
-    """Have a gate's output show what was to come, given its word, and wake all that watch it."""
-    difference = (word ^ word >> SHOWN_AT) & 3
-    u64[gate] = word ^ difference << SHOWN_AT
-    fields = u32[gate + GATE_COUNT]
-    write_output(gate, word, difference, fields)
-    count = fields & COUNT_MASK
-    if count:
-        batch = woken_batch(count * 8, state)
-        u64[batch + BATCH_END] = wake_readers(gate, count, difference, area, u64[batch + BATCH_END])
-    if fields & FLAG_WATCHED << FLAGS_AT:
-        tell(gate, word, area, state)
+def show(gate: int, code: int, area: int, state: int) -> int:
+    """Write the output of a gate without a delay, and wake all that watch it."""
+    old = u8[gate + GATE_SHOWN]
+    write_output(gate, code, old ^ code)
+    more = u32[gate + GATE_COUNT] << 2
+    if more:
+        batch = woken_batch(more, state)
+        u64[batch + BATCH_END] = wake_readers(gate, more, old ^ code, area, u64[batch + BATCH_END])
+    if u8[gate + GATE_FLAGS] & FLAG_WATCHED:
+        tell(gate, old, code, area, state)
     return 0
 
 
 @inlined
-def write_output(gate: int, word: int, difference: int, fields: int) -> int:
-    """Write a gate's output, given its word and what stands at `GATE_COUNT`."""
+def write_output(gate: int, code: int, difference: int) -> int:
+    """Write a gate's output."""
+    u8[gate + GATE_SHOWN] = code
     place = u64[gate + GATE_PLACE]
-    if fields & FLAG_PART << FLAGS_AT:
+    if u8[gate + GATE_FLAGS] & FLAG_PART:
         plane = u32[gate + GATE_PLANE]
         shift = plane & 7
         plane = plane >> 3
         u8[place] = u8[place] ^ (difference & 1) << shift
         u8[place + plane] = u8[place + plane] ^ (difference >> 1) << shift
     else:
-        u16[place] = (word | word << 7) & 0x101
+        u16[place] = code & 1 | code >> 1 << 8
     return 0
 
 
 @inlined
-def wake_readers(gate: int, count: int, difference: int, area: int, end: int) -> int:
-    """Give readers their new input, and put those at `end` that are in no batch; return the new end."""
+def wake_readers(gate: int, size: int, difference: int, area: int, end: int) -> int:
+    """Give `size` bytes of readers their new input, and put those at `end` that are in no batch; return the new end."""
     reader = gate + GATE_READERS
-    last = reader + count * 4
+    last = reader + size
     while reader != last:
-        end = wake_reader(u32[reader], difference, area, end)
+        word = u32[reader]
+        target = area + (word & GATE_MASK)
+        u64[target + GATE_INPUTS] = u64[target + GATE_INPUTS] ^ difference << (word & INPUT_MASK)
+        # The entry is written in any case, and kept if the gate was in no batch: that is a toss-up.
+        u32[end] = word
+        end = end + 4 - u8[target + GATE_QUEUED]
+        u8[target + GATE_QUEUED] = 4
         reader = reader + 4
     return end
 
 
-@inlined
-def wake_reader(reader: int, difference: int, area: int, end: int) -> int:
-    """Give a reader its new input, and put it at `end` if it is in no batch; return the new end."""
-    gate = area + (reader & GATE_MASK)
-    word = u64[gate]
-    moved = difference << (reader & INPUT_MASK)
-    if reader & READER_TERM:
-        u64[gate + GATE_TERMS] = u64[gate + GATE_TERMS] ^ moved
-        moved = 0
-    u64[gate] = (word ^ moved) & ~IDLE
-    # The entry is written in any case, and kept if the gate was in no batch: that is a toss-up.
-    u64[end] = reader & GATE_MASK
-    return end + (word >> IDLE_ENTRY & 8)
-
-
 @kernel
-def tell(gate: int, word: int, area: int, state: int) -> int:
-    """Tell a change of a gate's output to those who watch its signal, given its word before."""
+def tell(gate: int, old: int, code: int, area: int, state: int) -> int:
+    """Tell a change of a gate's output to those who watch its signal."""
     side = u64[area + AREA_SIDES] + (gate - area) // LINE * 16
     signal = u64[side]
     bit = u64[side + 8]
     if u64[signal - SIGNAL_WATCHES]:
         edges = WATCH_ANY
         if bit == 0:
-            # The codes that it shows and is going to have follow one another as those before and after an edge do.
-            edges = (EDGE_CODES >> ((word & 15) << 1)) & 3 | WATCH_ANY
+            edges = (EDGE_CODES >> ((old << 2 | code) << 1)) & 3 | WATCH_ANY
         notify(signal, edges, bit, bit + 1, 0, state)
     return 0
 
@@ -225,33 +319,38 @@ def run_gates(woken: int, state: int) -> int:
         u64[state + WOKEN] = 0
     area = u64[state + NETLIST]
     time = u64[state + TIME]
-    size = u64[woken + BATCH_END] - u64[woken + BATCH_ENTRIES]
-    count_events(size // 8, state)
-    if u64[woken + BATCH_LIMIT] < u64[woken + BATCH_END] + size * 2:
-        batch_grow(woken, size * 2)
     entry = u64[woken + BATCH_ENTRIES]
     end = u64[woken + BATCH_END]
-    # Whether a change begins is a toss-up, so a gate is noted behind the entries in any case, and kept if one does.
-    kept = end
+    count_events((end - entry) // 4, state)
+    wanted = batch_new(0, state)
+    if u64[wanted + BATCH_LIMIT] - u64[wanted + BATCH_ENTRIES] < (end - entry) * 2:
+        batch_grow(wanted, (end - entry) * 2)
+    kept = u64[wanted + BATCH_ENTRIES]
     while entry != end:
-        number = u64[entry]
-        entry = entry + 8
+        number = u32[entry] & GATE_MASK
         gate = area + number
-        if u8[gate + SPECIAL_BYTE] & SPECIAL:
-            step = special_step(gate, area, state)
-            word = u64[gate]
+        entry = entry + 4
+        # Codes, flags and whether it is in a batch are read and written as one: byte by byte takes a quarter longer.
+        fields = u32[gate + GATE_SHOWN] & ~QUEUED_BYTE
+        if fields & FLAG_SPECIAL << 24:
+            u8[gate + GATE_QUEUED] = 0
+            code = special_code(gate, area, state)
+            fields = u32[gate + GATE_SHOWN]
         else:
-            word = u64[gate] & ~IDLE
-            step = u16[u64[gate + GATE_TABLE] + (word & STEP_MASK) * 2]
-            word = word + step
-            u64[gate] = word
-        u64[kept] = number
-        u64[kept + 8] = time + u64[area + u32[gate + GATE_DELAYS] + ((word & 3) << 3)]
-        kept = kept + (step >> BEGINS_NOTE & 16)
+            code = u8[area + u32[gate + GATE_TABLE] + u64[gate + GATE_INPUTS]]
+        # Whether a change begins is a toss-up, so the entry is written in any case, and kept if there is one.
+        changes = code != ((fields >> 8) & 255)
+        generation = u32[gate + GATE_GENERATION] + changes
+        u32[gate + GATE_GENERATION] = generation
+        u32[gate + GATE_SHOWN] = fields & ~COMING_BYTE | code << 8
+        u64[kept] = number | generation << 32
+        kept = kept + ((changes & (code != (fields & 255))) << 3)
+    batch_free(woken, state)
+    entry = u64[wanted + BATCH_ENTRIES]
     while entry != kept:
-        number = u64[entry]
-        due = u64[entry + 8]
-        entry = entry + 16
+        change = u64[entry]
+        gate = area + (change & GATE_MASK)
+        due = time + u64[area + u32[gate + GATE_DELAYS] + (u8[gate + GATE_COMING] << 3)]
         known = area + AREA_DUE + (due * DUE_HASH >> (64 - DUE_BITS)) * DUE_SIZE
         batch = u64[known + DUE_BATCH]
         if u64[known + DUE_TIME] != due:
@@ -259,33 +358,26 @@ def run_gates(woken: int, state: int) -> int:
         at = u64[batch + BATCH_END]
         if at == u64[batch + BATCH_LIMIT]:
             at = batch_grow(batch, 8)
-        u32[at] = number
-        u32[at + 4] = u64[area + number] >> GENERATION_AT
+        u64[at] = change
         u64[batch + BATCH_END] = at + 8
-    batch_free(woken, state)
+        entry = entry + 8
+    batch_free(wanted, state)
     return 0
 
 
-@kernel
-def special_step(gate: int, area: int, state: int) -> int:
-    """Bring forward the word of a gate with a family, or without a delay, and return by what.
-
-    A gate without a delay has its code at once, and begins no change.
-    """
-    word = u64[gate] & ~IDLE
-    kind = u32[gate + GATE_KIND]
-    if kind & KIND_FAMILY:
-        code = family_code(kind, u64[gate + GATE_TERMS])
-        step = u16[area + AREA_CODES + (code << INPUTS_AT | word & 15) * 2]
+@apart
+def special_code(gate: int, area: int, state: int) -> int:
+    """Return what a gate with a family, or without a delay, wants; one without a delay has it at once."""
+    flags = u8[gate + GATE_FLAGS]
+    if flags & FLAG_WIDE:
+        code = family_code(u32[gate + GATE_TABLE], u64[gate + GATE_INPUTS])
     else:
-        step = u16[u64[gate + GATE_TABLE] + (word & STEP_MASK) * 2]
-    word = word + step
-    u64[gate] = word
-    if kind & KIND_PROMPT == 0:
-        return step
-    if step != IDLE:
-        change_output(gate, word, area, state)
-    return 0
+        code = u8[area + u32[gate + GATE_TABLE] + u64[gate + GATE_INPUTS]]
+    if flags & FLAG_PROMPT:
+        if code != u8[gate + GATE_COMING]:
+            u8[gate + GATE_COMING] = code
+            show(gate, code, area, state)
+    return code
 
 
 @kernel
@@ -321,75 +413,44 @@ def family_code(family: int, inputs: int) -> int:
     return code
 
 
+@kernel
+def wake_gate(gate: int, area: int, state: int) -> int:
+    """Put a gate into a batch, unless it is in one."""
+    if u8[gate + GATE_QUEUED] == 0:
+        u8[gate + GATE_QUEUED] = 4
+        batch = woken_batch(4, state)
+        end = u64[batch + BATCH_END]
+        u32[end] = gate - area
+        u64[batch + BATCH_END] = end + 4
+    return 0
+
+
 # ------------------------------------------------------------------------------------------- sources
 
 
-@inlined
-def source_difference(bit: int, sources: int, area: int) -> int:
-    """Return which bits of an input's code are new, given what there is for it, and some reader."""
-    place = u64[sources + SOURCES_PLACE] + (u32[bit + SOURCE_PLACE] >> 3)
-    shift = u32[bit + SOURCE_PLACE] & 7
-    code = u8[place] >> shift & 1
-    plane = u64[sources + SOURCES_PLANE]
+@kernel
+def source_code(source: int) -> int:
+    """Return the code of an input in memory."""
+    place = u64[source + SOURCE_PLACE]
+    plane = u64[source + SOURCE_PLANE]
+    shift = u64[source + SOURCE_SHIFT]
+    code = (u8[place] >> shift) & 1
     if plane:
-        code = code | (u8[place + plane] >> shift & 1) << 1
-    reader = u32[area + u32[bit + SOURCE_READERS]]
-    known = area + (reader & GATE_MASK)
-    if reader & READER_TERM:
-        known = known + GATE_TERMS
-    return (u64[known] >> (reader & INPUT_MASK) ^ code) & 3
+        code = code | ((u8[place + plane] >> shift) & 1) << 1
+    return code
 
 
 @kernel
-def take_inputs(sources: int, low: int, high: int, state: int) -> int:
-    """Give gates the present codes of inputs of a signal, of which bits `low` to `high` may have changed.
-
-    The gates are woken in their order; if one bit has changed, its readers alone are looked at.
-    """
-    area = u64[state + NETLIST]
-    if low < u64[sources + SOURCES_LOW]:
-        low = u64[sources + SOURCES_LOW]
-    if u64[sources + SOURCES_HIGH] < high:
-        high = u64[sources + SOURCES_HIGH]
-    bits = u64[sources + SOURCES_BITS]
-    first = bits + (low - u64[sources + SOURCES_LOW]) * SOURCE_BIT_SIZE
-    last = bits + (high - u64[sources + SOURCES_LOW]) * SOURCE_BIT_SIZE
-    count = 0
-    only = 0
-    bit = first
-    while bit != last:
-        if u32[bit + SOURCE_READERS] != u32[bit + SOURCE_BIT_SIZE + SOURCE_READERS]:
-            difference = source_difference(bit, sources, area)
-            if difference:
-                u32[bit + SOURCE_DIFFERENCE] = difference
-                only = bit
-                count = count + 1
-        bit = bit + SOURCE_BIT_SIZE
-    if count == 0:
-        return 0
-    if count == 1:
-        reader = area + u32[only + SOURCE_READERS]
-        end = area + u32[only + SOURCE_BIT_SIZE + SOURCE_READERS]
-        batch = woken_batch((end - reader) * 2, state)
-        at = u64[batch + BATCH_END]
-        while reader != end:
-            at = wake_reader(u32[reader], u32[only + SOURCE_DIFFERENCE], area, at)
-            reader = reader + 4
-    else:
-        source = u64[sources + SOURCES_ALL]
-        end = u64[sources + SOURCES_END]
-        # An entry of a batch is as long as a source.
-        batch = woken_batch(end - source, state)
-        at = u64[batch + BATCH_END]
-        while source != end:
-            difference = u32[bits + u32[source + 4] + SOURCE_DIFFERENCE]
-            if difference:
-                at = wake_reader(u32[source], difference, area, at)
-            source = source + SOURCE_SIZE
-    u64[batch + BATCH_END] = at
-    while first != last:
-        u32[first + SOURCE_DIFFERENCE] = 0
-        first = first + SOURCE_BIT_SIZE
+def take_input(source: int, state: int) -> int:
+    """Give a gate the present code of one of its inputs."""
+    code = source_code(source)
+    gate = u64[source + SOURCE_GATE]
+    at = u64[source + SOURCE_AT]
+    inputs = u64[gate + GATE_INPUTS]
+    difference = (inputs >> at) & 3 ^ code
+    if difference:
+        u64[gate + GATE_INPUTS] = inputs ^ difference << at
+        wake_gate(gate, u64[state + NETLIST], state)
     return 0
 
 
@@ -397,32 +458,13 @@ def take_inputs(sources: int, low: int, high: int, state: int) -> int:
 def begin_gates(state: int) -> int:
     """Give the gates their first inputs, once all variables have their first values; who these have woken waits."""
     area = u64[state + NETLIST]
-    sources = u64[area + AREA_SOURCES]
-    while sources != u64[area + AREA_SOURCES_END]:
-        bit = u64[sources + SOURCES_BITS]
-        count = u64[sources + SOURCES_HIGH] - u64[sources + SOURCES_LOW]
-        while count:
-            reader = area + u32[bit + SOURCE_READERS]
-            end = area + u32[bit + SOURCE_BIT_SIZE + SOURCE_READERS]
-            if reader != end:
-                begin_readers(reader, end, source_difference(bit, sources, area), area)
-            bit = bit + SOURCE_BIT_SIZE
-            count = count - 1
-        sources = sources + SOURCES_SIZE
+    source = u64[area + AREA_SOURCES]
+    while source != u64[area + AREA_SOURCES_END]:
+        place = u64[source + SOURCE_GATE] + GATE_INPUTS
+        at = u64[source + SOURCE_AT]
+        u64[place] = u64[place] & ~(3 << at) | source_code(source) << at
+        source = source + SOURCE_SIZE
     u64[state + WOKEN] = 0
-    return 0
-
-
-@kernel
-def begin_readers(reader: int, end: int, difference: int, area: int) -> int:
-    """Give readers their first input."""
-    while reader != end:
-        named = u32[reader]
-        place = area + (named & GATE_MASK)
-        if named & READER_TERM:
-            place = place + GATE_TERMS
-        u64[place] = u64[place] ^ difference << (named & INPUT_MASK)
-        reader = reader + 4
     return 0
 
 
@@ -434,12 +476,12 @@ def run_first(node: int, state: int) -> int:
     gate = u64[area + AREA_GATES]
     while gate != u64[area + AREA_GATES_END]:
         end = u64[batch + BATCH_END]
-        if u64[batch + BATCH_LIMIT] < end + 8:
-            end = batch_grow(batch, 8)
-        u64[gate] = u64[gate] & ~IDLE
-        u64[end] = gate - area
-        u64[batch + BATCH_END] = end + 8
-        count = u32[gate + GATE_COUNT] & COUNT_MASK
+        if u64[batch + BATCH_LIMIT] < end + 4:
+            end = batch_grow(batch, 4)
+        u8[gate + GATE_QUEUED] = 4
+        u32[end] = gate - area
+        u64[batch + BATCH_END] = end + 4
+        count = u32[gate + GATE_COUNT]
         gate = gate + LINE
         if count > READERS_INLINE:
             gate = gate + (count - READERS_INLINE + READERS_LINE - 1) // READERS_LINE * LINE

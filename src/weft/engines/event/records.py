@@ -118,7 +118,7 @@ WATCH_SIZE = 32
 WATCH_POSEDGE, WATCH_NEGEDGE, WATCH_ANY, WATCH_EVALUATE, WATCH_RECORD, WATCH_NODE = 1, 2, 4, 8, 16, 32
 """What a watch looks for; with `WATCH_NODE` its list is a node that always waits and is made ready unless it is."""
 WATCH_CALL = 64
-"""The code is called with what stands in the list's place, the bits from and to that have changed, and the state."""
+"""The code is called with what stands in the list's place, and the state."""
 WATCH_PART = 128
 """The watch looks for any change of some bits of the signal, so that a change of other bits must not wake it."""
 WATCH_WHOLE = 256

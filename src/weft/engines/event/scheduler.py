@@ -216,7 +216,7 @@ def notify_some(signal: int, edges: int, low: int, high: int, changes: int, stat
                         record_change(list, state)
                     else:
                         if kind & WATCH_CALL:
-                            invoke(u64[entry + WATCH_CODE], list, low, high, state)
+                            invoke(u64[entry + WATCH_CODE], list, state)
         entry = entry + WATCH_SIZE
     return 0
 
