@@ -293,6 +293,45 @@ def test_initial_procedures_of_a_region_run_in_their_place() -> None:
         """)
 
 
+_IMAGES = """
+module dut(input clk, input [3:0] a, output reg [7:0] q, r);
+  reg [7:0] m [0:15], n [3:0];
+  initial begin $readmemh("m.hex", m); $readmemh("m.hex", n); end
+  always @(posedge clk) begin q <= m[a]; r <= n[a[1:0]]; m[a] <= r; end
+endmodule
+module t;
+  reg clk = 0; reg [3:0] a = 0; wire [7:0] q, r, s, t;
+  dut u(clk, a, q, r), v(clk, ~a, s, t);
+  always @(negedge clk) begin a <= a + 1; $display("%0t %h %h %h %h", $time, q, r, s, t); end
+  initial repeat (8) #5 clk = ~clk;
+endmodule
+"""
+
+
+def test_memory_images_say_what_they_say_to_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is too short, and bounds that only name a range the other way round, are warned of."""
+    monkeypatch.chdir(tmp_path)
+    Path("m.hex").write_text("01 02 03 104\n")
+    printed, simulation = both(_IMAGES)
+    assert regions(simulation) == ["t.u", "t.v"]
+    assert printed.count("Not enough words") == printed.count("The behaviour for reg") == 2
+    assert printed.count("Excess hex digits") == 4
+
+
+def test_a_changed_memory_image_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache has what the region's memory begins with."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path / "cache"))
+    Path("t.sv").write_text(_IMAGES)
+    seen: list[tuple[str, bool]] = []
+    for image in ("01 02 03 04", "01 02 03 04", "0a 02 03 04"):
+        Path("m.hex").write_text(image)
+        program, out = make_program(["t.sv"], ProgramOptions(choice=EngineChoice("auto", worth=0))), io.BytesIO()
+        assert EventSimulation(program.design, out, MIXED, program).run() == 0
+        seen.append((next(line for line in out.getvalue().decode().splitlines() if line[0] == "1"), program.cached))
+    assert seen == [("10 01 01 xx 04", False), ("10 01 01 xx 04", True), ("10 0a 0a xx 04", False)]
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

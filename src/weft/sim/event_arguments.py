@@ -21,6 +21,7 @@ from weft.engines.event.records import SIGNAL_WATCHES
 from weft.engines.event.writer import plane_bytes
 from weft.ir.design import Signal
 from weft.sim.format_arguments import NetValue, RealTime, Value
+from weft.sim.memory_files import memory_bounds
 from weft.sim.tasks.task_call import Result, TaskArgument
 
 
@@ -109,8 +110,7 @@ class SignalMemory:
         return self._bounds()[1]
 
     def _bounds(self) -> tuple[int, int]:
-        ranges = self.signal.type.unpacked
-        return ranges[0] if len(ranges) == 1 else (0, self.signal.depth - 1)
+        return memory_bounds(self.signal)
 
     def _number(self, index: int) -> int:
         return index - min(self._bounds())

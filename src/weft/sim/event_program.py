@@ -195,7 +195,7 @@ def _keep(store: DesignCache, key: str, program: EventProgram, options: ProgramO
     stored = StoredProgram(program.code, delays, program.mixed, program.tests, program.forces)
     store.store(design_key, stored, [name for name, _ in design.tops])
     folders = [*front_end.include_dirs, *front_end.library_dirs]
-    files = [*design.files, *list_files(front_end.arguments), *program.delays.files]
+    files = [*design.files, *list_files(front_end.arguments), *program.delays.files, *program.mixed.images()]
     store.remember(key, design_key, files, folders)
 
 

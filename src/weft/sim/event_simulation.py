@@ -152,6 +152,7 @@ class EventSimulation:
         self.regions = RegionRunner(self.mixed, program.regions, self.engine, options.tune)
         self.regions.begin()
         if begun is None:
+            self.regions.tell(self.host.out)
             self.delays.begin(self.engine)
         self.races = RaceReports(self, sys.stderr)
         self.races.begin()

@@ -71,7 +71,8 @@ class Finish(Exception):
 class World:
     """Hold what procedures act on: the state, the effects, how warnings are given, what waits for time 0 to settle.
 
-    `seed` is the run's, which streams of random numbers begin with.
+    `loaded` is told of memory images that have been read, with the addresses of the task's call, if it has any. `seed`
+    is the run's, which streams of random numbers begin with.
     """
 
     graph: ConeGraph
@@ -82,6 +83,7 @@ class World:
     sources: SourceMap
     four_state: bool
     warn: Callable[[str, Span], None] = lambda message, span: None
+    loaded: Callable[[SystemTask, str, Signal, tuple[int, ...]], None] = lambda task, path, signal, bounds: None
     seed: int = 0
     time_fs: int = 0
     strobes: list[Deferred] = field(default_factory=list["Deferred"])
@@ -313,6 +315,7 @@ class InstanceSystem:
         """Do `$readmemh` or `$readmemb`."""
         limits = tuple(known(bound) for bound in bounds)
         read_memory_file(path, _base(task), memory, signal, limits, task.span, self.world.warn)
+        self.world.loaded(task, path, signal, limits)
 
     def write_memory(
         self, task: SystemTask, path: str, memory: MutableSequence[Bits], signal: Signal, *bounds: Bits

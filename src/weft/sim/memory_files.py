@@ -88,6 +88,12 @@ def write_memory_file(
         raise UserError("cannot-write", f"cannot write '{path}': {error.strerror}", span) from error
 
 
+def memory_bounds(signal: Signal) -> tuple[int, int]:
+    """Return the left and right bounds of a memory; one of several dimensions counts its elements."""
+    ranges = signal.type.unpacked
+    return ranges[0] if len(ranges) == 1 else (0, signal.depth - 1)
+
+
 def _addresses(signal: Signal) -> tuple[int, int]:
     """Return the lowest declared address of the first dimension, and how many elements each address stands for."""
     dimensions = signal.type.unpacked

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported
-from weft.base.source import SourceMap, Span
-from weft.engines.reference.program import ReferenceProgram
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.design import Design, Kind, Module, Port, Signal
 from weft.ir.layout import StateLayout, place_state
@@ -37,15 +35,10 @@ from weft.passes.rebuild_graph import drop_dead_nodes, needed_by_sinks
 from weft.passes.sample_inputs import InputSample, SampledInputs
 from weft.passes.simplify_nodes import simplify_exact, simplify_two_state
 from weft.passes.split_planes import split_planes
-from weft.passes.trace_clocks import ClockReport
-from weft.sim.compiled_design import CompiledDesign
 from weft.sim.design_cache import compiler_version, hash_words
-from weft.sim.initial_state import allocate_state, settle_samples
-from weft.sim.interpret_initial import Interpreter, World
 from weft.sim.regions.await_changes import BEGUN, RAN, STARTED, await_changes, late_ports, late_signals
+from weft.sim.regions.first_state import MemoryImages, first_state
 from weft.sim.regions.mixed_design import BuiltRegion
-from weft.sim.run_effects import EffectRunner
-from weft.sim.signal_map import SignalMap
 
 _MOST_TRIGGERS = 64
 """A word says which have fired (`code_regions`)."""
@@ -164,11 +157,14 @@ class RegionBuilder:
             functions=[],
         )
         sources = self.design.sources
-        state = _first_state(graph, layout, sources, procedures=False)
-        changed = _first_state(graph, layout, sources, procedures=True) if initial else state
+        state = first_state(graph, layout, sources)
+        images = MemoryImages(graph, sources)
+        changed = first_state(graph, layout, sources, images) if initial else state
         changes = _changes(graph, layout, state, changed)
         _forget_bodies(graph)
-        return BuiltRegion(stub, region, graph, shape, key, state, changes, changed)
+        return BuiltRegion(
+            stub, region, graph, shape, key, state, changes, changed, tuple(images.paths), bytes(images.said)
+        )
 
 
 def modules_below(module: Module) -> list[Module]:
@@ -439,48 +435,6 @@ def _changes(graph: ConeGraph, layout: StateLayout, before: StateArray, after: S
     bounds = np.flatnonzero(np.diff(np.concatenate(([0], differs.astype(np.int8), [0])))).reshape(-1, 2)
     table = [word for begin, end in bounds.tolist() for word in (begin, end - begin)]
     return np.array([*table, 0, 0], np.uint64)
-
-
-def _first_state(graph: ConeGraph, layout: StateLayout, sources: SourceMap, procedures: bool) -> StateArray:
-    """Return the state after declarations, and after initial procedures if asked."""
-    design = CompiledDesign(
-        graph=graph,
-        sources=sources,
-        tops=("",),
-        digest="",
-        four_state=True,
-        precision_fs=1,
-        watch_memory=-1,
-        clocks=ClockReport((), (), ()),
-    )
-    reference = ReferenceProgram(graph)
-    state = allocate_state(design, reference, "0", ())
-    effects = EffectRunner(graph, sources, 1, _refuse_output)
-    world = World(
-        graph=graph,
-        layout=layout,
-        state=state,
-        evaluate=lambda nodes: reference.evaluate(state, graph, nodes),
-        effects=effects,
-        sources=sources,
-        four_state=True,
-        warn=_refuse_warning,
-    )
-    interpreter = Interpreter(world, SignalMap(graph))
-    if procedures:
-        interpreter.run_initial()
-    else:
-        interpreter.run_declared()
-    settle_samples(reference, state)
-    return state
-
-
-def _refuse_output(data: bytes) -> None:
-    raise Unsupported("output of an initial procedure")
-
-
-def _refuse_warning(message: str, span: Span) -> None:
-    raise Unsupported(message, span)
 
 
 def _forget_bodies(graph: ConeGraph) -> None:

@@ -46,7 +46,8 @@ class BuiltRegion:
 
     The signals that `graph` names are for people; `key` stands for the graph in the code cache. `state` is what
     declarations leave, `changed` what initial procedures make of it: `changes` has the places of the bytes that differ,
-    in pairs (offset, size).
+    in pairs (offset, size). `images` are the files that these procedures load memories from, `said` is what the tasks
+    print of that.
     """
 
     stub: Module
@@ -57,6 +58,8 @@ class BuiltRegion:
     state: StateArray
     changes: NDArray[np.uint64]
     changed: StateArray
+    images: tuple[str, ...] = ()
+    said: bytes = b""
 
     def step_together(self, steps: tuple[int, ...]) -> None:
         """Have code of its own for some masks of triggers."""
@@ -81,6 +84,10 @@ class MixedDesign:
     design: Design
     regions: dict[Module, BuiltRegion] = field(default_factory=dict[Module, BuiltRegion])
     parts: list[Part] = field(default_factory=list[Part])
+
+    def images(self) -> list[str]:
+        """Return the files that memories of regions have been loaded from."""
+        return list(dict.fromkeys(path for built in self.regions.values() for path in built.images))
 
 
 def unmixed(design: Design, text: str) -> MixedDesign:

@@ -39,6 +39,7 @@ from weft.sim.format_arguments import Value
 from weft.sim.regions.mixed_design import BuiltRegion, MixedDesign
 from weft.sim.regions.region_values import RegionValues
 from weft.sim.tasks.dump_scopes import plain_path
+from weft.sim.tasks.task_call import Writer
 
 if TYPE_CHECKING:
     from weft.engines.cpu.jit import Tier
@@ -133,6 +134,12 @@ class RegionRunner:
             set_word(each.record + REGION_THROUGH, through)
             for number in range(len(each.built.region.steps)):
                 set_word(each.record + REGION_EDGES + 8 * number, each.program.edge(number))
+
+    def tell(self, out: Writer) -> None:
+        """Print what loading the memories inside has to say, of each instance; the run begins."""
+        for each in self._instances:
+            if each.built.said:
+                out.write(each.built.said)
 
     def read(self, path: str) -> Value | None:
         """Return the value of a signal inside a region by its path, or None if there is none."""
