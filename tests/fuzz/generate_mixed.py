@@ -9,7 +9,8 @@ Where the two may differ by design (`docs/event-engine.md`) nothing happens here
 through one assignment or procedure to a register, a register through one to an output; what an input reaches at once
 is only looked at. No edge comes between a step and
 the logic behind its registers: a clock that is assigned with `<=` has no other edges beside it. And inputs are unknown
-at first, so that what `always @*` waits for at the start has no pulses without a width; resets may have some.
+at first, so that what `always @*` waits for at the start has no pulses without a width; resets may
+have some where no variable chooses bits that they leave alone.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class MixedGenerator:
         self.random = random.Random(f"mixed-{seed}")
         self.count = 0
         self.resets = ["rst_n0", "rst_n1"]
-        self.late_clock = False
+        self.late_clock = self.choosing = False
         self.steady: list[str] = []
 
     def fresh(self, stem: str) -> str:
@@ -140,6 +141,7 @@ class MixedGenerator:
             case 6:
                 return self.counting(part, name, reset)
             case 7:
+                self.choosing = True
                 index = self.random.choice(part.inputs + part.logic)
                 chosen = f"{name}[{index}[1:0]] <= {self.random.choice(part.inputs + part.logic)}[1];"
                 return item(f"always @(posedge {clock} or negedge rst_n) {reset}{chosen}")
@@ -344,7 +346,7 @@ class MixedGenerator:
         if resets and self.chance(0.7):
             at = self.random.randint(0, len(pieces))
             pieces.insert(at, f"{resets[0]} = $urandom_range(1);")
-            if self.chance(0.3):
+            if not self.choosing and self.chance(0.3):
                 pieces.insert(self.random.randint(at + 1, len(pieces)), f"{resets[0]} = ~{resets[0]};")
         body = " ".join(pieces)
         half = _STEP // 2
