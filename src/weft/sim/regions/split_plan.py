@@ -25,8 +25,8 @@ from weft.ir.design import (
     Process,
     Ref,
     Signal,
+    joins,
 )
-from weft.passes.sample_inputs import joins
 from weft.sim.regions.mixed_design import Reason
 from weft.sim.regions.module_parts import (
     Part,
