@@ -38,8 +38,6 @@ class _Part:
     outputs: list[str] = field(default_factory=list[str])
     steady: set[str] = field(default_factory=set[str])
     """The outputs that no input reaches without an edge."""
-    pulsed: set[str] = field(default_factory=set[str])
-    """Registers that two edges may assign in one time step, so that logic inside a region misses a pulse of theirs."""
 
 
 class MixedGenerator:
@@ -95,8 +93,6 @@ class MixedGenerator:
             part.items.append(self.clocked(part, name))
         for leaf in leaves:
             part.items += self.instance(part, leaf)
-        if self.chance(0.4):
-            part.items.append(self.report(part))
         if self.chance(0.3):
             part.items.append(self.memory(part))
         for _ in range(self.random.randint(1, 4)):
@@ -134,10 +130,7 @@ class MixedGenerator:
         body = self.random.choice((f"{name} <= {value};", chosen))
         clock = self.random.choice(part.clocks)
         reset = f"if (!rst_n) {name} <= {self.random.randrange(16)}; else "
-        kind = self.random.randrange(8)
-        if kind in (0, 6, 7):
-            part.pulsed.add(name)
-        match kind:
+        match self.random.randrange(8):
             case 6:
                 return self.counting(part, name, reset)
             case 7:
@@ -168,36 +161,11 @@ class MixedGenerator:
 
     def half_reset(self, part: _Part, reset: str, kept: str) -> Node:
         """Return the procedure of two registers of which a reset sets one; the other is assigned bit by bit."""
-        part.pulsed |= {reset, kept}
         bit, clock = f"{self.random.choice(part.inputs + part.logic)}[0]", self.random.choice(part.clocks)
         values = [self.value(part.inputs * 2 + part.registers + part.logic) for _ in range(3)]
         body = f"{reset} <= {values[0]}; {kept}[1:0] <= {values[1]}; if ({bit}) {kept}[3:2] <= {values[2]};"
         head = f"always @(posedge {clock} or negedge rst_n)"
         return item(f"{head} if (!rst_n) {reset} <= {self.random.randrange(16)}; else begin {body} end")
-
-    def report(self, part: _Part) -> Node:
-        """Return a procedure that prints what it reads at an edge, or when that has settled."""
-        tag, clock = self.fresh("r"), self.random.choice(part.clocks)
-        name, other = self.random.choice(part.registers), self.random.choice(part.registers)
-        show = f'$display("%0t {tag} %h", $time, {name});'
-        match self.random.randrange(3):
-            case 0:
-                return item(f"always @(posedge {clock}) if ({other}[0]) {show}")
-            case 1 if not {name, other} & part.pulsed:
-                return item(f"always_comb assert #0 ({other}[0]) else {show}")
-            case _:
-                copy = self.fresh("q")
-                part.registers.append(copy)
-                chosen = f"if ({other}[1]) begin {show} {copy} <= {other}; end else {copy} <= {name};"
-                return item(f"reg [3:0] {copy}; always @(posedge {clock}) {chosen}")
-
-    def passed(self, part: _Part, clock: str) -> tuple[list[Node], str]:
-        """Return items that pass a clock on, or gate it, and the name of what they make."""
-        name = self.fresh("ck")
-        if self.chance(0.5):
-            return [item(f"wire {name}; assign {name} = {clock};")], name
-        latch = f"reg {name}_en; always @* if (!{clock}) {name}_en = {self.random.choice(part.registers)}[0];"
-        return [item(f"{latch} wire {name} = {clock} & {name}_en;")], name
 
     def memory(self, part: _Part) -> Node:
         """Return a memory that is written at the edge and read by logic."""
@@ -211,17 +179,11 @@ class MixedGenerator:
 
     def instance(self, part: _Part, leaf: _Part) -> list[Node]:
         """Return an instance of a leaf, its inputs whole signals or expressions."""
-        nodes: list[Node] = []
-        ports = [".rst_n(rst_n)"]
-        for clock in leaf.clocks:
-            source = self.random.choice(part.clocks)
-            if self.chance(0.3):
-                items, source = self.passed(part, source)
-                nodes += items
-            ports.append(f".{clock}({source})")
+        ports = [f".{clock}({self.random.choice(part.clocks)})" for clock in leaf.clocks] + [".rst_n(rst_n)"]
         for name in leaf.inputs:
             whole = self.random.choice(part.inputs + part.registers)
             ports.append(f".{name}({whole if self.chance(0.6) else self.value(part.inputs + part.registers)})")
+        nodes: list[Node] = []
         for name in leaf.outputs:
             wire = self.fresh("n")
             nodes.append(item(f"wire [3:0] {wire};"))

@@ -17,12 +17,13 @@ at the start for what has a value without any clock (`late_outputs`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from weft.base.dataclass import dataclass, replace
-from weft.engines.event.elaborate import roots_of
+from weft.base.dataclass import dataclass, field, replace
+from weft.engines.event.elaborate import PLAIN_NETS, roots_of
 from weft.engines.reference.program import ReferenceProgram
 from weft.ir.design import (
+    ContinuousAssign,
     Expr,
     Function,
     Instance,
@@ -35,13 +36,12 @@ from weft.ir.design import (
     SystemTask,
     operands,
 )
-from weft.ir.expressions import AssignExpr, Call, Ref, SystemCall
+from weft.ir.expressions import WORD_KINDS, AssignExpr, Call, Element, Ref, SystemCall
 from weft.ir.ops import CODE
 from weft.ir.walk import calls_in, expressions_of, statements_in, subexpressions
 from weft.sim.regions.known_outputs import surely_known
 from weft.sim.regions.mixed_design import BuiltRegion
-from weft.sim.regions.module_parts import Part, assign_part, is_plain, process_part, signals_in
-from weft.sim.regions.module_reasons import own_reason
+from weft.sim.regions.module_reasons import blocking_in, has_edge, own_reason
 
 _READ = CODE["read"]
 
@@ -57,6 +57,17 @@ class Group:
     module: Module
     around: Module
     instances: tuple[Instance, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Part:
+    """Be something that may be in the group, with the signals that it reads and writes."""
+
+    what: ContinuousAssign | Process | Instance
+    reads: set[Signal] = field(default_factory=set[Signal])
+    writes: set[Signal] = field(default_factory=set[Signal])
+    clocked: bool = False
+    blocking: set[Signal] = field(default_factory=set[Signal])
 
 
 def group_siblings(module: Module, fits: Callable[[Module], bool], outside: Collection[str] = ()) -> Group | None:
@@ -159,31 +170,57 @@ def _late_signals(module: Module) -> set[str]:
 # ------------------------------------------------------------------------------------------- parts
 
 
-def _parts(module: Module, fits: Callable[[Module], bool]) -> list[Part]:
+def _parts(module: Module, fits: Callable[[Module], bool]) -> list[_Part]:
     """Return what can be in a region as far as it is looked at alone."""
     empty = Module(module.name, module.key, span=module.span)
     known = set(module.signals)
-    found = [
-        assign_part(assign)
-        for assign in module.assigns
-        if own_reason(replace(empty, assigns=[assign])) is None and not _calls([assign.lhs, assign.rhs])
-    ]
+    found: list[_Part] = []
+    for assign in module.assigns:
+        if own_reason(replace(empty, assigns=[assign])) is None and not _calls([assign.lhs, assign.rhs]):
+            part = _Part(assign)
+            _note(part, (assign.rhs,), (assign.lhs,))
+            found.append(part)
     for process in module.processes:
         plain = process.kind in (Kind.COMB, Kind.EVENTS) and not process.region and not process.reactive
         if plain and not any(calls_in(process.body)) and own_reason(replace(empty, processes=[process])) is None:
-            found.append(process_part(process))
+            part = _Part(process, clocked=has_edge(process))
+            _note(part, [e for event in process.events for e in (event.value, event.condition) if e is not None], ())
+            for statement in statements_in(process.body):
+                _note(part, *expressions_of(statement))
+            if part.clocked:
+                part.blocking = {signal for signal, _ in blocking_in(process)}
+            found.append(part)
     for instance in module.instances:
         if fits(instance.module):
-            part = Part(instance, clocked=True)
+            part = _Part(instance, clocked=True)
             for port, expression in zip(instance.module.ports, instance.connections, strict=True):
                 if expression is not None:
-                    part.note(*(((expression,), ()) if port.direction == "input" else ((), (expression,))))
+                    _note(part, *(((expression,), ()) if port.direction == "input" else ((), (expression,))))
             found.append(part)
     return [part for part in found if part.reads | part.writes <= known]
 
 
 def _calls(expressions: Iterable[Expr]) -> bool:
     return any(isinstance(part, Call | SystemCall) for each in expressions for part in subexpressions(each))
+
+
+def _note(part: _Part, reads: Iterable[Expr], writes: Iterable[Expr]) -> None:
+    for expression in writes:
+        roots = {ref.signal for ref in roots_of(expression)}
+        part.writes |= roots
+        # Of what is written, indexes are read.
+        part.reads |= set(_signals(expression)) - roots
+    for expression in reads:
+        part.reads |= set(_signals(expression))
+        for inner in subexpressions(expression):
+            if isinstance(inner, AssignExpr):
+                part.writes |= {ref.signal for ref in roots_of(inner.lhs)}
+
+
+def _signals(expression: Expr) -> Iterator[Signal]:
+    for part in subexpressions(expression):
+        if isinstance(part, Ref | Element):
+            yield part.signal
 
 
 # ------------------------------------------------------------------------------------------- the rest
@@ -237,7 +274,7 @@ class _Outside:
 
     def _use(self, expressions: Iterable[Expr], writes: bool = False) -> None:
         for expression in expressions:
-            found = set(signals_in(expression))
+            found = set(_signals(expression))
             self.used |= found
             if writes:
                 self.written |= found
@@ -253,7 +290,7 @@ def _only_reads(name: str) -> bool:
 # ------------------------------------------------------------------------------------------- evictions
 
 
-def _evict(module: Module, parts: list[Part]) -> None:
+def _evict(module: Module, parts: list[_Part]) -> None:
     """Take parts out until the rest can be a module of its own."""
     while True:
         outside = _Outside(module, {id(part.what) for part in parts})
@@ -267,9 +304,9 @@ def _evict(module: Module, parts: list[Part]) -> None:
         parts[:] = kept
 
 
-def _stays(part: Part, outside: _Outside, readers: Counter[Signal], writers: Counter[Signal]) -> bool:
+def _stays(part: _Part, outside: _Outside, readers: Counter[Signal], writers: Counter[Signal]) -> bool:
     used = part.reads | part.writes
-    if part.writes & outside.written or any(not is_plain(signal) for signal in used):
+    if part.writes & outside.written or any(not _plain(signal) for signal in used):
         return False
     if any(signal.depth or signal.automatic or signal.local for signal in used & outside.used):
         return False
@@ -282,3 +319,9 @@ def _stays(part: Part, outside: _Outside, readers: Counter[Signal], writers: Cou
     feeds = any(readers[signal] > (signal in part.reads) for signal in part.writes)
     follows = any(writers[signal] > (signal in part.writes) for signal in part.reads)
     return feeds or follows
+
+
+def _plain(signal: Signal) -> bool:
+    if signal.net not in PLAIN_NETS or signal.delay is not None or signal.charge:
+        return False
+    return signal.type.kind not in WORD_KINDS

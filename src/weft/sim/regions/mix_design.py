@@ -13,10 +13,9 @@ from collections import Counter
 from weft.base.dataclass import dataclass, field, replace
 from weft.base.errors import Unsupported, UserError, WeftError
 from weft.base.recursion import deep_recursion
-from weft.ir.design import Design, Instance, Module
+from weft.ir.design import Design, Module
 from weft.ir.walk import statements_in
 from weft.sim.regions.build_region import RegionBuilder, modules_below
-from weft.sim.regions.carve_reports import SOME
 from weft.sim.regions.group_siblings import (
     Group,
     group_siblings,
@@ -26,11 +25,6 @@ from weft.sim.regions.group_siblings import (
 )
 from weft.sim.regions.mixed_design import WORTH, BuiltRegion, MixedDesign, Part, Reason
 from weft.sim.regions.module_reasons import is_clocked, own_reason, reached_modules, refused
-from weft.sim.regions.split_modules import Split, split_module
-from weft.sim.regions.together import steps_together
-
-_MOST = 0.7
-"""The part of a module's statements and assignments that must be in the region for it to be split."""
 
 
 def mix_design(design: Design, worth: int = WORTH, whole: bool = True) -> MixedDesign:
@@ -77,7 +71,6 @@ class _Mixer:
     _built: dict[Module, BuiltRegion] = field(default_factory=dict[Module, BuiltRegion])
     _new: dict[Module, Module] = field(default_factory=dict[Module, Module])
     _groups: dict[Module, Group] = field(default_factory=dict[Module, Group])
-    _splits: dict[Module, Split] = field(default_factory=dict[Module, Split])
     _places: Counter[Module] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,44 +136,7 @@ class _Mixer:
     def _placed(self, module: Module) -> Module:
         """Return the stub of a module, or what stands for it."""
         built = self._build(module)
-        if built is not None:
-            return built.stub
-        return self._split(module) or self._replaced(module)
-
-    def _split(self, module: Module) -> Module | None:
-        """Return what stands for a module of which most parts are one region, or None."""
-        if self.whole or self._weight(module) < self.worth:
-            return None
-        new = self._new.get(module)
-        if new is None:
-            found = split_module(module, self.reached.get)
-            if found is None or self._weight(found.region) < _MOST * self._weight(module):
-                return None
-            # A function has one place in code, so what is left of a module must be all of it.
-            within = self._places[module]
-            if any(self._places[each] > count * within for each, count in found.shared.items()):
-                return None
-            built = self._build(found.region)
-            if built is None:
-                return None
-            built.step_together(steps_together(built.region.triggers, found.clocks))
-            built.guard_outputs([port.name for port in found.region.ports if port.name.endswith(SOME)])
-            self._splits[module] = found
-            new = self._new[module] = self._settled(found, found.around, built.stub)
-        return new
-
-    def _settled(self, split: Split, around: Module, stub: Module) -> Module:
-        """Return what a split leaves to events with the stub of its region, and other regions inside."""
-        instances: list[Instance] = []
-        for each in around.instances:
-            if each.module is split.region:
-                inside = stub
-            elif each.module in split.whole:
-                inside = self._placed(each.module)
-            else:
-                inside = self._settled(split, each.module, stub)
-            instances.append(replace(each, module=inside))
-        return replace(around, instances=instances)
+        return built.stub if built is not None else self._replaced(module)
 
     def _build(self, module: Module) -> BuiltRegion | None:
         """Return a module as a region, if it is one."""
@@ -222,25 +178,9 @@ class _Mixer:
     # ------------------------------------------------------------------------------------------- report
 
     def _report(self, result: MixedDesign) -> None:
-        def show_left(path: str, module: Module, split: Split) -> None:
-            if module in split.left:
-                result.parts.append(Part(path, module.name, "event", split.left[module]))
-            for instance in module.instances:
-                below = f"{path}.{instance.name}"
-                if instance.module in split.whole:
-                    visit(below, instance.module)
-                else:
-                    show_left(below, instance.module, split)
-
         def visit(path: str, module: Module) -> None:
             if module in self._built:
                 result.parts.append(Part(path, module.name, "cycle", Reason(self._stepped(module))))
-                return
-            split = self._splits.get(module)
-            if split is not None:
-                text = f"{self._stepped(split.region)}, without what is left to events below"
-                result.parts.append(Part(path, module.name, "cycle", Reason(text)))
-                show_left(path, module, split)
                 return
             reason = self._reason_of(module)
             if reason is None and any(each.module not in self._built for each in module.instances):

@@ -5,12 +5,10 @@ The design cache keeps these, so nothing here imports what makes them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.base.dataclass import dataclass, field, replace
+from weft.base.dataclass import dataclass, field
 from weft.base.source import NOWHERE, Span
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.design import Design, Module
@@ -60,21 +58,6 @@ class BuiltRegion:
     changed: StateArray
     images: tuple[str, ...] = ()
     said: bytes = b""
-
-    def step_together(self, steps: tuple[int, ...]) -> None:
-        """Have code of its own for some masks of triggers."""
-        self.region = replace(self.region, steps=steps)
-        self.shape = self.shape.with_steps(steps)
-
-    def guard_outputs(self, names: Collection[str]) -> None:
-        """Have short code for outputs for as long as those with some names, which are single bits, are 0."""
-        nodes: list[int] = []
-        at = 0
-        for output in self.region.through:
-            if output.signal.name in names:
-                nodes.append(self.shape.through[at])
-            at += 1 if output.unknown < 0 else 2
-        self.shape = replace(self.shape, guards=tuple(nodes))
 
 
 @dataclass(slots=True, eq=False)
