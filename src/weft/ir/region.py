@@ -10,7 +10,7 @@ older. So the state has several places for an input: samples for procedures, by 
 logic, by the inputs that this reads.
 
 Functions have the signature `(state, memories, context, out)`. A step commits what the edges fire whose flags (bytes of
-the state) are 1; the code for some edges takes their flags for granted and ignores the bytes. There is also a step in
+the state) are 1; the code for a single edge takes its flag for granted and ignores the bytes. There is also a step in
 three functions: one computes all that is to be committed, and leaves it in the context; one commits what is assigned
 with `=`; one commits the rest. The remaining two put values of outputs into the buffer `out`, in whole words: `direct`
 those that are registers, `through` what logic computes, after it has let latches follow their inputs.
@@ -18,9 +18,7 @@ those that are registers, `through` what logic computes, after it has let latche
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from weft.base.dataclass import dataclass, replace
+from weft.base.dataclass import dataclass
 from weft.base.source import NOWHERE, Span
 from weft.ir.expressions import Signal
 
@@ -85,9 +83,8 @@ class Region:
     """Describe one region's ports and edges.
 
     `samples` are for procedures, `groups` for logic; what only people read of the inputs has a place in `ports`. Each
-    edge fires some of the `triggers`, and edges that come together fire those of each: `steps` are the masks of
-    triggers that have code of their own. Of the outputs that are registers, `early` ones change before those that logic
-    computes are asked for.
+    edge fires some of the `triggers`, a mask that is among `steps`. Of the outputs that are registers, `early` ones
+    change before those that logic computes are asked for.
 
     `initial` says that procedures inside give first values at time 0, `settles` that there are outputs that logic
     computes, or latches; `latches` says where those that inputs reach lie in the state, as pairs of a place and a size.
@@ -120,12 +117,10 @@ class Region:
 class RegionShape:
     """Say what functions a region has.
 
-    `flags` are the states of its triggers' flags, `steps` the sets of these that have a step of their own; `direct` and
+    `flags` are the states of its triggers' flags, `steps` those that an edge sets, for each edge; `direct` and
     `through` the nodes whose values the two functions for outputs put into a buffer, one after the other in whole
     words. The latter has latches follow; steps have only those follow that no input reaches. `once` are the states that
-    stay 1 once they are (`sim.regions.await_changes`), `early` those that procedures assign with `=`. `guards` are
-    nodes of `through`, of one bit each: as long as all of them are 0, as they nearly always are, most of the others are
-    0 too.
+    stay 1 once they are (`sim.regions.await_changes`), `early` those that procedures assign with `=`.
     """
 
     flags: tuple[int, ...]
@@ -134,18 +129,12 @@ class RegionShape:
     through: tuple[int, ...]
     once: tuple[int, ...]
     early: frozenset[int] = frozenset()
-    guards: tuple[int, ...] = ()
-
-    def with_steps(self, masks: Sequence[int]) -> RegionShape:
-        """Return the shape with steps for some masks of triggers."""
-        steps = (frozenset(flag for number, flag in enumerate(self.flags) if mask >> number & 1) for mask in masks)
-        return replace(self, steps=tuple(steps))
 
 
 REGION_STATE, REGION_MEMORIES, REGION_CONTEXT, REGION_OUT = 0, 8, 16, 24
 """Offsets in an instance's record: the addresses of its state array, its memories, its context and its buffer."""
 REGION_STEP, REGION_DIRECT, REGION_THROUGH = 32, 40, 48
-"""The functions; that of the step number `k` is at `REGION_EDGES + 8 * k`, or 0 while the general step does it."""
+"""The functions; that of the edge number `k` is at `REGION_EDGES + 8 * k`, or 0 while the general step does it."""
 REGION_PENDING = 56
 """Which triggers have fired and wait for the NBA region, a bit for each."""
 REGION_MOVED = 64

@@ -86,14 +86,14 @@ MakeUnit = Callable[[str, Callable[[StepEmitter], Unit]], TieredUnit]
 class RegionCode:
     """Be what the habits of all edges of a region share; `key` stands for the region in the cache.
 
-    `steps` has for each step those of the `flags` that are set. The states `ones` are 1 for good; `late` gives the
-    latches that follow in steps; `step` a step, by its number, in which some more states are known.
+    `edges` has for each edge those of the `flags` that it sets. The states `ones` are 1 for good; `late` gives the
+    latches that follow in steps; `step` the step of an edge, by its number, in which some more states are known.
     """
 
     graph: ConeGraph
     layout: StateLayout
     flags: tuple[int, ...]
-    steps: tuple[frozenset[int], ...]
+    edges: tuple[frozenset[int], ...]
     ones: Mapping[int, int]
     late: Callable[[StepEmitter], Collection[int]]
     make_unit: MakeUnit
@@ -101,15 +101,15 @@ class RegionCode:
     cache: ObjectCache
     key: str
 
-    def step(self, emitter: StepEmitter, number: int, known: Mapping[int, int]) -> StepGraph:
-        """Return a step where some states are known."""
-        fixed = {**self.ones, **{state: int(state in self.steps[number]) for state in self.flags}}
+    def step(self, emitter: StepEmitter, edge: int, known: Mapping[int, int]) -> StepGraph:
+        """Return the step of an edge where some states are known."""
+        fixed = {**self.ones, **{state: int(state in self.edges[edge]) for state in self.flags}}
         return edges_only(Specialiser(emitter.step).run({**known, **fixed}, {}), self.late(emitter))
 
 
 @dataclass(slots=True, eq=False)
 class EdgeHabits:
-    """Keep the code of the step `number`, for edges that come together; `row` is its row of the table."""
+    """Keep the code of the edge `number`; `row` is its row of the table."""
 
     code: RegionCode
     number: int
@@ -140,11 +140,6 @@ class EdgeHabits:
             unit.load(LEAN, QUICK)
         if self._wants == SAMPLES:
             self.begin_sampling()
-
-    @property
-    def fired(self) -> list[int]:
-        """Return the flags that are set in the step."""
-        return sorted(self.code.steps[self.number])
 
     @property
     def units(self) -> list[TieredUnit]:
@@ -349,7 +344,7 @@ class EdgeHabits:
         )
 
     def _unit(self, name: str, emit: Callable[[StepEmitter], Unit]) -> TieredUnit:
-        return self.code.make_unit(f"region edges {self.fired} {self.number} {sorted(self.code.ones)} {name}", emit)
+        return self.code.make_unit(f"region edge {self.number} {sorted(self.code.ones)} {name}", emit)
 
     def _lean(self, emitter: StepEmitter, known: Mapping[int, int]) -> Unit:
         return self._known_step(emitter, known, lean_step, "lean")
@@ -382,7 +377,7 @@ class EdgeHabits:
 
     def _cache_key(self, what: str) -> str:
         key = self.code.key
-        return hashlib.sha256(f"{what}|4|{self.fired}|{key}".encode()).hexdigest() if key else ""
+        return hashlib.sha256(f"{what}|3|{self.number}|{key}".encode()).hexdigest() if key else ""
 
     def _remember(self) -> None:
         """Keep the habits, and what a later run is wanted to do."""

@@ -4,8 +4,8 @@
 a step, and reads outputs from a buffer. All functions are `(state, memories, context, out)`.
 
 What runs first must be compiled at once: plain code that can do everything (`emit_plain_step`). Better code comes from
-a background thread, or from the cache when it is asked for: steps for edges that come together, in which the flags are
-constants, and outputs. It takes for granted that some states are 1 which stay so once they are (`await_changes`).
+a background thread, or from the cache when it is asked for: a step for each edge, in which the flags are constants, and
+outputs. It takes for granted that some states are 1 which stay so once they are (`await_changes`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from weft.engines.cpu.unit_text import ARGUMENTS, SIGNATURE, Finished, Unit, fun
 from weft.ir.cone_graph import ConeGraph
 from weft.ir.layout import StateLayout, place_state
 from weft.ir.region import RegionShape
-from weft.ir.step_graph import CONST, NOT, READ, Specialiser, StepGraph
+from weft.ir.step_graph import Specialiser, StepGraph
 
 TUNED_RINGS = 4
 """How much more room for samples there is in a run that tunes, in which they are all that counts."""
@@ -119,12 +119,11 @@ class RegionProgram:
         return self._late
 
     def _through(self, emitter: StepEmitter, known: Mapping[int, int]) -> Unit:
-        guards = self.shape.guards if known else ()
         latches = read_latches(emitter.step, self.shape, known)
         # As long as the run begins, states change without a step: then all latches follow here.
         if known:
             latches -= self._late_latches(emitter)
-        return _outputs(emitter, known, self.shape.through, latches, guards)
+        return _outputs(emitter, known, self.shape.through, latches)
 
     # ------------------------------------------------------------------------------------------- first code
 
@@ -155,13 +154,13 @@ class RegionProgram:
         return direct, through
 
     def edge(self, number: int) -> int:
-        """Return the address of the best code of a step, or 0 if there is none but that for all flags."""
+        """Return the address of the best step of an edge, or 0 if there is none but the one for all flags."""
         usual = self.usual_edge(number)
         habits = self._better.habits
         return habits[number].enter(usual, _usable) if usual and habits else usual
 
     def usual_edge(self, number: int) -> int:
-        """Return the address of a step's own code, which takes no habits for granted, or 0."""
+        """Return the address of an edge's own step, which takes no habits for granted, or 0."""
         unit = self._better.units[2 + number] if self._better.units else None
         return unit.addresses["region_step"] if unit is not None and _usable(unit) else 0
 
@@ -192,9 +191,9 @@ class RegionProgram:
         """Return better code, as far as the cache has it."""
         known, shape = dict.fromkeys(ones, 1), self.shape
         units = self._output_units(known)
-        for fired in shape.steps:
-            name = f"region edges {sorted(fired)} {_describe(known)}"
-            units.append(self._unit(name, self._edges(known, fired)))
+        for number, fired in enumerate(shape.steps):
+            emit = self._edge(known, fired)
+            units.append(self._unit(f"region edge {number} {_describe(known)}", emit))
         for unit in units:
             unit.load(FULL, QUICK)
         if len(shape.steps) > MOST_EDGES:
@@ -347,8 +346,8 @@ class RegionProgram:
         declared = [f"declare void @piece{number}(ptr, ptr, ptr) nounwind" for number in range(len(texts))]
         return Unit((module_text([*heads, *declared], []), *texts), tuple(functions), plain.scratch)
 
-    def _edges(self, known: Mapping[int, int], fired: Collection[int]) -> Callable[[StepEmitter], Unit]:
-        """Return what emits the step of edges that set some flags."""
+    def _edge(self, known: Mapping[int, int], fired: Collection[int]) -> Callable[[StepEmitter], Unit]:
+        """Return what emits the step of one edge."""
 
         def emit(emitter: StepEmitter) -> Unit:
             emitter.reset_scratch()
@@ -374,17 +373,8 @@ def _usable(unit: TieredUnit) -> bool:
     return unit.library is not None and unit.scratch <= CONTEXT_BYTES
 
 
-def _outputs(
-    emitter: StepEmitter,
-    known: Mapping[int, int],
-    nodes: Sequence[int],
-    latches: Collection[int],
-    guards: Sequence[int] = (),
-) -> Unit:
-    """Return the function for some outputs, which has some latches follow their inputs first.
-
-    It computes the `guards` before all else, and has short code for when they are 0.
-    """
+def _outputs(emitter: StepEmitter, known: Mapping[int, int], nodes: Sequence[int], latches: Collection[int]) -> Unit:
+    """Return the function for some outputs, which has some latches follow their inputs first."""
     emitter.reset_scratch()
     functions, emitters, texts, calls, scratch = list[str](), list[Emitter](), list[str](), "", emitter.scratch
     if latches:
@@ -395,58 +385,16 @@ def _outputs(
         else:
             functions, emitters, scratch = _plain_latches(follow, emitter)
         calls = f"  call i1 @region_latch{ARGUMENTS}\n"
-
-    def values(name: str, wanted: Sequence[int], zeros: Collection[int] = ()) -> None:
-        cone, places = cone_step(emitter.graph, wanted)
-        fixed = _set_to_zero(cone, [places[number] for number, node in enumerate(wanted) if node in zeros])
-        specialiser = Specialiser(cone)
-        # What knows nothing runs first, and is compiled without optimisation.
-        e = (NodeEmitter if known else CarriedEmitter)(specialiser.run({**known, **fixed}, {}), emitter.layout, scratch)
-        e.store_results(specialiser.map.get(place, place) for place in places)
-        e.add("ret void")
-        functions.append(function_text(f"define internal void @{name}", e, _OUT_SIGNATURE))
-        emitters.append(e)
-
-    values("region_values", nodes)
-    arguments = "(ptr %s, ptr %m, ptr %c, ptr %out)"
+    cone, places = cone_step(emitter.graph, nodes)
+    specialiser = Specialiser(cone)
+    # What knows nothing runs first, and is compiled without optimisation.
+    e = (NodeEmitter if known else CarriedEmitter)(specialiser.run(known, {}), emitter.layout, scratch)
+    e.store_results(specialiser.map.get(place, place) for place in places)
+    e.add("ret void")
+    values = function_text("define internal void @region_values", e, _OUT_SIGNATURE)
     both = f"define void @region_outputs{_OUT_SIGNATURE} {{\nentry:\n{calls}"
-    if guards:
-        values("region_guards", guards)
-        values("region_quiet", nodes, guards)
-        both += f"  call void @region_guards{arguments}\n{_any_word(len(guards))}"
-        both += f"loud:\n  call void @region_values{arguments}\n  ret void\nquiet:\n"
-        both += f"  call void @region_quiet{arguments}\n  ret void\n}}"
-    else:
-        both += f"  call void @region_values{arguments}\n  ret void\n}}"
-    scratch = max([scratch, *(e.scratch for e in emitters)])
-    return Unit((module_text([*functions, both], emitters), *texts), ("region_outputs",), scratch)
-
-
-def _any_word(words: int) -> str:
-    """Return the branch to `loud` or `quiet` by whether any of the first words of `%out` is not 0."""
-    lines: list[str] = []
-    total = "0"
-    for number in range(words):
-        lines.append(f"  %at{number} = getelementptr i8, ptr %out, i64 {8 * number}\n")
-        lines.append(f"  %word{number} = load i64, ptr %at{number}\n")
-        lines.append(f"  %any{number} = or i64 {total}, %word{number}\n")
-        total = f"%any{number}"
-    lines.append(f"  %some = icmp ne i64 {total}, 0\n  br i1 %some, label %loud, label %quiet\n")
-    return "".join(lines)
-
-
-def _set_to_zero(cone: StepGraph, nodes: Collection[int]) -> dict[int, int]:
-    """Make states of some nodes of one bit; return the values that these must have for the nodes to be 0."""
-    values: dict[int, int] = {}
-    for node in nodes:
-        value = 0
-        while cone.op[node] == NOT:
-            node, value = cone.srcs[node][0], 1 - value
-        if cone.op[node] != CONST:
-            state = -1 - node
-            cone.op[node], cone.param[node], cone.srcs[node] = READ, state, ()
-            values[state] = value
-    return values
+    both += "  call void @region_values(ptr %s, ptr %m, ptr %c, ptr %out)\n  ret void\n}"
+    return Unit((module_text([*functions, values, both], [*emitters, e]), *texts), ("region_outputs",), e.scratch)
 
 
 def _plain_latches(follow: StepGraph, emitter: StepEmitter) -> tuple[list[str], list[Emitter], int]:

@@ -359,9 +359,9 @@ class _RegionWriter:
         general, call = w.fresh("general"), w.fresh("call")
         slot = w.slot(64)
         for number, fired in enumerate(region.steps):
-            these, other = w.fresh("these"), w.fresh("other")
-            w.branch(w.compare("eq", 64, pending, fired), these, other)
-            w.label(these)
+            alone, other = w.fresh("alone"), w.fresh("other")
+            w.branch(w.compare("eq", 64, pending, fired), alone, other)
+            w.label(alone)
             code = w.load_word("%Ip", self.record + REGION_EDGES + 8 * number)
             w.do(f"store i64 {code}, ptr {slot}")
             w.branch(w.compare("ne", 64, code, 0), call, general)

@@ -118,7 +118,8 @@ class RegionBuilder:
         once = tuple(state for state in (begun, started, *ran) if state >= 0)
         flags = tuple(trigger.flag for trigger in cut.triggers)
         steps = _steps(cut)
-        shape = RegionShape(flags, (), tuple(orders[0]), tuple(orders[1]), once, blocking).with_steps(steps)
+        fired = [frozenset(flag for number, flag in enumerate(flags) if step >> number & 1) for step in steps]
+        shape = RegionShape(flags, tuple(fired), tuple(orders[0]), tuple(orders[1]), once, blocking)
         signals = {state: port.signal for port, state in inputs}
         slots = layout.slots
         ports = {port: _stub_signal(port) for port in module.ports}
