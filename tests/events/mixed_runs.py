@@ -8,6 +8,25 @@ import textwrap
 from weft.lang.sv.compile_sources import load_design
 from weft.sim.event_simulation import EventOptions, EventSimulation
 
+MACHINE = """
+    module machine(input clk, output reg [15:0] sum);
+      reg [2:0] state = 0;
+      reg [15:0] lfsr = 1, a = 3, b = 5;
+      always @(posedge clk) begin
+        lfsr <= {lfsr[14:0], lfsr[15] ^ lfsr[13] ^ lfsr[12] ^ lfsr[10]};
+        case (state)
+          0: begin a <= a + lfsr; state <= 1; end
+          1: begin b <= b * 3 + a; state <= lfsr[0] ? 2 : 1; end
+          2: begin sum <= a * b ^ lfsr; state <= &lfsr[3:0] ? 3 : 0; end
+          3: begin a <= a - (b >> 2); b <= {b[7:0], b[15:8]}; state <= lfsr[5] ? 4 : 3; end
+          default: begin sum <= sum + a; state <= 0; end
+        endcase
+      end
+      initial sum = 0;
+    endmodule
+"""
+"""A module that is mostly in one of a few situations."""
+
 MIXED = EventOptions(engine="auto", region_worth=0)
 
 

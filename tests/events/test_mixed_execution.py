@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from events.mixed_modules import module_testbench
-from events.mixed_runs import MIXED, both, regions, simulate
+from events.mixed_runs import MACHINE, MIXED, both, regions, simulate
 from events.programs import PROGRAMS
 from events.run_events import run_events
 from weft.base.errors import Unsupported
@@ -85,22 +85,7 @@ def test_a_region_has_its_ports_and_its_edges() -> None:
     )
 
 
-MACHINE = """
-    module machine(input clk, output reg [15:0] sum);
-      reg [2:0] state = 0;
-      reg [15:0] lfsr = 1, a = 3, b = 5;
-      always @(posedge clk) begin
-        lfsr <= {lfsr[14:0], lfsr[15] ^ lfsr[13] ^ lfsr[12] ^ lfsr[10]};
-        case (state)
-          0: begin a <= a + lfsr; state <= 1; end
-          1: begin b <= b * 3 + a; state <= lfsr[0] ? 2 : 1; end
-          2: begin sum <= a * b ^ lfsr; state <= &lfsr[3:0] ? 3 : 0; end
-          3: begin a <= a - (b >> 2); b <= {b[7:0], b[15:8]}; state <= lfsr[5] ? 4 : 3; end
-          default: begin sum <= sum + a; state <= 0; end
-        endcase
-      end
-      initial sum = 0;
-    endmodule
+TESTBENCH = """
     module t;
       reg clk = 0;
       wire [15:0] sum;
@@ -130,7 +115,7 @@ def test_code_for_habits_does_the_same(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("weft.engines.cpu.region_habits.FEWEST", 100)
     monkeypatch.setattr("weft.sim.regions.run_regions._START_SECONDS", 1000.0)  # better code is made here alone
-    text = MACHINE
+    text = MACHINE + TESTBENCH
     expected = simulate(text, EventOptions())[0]
     for known in (False, True, True):
         out = io.BytesIO()
@@ -167,7 +152,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def machine_simulation() -> EventSimulation:
-    return EventSimulation(load_design(texts={"t.sv": textwrap.dedent(MACHINE)}), io.BytesIO(), MIXED)
+    return EventSimulation(load_design(texts={"t.sv": textwrap.dedent(MACHINE + TESTBENCH)}), io.BytesIO(), MIXED)
 
 
 @pytest.mark.parametrize(("before", "covered"), [(0, True), (4_000, True), (30_000, False)])

@@ -10,27 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from events.mixed_runs import MACHINE
 from weft.apps.cli import run
 from weft.engines.cpu import region_habits
 from weft.engines.cpu.tiers import TieredUnit
 
 RUN = [sys.executable, "-c", "import sys; from weft.apps.cli import run; sys.exit(run(sys.argv[1:]))", "run"]
 
-MACHINE = """
-    module machine(input clk, output reg [15:0] sum = 0);
-      reg [2:0] state = 0;
-      reg [15:0] lfsr = 1, a = 3, b = 5;
-      always @(posedge clk) begin
-        lfsr <= {lfsr[14:0], lfsr[15] ^ lfsr[13] ^ lfsr[12] ^ lfsr[10]};
-        case (state)
-          0: begin a <= a + lfsr; state <= 1; end
-          1: begin b <= b * 3 + a; state <= lfsr[0] ? 2 : 1; end
-          2: begin sum <= a * b ^ lfsr; state <= &lfsr[3:0] ? 3 : 0; end
-          3: begin a <= a - (b >> 2); b <= {b[7:0], b[15:8]}; state <= lfsr[5] ? 4 : 3; end
-          default: begin sum <= sum + a; state <= 0; end
-        endcase
-      end
-    endmodule
+TESTBENCH = """
     module t;
       reg clk = 0;
       wire [15:0] sum;
@@ -79,7 +66,7 @@ def weft_run(*words: str) -> int:
 
 
 def test_the_next_process_finds_all_code() -> None:
-    source(MACHINE % (2_000_000, "$finish(0);"))
+    source(MACHINE + TESTBENCH % (2_000_000, "$finish(0);"))
     printed: list[str] = []
     for words in (("--engine=cycle", "--tune"), ("--engine=cycle",), ("--engine=event",)):
         done = subprocess.run([*RUN, *words, "t.sv"], capture_output=True, text=True, check=True)
@@ -90,7 +77,7 @@ def test_the_next_process_finds_all_code() -> None:
 
 
 def test_a_second_tuning_keeps_what_suits(capfd: pytest.CaptureFixture[str]) -> None:
-    source(MACHINE % (200_000, "$finish(0);"))
+    source(MACHINE + TESTBENCH % (200_000, "$finish(0);"))
     for compiles in (True, False):
         names: list[str] = []
         original = TieredUnit.begin
@@ -107,7 +94,7 @@ def test_a_second_tuning_keeps_what_suits(capfd: pytest.CaptureFixture[str]) -> 
 
 
 def test_ctrl_c_ends_the_run_and_tunes_for_what_it_has_shown() -> None:
-    source(MACHINE % (20_000_000, ""))
+    source(MACHINE + TESTBENCH % (20_000_000, ""))
     process = subprocess.Popen(
         [*RUN, "--engine=cycle", "--tune", "t.sv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -121,7 +108,7 @@ def test_ctrl_c_ends_the_run_and_tunes_for_what_it_has_shown() -> None:
 def test_ctrl_c_while_it_tunes_keeps_what_is_done(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source(MACHINE % (200_000, "$finish(0);"))
+    source(MACHINE + TESTBENCH % (200_000, "$finish(0);"))
     finish, finished = TieredUnit.finish, list[TieredUnit]()
 
     def interrupted(unit: TieredUnit) -> None:
@@ -138,7 +125,7 @@ def test_ctrl_c_while_it_tunes_keeps_what_is_done(
 
 
 def test_a_run_that_is_too_short_tunes_for_no_situations(capfd: pytest.CaptureFixture[str]) -> None:
-    source(MACHINE % (200, "$finish(0);"))
+    source(MACHINE + TESTBENCH % (200, "$finish(0);"))
     assert weft_run("--tune") == 0
     assert "for all situations together: the run has shown no others" in capfd.readouterr().err
     assert left_code()[0] == 0

@@ -172,6 +172,12 @@ class Function:
     this: Signal | None = None
     virtual: bool = False
 
+    @property
+    def variables(self) -> list[Signal]:
+        """Return its own variables: arguments, the result and what it declares."""
+        result = () if self.result is None else (self.result,)
+        return [*(signal for _, signal in self.args), *result, *self.locals]
+
 
 @dataclass(slots=True, eq=False)
 class Class:

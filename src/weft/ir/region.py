@@ -43,14 +43,18 @@ class RegionInput:
 class RegionGroup:
     """Be the inputs that some logic follows together.
 
-    `passes` says that some output or latch depends on them, `joins` that one does which depends on states too, `parts`
-    that some output does not.
+    `joins` says that some output or latch depends on them which depends on states too, `parts` that some output does
+    which depends on none.
     """
 
     inputs: tuple[RegionInput, ...]
-    passes: bool
     joins: bool = False
     parts: bool = False
+
+    @property
+    def passes(self) -> bool:
+        """Say whether some output or latch depends on them."""
+        return self.joins or self.parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,10 +111,15 @@ class Region:
     started: int
     span: Span = NOWHERE
 
+    @property
+    def followed(self) -> list[RegionInput]:
+        """Return the places of inputs that logic follows."""
+        return [port for group in self.groups for port in group.inputs]
+
     def watched(self) -> set[Signal]:
         """Return the inputs whose changes the region looks at."""
-        followed = {port.signal for group in self.groups for port in group.inputs}
-        return {signal for trigger in self.triggers for signal, _ in trigger.edges} | followed
+        edges = {signal for trigger in self.triggers for signal, _ in trigger.edges}
+        return edges | {port.signal for port in self.followed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +163,10 @@ REGION_AHEAD = 136
 """The groups of inputs, a bit for each, that what follows a step has followed before their turn."""
 FOLLOWS_STEP, MOST_GROUPS = 63, 62
 """Groups from this one on share a bit."""
+
 REGION_EDGES = 144
+
+
+def group_bit(number: int) -> int:
+    """Return which bit of `REGION_LATER` and `REGION_AHEAD` stands for a group of inputs."""
+    return min(number, MOST_GROUPS)

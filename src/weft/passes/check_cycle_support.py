@@ -118,8 +118,7 @@ def _check_signal(signal: Signal) -> None:
 def _check_function(function: Function) -> None:
     if function.this is not None:
         raise _refusal("a class method", function.span)
-    result = () if function.result is None else (function.result,)
-    for signal in (*(signal for _, signal in function.args), *result, *function.locals):
+    for signal in function.variables:
         _check_signal(signal)
     _check_statements((function.body,), function.span)
 

@@ -20,10 +20,8 @@ class KeptInputs:
     """Write the parts of a region's functions that keep what logic has followed; `record` is the instance's record."""
 
     def __init__(self, unit: UnitCode, region: Region, record: int) -> None:
-        self.unit, self.record, self.latches = unit, record, region.latches
-        self.followed = [port for group in region.groups for port in group.inputs]
-        sizes = [port.stride * (2 if port.unknown >= 0 else 1) for port in self.followed]
-        self._room = unit.layout.take((sum(sizes) + sum(size for _, size in region.latches) + 15) // 8 * 8)
+        self.unit, self.region, self.record = unit, region, record
+        self._room = unit.layout.take((sum(size for _, size in self._parts()) + 15) // 8 * 8)
         self._function = self._write()
 
     def keep(self, f: FunctionCode) -> None:
@@ -53,10 +51,7 @@ class KeptInputs:
     def exchange(self, f: FunctionCode) -> None:
         """Exchange what logic has followed for what it had when the first edge came, where that has been kept."""
         w = f.w
-        moved = w.load_word("%Ip", self.record + REGION_MOVED)
-        exchange, done = w.fresh("exchange"), w.fresh("exchanged")
-        w.branch(w.compare("ne", 64, moved, 0), exchange, done)
-        w.label(exchange)
+        done = self._unless_moved(f)
         state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
         for place, size, at in self._places():
             inside, kept = w.address(state, place), w.address("%Ip", at)
@@ -66,7 +61,7 @@ class KeptInputs:
                 w.do(f"store i{8 * size} {old}, ptr {inside}, align 1")
                 w.do(f"store i{8 * size} {new}, ptr {kept}, align 1")
             else:
-                room = f.w.fresh("%room")
+                room = w.fresh("%room")
                 w.entry.append(f"  {room} = alloca [{size} x i8]")
                 copy_bytes(f, room, inside, size)
                 copy_bytes(f, inside, kept, size)
@@ -77,16 +72,22 @@ class KeptInputs:
     def put_back(self, f: FunctionCode) -> None:
         """Put back what logic has followed, after the step."""
         w = f.w
-        moved = w.load_word("%Ip", self.record + REGION_MOVED)
-        back, done = w.fresh("back"), w.fresh("followed")
-        w.branch(w.compare("ne", 64, moved, 0), back, done)
-        w.label(back)
+        done = self._unless_moved(f)
         w.store_word("%Ip", self.record + REGION_MOVED, 0)
         state = w.pointer(w.load_word("%Ip", self.record + REGION_STATE))
         for place, size, at in self._places():
             copy_bytes(f, w.address(state, place), w.address("%Ip", at), size)
         w.jump(done)
         w.label(done)
+
+    def _unless_moved(self, f: FunctionCode) -> str:
+        """Write a jump for where nothing has been kept; return the label that it goes to."""
+        w = f.w
+        moved = w.load_word("%Ip", self.record + REGION_MOVED)
+        kept, done = w.fresh("kept"), w.fresh("done")
+        w.branch(w.compare("ne", 64, moved, 0), kept, done)
+        w.label(kept)
+        return done
 
     def _places(self) -> Iterator[tuple[int, int, int]]:
         """Yield what has to be kept: its place in the state, its size, and where the block has room for it."""
@@ -96,11 +97,11 @@ class KeptInputs:
             at += size
 
     def _parts(self) -> Iterator[tuple[int, int]]:
-        for port in self.followed:
+        for port in self.region.followed:
             yield port.value, port.stride
             if port.unknown >= 0:
                 yield port.unknown, port.stride
-        yield from self.latches
+        yield from self.region.latches
 
 
 def copy_bytes(f: FunctionCode, target: str, source: str, size: int) -> None:

@@ -52,6 +52,7 @@ from weft.ir.region import (
     Region,
     RegionInput,
     RegionOutput,
+    group_bit,
 )
 
 _EDGES = {"posedge": WATCH_POSEDGE, "negedge": WATCH_NEGEDGE}
@@ -61,11 +62,6 @@ _WORD_BITS = 64
 def write_region(unit: UnitCode, region: Region) -> int:
     """Write the functions and threads of a region; return where the record of an instance lies in its block."""
     return _RegionWriter(unit, region).write()
-
-
-def _group_bit(number: int) -> int:
-    """Return the bit that stands for a group of inputs."""
-    return min(number, MOST_GROUPS)
 
 
 class _RegionWriter:
@@ -188,7 +184,7 @@ class _RegionWriter:
                     self._sample(f, group.inputs)
                     if group.parts:
                         ready = w.compare("ne", 64, w.load_word("%Ip", self.follow_at[number] + NODE_LIST), 0)
-                        self._note(f, REGION_AHEAD, w.op("shl", 64, w.resize(ready, 1, 64), _group_bit(number)))
+                        self._note(f, REGION_AHEAD, w.op("shl", 64, w.resize(ready, 1, 64), group_bit(number)))
             self._note(f, REGION_LATER, 1 << FOLLOWS_STEP)
             w.emit(f"call i64 @{self.flowing}(i64 %node, i64 %S)")
         w.ret()
@@ -208,9 +204,10 @@ class _RegionWriter:
         watches = [Watch(Ref(port.signal), kind, low, high) for port in group.inputs for low, high in port.ranges]
         self.unit.sites.append(Site(plan.offset, tuple(watches)))
         new, old = w.fresh("new"), w.fresh("old")
-        differs = self._differs(f, group.inputs) if group.passes and number < MOST_GROUPS else 1
-        if group.joins and group.parts and number < MOST_GROUPS:
-            ahead, bit = w.load_word("%Ip", self.record + REGION_AHEAD), 1 << _group_bit(number)
+        apart = number < MOST_GROUPS
+        differs = self._differs(f, group.inputs) if group.passes and apart else 1
+        if group.joins and group.parts and apart:
+            ahead, bit = w.load_word("%Ip", self.record + REGION_AHEAD), 1 << group_bit(number)
             differs = w.or_(1, differs, w.compare("ne", 64, w.and_(64, ahead, bit), 0))
             w.store_word("%Ip", self.record + REGION_AHEAD, w.and_(64, ahead, mask(64) ^ bit))
         w.branch(differs, new, old)
@@ -218,7 +215,7 @@ class _RegionWriter:
         self.kept.keep(f)
         self._sample(f, group.inputs)
         if group.passes:
-            self._note(f, REGION_LATER, 1 << _group_bit(number))
+            self._note(f, REGION_LATER, 1 << group_bit(number))
         w.jump(old)
         w.label(old)
         if self.flowing:
@@ -264,7 +261,7 @@ class _RegionWriter:
         plan.what, plan.span = "region", self.region.span
         if flag == self.region.begun:
             # What procedures wait for a change of is what signals are now, which latches keep.
-            self._sample(f, self.kept.followed)
+            self._sample(f, self.region.followed)
             if self.region.settles:
                 self._call(f, f.w.load_word("%Ip", self.record + REGION_THROUGH), out=True)
         state = f.w.pointer(f.w.load_word("%Ip", self.record + REGION_STATE))

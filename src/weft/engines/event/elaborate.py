@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from weft.base.dataclass import dataclass, field
 from weft.base.errors import Unsupported
 from weft.base.source import NOWHERE, Span
+from weft.base.union_find import find_root
 from weft.engines.event.driver_parts import parts_of
 from weft.engines.event.gates import ONE_WAY, TWO_WAY, GatePlanner, PlannedGate
 from weft.engines.event.net_kinds import simulated_kind
@@ -160,15 +161,7 @@ class Elaborated:
     def find(self, node: Node, signal: Signal) -> Key:
         """Return the signal that holds the value of a signal."""
         key = (node, signal)
-        parents = self._parents
-        if key not in parents:
-            return key
-        root = key
-        while root in parents:
-            root = parents[root]
-        while key != root:
-            parents[key], key = root, parents[key]
-        return root
+        return find_root(self._parents, key) if key in self._parents else key
 
     def join(self, a: Key, b: Key) -> None:
         """Make two signals one; the first one's root holds the value."""

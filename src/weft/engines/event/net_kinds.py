@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from weft.base.union_find import find_root
+
 if TYPE_CHECKING:
     from weft.engines.event.elaborate import Elaborated, Key, Net
 
@@ -43,24 +45,15 @@ def _dominating(inner: str, outer: str) -> str:
 def joined_bits(design: Elaborated) -> list[list[NetBit]]:
     """Return the bits of each simulated net that has several, which ports of parts of nets, and aliases, join."""
     parents: dict[NetBit, NetBit] = {}
-
-    def find(bit: NetBit) -> NetBit:
-        root = bit
-        while root in parents:
-            root = parents[root]
-        while bit != root:
-            parents[bit], bit = root, parents[bit]
-        return root
-
     for node in design.nodes:
         for gate in node.unit.gates:
             if gate.kind == "join":
-                first, second = (find((design.net(node, bit.ref), bit.at)) for bit in gate.outputs)
+                first, second = (find_root(parents, (design.net(node, bit.ref), bit.at)) for bit in gate.outputs)
                 if first != second:
                     parents[second] = first
     groups: dict[NetBit, list[NetBit]] = defaultdict(list)
     for bit in [*parents]:
-        groups[find(bit)].append(bit)
+        groups[find_root(parents, bit)].append(bit)
     return [[root, *others] for root, others in groups.items()]
 
 

@@ -15,17 +15,17 @@ from weft.base.errors import Unsupported
 from weft.ir.cone_graph import SETTLE, ConeGraph
 from weft.ir.design import Design, Kind, Module, Port, Signal
 from weft.ir.layout import StateLayout, place_state
-from weft.ir.ops import CODE
+from weft.ir.ops import CODE, mask
 from weft.ir.program import StateArray
 from weft.ir.region import (
     FOLLOWS_STEP,
-    MOST_GROUPS,
     Region,
     RegionGroup,
     RegionInput,
     RegionOutput,
     RegionShape,
     RegionTrigger,
+    group_bit,
 )
 from weft.passes.cut_clocks import CutGraph, cut_clocks
 from weft.passes.flatten_design import flatten_design
@@ -124,7 +124,8 @@ class RegionBuilder:
         slots = layout.slots
         ports = {port: _stub_signal(port) for port in module.ports}
         followed = _region_groups(graph, layout, inputs, sampled, passing)
-        groups, through = _reached(graph, followed, outputs[1], _places(graph, outputs[1], ports))
+        below = _groups_below(graph, [states for _, states in followed])
+        groups, through = _reached(graph, followed, below, outputs[1], _places(graph, outputs[1], ports))
         region = Region(
             ports=tuple(_place_input(graph, layout, port.signal, state) for port, state in inputs),
             samples=_region_samples(graph, layout, cut, sampled),
@@ -143,7 +144,7 @@ class RegionBuilder:
             early=early,
             initial=initial,
             settles=bool(latches) or bool(orders[1]),
-            latches=_latch_places(graph, layout),
+            latches=_latch_places(graph, layout, below),
             begun=slots[begun].offset if begun >= 0 else -1,
             started=slots[started].offset if started >= 0 else -1,
             span=module.span,
@@ -209,7 +210,7 @@ def _region_groups(
 ) -> list[tuple[RegionGroup, set[int]]]:
     """Return the inputs that logic follows, by what it follows, and the states that hold them.
 
-    Outputs or latches depend on those of `passing`.
+    Outputs or latches read those of `passing`.
     """
     reads = (graph.op == _READ) & needed_by_sinks(graph, keep_names=False)
     live = set(graph.param[reads].tolist()) | passing
@@ -228,7 +229,7 @@ def _region_groups(
             ranges = [tuple(sorted(each.ranges)) for each in group]
             inputs_ = tuple(replace(place, ranges=some) for place, some in zip(places, ranges, strict=True))
             states = {state for each in planes for state in each if state >= 0}
-            found.append((RegionGroup(inputs_, bool(states & passing)), states))
+            found.append((RegionGroup(inputs_), states))
     return found
 
 
@@ -252,11 +253,11 @@ def _place_input(graph: ConeGraph, layout: StateLayout, port: Signal, state: int
     return RegionInput(port, slot.offset, layout.slots[twin].offset if twin >= 0 else -1, slot.stride)
 
 
-def _latch_places(graph: ConeGraph, layout: StateLayout) -> tuple[tuple[int, int], ...]:
+def _latch_places(graph: ConeGraph, layout: StateLayout, below: list[int]) -> tuple[tuple[int, int], ...]:
     """Return where latches that inputs reach lie in the state, as offsets and sizes, neighbours joined."""
     latches = [write for write in graph.writes if write.domain == SETTLE]
-    above = _marks_below(graph, [int(state.kind == "input") for state in graph.states]) if latches else []
-    reached = {write.state for write in latches if above[write.value] or above[write.enable]}
+    inputs = mask(FOLLOWS_STEP)
+    reached = {write.state for write in latches if (below[write.value] | below[write.enable]) & inputs}
     found: list[tuple[int, int]] = []
     for number, slot in enumerate(layout.slots):
         if number in reached:
@@ -380,16 +381,11 @@ def _places(graph: ConeGraph, half: _Half, ports: dict[Port, Signal]) -> tuple[R
 def _reached(
     graph: ConeGraph,
     followed: list[tuple[RegionGroup, set[int]]],
+    below: list[int],
     half: _Half,
     outputs: tuple[RegionOutput, ...],
 ) -> tuple[tuple[RegionGroup, ...], tuple[RegionOutput, ...]]:
-    """Return groups of inputs, by their states, and outputs of logic with what these depend on together."""
-    of_state = [0 if state.kind == "input" else 1 << FOLLOWS_STEP for state in graph.states]
-    bits = [1 << min(number, MOST_GROUPS) for number in range(len(followed))]
-    for bit, (_, states) in zip(bits, followed, strict=True):
-        for state in states:
-            of_state[state] = bit
-    below = _marks_below(graph, of_state)
+    """Return groups of inputs and outputs of logic with what they have to do with each other."""
     found: list[RegionOutput] = []
     joined = apart = 0
     for (_, nodes), output in zip(half, outputs, strict=True):
@@ -404,14 +400,18 @@ def _reached(
         if write.domain == SETTLE:
             joined |= below[write.value] | below[write.enable]
     groups = tuple(
-        replace(group, joins=bool(joined & bit), parts=bool(apart & bit))
-        for bit, (group, _) in zip(bits, followed, strict=True)
+        replace(group, joins=bool(joined >> group_bit(number) & 1), parts=bool(apart >> group_bit(number) & 1))
+        for number, (group, _) in enumerate(followed)
     )
     return groups, tuple(found)
 
 
-def _marks_below(graph: ConeGraph, of_state: list[int]) -> list[int]:
-    """Return for each node the marks of all states that it depends on, joined."""
+def _groups_below(graph: ConeGraph, groups: list[set[int]]) -> list[int]:
+    """Return for each node what it depends on: a bit for each group of inputs, by their states, and `FOLLOWS_STEP`."""
+    of_state = [0 if state.kind == "input" else 1 << FOLLOWS_STEP for state in graph.states]
+    for number, states in enumerate(groups):
+        for state in states:
+            of_state[state] = 1 << group_bit(number)
     starts, srcs = graph.start.tolist(), graph.src.tolist()
     below: list[int] = []
     for node, (op, state) in enumerate(zip(graph.op.tolist(), graph.param.tolist(), strict=True)):

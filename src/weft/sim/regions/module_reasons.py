@@ -223,7 +223,7 @@ def has_edge(process: Process) -> bool:
 
 def _check_blocking(module: Module) -> None:
     """Refuse variables that a clocked procedure assigns with `=` and that something else can see."""
-    own = {signal for function in module.functions for signal in _variables(function)}
+    own = {signal for function in module.functions for signal in function.variables}
     assigned: dict[Signal, Span] = {}
     owners: dict[Signal, set[Process]] = defaultdict(set)
     late: set[Signal] = set()
@@ -267,14 +267,6 @@ def blocking_in(process: Process) -> Iterator[tuple[Signal, Span]]:
                 if call.function not in seen:
                     seen.add(call.function)
                     bodies.append((call.function.body, call.span))
-
-
-def _variables(function: Function) -> Iterator[Signal]:
-    """Yield a routine's own variables."""
-    yield from function.locals
-    yield from (signal for _, signal in function.args)
-    if function.result is not None:
-        yield function.result
 
 
 def nonblocking_in(body: Statement | None) -> Iterator[Signal]:

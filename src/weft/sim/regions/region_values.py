@@ -51,8 +51,7 @@ class RegionValues:
         graph = self.built.graph
         state = self.state.copy()
         region = self.built.region
-        followed = [port for group in region.groups for port in group.inputs]
-        for port in (*region.ports, *region.samples, *followed):
+        for port in (*region.ports, *region.samples, *region.followed):
             planes = self.engine.read(self.node, port.signal)
             for at, plane in zip((port.value, port.unknown), planes, strict=True):
                 if at >= 0:
